@@ -1,0 +1,126 @@
+"""Generate N clips for each class of a labelled data set from a finished run.
+
+Usage:
+    python -m evaluation.generate --checkpoint artifacts --system student --steps 2 --clips-per-class 20 -o generated
+
+Writes ``<label>__<i>.wav``; clips that are there already are kept, so the same command resumes. ``--system``
+``reconstruction`` runs the true clips of a split through the autoencoder and the vocoder instead.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from audiolcm.artifacts import newest, open_artifact
+from audiolcm.audio.io import write_wav
+from audiolcm.build import build
+from audiolcm.config import load_yaml
+from audiolcm.data.manifest import Clip
+from audiolcm.data.prepare import prepare
+from audiolcm.data.prepared import PreparedSplit
+from audiolcm.errors import UserError
+from audiolcm.pipeline import AudioLCM
+from audiolcm.training.reproducibility import derived_seed
+
+log = logging.getLogger("evaluation")
+
+
+def class_captions(clips: list[Clip]) -> dict[str, list[Clip]]:
+    """Return the clips of each class, one for every distinct caption; clips with several labels are left out."""
+    by_class: dict[str, dict[str, Clip]] = {}
+    for clip in clips:
+        if len(clip.labels) == 1:
+            by_class.setdefault(clip.labels[0], {}).setdefault(clip.caption, clip)
+    if not by_class:
+        raise UserError("This data set has no clips with one label: there are no classes to generate.")
+    return {label: list(captions.values()) for label, captions in sorted(by_class.items())}
+
+
+def generate_classes(
+    model: AudioLCM, classes: dict[str, list[Clip]], per_class: int, duration: float, folder: Path, batch_size: int
+) -> None:
+    """Write ``per_class`` clips of every class; clip i of a class has its own seed, whatever was made before."""
+    jobs = [(label, i) for label in classes for i in range(per_class)]
+    missing = [(label, i) for label, i in jobs if not target(folder, label, i).exists()]
+    for batch in tqdm(list(_batches(missing, batch_size)), "generate"):
+        clips = [classes[label][i % len(classes[label])] for label, i in batch]
+        seeds = [derived_seed(label, i) for label, i in batch]
+        structured = [clip.structured_caption for clip in clips]
+        made = model([clip.caption for clip in clips], duration, seeds, structured)
+        for (label, i), waveform in zip(batch, made.waveforms, strict=True):
+            write_wav(target(folder, label, i), waveform)
+
+
+@torch.no_grad()
+def reconstruct_classes(model: AudioLCM, split: PreparedSplit, per_class: int, folder: Path) -> None:
+    """Write the first ``per_class`` true clips of every class after autoencoder and vocoder."""
+    done: dict[str, int] = {}
+    for index, clip in enumerate(tqdm(split.clips, "reconstruct")):
+        if len(clip.labels) != 1 or done.get(clip.labels[0], 0) == per_class:
+            continue
+        label = clip.labels[0]
+        done[label] = done.get(label, 0) + 1
+        mel = torch.from_numpy(split.mel(index))[None].to(model.device)
+        with model.hardware.autocast():
+            waveform = model.vocoder(model.autoencoder(mel).float())[0]
+        write_wav(target(folder, label, done[label] - 1), waveform.float().cpu().numpy())
+
+
+def target(folder: Path, label: str, i: int) -> Path:
+    """Return the file of clip ``i`` of a class."""
+    return folder / f"{label}__{i}.wav"
+
+
+def _batches(jobs: list[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
+    for first in range(0, len(jobs), size):
+        yield jobs[first : first + size]
+
+
+def _run(options: argparse.Namespace) -> None:
+    root: Path = options.checkpoint
+    artifact = newest(root, "student") if (root / "student").is_dir() else open_artifact(root, "student")
+    cfg = load_yaml(artifact.folder / "config.yaml")
+    data = prepare(build(cfg["dataset"], "dataset"), Path(cfg["paths"]["cache"]))
+    split = data.split(options.split)
+    steps = {} if options.steps is None else {"num_steps": options.steps}
+    chosen = artifact.folder
+    if options.system == "teacher":
+        chosen = (artifact.folder / str(artifact.card["parents"]["teacher"])).resolve()
+    model = AudioLCM.from_checkpoint(chosen, options.vocoder, steps)
+    if options.system == "reconstruction":
+        reconstruct_classes(model, split, options.clips_per_class, options.output)
+    else:
+        classes = class_captions(split.clips)
+        per_class, duration = options.clips_per_class, data.duration
+        generate_classes(model, classes, per_class, duration, options.output, options.batch_size)
+    log.info("Written to %s", options.output)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and run; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(prog="python -m evaluation.generate", description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, default=Path("artifacts"), help="a student's folder, or artifacts")
+    parser.add_argument("--system", choices=("student", "teacher", "reconstruction"), default="student")
+    parser.add_argument("--steps", type=int, help="sampling steps (default: as trained)")
+    parser.add_argument("--clips-per-class", type=int, default=10)
+    parser.add_argument("--split", default="train", help="where captions (or the clips to reconstruct) come from")
+    parser.add_argument("--vocoder", type=Path, help="another vocoder's folder")
+    parser.add_argument("--batch-size", type=int, default=10)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        _run(options)
+    except UserError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""Artifacts: the folder that a finished stage leaves, found again by what it was made from.
+
+``<root>/<stage>/<name>-<hash>/`` holds ``model.safetensors``, ``config.yaml`` (resolved), ``metrics.jsonl`` and
+``card.json``. The hash covers everything that can change the weights: configuration, data and parents. The card is
+written last: a folder without one is unfinished, and is never taken for whole.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import subprocess
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from audiolcm.errors import UserError
+from audiolcm.files import atomic_path, exclusive
+from audiolcm.tensors import save_tensors
+
+log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+HASH_LENGTH = 10
+
+
+def content_hash(content: object) -> str:
+    """Return ten hexadecimal digits of SHA-256 over JSON content, the same for any order of keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a stage is made from. ``content`` is JSON: configuration, data fingerprint, parents' hashes."""
+
+    stage: str
+    name: str
+    content: dict[str, object] = field(hash=False)
+
+    @property
+    def hash(self) -> str:
+        """Return ten hexadecimal digits of SHA-256 over stage and content."""
+        return content_hash([self.stage, self.content])
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished artifact on disk."""
+
+    folder: Path
+    card: dict[str, object]
+
+    @property
+    def hash(self) -> str:
+        """Return the identity's hash."""
+        return str(self.card["hash"])
+
+    def load_weights(self, model: nn.Module) -> nn.Module:
+        """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it."""
+        path = self.folder / "model.safetensors"
+        try:
+            weights = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise UserError(
+                f"{path} cannot be read ({error}). Remove the folder {self.folder} and train again."
+            ) from error
+        wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+        if wanted != found:
+            odd = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
+            raise UserError(
+                f"{path} holds another architecture than the configuration asks for: {len(odd)} tensors differ, "
+                f"first {odd[0]} (file {found.get(odd[0])}, configuration {wanted.get(odd[0])}). "
+                "Use the settings in the config.yaml beside it, or train again."
+            )
+        model.load_state_dict(weights)
+        return model.eval()
+
+
+class ArtifactStore:
+    """All artifacts below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, identity: Identity) -> Path:
+        """Return where the artifact of this identity lives, finished or not."""
+        return self.root / identity.stage / f"{identity.name}-{identity.hash}"
+
+    def find(self, identity: Identity) -> Artifact | None:
+        """Return the finished artifact, or None."""
+        folder = self.folder(identity)
+        return open_artifact(folder) if (folder / "card.json").exists() else None
+
+    def lock(self, identity: Identity) -> AbstractContextManager[None]:
+        """Hold the artifact's folder, so that one of many jobs trains it and the others wait."""
+        return exclusive(self.folder(identity))
+
+    def finish(
+        self, identity: Identity, model: nn.Module, config_yaml: str, facts: dict[str, object]
+    ) -> Artifact:
+        """Write weights, configuration and, last, the card; then drop the checkpoints of the training."""
+        folder = self.folder(identity)
+        save_tensors(folder / "model.safetensors", model.state_dict())
+        _write_text(folder / "config.yaml", config_yaml)
+        card = {
+            "format_version": FORMAT_VERSION,
+            "stage": identity.stage,
+            "name": identity.name,
+            "hash": identity.hash,
+            "made_from": identity.content,
+            "code": code_version(),
+            "num_parameters": sum(p.numel() for p in model.parameters()),
+        } | facts
+        _write_text(folder / "card.json", json.dumps(card, indent=2))
+        for checkpoint in (folder / "checkpoints").glob("step-*.safetensors"):
+            checkpoint.unlink()
+        return Artifact(folder, card)
+
+
+def open_artifact(folder: Path, stage: str | None = None) -> Artifact:
+    """Return the finished artifact in ``folder``.
+
+    Raises:
+        UserError: when there is none, when it is unfinished, of another stage or of a newer format.
+    """
+    path = folder / "card.json"
+    if not path.exists():
+        state = "an unfinished training" if (folder / "checkpoints").exists() else "no artifact"
+        raise UserError(
+            f"{folder} holds {state} (no card.json). Give the folder of a finished artifact, such as "
+            "artifacts/student/<name>-<hash>, or run `python train.py` to finish it."
+        )
+    try:
+        card = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not JSON ({error}). Remove {folder} and train again.") from error
+    if card.get("format_version", 0) > FORMAT_VERSION:
+        raise UserError(
+            f"{folder} has artifact format {card['format_version']}; this version reads up to {FORMAT_VERSION}. "
+            "Upgrade audiolcm."
+        )
+    if stage is not None and card.get("stage") != stage:
+        raise UserError(f"{folder} holds a {card.get('stage')}, not a {stage}. Give the folder of a {stage}.")
+    return Artifact(folder, card)
+
+
+def newest(root: Path, stage: str) -> Artifact:
+    """Return the newest finished artifact of a stage below ``root``."""
+    cards = sorted((root / stage).glob("*/card.json"), key=lambda path: path.stat().st_mtime)
+    if not cards:
+        raise UserError(f"There is no finished {stage} in {root / stage}. Run `python train.py` first.")
+    return open_artifact(cards[-1].parent)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
+
+
+def code_version() -> str:
+    """Return the package version, and the git commit when the code lies in a checkout."""
+    version = importlib.metadata.version("audiolcm")
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=10"]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return version
+    return f"{version} ({described.stdout.strip()})"

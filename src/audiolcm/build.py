@@ -1,0 +1,40 @@
+"""From configuration to objects. Hydra and OmegaConf stop here and in config.py."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import hydra.utils
+from hydra.errors import InstantiationException
+
+from audiolcm.config import check
+from audiolcm.errors import UserError
+
+
+def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
+    """Return the object that ``node`` describes; ``given`` adds what only the program knows.
+
+    A node marked ``_partial_`` without ``given`` becomes a factory.
+
+    Args:
+        node: a mapping with ``_target_`` in our own packages.
+        path: where the node stands in the configuration, for messages.
+
+    Raises:
+        UserError: what the constructor says of a bad value, or an unknown setting.
+    """
+    check(node, path)
+    try:
+        maker = hydra.utils.instantiate({**node, "_partial_": True}, _convert_="all")
+    except InstantiationException as error:  # of a node below this one
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
+    return maker if node.get("_partial_", False) and not given else maker(**given)
+
+
+def build_transformer(cfg: Mapping[str, Any], text_width: int, latent_channels: int) -> Any:
+    """Return the denoiser: three numbers of ``model`` and three factories of ``backbone``."""
+    from audiolcm.models.transformer import Transformer  # torch is slow to import, --help should not wait
+
+    factories = {name: build(cfg["backbone"][name], f"backbone.{name}") for name in cfg["backbone"]}
+    return Transformer(latent_channels=latent_channels, text_width=text_width, **cfg["model"], **factories)

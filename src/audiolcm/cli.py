@@ -1,0 +1,110 @@
+"""The ``audiolcm`` command: generate sound, prepare data."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from audiolcm.errors import UserError
+
+log = logging.getLogger("audiolcm")
+
+BAD_ROWS = 3
+"""Exit code of ``audiolcm prepare`` when rows were left out."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand and return the exit code; a user's mistake is one message and exit code 1."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except UserError as error:
+        log.error("%s", error, exc_info="HYDRA_FULL_ERROR" in os.environ)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="audiolcm", description="Few-step text-to-audio generation.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    generate = commands.add_parser("generate", help="turn captions into wav files")
+    generate.add_argument("captions", nargs="*", help="what is to be heard")
+    generate.add_argument("--from-file", type=Path, help="text file with one caption a line")
+    generate.add_argument("--checkpoint", type=Path, default=Path("artifacts"), help="a student or teacher folder, "
+                          "or an artifacts folder for its newest student (default: artifacts)")  # fmt: skip
+    generate.add_argument("--vocoder", type=Path, help="another vocoder's folder")
+    generate.add_argument("--steps", type=int, help="sampling steps (default: as trained, 2)")
+    generate.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained, 4)")
+    generate.add_argument("--duration", type=float, default=5.0, help="seconds, 1 to 30 (default: 5)")
+    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--batch-size", type=int, default=8)
+    generate.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    generate.add_argument("-o", "--output", type=Path, default=Path("sound.wav"),
+                          help="wav file, or a folder when there are several captions")  # fmt: skip
+    generate.set_defaults(run=_generate)
+    prepare = commands.add_parser("prepare", help="check and cache a data set")
+    prepare.add_argument("overrides", nargs="+", help="as for train.py: dataset=esc10 dataset.root=FOLDER ...")
+    prepare.add_argument("--latents", action="store_true", help="also cache latents and text features; trains or "
+                         "finds the autoencoder of this configuration first")  # fmt: skip
+    prepare.set_defaults(run=_prepare)
+    return parser
+
+
+def _generate(options: argparse.Namespace) -> int:
+    captions = _captions(options)
+    targets = _targets(options.output, len(captions))
+
+    from audiolcm.audio.io import write_wav
+    from audiolcm.pipeline import AudioLCM
+    from audiolcm.training.hardware import Hardware
+
+    sampler = {"num_steps": options.steps, "omega": options.omega}
+    model = AudioLCM.from_checkpoint(
+        options.checkpoint,
+        options.vocoder,
+        {name: value for name, value in sampler.items() if value is not None},
+        Hardware(device=options.device),
+    )
+    for first in range(0, len(captions), options.batch_size):
+        batch = captions[first : first + options.batch_size]
+        made = model(batch, options.duration, options.seed)
+        for offset, waveform in enumerate(made.waveforms):
+            write_wav(targets[first + offset], waveform)
+            log.info("%s", targets[first + offset])
+    return 0
+
+
+def _captions(options: argparse.Namespace) -> list[str]:
+    captions = list(options.captions)
+    if options.from_file is not None:
+        if not options.from_file.is_file():
+            raise UserError(f"--from-file {options.from_file}: there is no such file.")
+        captions += [line.strip() for line in options.from_file.read_text().splitlines() if line.strip()]
+    if not captions:
+        raise UserError('No caption. Type audiolcm generate "A dog is barking" -o dog.wav, or use --from-file.')
+    return captions
+
+
+def _targets(output: Path, count: int) -> list[Path]:
+    if count == 1:
+        return [output if output.suffix.lower() == ".wav" else output / "000.wav"]
+    if output.suffix:
+        raise UserError(f"-o {output}: {count} captions need a folder, such as -o sounds.")
+    return [output / f"{index:03d}.wav" for index in range(count)]
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from audiolcm.data.prepare import prepare_report
+    from audiolcm.recipe import Recipe
+    from audiolcm.config import compose
+
+    recipe = Recipe(compose(options.overrides))
+    if options.latents:
+        recipe.latents("student")
+    log.info("%s", prepare_report(recipe.data))
+    return BAD_ROWS if recipe.data.bad_rows else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

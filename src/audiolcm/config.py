@@ -1,0 +1,149 @@
+"""The shape of a composed configuration: what may stand in it, checked before anything is built.
+
+Each option of each group names the class that it configures (``_target_``), and that class's constructor is the
+schema: its parameters, their types and its own checks. There is no second list of fields to keep in step.
+"""
+
+import difflib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from audiolcm.errors import UserError
+
+OUR_PACKAGES = ("audiolcm.", "evaluation.", "experiments.")
+SECTIONS = {
+    "seed", "parents", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset", "schedule", "solver",
+    "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware", "logger", "paths",
+    "preview", "profile_name",
+}  # fmt: skip
+_HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
+
+
+def register_resolvers() -> None:
+    """Make ``${slug:...}`` known to Hydra: a folder name for a list of overrides."""
+    OmegaConf.register_new_resolver("slug", slug, replace=True)
+
+
+def slug(overrides: str, empty: str = "default") -> str:
+    """Return overrides as one readable folder name: ``solver.k=5,seed=1`` becomes ``solver.k=5,seed=1``.
+
+    Slashes and other characters a file system may refuse become dashes; names over 120 characters are cut and
+    closed with a hash of the whole, so that two different lists never share a folder.
+    """
+    name = re.sub(r"[^\w.,=+@-]+", "-", overrides).strip("-") or empty
+    if len(name) > 120:
+        import hashlib
+
+        name = f"{name[:110]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+    return name
+
+
+def resolve(cfg: DictConfig) -> dict[str, typing.Any]:
+    """Return the configuration as plain dictionaries, interpolations resolved, checked.
+
+    Raises:
+        UserError: on a missing value, an unknown section, an unknown parameter or a value of the wrong type.
+    """
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"The configuration is incomplete: {str(error).splitlines()[0]}") from error
+    unknown = sorted(set(plain) - SECTIONS)
+    if unknown:
+        raise UserError(f"Unknown configuration section {unknown[0]!r}.{_nearest(unknown[0], SECTIONS)}")
+    check(plain)
+    return plain
+
+
+def compose(overrides: list[str]) -> dict[str, typing.Any]:
+    """Return the configuration that ``python train.py`` would run with, for other entry points."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+
+    folder = Path(__file__).resolve().parents[2] / "conf"
+    if not folder.is_dir():
+        raise UserError(f"{folder} is missing: install the project from its checkout, `pip install -e .`.")
+    register_resolvers()
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
+            return resolve(hydra_compose("train", overrides))
+    except HydraException as error:
+        raise UserError(str(error)) from error
+
+
+def check(node: object, path: str = "") -> None:
+    """Check every ``_target_`` below ``node`` against the constructor that it names."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            check(item, f"{path}[{index}]")
+    if not isinstance(node, Mapping):
+        return
+    if "_target_" in node:
+        _check_call(node, path)
+    for key, value in node.items():
+        check(value, f"{path}.{key}" if path else str(key))
+
+
+def _check_call(node: Mapping[str, object], path: str) -> None:
+    target = str(node["_target_"])
+    if not target.startswith(OUR_PACKAGES):
+        raise UserError(f"{path}._target_={target} is refused: only {', '.join(OUR_PACKAGES)} may be named here.")
+    try:
+        called = get_object(target)
+    except Exception as error:
+        raise UserError(f"{path}._target_={target} does not exist: {error}") from error
+    parameters = inspect.signature(called).parameters
+    hints = typing.get_type_hints(called.__init__ if inspect.isclass(called) else called)
+    for key, value in node.items():
+        if key in ("_target_", "_partial_"):
+            continue
+        if key not in parameters:
+            options = [name for name in parameters if name != "self"]
+            raise UserError(
+                f"Unknown setting {path}.{key}.{_nearest(str(key), options)} "
+                f"{called.__name__} knows: {', '.join(options)}."
+            )
+        _check_type(f"{path}.{key}", value, hints.get(str(key)))
+
+
+def _check_type(path: str, value: object, hint: object) -> None:
+    choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if any(choice not in _HINTS and choice is not type(None) for choice in choices):
+        return  # only plain values have a type to check here
+    if value is None and type(None) in choices:
+        return
+    accepted = [kind for choice in choices if choice in _HINTS for kind in _HINTS[choice]]
+    if type(value) not in accepted:
+        wanted = " or ".join(choice.__name__ for choice in choices)
+        raise UserError(f"{path}={value!r} is {_article(value)}, but {wanted} is needed.")
+
+
+def _article(value: object) -> str:
+    return "empty (null)" if value is None else f"of type {type(value).__name__}"
+
+
+def _nearest(word: str, options: typing.Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(options), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def load_yaml(path: Path) -> dict[str, typing.Any]:
+    """Return the resolved configuration kept beside an artifact, checked like a fresh one."""
+    loaded = OmegaConf.load(path)
+    if not isinstance(loaded, DictConfig):
+        raise UserError(f"{path} is not a configuration. Give the folder of an artifact that `train.py` made.")
+    return resolve(loaded)
+
+
+def to_yaml(plain: Mapping[str, object]) -> str:
+    """Return the configuration as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.create(dict(plain)))

@@ -1,0 +1,1 @@
+"""Captioned sound: corpora, their preparation, and batches for training."""

@@ -1,0 +1,194 @@
+"""Features computed once before training: posteriors of the autoencoder and embeddings of the captions.
+
+Both caches are keyed by the prepared data; the caller keys `folder` by the network that makes the features.
+Both are atomic and resumable (see `audiolcm.data.shards`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from audiolcm.audio.mel import LOG_MEL_MIN
+from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.shards import ShardReader, build_shards
+from audiolcm.errors import UserError
+from audiolcm.files import exclusive, remove_leftovers
+from audiolcm.types import TextEncoder
+
+LATENTS_PER_SHARD = 512  # 26 MB for 10 s of the paper's latents (20 x 312, mean and std)
+CAPTIONS_PER_SHARD = 256  # 81 MB of the paper's text tokens (154 x 1024 in float16)
+Producer = Callable[[range], Iterator[Mapping[str, np.ndarray]]]
+EMPTY = ("", "")  # the unconditional "caption"
+
+
+class PosteriorLike(Protocol):
+    """What an autoencoder's `encode` returns, as far as it is used here: both (batch, channels, frames)."""
+
+    mean: Tensor
+    std: Tensor
+
+
+class MelEncoder(Protocol):
+    """The encoding half of an autoencoder (a module)."""
+
+    def parameters(self) -> Iterator[Tensor]:
+        """Its weights; mels are moved to the device of the first."""
+
+    def encode(self, mel: Tensor) -> PosteriorLike:
+        """Posterior of a mel (batch, 80, frames)."""
+
+
+class Latents:
+    """Cached posteriors of a split: for every clip mean and std, float32 (channels, latent frames)."""
+
+    def __init__(self, folder: Path, split: PreparedSplit) -> None:
+        self.clips = split.clips
+        self._sound = split.sound_of_clip
+        self._shards = ShardReader(folder)
+
+    def __len__(self) -> int:
+        return len(self._sound)
+
+    def num_frames(self, index: int) -> int:
+        """Latent frames of a clip."""
+        return self._shards.length("mean", self._sound[index])
+
+    def mean(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Posterior means of latent frames `start:stop`: (channels, frames)."""
+        return self._shards.read("mean", self._sound[index], start, stop).T
+
+    def std(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Posterior standard deviations of latent frames `start:stop`: (channels, frames)."""
+        return self._shards.read("std", self._sound[index], start, stop).T
+
+
+class TextEmbeddings:
+    """Cached text tokens of a split: one (tokens, width) array for every clip, and the unconditional one."""
+
+    def __init__(self, folder: Path, split: PreparedSplit) -> None:
+        position = {pair: number for number, pair in enumerate(_unique_captions(split))}
+        self._rows = [position[clip.caption, clip.structured_caption] for clip in split.clips]
+        self._shards = ShardReader(folder)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def tokens(self, index: int) -> np.ndarray:
+        """Text tokens of a clip: float32 (tokens, width)."""
+        return self._shards.read("tokens", self._rows[index]).astype(np.float32)
+
+    def unconditional(self) -> np.ndarray:
+        """Text tokens of the empty captions: float32 (tokens, width)."""
+        return self._shards.read("tokens", 0).astype(np.float32)
+
+
+def encode_latents(
+    autoencoder: MelEncoder,
+    split: PreparedSplit,
+    folder: str | Path,
+    min_frames: int = 0,
+    batch_size: int = 8,
+    progress: bool = True,
+) -> Latents:
+    """Encode every sound of a split once, as a whole, and keep mean and std in float32.
+
+    min_frames: mel frames of one training example. Shorter mels are padded with silence (-5) to it before
+    encoding, so that their latents hold encoded silence; an odd last frame of a longer one is dropped. The
+    autoencoder must be in eval mode. Raises UserError when a posterior is not finite or the
+    disk is full.
+    """
+    folder = Path(folder) / f"latents-{split.name}-{_key(split.fingerprint, min_frames)}"
+    lengths = [max(split.num_frames(clip) // 2 * 2, min_frames) for clip in split.sounds]
+
+    device = next(autoencoder.parameters()).device
+
+    def produce(items: range) -> Iterator[Mapping[str, np.ndarray]]:
+        for batch in _equal_batches(items, lengths, batch_size):
+            mels = np.stack([_padded_mel(split, split.sounds[item], lengths[item]) for item in batch])
+            with torch.inference_mode():
+                posterior = autoencoder.encode(torch.from_numpy(mels).to(device))
+            mean, std = (x.float().transpose(1, 2).cpu().numpy() for x in (posterior.mean, posterior.std))
+            for item, one_mean, one_std in zip(batch, mean, std, strict=True):
+                _check_finite(one_mean + one_std, f"The latent of {split.clips[split.sounds[item]].name}")
+                yield {"mean": one_mean, "std": one_std}
+
+    _build(folder, len(split.sounds), produce, LATENTS_PER_SHARD, f"encode {split.name} latents", progress)
+    return Latents(folder, split)
+
+
+def encode_text(
+    text_encoder: TextEncoder,
+    split: PreparedSplit,
+    folder: str | Path,
+    batch_size: int = 32,
+    progress: bool = True,
+) -> TextEmbeddings:
+    """Encode every distinct pair of captions of a split once, and the empty pair; kept in float16.
+
+    float16 keeps 11 bits of every value, more than the bf16 arithmetic that reads them. Raises UserError when
+    an embedding is not finite in float16 or the disk is full.
+    """
+    pairs = _unique_captions(split)
+    kind = (type(text_encoder).__name__, text_encoder.num_tokens, text_encoder.width)
+    folder = Path(folder) / f"text-{split.name}-{_key(kind, pairs)}"
+
+    def produce(items: range) -> Iterator[Mapping[str, np.ndarray]]:
+        for start in range(items.start, items.stop, batch_size):
+            batch = pairs[start : min(start + batch_size, items.stop)]
+            with torch.inference_mode():
+                tokens = text_encoder([pair[0] for pair in batch], [pair[1] for pair in batch])
+            for pair, one in zip(batch, tokens.to(torch.float16).cpu().numpy(), strict=True):
+                _check_finite(one, f"The text embedding of {pair[0]!r}")
+                yield {"tokens": one}
+
+    _build(folder, len(pairs), produce, CAPTIONS_PER_SHARD, f"encode {split.name} captions", progress)
+    return TextEmbeddings(folder, split)
+
+
+def _build(
+    folder: Path, num_items: int, produce: Producer, items_per_shard: int, title: str, progress: bool
+) -> None:
+    with exclusive(folder):
+        remove_leftovers(folder)
+        with tqdm(total=num_items, desc=title, disable=not progress) as bar:
+            build_shards(folder, num_items, produce, items_per_shard, bar.update)
+
+
+def _unique_captions(split: PreparedSplit) -> list[tuple[str, str]]:
+    """The empty pair, then every distinct (caption, structured caption) in order of first use."""
+    return list(dict.fromkeys([EMPTY, *((clip.caption, clip.structured_caption) for clip in split.clips)]))
+
+
+def _equal_batches(items: range, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Consecutive items of one length, at most `batch_size` together: nothing is padded for its neighbors."""
+    batch: list[int] = []
+    for item in items:
+        if batch and (len(batch) == batch_size or lengths[item] != lengths[batch[0]]):
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
+
+
+def _padded_mel(split: PreparedSplit, clip: int, num_frames: int) -> np.ndarray:
+    mel = split.mel(clip, 0, num_frames)
+    return np.pad(mel, ((0, 0), (0, num_frames - mel.shape[1])), constant_values=LOG_MEL_MIN)
+
+
+def _check_finite(values: np.ndarray, what: str) -> None:
+    if not np.isfinite(values).all():
+        raise UserError(f"{what} is not finite: the network that made it is broken; train or load it again.")
+
+
+def _key(*content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]

@@ -1,0 +1,119 @@
+"""ESC-50 and ESC-10: environmental sounds of 5 s (K. J. Piczak, 2015), with a caption for every category."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from audiolcm.data.corpora.esc_captions import CAPTIONS, ESC10_CATEGORIES
+from audiolcm.data.corpora.folder import FolderCorpus, find_table
+from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.splits import held_out_sources
+from audiolcm.data.tables import read_table
+from audiolcm.errors import UserError
+
+_TABLES = ("meta/esc50.csv", "metadata.csv")
+_HINT = "expected the ESC-50 folder (audio/*.wav, meta/esc50.csv) or audio/* with metadata.csv."
+
+
+class Esc50(FolderCorpus):
+    """All categories: the published folder, or `audio/*` with `metadata.csv` (filename, fold, label, ...).
+
+    Clips of `train_folds`, `validation_folds` and `test_folds` make the splits. Without validation folds
+    about one clip in `validation_every` of each category is held out of the training folds, whole recordings
+    at a time, so that two takes of one recording never lie on both sides. Folds that the folder lacks stay
+    empty.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        duration: float = 5.0,
+        max_duration: float = 5.0,
+        train_folds: Sequence[int] = (1, 2, 3, 4),
+        validation_folds: Sequence[int] = (),
+        test_folds: Sequence[int] = (5,),
+        validation_every: int = 16,
+        name: str = "esc50",
+    ) -> None:
+        super().__init__(name, root, duration, max_duration)
+        self.validation_every = validation_every
+        self._split_of_fold: dict[int, str] = {}
+        folds = {"train": train_folds, "validation": validation_folds, "test": test_folds}
+        for split, numbers in folds.items():
+            for number in numbers:
+                if self._split_of_fold.setdefault(int(number), split) != split:
+                    raise UserError(
+                        f"dataset {name}: fold {number} is in two splits; give each fold to one split."
+                    )
+
+    def _keeps(self, row: dict[str, str]) -> bool:
+        return True
+
+    def _read_clips(self) -> list[Clip]:
+        table = find_table(self.root, _TABLES, _HINT)
+        column = "category" if table.name == "esc50.csv" else "label"
+        rows = read_table(table, ("filename", "fold", column))
+        clips, sources = [], []
+        for number, row in enumerate(rows, start=2):
+            if self._keeps(row) and self._fold(row, table, number) in self._split_of_fold:
+                clips.append(self._clip(row, row[column], self._fold(row, table, number), number))
+                sources.append(row.get("src_file") or row["filename"].split("-")[1])
+        if "validation" in self._split_of_fold.values():
+            return clips
+        train = [
+            (clip.labels[0], source)
+            for clip, source in zip(clips, sources, strict=True)
+            if clip.split == "train"
+        ]
+        held_out = held_out_sources(train, self.validation_every)
+        return [
+            dataclasses.replace(clip, split="validation")
+            if clip.split == "train" and source in held_out
+            else clip
+            for clip, source in zip(clips, sources, strict=True)
+        ]
+
+    def _fold(self, row: dict[str, str], table: Path, number: int) -> int:
+        if not row["fold"].isdigit() or row["filename"].count("-") < 2:
+            raise UserError(
+                f"{table}, row {number}: filename {row['filename']!r}, fold {row['fold']!r}; expected a name "
+                "like 1-100032-A-0.wav and a number."
+            )
+        return int(row["fold"])
+
+    def _clip(self, row: dict[str, str], label: str, fold: int, number: int) -> Clip:
+        caption = row.get("caption") or CAPTIONS.get(label, "")
+        return Clip(
+            name=Path(row["filename"]).stem,
+            audio_path=self.root / "audio" / row["filename"],
+            caption=caption,
+            structured_caption=fallback_structure(caption),
+            duration=5.0,
+            split=self._split_of_fold[fold],
+            labels=(label,),
+            row=number,
+        )
+
+
+class Esc10(Esc50):
+    """The ten categories of ESC-10, from an ESC-10 or ESC-50 folder. Arguments as `Esc50`."""
+
+    def __init__(
+        self,
+        root: str | None = None,
+        duration: float = 5.0,
+        max_duration: float = 5.0,
+        train_folds: Sequence[int] = (1, 2, 3, 4),
+        validation_folds: Sequence[int] = (),
+        test_folds: Sequence[int] = (5,),
+        validation_every: int = 16,
+        name: str = "esc10",
+    ) -> None:
+        super().__init__(
+            root, duration, max_duration, train_folds, validation_folds, test_folds, validation_every, name
+        )
+
+    def _keeps(self, row: dict[str, str]) -> bool:
+        return row.get("category", row.get("label")) in ESC10_CATEGORIES

@@ -1,0 +1,58 @@
+"""MusicCaps (Agostinelli et al., 2023): captions for 10-second parts of music videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from audiolcm.data.corpora.folder import unique_names
+from audiolcm.data.corpora.tables import TableCorpus, require_columns
+from audiolcm.data.corpora.youtube import locate_youtube
+from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.splits import is_held_out
+
+_SECONDS = 10
+
+
+class MusicCaps(TableCorpus):
+    """The published CSV (ytid, start_s, ..., caption, is_audioset_eval) or the released TSV, and the clips.
+
+    The released table is a test set as a whole. In the published one the rows of the AudioSet evaluation part
+    are the test split, and one of the others in `validation_every` is held out for validation.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        duration: float = 10.0,
+        max_duration: float = 10.0,
+        test: str = "musiccaps-public.csv",
+        validation_every: int = 16,
+        name: str = "musiccaps",
+    ) -> None:
+        super().__init__(name, root, duration, max_duration, {"test": test})
+        self.validation_every = validation_every
+
+    def _published(self, rows: Sequence[Mapping[str, str]], table: Path, split: str) -> list[Clip]:
+        require_columns(rows, table, ("ytid", "start_s", "caption", "is_audioset_eval"))
+        names = unique_names(row["ytid"] for row in rows)
+        return [
+            Clip(
+                name=name,
+                audio_path=locate_youtube(
+                    self._audio, row["ytid"], row["start_s"], _SECONDS, self.root / f"{row['ytid']}.wav"
+                ),
+                caption=row["caption"],
+                structured_caption=fallback_structure(row["caption"]),
+                duration=float(_SECONDS),
+                split=self._split(row),
+                labels=(),
+                row=number,
+            )
+            for number, (name, row) in enumerate(zip(names, rows, strict=True), start=2)
+        ]
+
+    def _split(self, row: Mapping[str, str]) -> str:
+        if row["is_audioset_eval"].lower() in ("true", "1"):
+            return "test"
+        return "validation" if is_held_out(row["ytid"], self.validation_every) else "train"

@@ -1,0 +1,42 @@
+"""The caption tables of the AudioLCM release: name, dataset, ori_cap, mel_path, caption, audio_path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from audiolcm.data.corpora.folder import unique_names
+from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.tables import read_table, seconds
+
+RELEASED_COLUMNS = ("name", "ori_cap", "caption", "audio_path")
+
+
+def read_released(table: Path, split: str, locate: Callable[[str], Path]) -> list[Clip]:
+    """Clips of a released table; `locate(audio_path)` says where a file is (or should be).
+
+    In these tables `ori_cap` is the plain and `caption` the structured caption. Rows that share a sound get
+    numbered names.
+    """
+    rows = read_table(table, RELEASED_COLUMNS)
+    names = unique_names(
+        Path(row["name"]).stem if row["name"].endswith(".wav") else row["name"] for row in rows
+    )
+    return [
+        Clip(
+            name=name,
+            audio_path=locate(row["audio_path"]),
+            caption=row["ori_cap"],
+            structured_caption=row["caption"] or fallback_structure(row["ori_cap"]),
+            duration=seconds(row.get("duration", "")),
+            split=split,
+            labels=(),
+            row=number,
+        )
+        for number, (name, row) in enumerate(zip(names, rows, strict=True), start=2)
+    ]
+
+
+def has_released_columns(columns: dict[str, str]) -> bool:
+    """True when a row has the columns of a released table."""
+    return set(RELEASED_COLUMNS) <= set(columns)

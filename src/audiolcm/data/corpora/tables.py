@@ -1,0 +1,77 @@
+"""Corpora with one table for each split, published or released."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from audiolcm.data.corpora.folder import FolderCorpus, index_audio
+from audiolcm.data.corpora.released import has_released_columns, read_released
+from audiolcm.data.manifest import Clip
+from audiolcm.data.tables import read_table
+from audiolcm.errors import UserError
+
+_logger = logging.getLogger(__name__)
+
+
+class TableCorpus(FolderCorpus):
+    """One table a split, under the root; each may be the published one or one of the AudioLCM release.
+
+    A split whose table is absent is empty (with a warning); at least one table must be there. Sound files may
+    lie anywhere below the root: they are found by name.
+    """
+
+    def __init__(
+        self, name: str, root: str | None, duration: float, max_duration: float, tables: Mapping[str, str]
+    ) -> None:
+        super().__init__(name, root, duration, max_duration)
+        self.tables = dict(tables)
+
+    @abstractmethod
+    def _published(self, rows: Sequence[Mapping[str, str]], table: Path, split: str) -> list[Clip]:
+        """Clips of the published table's rows."""
+
+    @cached_property
+    def _audio(self) -> dict[str, Path]:
+        return index_audio([self.root])
+
+    def _read_clips(self) -> list[Clip]:
+        found = {
+            split: self.root / table for split, table in self.tables.items() if (self.root / table).is_file()
+        }
+        if not found:
+            raise UserError(
+                f"None of {', '.join(self.tables.values())} found in {self.root}: put the caption tables of "
+                f"{self.name} there or name them, for example dataset.test=FILE."
+            )
+        for split in self.tables.keys() - found.keys():
+            _logger.warning(
+                "%s: no table %s, split %s is empty", self.name, self.root / self.tables[split], split
+            )
+        return [clip for split, table in found.items() for clip in self._read_split(table, split)]
+
+    def _read_split(self, table: Path, split: str) -> list[Clip]:
+        rows = read_table(table)
+        if rows and has_released_columns(rows[0]):
+            return read_released(table, split, self._locate_released)
+        return self._published(rows, table, split)
+
+    def _locate_released(self, audio_path: str) -> Path:
+        """Released tables name files as their authors stored them: that path, else the same file name."""
+        path = self.root / audio_path
+        if path.is_file():
+            return path
+        return self._audio.get(path.name.removesuffix(path.suffix), path)
+
+
+def require_columns(rows: Sequence[Mapping[str, str]], table: Path, columns: Sequence[str]) -> None:
+    """Raise UserError when a table with rows lacks a column."""
+    missing = [column for column in columns if rows and column not in rows[0]]
+    if missing:
+        raise UserError(
+            f"Table {table} has no column {', '.join(missing)}; it has: {', '.join(rows[0])}. "
+            "Give the published table or the released one (name, ori_cap, caption, audio_path)."
+        )

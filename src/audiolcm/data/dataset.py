@@ -1,0 +1,124 @@
+"""Training sets: batches as pure functions of the clip indices and a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from audiolcm.audio.mel import LOG_MEL_MIN
+from audiolcm.data.cache import Latents, TextEmbeddings, encode_latents, encode_text
+from audiolcm.data.prepared import PreparedSplit
+from audiolcm.errors import UserError
+
+__all__ = ["LatentClips", "MelClips", "WaveformClips", "encode_latents", "encode_text"]
+
+
+class MelClips:
+    """Log10 mels: {"mel": float32 (batch, 80, num_frames)}, cut at random; shorter ones end in -5."""
+
+    def __init__(self, split: PreparedSplit, num_frames: int) -> None:
+        self.split = split
+        self.num_frames = _positive(num_frames, "num_frames")
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def names(self, indices: Sequence[int]) -> list[str]:
+        """Names of the clips of a batch."""
+        return [self.split.clips[index].name for index in indices]
+
+    def batch(self, indices: Sequence[int], generator: Generator) -> dict[str, Tensor]:
+        """One batch; `generator` (CPU) draws where clips are cut."""
+        mels = []
+        for index in indices:
+            start = _random_start(self.split.num_frames(index), self.num_frames, generator)
+            mels.append(
+                _fit(self.split.mel(index, start, start + self.num_frames), self.num_frames, LOG_MEL_MIN)
+            )
+        return {"mel": torch.from_numpy(np.stack(mels))}
+
+
+class WaveformClips:
+    """16 kHz sound: {"waveform": float32 (batch, num_samples)}, cut at random; shorter ones end in zeros."""
+
+    def __init__(self, split: PreparedSplit, num_samples: int) -> None:
+        self.split = split
+        self.num_samples = _positive(num_samples, "num_samples")
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def names(self, indices: Sequence[int]) -> list[str]:
+        """Names of the clips of a batch."""
+        return [self.split.clips[index].name for index in indices]
+
+    def batch(self, indices: Sequence[int], generator: Generator) -> dict[str, Tensor]:
+        """One batch; `generator` (CPU) draws where clips are cut."""
+        waveforms = []
+        for index in indices:
+            start = _random_start(self.split.num_samples(index), self.num_samples, generator)
+            waveforms.append(
+                _fit(self.split.waveform(index, start, start + self.num_samples), self.num_samples, 0.0)
+            )
+        return {"waveform": torch.from_numpy(np.stack(waveforms))}
+
+
+class LatentClips:
+    """Captioned latents: {"latent": (batch, channels, num_frames), "text": (batch, tokens, width)}, float32.
+
+    Latents are drawn from the posterior (mean + std * noise) and multiplied by `scale_factor`. num_frames:
+    latent frames of one example; longer clips are cut at random. Clips must not be shorter: `encode_latents`
+    pads.
+    """
+
+    def __init__(self, latents: Latents, text: TextEmbeddings, num_frames: int, scale_factor: float) -> None:
+        self.latents = latents
+        self.text = text
+        self.num_frames = _positive(num_frames, "num_frames")
+        self.scale_factor = scale_factor
+        if len(latents) != len(text):
+            raise ValueError(f"{len(latents)} latents and {len(text)} texts are not of the same split")
+        shortest = min((latents.num_frames(index) for index in range(len(latents))), default=num_frames)
+        if shortest < num_frames:
+            raise UserError(
+                f"Latents of {shortest} frames are shorter than the {num_frames} of a training example: "
+                "call encode_latents with min_frames."
+            )
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def names(self, indices: Sequence[int]) -> list[str]:
+        """Names of the clips of a batch."""
+        return [self.latents.clips[index].name for index in indices]
+
+    def batch(self, indices: Sequence[int], generator: Generator) -> dict[str, Tensor]:
+        """One batch; `generator` (CPU) draws where clips are cut, then the noise."""
+        starts = [
+            _random_start(self.latents.num_frames(index), self.num_frames, generator) for index in indices
+        ]
+        cuts = [(index, start, start + self.num_frames) for index, start in zip(indices, starts, strict=True)]
+        mean = torch.from_numpy(np.stack([self.latents.mean(*cut) for cut in cuts]))
+        std = torch.from_numpy(np.stack([self.latents.std(*cut) for cut in cuts]))
+        noise = torch.randn(mean.shape, generator=generator)
+        text = torch.from_numpy(np.stack([self.text.tokens(index) for index in indices]))
+        return {"latent": (mean + std * noise) * self.scale_factor, "text": text}
+
+
+def _random_start(length: int, wanted: int, generator: Generator) -> int:
+    """Where to cut; draws one number for every clip, long or short, so that batches stay comparable."""
+    return int(torch.randint(max(length - wanted, 0) + 1, (), generator=generator))
+
+
+def _fit(values: np.ndarray, length: int, fill: float) -> np.ndarray:
+    padding = [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])]
+    return np.pad(values, padding, constant_values=fill)
+
+
+def _positive(number: int, name: str) -> int:
+    if number < 1:
+        raise UserError(f"{name}={number}: a training example needs at least 1.")
+    return number

@@ -1,0 +1,143 @@
+"""Clips, corpora and the manifest file: what the rest of the project knows about a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from audiolcm.data.tables import LIST_SEPARATOR, read_table, seconds, write_table
+from audiolcm.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+COLUMNS = ("name", "audio_path", "caption", "structured_caption", "duration", "split", "labels")
+REQUIRED_COLUMNS = ("name", "audio_path", "caption")
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One sound inside a clip: its label and where it starts and ends, in seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """One captioned sound.
+
+    `duration` is in seconds (0 when unknown); `audio_path` is None when the corpus makes the sound itself;
+    `row` is the line of the table the clip was read from (the header is line 1; 0 when there is no table).
+    """
+
+    name: str
+    audio_path: Path | None
+    caption: str
+    structured_caption: str
+    duration: float
+    split: str
+    labels: tuple[str, ...]
+    events: tuple[Event, ...] = ()
+    row: int = dataclasses.field(default=0, compare=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class BadRow:
+    """A row of a corpus that can not be used, and why."""
+
+    split: str
+    row: int
+    name: str
+    reason: str
+
+
+class Corpus(Protocol):
+    """A data set: names its clips and gives their sound.
+
+    name: short word used in folder names.  duration: seconds that one training example is cropped or padded
+    to.
+    """
+
+    name: str
+    duration: float
+
+    def clips(self, split: str) -> list[Clip]:
+        """All clips of "train", "validation" or "test" in a fixed order; missing audio is no error here."""
+
+    def waveform(self, clip: Clip) -> np.ndarray:
+        """The sound of a clip: float32 (samples,), mono, 16 kHz; raises UserError when it can not be read."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of everything that can change the clips or their sound."""
+
+
+@runtime_checkable
+class RejectsRows(Protocol):
+    """A corpus whose table may hold rows that belong to no split (misspelled split, name used twice, ...)."""
+
+    def rejected_rows(self) -> list[BadRow]:
+        """The rows that `clips` returns in no split."""
+
+
+def fallback_structure(caption: str) -> str:
+    """Structured caption of a caption nobody has parsed: the whole of it as one event throughout."""
+    return f"<{caption}& all>"
+
+
+def check_split(split: str) -> str:
+    """Return `split`, or raise UserError when it is not one of SPLITS."""
+    if split not in SPLITS:
+        raise UserError(f"Unknown split {split!r}: use one of {', '.join(SPLITS)}.")
+    return split
+
+
+def read_manifest(path: str | Path) -> list[Clip]:
+    """Read a TSV or Parquet manifest; audio paths are relative to the manifest's folder.
+
+    Columns: name, audio_path, caption (required), structured_caption, duration, split, labels ("a|b"). A
+    missing structured caption becomes `fallback_structure(caption)`, a missing duration 0. The split is kept
+    as written ("" when absent) so that the caller can report a misspelled one. Raises UserError for an
+    unreadable table or a missing column.
+    """
+    path = Path(path)
+    rows = read_table(path, REQUIRED_COLUMNS)
+    return [_clip(row, path.parent, number) for number, row in enumerate(rows, start=2)]
+
+
+def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
+    """Write clips as TSV or Parquet (by suffix), atomically; paths inside the folder become relative."""
+    path = Path(path)
+    write_table(path, COLUMNS, [_row(clip, path.parent.resolve()) for clip in clips])
+
+
+def _clip(row: Mapping[str, str], folder: Path, number: int) -> Clip:
+    caption = row["caption"]
+    return Clip(
+        name=row["name"],
+        audio_path=folder / row["audio_path"] if row["audio_path"] else None,
+        caption=caption,
+        structured_caption=row.get("structured_caption") or fallback_structure(caption),
+        duration=seconds(row.get("duration", "")),
+        split=row.get("split", ""),
+        labels=tuple(label for label in row.get("labels", "").split(LIST_SEPARATOR) if label),
+        row=number,
+    )
+
+
+def _row(clip: Clip, folder: Path) -> dict[str, str]:
+    audio_path = "" if clip.audio_path is None else clip.audio_path.resolve()
+    if audio_path and audio_path.is_relative_to(folder):
+        audio_path = audio_path.relative_to(folder)
+    return {
+        "name": clip.name,
+        "audio_path": str(audio_path),
+        "caption": clip.caption,
+        "structured_caption": clip.structured_caption,
+        "duration": repr(clip.duration),
+        "split": clip.split,
+        "labels": LIST_SEPARATOR.join(clip.labels),
+    }

@@ -1,0 +1,200 @@
+"""From noise to latents: multi-step consistency sampling (Algorithm 2) and the teacher's ODE samplers.
+
+Every sampler is a function of its arguments alone. Noise comes from a ``NoiseSource`` that holds one seed per
+example, so an example does not depend on its place in a batch. ``nfe`` counts denoiser evaluations per example;
+a guided teacher step evaluates the conditional and the unconditional branch in one batched call of two.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiolcm.diffusion.boundary import BoundaryScalings
+from audiolcm.diffusion.consistency import consistency_function
+from audiolcm.diffusion.guidance import guide
+from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.diffusion.solver import ddim_step
+from audiolcm.errors import UserError
+from audiolcm.types import Denoiser, Latent, TextTokens
+
+
+class NoiseSource:
+    """Standard normal latents, one independent seeded stream per example, drawn on the CPU."""
+
+    def __init__(self, seeds: list[int], channels: int, latent_frames: int, device: str = "cpu") -> None:
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.shape = (channels, latent_frames)
+        self.device = device
+
+    def draw(self) -> Latent:
+        """Return the next (batch, channels, latent_frames) draw."""
+        draws = [torch.randn(self.shape, generator=generator) for generator in self.generators]
+        return torch.stack(draws).to(self.device)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Latents (batch, channels, latent_frames) and the denoiser evaluations spent on each."""
+
+    latents: Latent
+    nfe: int
+
+
+class Sampler(Protocol):
+    """What the pipeline needs of a sampler."""
+
+    num_steps: int
+    omega: float
+
+    def sample(
+        self,
+        denoiser: Denoiser,
+        schedule: NoiseSchedule,
+        noise: NoiseSource,
+        text: TextTokens,
+        unconditional: TextTokens,
+    ) -> Sampled:
+        """Turn noise into latents under the text."""
+        ...
+
+
+def _times(value: int, like: Tensor) -> Tensor:
+    return torch.full((len(like),), value, dtype=torch.long, device=like.device)
+
+
+def _check_steps(num_steps: int, limit: int) -> None:
+    if not 1 <= num_steps <= limit:
+        raise UserError(f"sampler.num_steps={num_steps} is out of range: 1 to {limit} here.")
+
+
+class ConsistencySampler:
+    """Algorithm 2: denoise in one call, re-noise to the next timestep, denoise again.
+
+    The timesteps are those of the distillation grid (T // k of them), reversed, picked at
+    floor(linspace(0, T // k, num_steps, endpoint=False)) as in the released code. The embedded omega stands in
+    for classifier-free guidance: one denoiser call a step.
+    """
+
+    def __init__(
+        self, num_steps: int = 2, omega: float = 4.0, k: int = 20, boundary: BoundaryScalings | None = None
+    ) -> None:
+        self.num_steps = num_steps
+        self.omega = omega
+        self.k = k
+        self.boundary = boundary or BoundaryScalings()
+
+    def timesteps(self, num_timesteps: int) -> list[int]:
+        """Return the descending timesteps tau_1 > tau_2 > ... of Algorithm 2."""
+        grid = np.arange(1, num_timesteps // self.k + 1)[::-1] * self.k - 1
+        _check_steps(self.num_steps, len(grid))
+        picks = np.floor(np.linspace(0, len(grid), self.num_steps, endpoint=False)).astype(int)
+        return [int(t) for t in grid[picks]]
+
+    def sample(
+        self,
+        denoiser: Denoiser,
+        schedule: NoiseSchedule,
+        noise: NoiseSource,
+        text: TextTokens,
+        unconditional: TextTokens,
+    ) -> Sampled:
+        """Return latents after ``num_steps`` calls; ``unconditional`` is not used."""
+        timesteps = self.timesteps(schedule.num_timesteps)
+        omega = torch.full((len(text),), float(self.omega), device=text.device)
+        z_t = noise.draw()
+        for n, tau in enumerate(timesteps):
+            t = _times(tau, z_t)
+            z = consistency_function(denoiser, z_t, t, text, omega, schedule, self.boundary)
+            if n + 1 < len(timesteps):
+                z_t = schedule.add_noise(z, noise.draw(), _times(timesteps[n + 1], z))
+        return Sampled(z, nfe=len(timesteps))
+
+
+class OdeSampler:
+    """What the teacher's samplers share: trailing timesteps, and guidance in one batched call."""
+
+    def __init__(self, num_steps: int = 50, omega: float = 4.0) -> None:
+        self.num_steps = num_steps
+        self.omega = omega
+
+    def timesteps(self, num_timesteps: int) -> list[int]:
+        """Return round(T - i T / num_steps) - 1 for i = 0 .. num_steps - 1: from T - 1 down, evenly."""
+        _check_steps(self.num_steps, num_timesteps)
+        spaced = np.round(np.arange(num_timesteps, 0, -num_timesteps / self.num_steps)).astype(int) - 1
+        return [int(t) for t in spaced[: self.num_steps]]
+
+    def guided_epsilon(
+        self, denoiser: Denoiser, z_t: Latent, t: int, text: TextTokens, unconditional: TextTokens
+    ) -> Latent:
+        """Return the classifier-free guided noise prediction; omega = 0 skips the unconditional branch."""
+        if self.omega == 0.0:
+            return denoiser(z_t, _times(t, z_t), text).float()
+        both = denoiser(torch.cat([z_t, z_t]), _times(t, torch.cat([z_t, z_t])), torch.cat([text, unconditional]))
+        conditional, free = both.float().chunk(2)
+        return guide(conditional, free, torch.full((len(z_t),), float(self.omega), device=z_t.device))
+
+    def nfe(self) -> int:
+        """Return denoiser evaluations per example."""
+        return self.num_steps * (1 if self.omega == 0.0 else 2)
+
+
+class DDIMSampler(OdeSampler):
+    """Deterministic DDIM (eta = 0) on trailing timesteps; the last step returns the predicted z_0."""
+
+    def sample(
+        self,
+        denoiser: Denoiser,
+        schedule: NoiseSchedule,
+        noise: NoiseSource,
+        text: TextTokens,
+        unconditional: TextTokens,
+    ) -> Sampled:
+        """Return latents after ``num_steps`` first-order steps."""
+        timesteps = self.timesteps(schedule.num_timesteps)
+        z_t = noise.draw()
+        for t, s in itertools.pairwise(timesteps):
+            epsilon = self.guided_epsilon(denoiser, z_t, t, text, unconditional)
+            z_t = ddim_step(z_t, epsilon, _times(t, z_t), _times(s, z_t), schedule)
+        epsilon = self.guided_epsilon(denoiser, z_t, timesteps[-1], text, unconditional)
+        return Sampled(schedule.predicted_z0(z_t, epsilon, _times(timesteps[-1], z_t)), self.nfe())
+
+
+class DPMSolverPlusPlusSampler(OdeSampler):
+    """DPM-Solver++(2M): second-order multistep in the predicted z_0 (Lu et al., 2022, arXiv 2211.01095, Alg. 2).
+
+    With lambda = log(alpha / sigma) and h the step in lambda, the order-two update replaces z_0 by
+    D = z_0 + (z_0 - z_0_previous) / (2 r), r = h_previous / h. The first and the last step are first-order.
+    """
+
+    def sample(
+        self,
+        denoiser: Denoiser,
+        schedule: NoiseSchedule,
+        noise: NoiseSource,
+        text: TextTokens,
+        unconditional: TextTokens,
+    ) -> Sampled:
+        """Return latents after ``num_steps`` second-order steps, one guided evaluation each."""
+        timesteps = self.timesteps(schedule.num_timesteps)
+        lambdas = torch.log(schedule.alphas.double() / schedule.sigmas.double())
+        z_t = noise.draw()
+        previous: Latent | None = None
+        for i, t in enumerate(timesteps):
+            epsilon = self.guided_epsilon(denoiser, z_t, t, text, unconditional)
+            z_0 = schedule.predicted_z0(z_t, epsilon, _times(t, z_t))
+            if i + 1 == len(timesteps):
+                return Sampled(z_0, self.nfe())
+            s = timesteps[i + 1]
+            h = float(lambdas[s] - lambdas[t])
+            corrected = z_0
+            if previous is not None:
+                r = float(lambdas[t] - lambdas[timesteps[i - 1]]) / h
+                corrected = z_0 + (z_0 - previous) / (2.0 * r)
+            ratio = schedule.sigma(_times(s, z_t)) / schedule.sigma(_times(t, z_t))
+            z_t = ratio * z_t - schedule.alpha(_times(s, z_t)) * float(np.expm1(-h)) * corrected
+            previous = z_0
+        raise AssertionError("timesteps are never empty")

@@ -1,0 +1,97 @@
+"""The k-step DDIM solver of guided consistency distillation: which timesteps, and one step between them.
+
+"k" counts training timesteps: k = 20 shortens the T = 1000 timesteps to T // k = 50 of them, "from thousands
+to dozens". The solver takes that stride in one DDIM step (Eq. 10 and 13, section 3.4).
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.errors import UserError
+from audiolcm.types import Latent, Timesteps
+
+
+def ddim_step(z_t: Latent, epsilon: Latent, t: Timesteps, s: Timesteps, schedule: NoiseSchedule) -> Latent:
+    """Follow the probability-flow ODE from t to the earlier s: z_s = alpha_s z_0(epsilon) + sigma_s epsilon.
+
+    The step is linear in ``epsilon``, so stepping with a guided epsilon equals Eq. 13's combination
+    (1 + omega) Psi(c) - omega Psi(empty).
+    """
+    z_0 = schedule.predicted_z0(z_t, epsilon, t)
+    return schedule.alpha(s) * z_0 + schedule.sigma(s) * epsilon
+
+
+class SkippingSolver(ABC):
+    """A DDIM solver that skips k training timesteps at a time."""
+
+    def __init__(self, k: int = 20, num_timesteps: int = 1000) -> None:
+        if not 1 <= k <= num_timesteps:
+            raise UserError(
+                f"solver.k={k} is out of range: it counts training timesteps, 1 <= k <= {num_timesteps}. "
+                "The paper studies 1, 5, 10, 20 and 50."
+            )
+        self._check_stride(k, num_timesteps)
+        self.k = k
+        self.num_timesteps = num_timesteps
+
+    @staticmethod
+    def _check_stride(k: int, num_timesteps: int) -> None:
+        """Refuse a k that this solver's timesteps cannot be laid out with."""
+
+    @abstractmethod
+    def sample_pair(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw (t, s), each (batch,) int64: the start t_{n+k} and the end t_n of one solver step."""
+
+    def step(
+        self, z_t: Latent, epsilon: Latent, t: Timesteps, s: Timesteps, schedule: NoiseSchedule
+    ) -> Latent:
+        """Take the (guided) step from t to s (Algorithm 1, line 6)."""
+        return ddim_step(z_t, epsilon, t, s, schedule)
+
+
+class GridSolver(SkippingSolver):
+    """Steps between neighbors of the grid t_i = k i - 1, i = 1 .. T // k, as in the released code.
+
+    Below the first grid point the step ends at timestep 0. ``k`` must divide T.
+    """
+
+    @staticmethod
+    def _check_stride(k: int, num_timesteps: int) -> None:
+        if num_timesteps % k:
+            below = max(d for d in range(1, k) if num_timesteps % d == 0)
+            above = min(d for d in range(k, num_timesteps + 1) if num_timesteps % d == 0)
+            raise UserError(
+                f"solver.k={k} does not divide schedule.num_timesteps={num_timesteps}: the grid would be "
+                f"uneven. Type solver.k={below} or solver.k={above}, or solver=ddim_dense for any k."
+            )
+
+    def timesteps(self) -> Tensor:
+        """Return the ascending grid (T // k,), int64: k - 1, 2k - 1, ..., T - 1."""
+        return torch.arange(1, self.num_timesteps // self.k + 1) * self.k - 1
+
+    def sample_pair(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw a grid point and its neighbor below, clamped to 0."""
+        num_points = self.num_timesteps // self.k
+        i = torch.randint(num_points, (batch_size,), generator=generator, device=generator.device)
+        t = (i + 1) * self.k - 1
+        return t, (t - self.k).clamp(min=0)
+
+
+class DenseSolver(SkippingSolver):
+    """Algorithm 1 read literally: any n in [1, N - k] on the dense schedule, from t_{n+k} to t_n."""
+
+    @staticmethod
+    def _check_stride(k: int, num_timesteps: int) -> None:
+        if k == num_timesteps:
+            raise UserError(
+                f"solver.k={k} leaves no n in [1, N - k] for N = {num_timesteps}: type a smaller solver.k."
+            )
+
+    def sample_pair(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw s uniformly from 0 .. T - k - 1 and t = s + k."""
+        shape = (batch_size,)
+        s = torch.randint(self.num_timesteps - self.k, shape, generator=generator, device=generator.device)
+        return s + self.k, s

@@ -1,0 +1,210 @@
+"""BigVGAN (Lee et al., ICLR 2023), the vocoder of the paper: log-mel spectrogram to waveform, inference only.
+
+Submodules carry the names of the published checkpoint, so its keys load one to one once weight norm is folded
+(``bigvgan_checkpoint``).
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from audiolcm.errors import UserError
+from audiolcm.models.bigvgan_checkpoint import load_generator, read_arguments, require_mel_range
+from audiolcm.types import Mel, Waveform
+
+FILTER_TAPS = 12
+BLOCK = 32  # samples at the lower rate that one row of the resamplers' matrix product covers
+MEL_LOG_FACTORS = {"log10": 1.0, "ln": math.log(10.0)}
+"""What a log10 mel is multiplied by to become the kind of mel that a checkpoint was trained on."""
+
+
+def kaiser_sinc_filter() -> Tensor:
+    """Low-pass filter of the 2x resamplers: (1, 1, 12), cutoff at half the band, unit gain at 0 Hz.
+
+    Kaiser's design rule for 51 dB of stopband attenuation, the one of alias-free-torch.
+    """
+    attenuation = 2.285 * (FILTER_TAPS // 2 - 1) * math.pi * 1.2 + 7.95
+    window = torch.kaiser_window(FILTER_TAPS, beta=0.1102 * (attenuation - 8.7), periodic=False)
+    time = torch.arange(FILTER_TAPS) - (FILTER_TAPS - 1) / 2
+    taps = window * torch.sinc(0.5 * time)
+    return (taps / taps.sum()).reshape(1, 1, -1)
+
+
+def _blocks(x: Tensor, size: int, before: int, after: int) -> Tensor:
+    """Cut (batch, channels, samples) into (batch, channels, blocks, before + size + after), neighbors included.
+
+    A short filter is then one matrix product with what the filter makes of every unit vector. On a CPU this takes a
+    third of the time of convolutions with a single channel, which are most of the vocoder's work there.
+    """
+    missing = -x.shape[-1] % size
+    return F.pad(x, (before, after + missing), mode="replicate").unfold(-1, before + size + after, size)
+
+
+class SnakeBeta(nn.Module):
+    """x + sin^2(exp(alpha) x) / exp(beta), alpha and beta learned for each channel (stored as logarithms)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, samples) -> the same shape."""
+        alpha = self.alpha.exp().unsqueeze(1)
+        return x + torch.sin(alpha * x).square() / (self.beta.exp().unsqueeze(1) + 1e-9)
+
+
+class Upsample(nn.Module):
+    """Doubles the sampling rate by zero-stuffing and low-pass filtering; the edges continue by their last sample."""
+
+    filter: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("filter", kaiser_sinc_filter())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, samples) -> (batch, channels, 2 samples)."""
+        reach = FILTER_TAPS // 4
+        blocks = _blocks(x, BLOCK, reach, reach)
+        units = torch.eye(blocks.shape[-1], device=x.device, dtype=x.dtype).unsqueeze(1)
+        start = 4 * reach - 1
+        matrix = 2 * F.conv_transpose1d(units, self.filter, stride=2)[:, 0, start : start + 2 * BLOCK]
+        return (blocks @ matrix).flatten(-2)[..., : 2 * x.shape[-1]]
+
+
+class LowPass(nn.Module):
+    """Low-pass filters and keeps every second sample; the edges continue by their last sample."""
+
+    filter: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("filter", kaiser_sinc_filter())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, 2 samples) -> (batch, channels, samples)."""
+        blocks = _blocks(x, 2 * BLOCK, FILTER_TAPS // 2 - 1, FILTER_TAPS // 2 - 1)
+        units = torch.eye(blocks.shape[-1], device=x.device, dtype=x.dtype).unsqueeze(1)
+        matrix = F.conv1d(units, self.filter, stride=2).squeeze(1)
+        return (blocks @ matrix).flatten(-2)[..., : x.shape[-1] // 2]
+
+
+class Downsample(nn.Module):
+    """Halves the sampling rate. Holds the filter under the name that the checkpoint gives it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lowpass = LowPass()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, 2 samples) -> (batch, channels, samples)."""
+        return self.lowpass(x)
+
+
+class AntiAliasedSnake(nn.Module):
+    """SnakeBeta at twice the sampling rate, where the harmonics that it makes do not yet alias."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.act = SnakeBeta(channels)
+        self.upsample = Upsample()
+        self.downsample = Downsample()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, samples) -> the same shape."""
+        return self.downsample(self.act(self.upsample(x)))
+
+
+def _conv(channels: int, kernel: int, dilation: int) -> nn.Conv1d:
+    return nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=dilation * (kernel - 1) // 2)
+
+
+class AmpBlock(nn.Module):
+    """Anti-aliased multi-periodicity block: for each dilation x += conv(snake(dilated conv(snake(x))))."""
+
+    def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(_conv(channels, kernel, dilation) for dilation in dilations)
+        self.convs2 = nn.ModuleList(_conv(channels, kernel, 1) for _ in dilations)
+        self.activations = nn.ModuleList(AntiAliasedSnake(channels) for _ in range(2 * len(dilations)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, samples) -> the same shape."""
+        for i, (dilated, plain) in enumerate(zip(self.convs1, self.convs2, strict=True)):
+            x = x + plain(self.activations[2 * i + 1](dilated(self.activations[2 * i](x))))
+        return x
+
+
+class BigVGAN(nn.Module):
+    """Log10 mel (batch, 80, frames) of ``audio.mel`` -> waveform (batch, 256 frames) in [-1, 1].
+
+    ``mel_log`` names the logarithm that the weights were trained on: "log10" for the checkpoint of Make-An-Audio 2 and
+    AudioLCM, "ln" for NVIDIA's own. Raises UserError for another word.
+    """
+
+    def __init__(
+        self,
+        num_mels: int = 80,
+        channels: int = 1536,
+        upsample_rates: Sequence[int] = (4, 4, 2, 2, 2, 2),
+        upsample_kernels: Sequence[int] = (8, 8, 4, 4, 4, 4),
+        block_kernels: Sequence[int] = (3, 7, 11),
+        block_dilations: Sequence[Sequence[int]] = ((1, 3, 5), (1, 3, 5), (1, 3, 5)),
+        mel_log: str = "log10",
+    ) -> None:
+        super().__init__()
+        if mel_log not in MEL_LOG_FACTORS:
+            raise UserError(
+                f"vocoder: mel_log={mel_log} is unknown. Choose one of {', '.join(MEL_LOG_FACTORS)}."
+            )
+        self.mel_factor = MEL_LOG_FACTORS[mel_log]
+        self.num_blocks = len(block_kernels)
+        self.conv_pre = nn.Conv1d(num_mels, channels, 7, padding=3)
+        self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
+        for rate, kernel in zip(upsample_rates, upsample_kernels, strict=True):
+            up = nn.ConvTranspose1d(channels, channels // 2, kernel, rate, padding=(kernel - rate) // 2)
+            self.ups.append(nn.ModuleList([up]))
+            channels //= 2
+            for block_kernel, dilations in zip(block_kernels, block_dilations, strict=True):
+                self.resblocks.append(AmpBlock(channels, block_kernel, dilations))
+        self.activation_post = AntiAliasedSnake(channels)
+        self.conv_post = nn.Conv1d(channels, 1, 7, padding=3)
+
+    @classmethod
+    def from_published(
+        cls, path: str | Path | None, mel_log: str = "log10", mel_range: Sequence[float] | None = None
+    ) -> Self:
+        """The vocoder in a folder with ``best_netG.pt`` and ``args.yml`` (or the path of the former), ready to use.
+
+        ``mel_range`` (lowest and highest frequency in Hz) overrules fmin and fmax of args.yml. Raises UserError when a
+        file is missing or broken, a key of the checkpoint or of args.yml is missing, unknown or of another shape, or
+        the vocoder was trained on another mel range than ours.
+        """
+        weights, arguments = read_arguments(path)
+        require_mel_range(weights, arguments, mel_range)
+        model = cls(
+            num_mels=arguments["num_mels"],
+            channels=arguments["upsample_initial_channel"],
+            upsample_rates=arguments["upsample_rates"],
+            upsample_kernels=arguments["upsample_kernel_sizes"],
+            block_kernels=arguments["resblock_kernel_sizes"],
+            block_dilations=arguments["resblock_dilation_sizes"],
+            mel_log=mel_log,
+        )
+        load_generator(model, weights)
+        return model.eval().requires_grad_(False)
+
+    def forward(self, mel: Mel) -> Waveform:
+        """Log10 mel (batch, 80, frames) -> waveform (batch, 256 frames)."""
+        x = self.conv_pre(mel * self.mel_factor)
+        for level, (up,) in enumerate(self.ups):
+            x = up(x)
+            blocks = self.resblocks[level * self.num_blocks : (level + 1) * self.num_blocks]
+            x = sum(block(x) for block in blocks) / self.num_blocks
+        return torch.tanh(self.conv_post(self.activation_post(x))).squeeze(1)

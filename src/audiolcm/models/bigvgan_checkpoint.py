@@ -1,0 +1,140 @@
+"""Reading the published BigVGAN files: best_netG.pt with its weight norm still in place, and args.yml beside it."""
+
+import logging
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from audiolcm.audio.mel import F_MAX, F_MIN, HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE
+from audiolcm.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS_FILE = "best_netG.pt"
+ARGUMENTS_FILE = "args.yml"
+ARCHITECTURE = (
+    "upsample_initial_channel",
+    "upsample_rates",
+    "upsample_kernel_sizes",
+    "resblock_kernel_sizes",
+    "resblock_dilation_sizes",
+)
+IMPLEMENTED = {"resblock": "1", "activation": "snakebeta", "snake_logscale": "True"}
+_OTHER = "Use the 16 kHz, 80-band checkpoint of Make-An-Audio 2."
+FRONT_END = {"sampling_rate": SAMPLE_RATE, "n_fft": N_FFT, "win_size": N_FFT, "hop_size": HOP_LENGTH}
+
+
+def read_arguments(path: str | Path | None) -> tuple[Path, dict[str, Any]]:
+    """Path of the weights and the checked contents of args.yml.
+
+    Raises UserError when a file is missing, or args.yml is unreadable, incomplete or describes a vocoder other than
+    the one implemented here, for another front end than ours.
+    """
+    if path is None:
+        raise UserError(
+            f"vocoder=bigvgan needs the published vocoder: set vocoder.model.path to the folder with {WEIGHTS_FILE} "
+            f"and {ARGUMENTS_FILE} (Make-An-Audio 2 and AudioLCM publish it as vocoder/logs/bigvnat16k93.5w), or "
+            "choose vocoder=griffin_lim, which needs no files."
+        )
+    weights = Path(path).expanduser()
+    weights = weights / WEIGHTS_FILE if weights.is_dir() else weights
+    arguments_path = weights.with_name(ARGUMENTS_FILE)
+    for file in (weights, arguments_path):
+        if not file.is_file():
+            raise UserError(
+                f"BigVGAN: {file} does not exist. Set vocoder.model.path to the folder that holds it."
+            )
+    try:
+        arguments = yaml.safe_load(arguments_path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"BigVGAN: {arguments_path} is not plain YAML ({error}). Download it again."
+        ) from error
+    _check_arguments(arguments_path, arguments)
+    return weights, arguments
+
+
+def _check_arguments(file: Path, arguments: object) -> None:
+    if not isinstance(arguments, dict):
+        raise UserError(f"BigVGAN: {file} holds no `key: value` lines. Download it again.")
+    missing = [key for key in ("num_mels", *ARCHITECTURE) if key not in arguments]
+    if missing:
+        raise UserError(f"BigVGAN: {file} lacks {', '.join(missing)}. Download it again.")
+    expected = {"num_mels": NUM_MELS, **FRONT_END, **IMPLEMENTED}
+    for key, value in expected.items():
+        if str(arguments.get(key, value)) != str(value):
+            raise UserError(
+                f"BigVGAN: {file} says {key}: {arguments[key]}, but only {value} works here. {_OTHER}"
+            )
+    samples = torch.tensor(arguments["upsample_rates"]).prod().item()
+    if samples != HOP_LENGTH:
+        raise UserError(
+            f"BigVGAN: upsample_rates in {file} make {samples} samples of a frame, ours has {HOP_LENGTH}. {_OTHER}"
+        )
+
+
+def require_mel_range(weights: Path, arguments: Mapping[str, Any], mel_range: Sequence[float] | None) -> None:
+    """Raise UserError unless the vocoder was trained on mels of our range: by ``mel_range``, else by args.yml."""
+    stated = tuple(mel_range) if mel_range is not None else (arguments.get("fmin"), arguments.get("fmax"))
+    if stated == (None, None):
+        logger.warning(
+            "%s states no fmin and fmax: taken to be ours, %g-%g Hz.", ARGUMENTS_FILE, F_MIN, F_MAX
+        )
+    elif stated != (F_MIN, F_MAX):
+        raise UserError(
+            f"BigVGAN: {weights.parent} was trained on mels from {stated[0]} to {stated[1]} Hz, ours go from {F_MIN:g} "
+            f"to {F_MAX:g} Hz; the sound would be wrong. If {ARGUMENTS_FILE} is known not to tell the truth, say so: "
+            f"vocoder.model.mel_range=[{F_MIN:g},{F_MAX:g}]."
+        )
+
+
+def load_generator(model: nn.Module, weights: Path) -> None:
+    """Fill ``model`` from ``generator`` of a checkpoint; UserError names every key that does not fit one to one."""
+    try:
+        checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError(
+            f"BigVGAN: {weights} is no readable checkpoint ({error}). Download it again."
+        ) from error
+    if not isinstance(checkpoint, dict) or "generator" not in checkpoint:
+        raise UserError(f"BigVGAN: {weights} has no entry `generator`. Is it the file of a discriminator?")
+    state = checkpoint["generator"]
+    found, wanted = {key: tuple(value.shape) for key, value in state.items()}, published_layout(model)
+    wrong = [f"missing {key}" for key in wanted if key not in found]
+    wrong += [f"unknown {key}" for key in found if key not in wanted]
+    wrong += [
+        f"{k} {found[k]} instead of {wanted[k]}" for k in wanted if k in found and found[k] != wanted[k]
+    ]
+    if wrong:
+        listed = "; ".join(wrong[:5]) + ("; ..." if len(wrong) > 5 else "")
+        raise UserError(f"BigVGAN: {len(wrong)} keys of {weights} do not fit {ARGUMENTS_FILE}: {listed}.")
+    model.load_state_dict(fold_weight_norm(state))
+
+
+def published_layout(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Names and shapes that a checkpoint of ``model`` has while weight norm is in place."""
+    layout: dict[str, tuple[int, ...]] = {}
+    for key, value in model.state_dict().items():
+        if key.endswith(".weight"):
+            layout[f"{key}_g"] = (value.shape[0], 1, 1)
+            layout[f"{key}_v"] = tuple(value.shape)
+        else:
+            layout[key] = tuple(value.shape)
+    return layout
+
+
+def fold_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Replace every pair g, v by the weight it stands for, g v / |v| with one norm for each entry of dimension 0."""
+    folded = {}
+    for key, value in state.items():
+        if key.endswith(".weight_v"):
+            norm = torch.linalg.vector_norm(value, dim=(1, 2), keepdim=True)
+            folded[key.removesuffix("_v")] = value * (state[key.removesuffix("_v") + "_g"] / norm)
+        elif not key.endswith(".weight_g"):
+            folded[key] = value
+    return folded

@@ -1,0 +1,118 @@
+"""Reading the files of BERT, T5 and MS-CLAP 2022 from disk; every failure says what to fetch and where."""
+
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase, T5EncoderModel
+
+from audiolcm.errors import UserError
+
+HOW_TO_GET = """
+text_encoder=clap_t5 reads three things and downloads none. On a computer with a network, type
+  hf download bert-base-uncased config.json vocab.txt tokenizer.json tokenizer_config.json
+  hf download google/t5-v1_1-large
+  hf download microsoft/msclap CLAP_weights_2022.pth --local-dir weights
+and keep the defaults, or copy the files and give their folders as text_encoder.bert=... text_encoder.t5=...
+and the path as text_encoder.clap_checkpoint=... . text_encoder=hashed needs no files."""
+
+_PREFIX = "caption_encoder."
+_POSITION_IDS = "base.embeddings.position_ids"
+_PROBES = ["a dog barks", "rain falls on a roof"]
+
+
+def token_ids(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str], length: int
+) -> Int[Tensor, "batch length"]:
+    """Return the ids of each text, cut or padded to ``length``."""
+    encoded = tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    return encoded["input_ids"]
+
+
+def read_tokenizer(source: str, min_vocabulary: int) -> PreTrainedTokenizerBase:
+    """Read a tokenizer from a folder or the local cache.
+
+    An incomplete folder makes an empty tokenizer without any error, which would encode all captions alike.
+
+    Raises:
+        UserError: no tokenizer there, fewer than ``min_vocabulary`` tokens, or two captions encode equally.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"No tokenizer at {source!r}: {_first_line(error)}{HOW_TO_GET}") from error
+    if len(tokenizer) < min_vocabulary:
+        raise UserError(
+            f"The tokenizer at {source!r} knows only {len(tokenizer)} tokens (expected at least "
+            f"{min_vocabulary}): its vocabulary file is missing or incomplete.{HOW_TO_GET}"
+        )
+    first, second = token_ids(tokenizer, _PROBES, length=16)
+    if torch.equal(first, second):
+        raise UserError(
+            f"The tokenizer at {source!r} gives {_PROBES[0]!r} and {_PROBES[1]!r} the same tokens: its "
+            f"vocabulary does not belong to it.{HOW_TO_GET}"
+        )
+    return tokenizer
+
+
+def read_bert_config(source: str) -> BertConfig:
+    """Read BERT's sizes from a folder or the local cache.
+
+    Raises:
+        UserError: there is no config.json.
+    """
+    try:
+        return BertConfig.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"No BERT config.json at {source!r}: {_first_line(error)}{HOW_TO_GET}") from error
+
+
+def read_t5(source: str) -> T5EncoderModel:
+    """Read the encoder of T5 in float32 from a folder or the local cache; a decoder beside it is ignored.
+
+    Raises:
+        UserError: files are missing, or their names or shapes are not those of the encoder.
+    """
+    try:
+        model, report = T5EncoderModel.from_pretrained(
+            source, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"No T5 encoder at {source!r}: {_first_line(error)}{HOW_TO_GET}") from error
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report[problem]:
+            names = ", ".join(sorted(map(str, report[problem]))[:5])
+            raise UserError(
+                f"The T5 weights at {source!r} have {problem.replace('_', ' ')}: {names}.{HOW_TO_GET}"
+            )
+    return model
+
+
+def read_clap_weights(path: str) -> dict[str, Tensor]:
+    """Read the caption encoder's weights from CLAP_weights_2022.pth, with names below ``caption_encoder.``.
+
+    The audio half is left out, and so is the constant buffer ``position_ids``, which some versions store.
+
+    Raises:
+        UserError: the file is missing, broken, or holds no caption encoder.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"No CLAP checkpoint at {path!r} (text_encoder.clap_checkpoint).{HOW_TO_GET}")
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise UserError(f"{path!r} is no readable checkpoint: {_first_line(error)}{HOW_TO_GET}") from error
+    stored = stored.get("model", stored) if isinstance(stored, dict) else {}
+    weights = {name.removeprefix(_PREFIX): w for name, w in stored.items() if name.startswith(_PREFIX)}
+    weights.pop(_POSITION_IDS, None)
+    if "projection.linear1.weight" not in weights:
+        raise UserError(
+            f"{path!r} misses {_PREFIX}projection.linear1.weight: it is not CLAP 2022.{HOW_TO_GET}"
+        )
+    return weights
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,93 @@
+"""Embeddings that open the denoiser's sequence: the timestep with its guidance, and both halves of the text."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audiolcm.types import PerExample, TextTokens, Timesteps
+
+SINUSOID_WIDTH = 256
+OMEGA_SCALE = 1000.0
+
+
+def sinusoid(values: Tensor, width: int, base: float = 10000.0) -> Float[Tensor, "count width"]:
+    """Return [cos, sin] of values * base^(-i/half), i = 0..half-1, half = width/2, in float32.
+
+    Args:
+        values: (count,), integer or floating point.
+        width: even width of the result.
+        base: ratio of the slowest wavelength to the fastest.
+    """
+    half = width // 2
+    index = torch.arange(half, dtype=torch.float32, device=values.device)
+    angles = values.float()[:, None] * torch.exp(-math.log(base) * index / half)
+    return torch.cat((angles.cos(), angles.sin()), dim=-1)
+
+
+def omega_sinusoid(omega: PerExample, width: int = SINUSOID_WIDTH) -> Float[Tensor, "batch width"]:
+    """Return [sin, cos] of 1000 omega * 10000^(-i/(half-1)), in float32.
+
+    Order and spacing differ from ``sinusoid`` because the released checkpoint was trained with them.
+
+    Args:
+        omega: (batch,) guidance scale, the classifier-free-guidance scale minus 1.
+        width: even width of the result.
+    """
+    half = width // 2
+    index = torch.arange(half, dtype=torch.float32, device=omega.device)
+    angles = OMEGA_SCALE * omega.float()[:, None] * torch.exp(-math.log(10000.0) * index / (half - 1))
+    return torch.cat((angles.sin(), angles.cos()), dim=-1)
+
+
+class TimestepEmbedding(nn.Module):
+    """MLP(sinusoid(t) + W omega_sinusoid(omega)): the first token of the sequence.
+
+    W starts at zero, so a student begins as its teacher whatever omega is.
+
+    Args:
+        width: width of the token.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.omega_projection = nn.Linear(SINUSOID_WIDTH, SINUSOID_WIDTH, bias=False)
+        self.mlp = nn.Sequential(nn.Linear(SINUSOID_WIDTH, width), nn.SiLU(), nn.Linear(width, width))
+        nn.init.zeros_(self.omega_projection.weight)
+        for layer in (self.mlp[0], self.mlp[2]):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, t: Timesteps, omega: PerExample | None = None) -> Float[Tensor, "batch width"]:
+        """Return one token for each example; ``omega=None`` leaves guidance out."""
+        dtype = self.omega_projection.weight.dtype
+        embedded = sinusoid(t, SINUSOID_WIDTH).to(dtype)
+        if omega is not None:
+            embedded = embedded + self.omega_projection(omega_sinusoid(omega).to(dtype))
+        return self.mlp(embedded)
+
+
+class TextEmbedding(nn.Module):
+    """Linear, GELU (tanh form), Linear, LayerNorm: maps one half of the text to the denoiser's width.
+
+    Args:
+        text_width: width of the text encoder's tokens.
+        width: width of the denoiser.
+    """
+
+    def __init__(self, text_width: int, width: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(text_width, width),
+            nn.GELU(approximate="tanh"),
+            nn.Linear(width, width),
+            nn.LayerNorm(width),
+        )
+        for layer in (self.mlp[0], self.mlp[2]):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, text: TextTokens) -> Float[Tensor, "batch tokens width"]:
+        """Return the tokens at the denoiser's width."""
+        return self.mlp(text)

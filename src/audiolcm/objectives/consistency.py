@@ -1,0 +1,114 @@
+"""Guided latent consistency distillation: Algorithm 1 of the paper."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audiolcm.diffusion.boundary import BoundaryScalings
+from audiolcm.diffusion.consistency import consistency_function
+from audiolcm.diffusion.guidance import UniformGuidance, guide
+from audiolcm.diffusion.sampler import DPMSolverPlusPlusSampler, NoiseSource
+from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.diffusion.solver import SkippingSolver
+from audiolcm.models.ema import ema_update, frozen_copy
+from audiolcm.objectives.objective import Batch, Scalars
+from audiolcm.types import TextTokens
+
+
+class ConsistencyDistillation(nn.Module):
+    """Distills ``teacher`` (frozen) into a student that jumps to z_0 from any timestep.
+
+    Args:
+        teacher: the trained noise prediction model; student and target start as its copies (line 2).
+        schedule, boundary, solver, guidance, distance: the pieces of Algorithm 1's first line.
+        unconditional: text features of the empty caption, (1, tokens, width), computed once.
+        ema_rate: mu of line 9.
+    """
+
+    def __init__(
+        self,
+        teacher: nn.Module,
+        schedule: NoiseSchedule,
+        boundary: BoundaryScalings,
+        solver: SkippingSolver,
+        guidance: UniformGuidance,
+        distance: Callable[[Tensor, Tensor], Tensor],
+        unconditional: TextTokens,
+        ema_rate: float = 0.95,
+    ) -> None:
+        super().__init__()
+        student = frozen_copy(teacher).requires_grad_(True).train()
+        self.trained = nn.ModuleDict({"student": student, "target": frozen_copy(teacher)})
+        self.teacher = frozen_copy(teacher)
+        self.schedule, self.boundary, self.solver = schedule, boundary, solver
+        self.guidance, self.distance, self.ema_rate = guidance, distance, ema_rate
+        self.register_buffer("unconditional", unconditional, persistent=False)
+        self._trajectory_ends: dict[tuple[int, ...], Tensor] = {}
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the one part, ``student``."""
+        return {"student": list(self.trained["student"].parameters())}
+
+    def losses(
+        self, batch: Batch, step: int, generator: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+        """Yield L_CD of Eq. 14 for latent (batch, channels, frames) and text (batch, tokens, width)."""
+        yield "student", self.distillation_loss(batch, generator), {}
+
+    def distillation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Lines 4 to 7 of Algorithm 1."""
+        z, c = batch["latent"], batch["text"]
+        t, s = (time.to(z.device) for time in self.solver.sample_pair(len(z), generator))  # line 4
+        omega = self.guidance.sample(len(z), generator).to(z.device)  # line 4
+        noise = torch.randn(z.shape, generator=generator).to(z.device)
+        z_t = self.schedule.add_noise(z, noise, t)  # line 5
+        with torch.no_grad():
+            epsilon = self.guided_teacher(z_t, t, c, omega)
+            z_s = self.solver.step(z_t, epsilon, t, s, self.schedule)  # line 6
+            aim = self.f("target", z_s, s, c, omega)
+        return self.distance(self.f("student", z_t, t, c, omega), aim)  # line 7
+
+    def guided_teacher(self, z_t: Tensor, t: Tensor, c: Tensor, omega: Tensor) -> Tensor:
+        """Return (1 + omega) epsilon(c) - omega epsilon(empty), both branches in one batched call."""
+        text = torch.cat([c, self.unconditional.expand_as(c)])
+        epsilon = self.teacher(torch.cat([z_t, z_t]), torch.cat([t, t]), text).float()
+        return guide(*epsilon.chunk(2), omega)
+
+    def f(self, who: str, z_t: Tensor, t: Tensor, c: Tensor, omega: Tensor) -> Tensor:
+        """Return the consistency function of Eq. 12 with the network ``student`` or ``target``."""
+        return consistency_function(self.trained[who], z_t, t, c, omega, self.schedule, self.boundary)
+
+    def after_step(self, step: int) -> None:
+        """Line 9: move the target towards the student."""
+        ema_update(self.trained["target"], self.trained["student"], self.ema_rate)
+
+    @torch.no_grad()
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return the loss, and the distance of one student call to the end of the teacher's trajectory.
+
+        The second figure needs no k, so it compares students of different k: both start from the same noise at
+        T - 1 with omega in the middle of the range, and the teacher follows its ODE in 25 second-order steps.
+        """
+        loss = float(self.distillation_loss(batch, generator))
+        return {"loss": loss, "distance_to_teacher": float(self._distance_to_teacher(batch, generator))}
+
+    def product(self) -> nn.Module:
+        """Return the student; like the released sampler, inference uses it and not the target."""
+        return self.trained["student"]
+
+    def _distance_to_teacher(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        z, c = batch["latent"], batch["text"]
+        seeds = tuple(torch.randint(2**31, (len(z),), generator=generator).tolist())
+        omega = (self.guidance.w_min + self.guidance.w_max) / 2.0
+        if seeds not in self._trajectory_ends:
+            sampler = DPMSolverPlusPlusSampler(num_steps=25, omega=omega)
+            noise = NoiseSource(list(seeds), *z.shape[1:], device=z.device)
+            unconditional = self.unconditional.expand_as(c)
+            sampled = sampler.sample(self.teacher, self.schedule, noise, c, unconditional)
+            self._trajectory_ends[seeds] = sampled.latents
+        z_t = NoiseSource(list(seeds), *z.shape[1:], device=z.device).draw()
+        t = torch.full((len(z),), self.schedule.num_timesteps - 1, device=z.device)
+        reached = self.f("student", z_t, t, c, torch.full((len(z),), omega, device=z.device))
+        return F.mse_loss(reached, self._trajectory_ends[seeds]).sqrt()

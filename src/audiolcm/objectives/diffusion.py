@@ -1,0 +1,75 @@
+"""The teacher's objective: noise prediction under a caption that is sometimes dropped (Eq. 18)."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.errors import UserError
+from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
+from audiolcm.objectives.objective import Batch, Scalars
+from audiolcm.types import TextTokens
+
+
+class DiffusionObjective(nn.Module):
+    """E || epsilon_theta(alpha_t z + sigma_t epsilon, c, t) - epsilon ||^2, t uniform on 0 .. T-1.
+
+    Args:
+        model: the transformer to train.
+        schedule: alpha_t and sigma_t.
+        unconditional: text features of the empty caption, (1, tokens, width).
+        caption_dropout: share of captions replaced by the empty one, for classifier-free guidance.
+        ema_rate: rate of the moving average that becomes the artifact.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        schedule: NoiseSchedule,
+        unconditional: TextTokens,
+        caption_dropout: float = 0.1,
+        ema_rate: float = 0.999,
+    ) -> None:
+        super().__init__()
+        if not 0.0 <= caption_dropout <= 1.0:
+            raise UserError(f"objective.caption_dropout={caption_dropout} is a share: 0 to 1; the paper's is 0.1.")
+        self.trained = nn.ModuleDict({"model": model, "average": frozen_copy(model)})
+        self.schedule = schedule
+        self.caption_dropout = caption_dropout
+        self.ema_rate = ema_rate
+        self.register_buffer("unconditional", unconditional, persistent=False)
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the one part, ``model``."""
+        return {"model": list(self.trained["model"].parameters())}
+
+    def losses(
+        self, batch: Batch, step: int, generator: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+        """Yield the one loss; batch: latent (batch, channels, frames), text (batch, tokens, width)."""
+        dropped = torch.rand(len(batch["text"]), generator=generator) < self.caption_dropout
+        text = torch.where(
+            dropped.to(self.unconditional.device)[:, None, None], self.unconditional, batch["text"]
+        )
+        yield "model", self._loss(self.trained["model"], batch["latent"], text, generator), {}
+
+    def after_step(self, step: int) -> None:
+        """Move the average towards the model."""
+        ema_update(self.trained["average"], self.trained["model"], warmed_up_rate(self.ema_rate, step))
+
+    @torch.no_grad()
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return the loss of the averaged model, with captions."""
+        return {"loss": float(self._loss(self.trained["average"], batch["latent"], batch["text"], generator))}
+
+    def product(self) -> nn.Module:
+        """Return the averaged model."""
+        return self.trained["average"]
+
+    def _loss(self, model: nn.Module, z: Tensor, text: Tensor, generator: torch.Generator) -> Tensor:
+        t = torch.randint(self.schedule.num_timesteps, (len(z),), generator=generator).to(z.device)
+        noise = torch.randn(z.shape, generator=generator).to(z.device)
+        epsilon = model(self.schedule.add_noise(z, noise, t), t, text)
+        return F.mse_loss(epsilon.float(), noise)

@@ -1,0 +1,43 @@
+"""What the training loop needs of an objective, whichever stage it trains."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+Scalars = dict[str, float | Tensor]
+Batch = dict[str, Tensor]
+
+
+class Objective(Protocol):
+    """One stage's networks and losses.
+
+    All randomness comes from the generator that the loop hands in, so that step n is the same function of
+    (seed, n) in a fresh run and in a resumed one.
+    """
+
+    trained: nn.ModuleDict
+    """Everything that a checkpoint must hold: networks, discriminators, moving averages."""
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters of each optimizer, by name; one entry unless the stage is adversarial."""
+        ...
+
+    def losses(
+        self, batch: Batch, step: int, generator: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+        """Yield (part, loss, scalars to log); the loop updates ``part`` before it asks for the next loss."""
+        ...
+
+    def after_step(self, step: int) -> None:
+        """Update moving averages."""
+        ...
+
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return validation figures of one batch, averaged by the loop over batches."""
+        ...
+
+    def product(self) -> nn.Module:
+        """Return the network that the finished artifact stores."""
+        ...

@@ -1,0 +1,148 @@
+"""Adversarial training of the vocoder on true mels and on mels that went through the autoencoder."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audiolcm.audio.mel import HOP_LENGTH, MelSpectrogram
+from audiolcm.errors import UserError
+from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
+from audiolcm.models.vocoder_discriminator import MultiResolutionDiscriminator
+from audiolcm.models.vocoder_istft import IstftVocoder
+from audiolcm.objectives.objective import Batch, Scalars
+
+Judgment = list[tuple[Tensor, list[Tensor]]]
+
+
+class VocoderObjective(nn.Module):
+    """Least-squares GAN (Mao et al., 2017) with feature matching and a log-mel L1, as in HiFi-GAN.
+
+    The mel term asks only for the mel that the vocoder was given (of the real clip, where the given one is a
+    reconstruction); texture between the bands is left to the discriminators, since an L1 on it would ask for the
+    median of the noise, which is too quiet.
+
+    Args:
+        model: the vocoder to train.
+        autoencoder: maps mels to latents and back; None trains on true mels alone.
+        reconstructed_share: share of a batch whose mels go through the autoencoder, 0 to 1.
+        mel_weight, feature_weight: of the L1 in log10-mel units and of the feature matching.
+        ema: rate of the moving average that the artifact keeps.
+
+    Raises:
+        UserError: when the share is not within 0 and 1.
+    """
+
+    def __init__(
+        self,
+        model: IstftVocoder,
+        autoencoder: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        reconstructed_share: float = 0.5,
+        mel_weight: float = 15.0,
+        feature_weight: float = 2.0,
+        ema: float = 0.998,
+    ) -> None:
+        super().__init__()
+        if not 0.0 <= reconstructed_share <= 1.0:
+            raise UserError(
+                f"vocoder.objective.reconstructed_share={reconstructed_share} is a share of the batch: give 0 to 1."
+            )
+        self.share = reconstructed_share if autoencoder is not None else 0.0
+        self.autoencoder = frozen_copy(autoencoder) if autoencoder is not None else None
+        self.mel_weight, self.feature_weight, self.ema = mel_weight, feature_weight, ema
+        self.mel = MelSpectrogram()
+        self.trained = nn.ModuleDict(
+            {
+                "generator": model,
+                "average": frozen_copy(model),
+                "discriminator": discriminator or MultiResolutionDiscriminator(),
+            }
+        )
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters of the two optimizers."""
+        return {part: list(self.trained[part].parameters()) for part in ("discriminator", "generator")}
+
+    def losses(
+        self, batch: Batch, step: int, generator: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+        """Yield the loss of the discriminator, then of the generator, on ``batch["waveform"]`` (batch, samples)."""
+        real = self._whole_frames(batch["waveform"])
+        target = self.mel(real)
+        noise = torch.randn(real.shape, generator=generator).to(real)
+        fake = self.trained["generator"](self._given(target, generator), noise)
+
+        judge = self.trained["discriminator"]
+        on_real, on_fake = judge(real), judge(fake.detach())
+        yield "discriminator", discriminator_loss(on_real, on_fake), {}
+
+        with torch.no_grad():
+            on_real = judge(real)
+        on_fake = judge(fake)
+        mel = F.l1_loss(self.mel(fake), target)
+        adversarial, matching = generator_loss(on_fake), feature_matching(on_real, on_fake)
+        total = adversarial + self.feature_weight * matching + self.mel_weight * mel
+        scalars = {"mel": mel.detach(), "adversarial": adversarial.detach(), "feature": matching.detach()}
+        yield "generator", total, scalars
+
+    def after_step(self, step: int) -> None:
+        """Move the average towards the generator."""
+        ema_update(self.trained["average"], self.trained["generator"], warmed_up_rate(self.ema, step))
+
+    @torch.no_grad()
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return the log10-mel L1 of the averaged vocoder on true and, where there are any, reconstructed mels."""
+        target = self.mel(self._whole_frames(batch["waveform"]))
+        vocoder = self.trained["average"]
+        figures = {"mel": float(F.l1_loss(self.mel(vocoder(target)), target))}
+        if self.autoencoder is not None:
+            figures["mel_reconstructed"] = float(F.l1_loss(self.mel(vocoder(self._reconstruct(target))), target))
+        return figures
+
+    def product(self) -> nn.Module:
+        """Return the averaged vocoder."""
+        return self.trained["average"]
+
+    def _whole_frames(self, waveform: Tensor) -> Tensor:
+        """Cut to an even number of frames, which the autoencoder halves."""
+        return waveform[:, : waveform.shape[1] // (2 * HOP_LENGTH) * (2 * HOP_LENGTH)]
+
+    def _given(self, mel: Tensor, generator: torch.Generator) -> Tensor:
+        """Return what the vocoder is given: the first mels of the batch reconstructed, the rest true."""
+        count = round(self.share * len(mel))
+        if count == 0:
+            return mel
+        return torch.cat([self._reconstruct(mel[:count], generator), mel[count:]])
+
+    @torch.no_grad()
+    def _reconstruct(self, mel: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Pass mels through the autoencoder: a sampled latent in training, the most likely one otherwise."""
+        posterior = self.autoencoder.encode(mel)
+        latent = posterior.mode() if generator is None else posterior.sample(generator)
+        return self.autoencoder.decode(latent).float()
+
+
+def discriminator_loss(on_real: Judgment, on_fake: Judgment) -> Tensor:
+    """Mean over the members of (D(x) - 1)^2 + D(G(m))^2."""
+    losses = [
+        (real.float() - 1.0).square().mean() + fake.float().square().mean()
+        for (real, _), (fake, _) in zip(on_real, on_fake, strict=True)
+    ]
+    return torch.stack(losses).mean()
+
+
+def generator_loss(on_fake: Judgment) -> Tensor:
+    """Mean over the members of (D(G(m)) - 1)^2."""
+    return torch.stack([(fake.float() - 1.0).square().mean() for fake, _ in on_fake]).mean()
+
+
+def feature_matching(on_real: Judgment, on_fake: Judgment) -> Tensor:
+    """Mean over members and layers of the L1 between feature maps, relative to the real map's mean magnitude."""
+    losses = [
+        F.l1_loss(fake.float(), real.float()) / real.float().abs().mean().clamp(min=1e-3)
+        for (_, real_maps), (_, fake_maps) in zip(on_real, on_fake, strict=True)
+        for real, fake in zip(real_maps, fake_maps, strict=True)
+    ]
+    return torch.stack(losses).mean()

@@ -1,0 +1,202 @@
+"""Text to waveform: the trained parts joined for inference."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audiolcm.artifacts import Artifact, newest, open_artifact
+from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
+from audiolcm.build import build, build_transformer
+from audiolcm.config import load_yaml
+from audiolcm.data.manifest import fallback_structure
+from audiolcm.diffusion.sampler import NoiseSource, Sampler
+from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.errors import UserError
+from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.training.hardware import Hardware
+from audiolcm.types import TextEncoder, Vocoder
+
+MIN_SECONDS, MAX_SECONDS = 1.0, 30.0
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Sound and how it came about.
+
+    ``waveforms``: float32 (batch, samples) at 16 kHz. ``mels``: (batch, 80, frames), log10. ``nfe``: denoiser
+    evaluations per sound. ``seconds``: wall time of each stage, for the whole batch.
+    """
+
+    waveforms: np.ndarray
+    mels: np.ndarray
+    nfe: int
+    seconds: dict[str, float]
+
+
+class AudioLCM:
+    """A denoiser with its text encoder, autoencoder and vocoder; call it with captions.
+
+    Example::
+
+        model = AudioLCM.from_checkpoint("artifacts/student/<name>-<hash>")
+        sound = model("A dog is barking", duration=5.0, seed=0)
+    """
+
+    def __init__(
+        self,
+        text_encoder: TextEncoder,
+        denoiser: nn.Module,
+        autoencoder: Autoencoder,
+        vocoder: Vocoder,
+        schedule: NoiseSchedule,
+        sampler: Sampler,
+        hardware: Hardware | None = None,
+    ) -> None:
+        self.hardware = hardware or Hardware()
+        self.device = self.hardware.torch_device()
+        self.text_encoder = text_encoder
+        self.denoiser = denoiser.to(self.device).eval()
+        self.autoencoder = autoencoder.to(self.device).eval()
+        self.vocoder = vocoder.to(self.device).eval() if isinstance(vocoder, nn.Module) else vocoder
+        self.schedule = schedule
+        self.sampler = sampler
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        vocoder: str | Path | None = None,
+        sampler: Mapping[str, object] | None = None,
+        hardware: Hardware | None = None,
+    ) -> "AudioLCM":
+        """Load a student or a teacher with everything it needs.
+
+        Args:
+            path: the folder of a finished student or teacher, or of ``artifacts`` for its newest student.
+            vocoder: the folder of a vocoder; None takes the one the run was made with.
+            sampler: settings that replace those of the run, such as ``{"num_steps": 4, "omega": 6.0}``.
+            hardware: device and precision; None chooses.
+
+        Raises:
+            UserError: when a folder is missing, unfinished, of a newer format or of another architecture.
+        """
+        artifact = _open_model(Path(path))
+        cfg = load_yaml(artifact.folder / "config.yaml")
+        teacher = artifact if artifact.card["stage"] == "teacher" else _parent(artifact, "teacher")
+        autoencoder = _parent(teacher, "autoencoder")
+        vocoder_artifact = _vocoder_of(artifact, vocoder)
+        text_encoder = build(cfg["text_encoder"], "text_encoder")
+        autoencoder_cfg = load_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
+        vocoder_cfg = load_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
+        denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
+        section = "sampler" if artifact.card["stage"] == "student" else "teacher_sampler"
+        return cls(
+            text_encoder,
+            artifact.load_weights(denoiser),
+            autoencoder.load_weights(build(autoencoder_cfg, "autoencoder.model")),
+            vocoder_artifact.load_weights(build(vocoder_cfg, "vocoder.model")),
+            build(cfg["schedule"], "schedule"),
+            build(cfg[section] | dict(sampler or {}), section),
+            hardware,
+        )
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        captions: str | Sequence[str],
+        duration: float = 5.0,
+        seed: int | Sequence[int] = 0,
+        structured: Sequence[str] | None = None,
+    ) -> Generated:
+        """Generate one sound for each caption.
+
+        Args:
+            captions: what is to be heard.
+            duration: seconds, 1 to 30.
+            seed: one for all captions, or one for each. A sound depends on its own caption and seed, not on its
+                neighbors in the batch.
+            structured: structured captions, ``<event& tag>@...``; None makes ``<caption& all>`` of each.
+        """
+        captions = [captions] if isinstance(captions, str) else list(captions)
+        structured = list(structured or [fallback_structure(caption) for caption in captions])
+        seeds = [seed] * len(captions) if isinstance(seed, int) else list(seed)
+        _check_request(captions, structured, seeds, duration)
+        seconds: dict[str, float] = {}
+        with self.hardware.autocast():
+            with _Stopwatch(seconds, "text", self.device):
+                text = self.text_encoder(captions, structured).to(self.device)
+                free = self.text_encoder([""], [""]).to(self.device).expand_as(text)
+            with _Stopwatch(seconds, "denoiser", self.device):
+                noise = NoiseSource(seeds, self.autoencoder.latent_channels, _latent_frames(duration), self.device)
+                sampled = self.sampler.sample(self.denoiser, self.schedule, noise, text, free)
+            with _Stopwatch(seconds, "decoder", self.device):
+                mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor).float()
+            with _Stopwatch(seconds, "vocoder", self.device):
+                waveforms = self.vocoder(mels).float()
+        num_samples = round(duration * SAMPLE_RATE)
+        return Generated(_to_numpy(waveforms)[:, :num_samples], _to_numpy(mels), sampled.nfe, seconds)
+
+
+class _Stopwatch:
+    """Adds the wall time of a ``with`` block to a dictionary, after the device has done its work."""
+
+    def __init__(self, seconds: dict[str, float], stage: str, device: torch.device) -> None:
+        self.seconds, self.stage, self.device = seconds, stage, device
+
+    def __enter__(self) -> None:
+        self.began = self._now()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self.stage] = self._now() - self.began
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+def _latent_frames(duration: float) -> int:
+    """Return the latent frames that cover ``duration`` seconds."""
+    return -(-round(duration * SAMPLE_RATE) // (2 * HOP_LENGTH))
+
+
+def _check_request(captions: list[str], structured: list[str], seeds: list[int], duration: float) -> None:
+    if not MIN_SECONDS <= duration <= MAX_SECONDS:
+        raise UserError(f"duration={duration:g} s is out of range: {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds.")
+    if not captions or any(not caption.strip() for caption in captions):
+        raise UserError("A caption is empty: say what is to be heard, such as 'A dog is barking'.")
+    if not len(captions) == len(structured) == len(seeds):
+        raise UserError(
+            f"{len(captions)} captions, {len(structured)} structured captions and {len(seeds)} seeds do not match: "
+            "give one of each for every sound."
+        )
+
+
+def _to_numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()
+
+
+def _open_model(path: Path) -> Artifact:
+    if (path / "student").is_dir():
+        return newest(path, "student")
+    artifact = open_artifact(path)
+    if artifact.card["stage"] not in ("student", "teacher"):
+        raise UserError(f"{path} holds a {artifact.card['stage']}. Give the folder of a student or a teacher.")
+    return artifact
+
+
+def _parent(artifact: Artifact, stage: str) -> Artifact:
+    recorded = artifact.card["parents"].get(stage)
+    if recorded is None:
+        raise UserError(f"{artifact.folder}/card.json names no {stage}. Run `python train.py` to make it anew.")
+    return open_artifact(Path(os.path.normpath(artifact.folder / recorded)), stage)
+
+
+def _vocoder_of(artifact: Artifact, given: str | Path | None) -> Artifact:
+    return open_artifact(Path(given), "vocoder") if given is not None else _parent(artifact, "vocoder")

@@ -1,0 +1,106 @@
+"""The preview of a finished run: a few captions as wav files and spectrograms, and a summary of what to do next."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audiolcm.artifacts import Artifact
+from audiolcm.audio.io import save_spectrogram, write_wav
+from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
+from audiolcm.data.prepared import PreparedSplit
+from audiolcm.files import atomic_path
+from audiolcm.pipeline import AudioLCM
+from audiolcm.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+
+def write_preview(folder: Path, recipe: Recipe, student: Artifact, seconds: float) -> None:
+    """Write ``samples/*.wav``, ``samples/*.png`` and ``summary.md`` into the run's folder.
+
+    For each of a few captions: the true sound, its reconstruction, the teacher's and the student's at several
+    numbers of steps.
+    """
+    split, indices = _captions(recipe)
+    vocoder = recipe.vocoder().folder
+    hardware = recipe.workshop.hardware
+    teacher = recipe.teacher()
+    models = {"teacher": AudioLCM.from_checkpoint(teacher.folder, vocoder, hardware=hardware)}
+    for steps in recipe.cfg["preview"]["student_steps"]:
+        models[f"student_{steps}step"] = AudioLCM.from_checkpoint(
+            student.folder, vocoder, {"num_steps": steps}, hardware
+        )
+    sounds = _true_and_reconstructed(models["teacher"], split, indices)
+    seconds_of_sound = min(max(1.0, split.num_samples(indices[0]) / SAMPLE_RATE), recipe.data.duration)
+    captions = [split.clips[index].caption for index in indices]
+    structured = [split.clips[index].structured_caption for index in indices]
+    for name, model in models.items():
+        seed = recipe.cfg["preview"]["seed"]
+        sounds[name] = list(model(captions, seconds_of_sound, seed, structured).waveforms)
+    _write_sounds(folder / "samples", captions, sounds)
+    summary = _summary(folder, recipe, student, captions, seconds)
+    with atomic_path(folder / "summary.md") as temporary:
+        temporary.write_text(summary)
+    log.info("\n%s", summary)
+
+
+def _captions(recipe: Recipe) -> tuple[PreparedSplit, list[int]]:
+    test = recipe.data.open_split("test")
+    split = test if len(test) else recipe.data.split("validation")
+    count = min(recipe.cfg["preview"]["num_clips"], len(split))
+    return split, [round(i * len(split) / count) for i in range(count)]
+
+
+@torch.no_grad()
+def _true_and_reconstructed(
+    model: AudioLCM, split: PreparedSplit, indices: list[int]
+) -> dict[str, list[np.ndarray]]:
+    true = [split.waveform(index) for index in indices]
+    reconstructed = []
+    for index in indices:
+        mel = torch.from_numpy(split.mel(index))[None].to(model.device)
+        with model.hardware.autocast():
+            waveform = model.vocoder(model.autoencoder(mel).float())
+        reconstructed.append(waveform[0].float().cpu().numpy())
+    return {"true": true, "reconstruction": reconstructed}
+
+
+def _write_sounds(folder: Path, captions: list[str], sounds: dict[str, list[np.ndarray]]) -> None:
+    spectrogram = MelSpectrogram()
+    for name, waveforms in sounds.items():
+        for index, (caption, waveform) in enumerate(zip(captions, waveforms, strict=True)):
+            stem = folder / f"{index:02d}_{name}"
+            write_wav(stem.with_suffix(".wav"), waveform)
+            mel = spectrogram(torch.from_numpy(waveform)[None])[0]
+            save_spectrogram(stem.with_suffix(".png"), mel.numpy(), f"{name}: {caption}")
+
+
+def _summary(folder: Path, recipe: Recipe, student: Artifact, captions: list[str], seconds: float) -> str:
+    stages = [recipe.autoencoder(), recipe.vocoder(), recipe.teacher(), student]
+    rows = [
+        f"| {a.card['stage']} | {a.card['num_parameters'] / 1e6:.2f} M | {a.card.get('training_seconds', '-')} s "
+        f"| {a.folder} |"
+        for a in stages
+    ]
+    heard = "\n".join(f"- {index:02d}: {caption}" for index, caption in enumerate(captions))
+    steps = ", ".join(map(str, recipe.cfg["preview"]["student_steps"]))
+    return f"""# {student.card["name"]}
+
+| stage | parameters | trained in | artifact |
+|---|---|---|---|
+{chr(10).join(rows)}
+
+This call took {seconds:.0f} s before the preview. Hardware: {recipe.workshop.hardware.describe()}.
+
+## Listen
+`{folder / "samples"}` holds wav files and spectrograms: the true sound, its reconstruction, the teacher and the
+student at {steps} steps.
+{heard}
+
+## Next
+- `audiolcm generate "{captions[0]}" --checkpoint {student.folder} --steps 2 -o sound.wav`
+- `python train.py -m solver.k=1,5,20,50` distils four students from this teacher
+- `python train.py dataset=esc10 dataset.root=/path/to/ESC-10` does the same on real sound
+"""

@@ -1,0 +1,194 @@
+"""The four stages and what each is made from: autoencoder, vocoder, teacher, student.
+
+Each method returns a finished artifact. Asking for the student makes whatever is missing before it.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from audiolcm.artifacts import Artifact, Identity, content_hash
+from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
+from audiolcm.build import build, build_transformer
+from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
+from audiolcm.data.prepare import prepare
+from audiolcm.data.prepared import PreparedData, PreparedSplit
+from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.objectives.objective import Objective
+from audiolcm.training.loop import TrainingSet
+from audiolcm.training.reproducibility import generator_for
+from audiolcm.types import TextEncoder, TextTokens
+from audiolcm.workshop import Config, Data, Workshop
+
+
+class Recipe:
+    """The stages of one resolved configuration."""
+
+    def __init__(self, cfg: Config) -> None:
+        self.cfg = cfg
+        self.workshop = Workshop(cfg)
+        # Built first, so that a bad k, range or schedule is refused before hours of training its parents.
+        self.schedule = build(cfg["schedule"], "schedule")
+        self.solver = build(cfg["solver"], "solver")
+        self.guidance = build(cfg["guidance"], "guidance")
+        self.distance = build(cfg["objective"]["distance"], "objective.distance")
+        self.sampler = build(cfg["sampler"], "sampler")
+        self.sampler.timesteps(self.schedule.num_timesteps)
+        self.corpus = build(cfg["dataset"], "dataset")
+
+    @cached_property
+    def data(self) -> PreparedData:
+        """The prepared corpus."""
+        return prepare(self.corpus, Path(self.cfg["paths"]["cache"]))
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder:
+        """The frozen text encoder."""
+        return build(self.cfg["text_encoder"], "text_encoder")
+
+    @cached_property
+    def unconditional(self) -> TextTokens:
+        """Text features of the empty caption, (1, tokens, width), computed once."""
+        return self.text_encoder([""], [""])
+
+    def autoencoder(self) -> Artifact:
+        """Return the autoencoder, with its ``scale_factor`` measured on the training latents."""
+        if given := self.workshop.given("autoencoder"):
+            return given
+        cfg = self.cfg["autoencoder"]
+
+        def objective() -> Objective:
+            model = build(cfg["model"], "autoencoder.model")
+            return build(cfg["objective"], "autoencoder.objective", model=model)
+
+        def data() -> Data:
+            return self._both(lambda split: MelClips(split, self._crop_frames("autoencoder")))
+
+        identity = self._identity("autoencoder", "", {}, {"autoencoder": cfg})
+        return self.workshop.make(identity, objective, data, {}, self._measure_scale)
+
+    def vocoder(self) -> Artifact:
+        """Return the vocoder, trained behind the autoencoder; one without an objective is kept as it is."""
+        if given := self.workshop.given("vocoder"):
+            return given
+        cfg = self.cfg["vocoder"]
+        if cfg["objective"] is None:
+            model = build(cfg["model"], "vocoder.model")
+            identity = Identity("vocoder", type(model).__name__.lower(), {"vocoder": cfg})
+            return self.workshop.keep(identity, model)
+        parents = {"autoencoder": self.autoencoder()}
+
+        def objective() -> Objective:
+            model = build(cfg["model"], "vocoder.model")
+            return build(cfg["objective"], "vocoder.objective", model=model, autoencoder=self.load_autoencoder())
+
+        def data() -> Data:
+            samples = self._crop_frames("vocoder") * HOP_LENGTH
+            return self._both(lambda split: WaveformClips(split, samples))
+
+        identity = self._identity("vocoder", "", parents, {"vocoder": cfg})
+        return self.workshop.make(identity, objective, data, parents)
+
+    def teacher(self) -> Artifact:
+        """Return the teacher: noise prediction with dropped captions."""
+        if given := self.workshop.given("teacher"):
+            return given
+        parents = {"autoencoder": self.autoencoder()}
+        cfg = self.cfg["objective"]["diffusion"]
+
+        def objective() -> Objective:
+            return build(
+                cfg,
+                "objective.diffusion",
+                model=self.new_denoiser(),
+                schedule=self.schedule,
+                unconditional=self.unconditional,
+            )
+
+        sections = {name: self.cfg[name] for name in ("model", "backbone", "text_encoder", "schedule")}
+        identity = self._identity("teacher", self._variant(), parents, sections | {"objective": cfg})
+        return self.workshop.make(identity, objective, lambda: self.latents("teacher"), self._heard(parents))
+
+    def student(self) -> Artifact:
+        """Return the student: the teacher distilled by Algorithm 1."""
+        parents = {"teacher": self.teacher()}
+        cfg = self.cfg["objective"]
+
+        def objective() -> Objective:
+            return build(
+                cfg["consistency"],
+                "objective.consistency",
+                teacher=parents["teacher"].load_weights(self.new_denoiser()),
+                schedule=self.schedule,
+                boundary=build(cfg["boundary"], "objective.boundary"),
+                solver=self.solver,
+                guidance=self.guidance,
+                distance=self.distance,
+                unconditional=self.unconditional,
+            )
+
+        sections = {name: self.cfg[name] for name in ("solver", "guidance")}
+        sections["objective"] = {name: cfg[name] for name in ("consistency", "boundary", "distance")}
+        name = f"{self._variant()}-k{self.solver.k}-w{self.guidance.w_min:g}-{self.guidance.w_max:g}"
+        identity = self._identity("student", f"{name}-seed{self.cfg['seed']}", parents, sections)
+        return self.workshop.make(identity, objective, lambda: self.latents("student"), self._heard(parents))
+
+    def new_denoiser(self) -> nn.Module:
+        """Return an untrained denoiser of the configured size and backbone."""
+        channels = self.cfg["autoencoder"]["model"]["latent_channels"]
+        return build_transformer(self.cfg, self.text_encoder.width, channels)
+
+    def load_autoencoder(self) -> Autoencoder:
+        """Return the trained autoencoder on the training device."""
+        model = build(self.cfg["autoencoder"]["model"], "autoencoder.model")
+        return self.autoencoder().load_weights(model).to(self.workshop.hardware.torch_device())
+
+    def _heard(self, parents: dict[str, Artifact]) -> dict[str, Artifact]:
+        """Return what a card records: the parents, and the vocoder that this run listens through."""
+        return parents | {"vocoder": self.vocoder()}
+
+    def _variant(self) -> str:
+        """Return a readable name for size and backbone, from what the configuration names."""
+        backbone = self.cfg["backbone"]
+        parts = [str(backbone[part]["_target_"]).rsplit(".", 1)[1] for part in sorted(backbone)]
+        return "-".join([f"w{self.cfg['model']['width']}d{self.cfg['model']['depth']}", *parts]).lower()
+
+    def _identity(
+        self, stage: str, name: str, parents: dict[str, Artifact], sections: dict[str, object]
+    ) -> Identity:
+        readable = f"{self.data.name}-{name}" if name else self.data.name
+        return self.workshop.identity(stage, readable, self.data.fingerprint, parents, sections)
+
+    def _crop_frames(self, stage: str) -> int:
+        """Return the mel frames of a training example, an even number."""
+        seconds = self.workshop.settings[stage].crop_seconds
+        return 2 * max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))
+
+    def _both(self, make: Callable[[PreparedSplit], TrainingSet]) -> Data:
+        return make(self.data.split("train")), make(self.data.split("validation"))
+
+    def latents(self, stage: str) -> Data:
+        """Return training and validation sets of cached latents with cached text features."""
+        autoencoder, frames = self.load_autoencoder(), self._crop_frames(stage)
+        device = self.workshop.hardware.torch_device()
+        latent_folder = self.data.folder / f"latents-{self.autoencoder().hash}"
+        text_folder = self.data.folder / f"text-{content_hash(self.cfg['text_encoder'])}"
+
+        def clips(split: PreparedSplit) -> LatentClips:
+            latents = encode_latents(autoencoder, split, latent_folder, frames, device)
+            text = encode_text(self.text_encoder, split, text_folder)
+            return LatentClips(latents, text, frames // 2, float(autoencoder.scale_factor))
+
+        return self._both(clips)
+
+    @torch.no_grad()
+    def _measure_scale(self, autoencoder: nn.Module) -> None:
+        """Set ``scale_factor`` to 1 / std of the latents of up to 64 training clips, spread over the split."""
+        clips = MelClips(self.data.split("train"), self._crop_frames("teacher"))
+        indices = list(range(0, len(clips), max(1, len(clips) // 64)))[:64]
+        mel = clips.batch(indices, generator_for(self.cfg["seed"], "scale"))["mel"]
+        latents = autoencoder.encode(mel.to(autoencoder.scale_factor.device)).mode()
+        autoencoder.scale_factor.fill_(1.0 / float(latents.std()))

@@ -1,0 +1,73 @@
+"""What ``python train.py`` does with a composed configuration: train, generate a preview, sum up."""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from audiolcm.config import resolve
+from audiolcm.errors import UserError
+from audiolcm.files import atomic_path
+from audiolcm.preview import write_preview
+from audiolcm.recipe import Recipe
+from audiolcm.training.tracking import read_metrics
+
+log = logging.getLogger(__name__)
+
+RESULT = "result.json"
+
+
+def run_training(cfg: DictConfig) -> None:
+    """Run one job. A user's mistake ends it with one message and exit code 1.
+
+    In a sweep a failed job is recorded in its ``result.json`` and the next job goes on; the sweep's summary lists
+    it and gives the exit code. ``HYDRA_FULL_ERROR=1`` shows the stack trace.
+    """
+    hydra_cfg = HydraConfig.get()
+    folder = Path(hydra_cfg.runtime.output_dir)
+    try:
+        _train(cfg, folder)
+    except Exception as error:
+        expected = isinstance(error, UserError)
+        reason = str(error) if expected else f"{type(error).__name__}: {error}"
+        _write_json(folder / RESULT, {"status": "failed", "error": reason})
+        if hydra_cfg.mode != RunMode.MULTIRUN and not expected:
+            raise
+        log.error(reason, exc_info=not expected or "HYDRA_FULL_ERROR" in os.environ)
+        if hydra_cfg.mode != RunMode.MULTIRUN:
+            sys.exit(1)
+
+
+def _train(cfg: DictConfig, folder: Path) -> None:
+    plain = resolve(cfg)
+    began = time.monotonic()
+    recipe = Recipe(plain)
+    student = recipe.student()
+    facts = {"student": student.hash, "vocoder": recipe.vocoder().hash, "preview": plain["preview"]}
+    if _finished(folder) == facts:
+        log.info("All of it was done before. %s", (folder / "summary.md").resolve())
+        return
+    write_preview(folder, recipe, student, time.monotonic() - began)
+    last = read_metrics(student.folder / "metrics.jsonl")
+    figures = {name: value for row in last for name, value in row.items()}
+    result = {"status": "done", "folder": str(student.folder), "figures": figures} | facts
+    _write_json(folder / RESULT, result)
+
+
+def _finished(folder: Path) -> dict[str, object] | None:
+    path = folder / RESULT
+    if not path.exists() or not (folder / "summary.md").exists():
+        return None
+    result = json.loads(path.read_text())
+    return {name: result.get(name) for name in ("student", "vocoder", "preview")}
+
+
+def _write_json(path: Path, content: dict[str, object]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2))

@@ -1,0 +1,82 @@
+"""The table that ends a sweep, written by a Hydra callback."""
+
+import csv
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+log = logging.getLogger(__name__)
+
+FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
+Row = dict[str, Any]
+
+
+class Picture(Protocol):
+    """Something to draw of a finished sweep."""
+
+    def draw(self, folder: Path, rows: list[Row]) -> Path:
+        """Draw into ``folder`` and return the file."""
+        ...
+
+
+class SweepSummary(Callback):
+    """Collects ``result.json`` of every job and writes ``summary.md`` and ``summary.csv`` of the sweep.
+
+    A sweep with a failed job ends with exit code 1 after all its jobs had their turn.
+    """
+
+    def __init__(self, pictures: Sequence[Picture] = ()) -> None:
+        self.pictures = pictures
+        self.rows: list[Row] = []
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: object) -> None:
+        """Take in one job's result."""
+        hydra_cfg = job_return.hydra_cfg.hydra
+        folder = Path(hydra_cfg.runtime.output_dir)
+        path = folder / "result.json"
+        result = json.loads(path.read_text()) if path.exists() else {"status": "failed", "error": "no result"}
+        self.rows.append({"job": hydra_cfg.job.override_dirname, "run": str(folder)} | result)
+
+    def on_multirun_end(self, config: DictConfig, **_: object) -> None:
+        """Write the table, draw the pictures, and fail if a job failed."""
+        if not self.rows:
+            return
+        folder = Path(config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        table = markdown(self.rows)
+        (folder / "summary.md").write_text(table)
+        _write_csv(folder / "summary.csv", self.rows)
+        log.info("\n%s\nWritten to %s", table, folder / "summary.md")
+        for picture in self.pictures:
+            log.info("Picture: %s", picture.draw(folder, self.rows))
+        failed = [row["job"] for row in self.rows if row["status"] != "done"]
+        if failed:
+            log.error("%d of %d jobs failed: %s", len(failed), len(self.rows), "; ".join(failed))
+            sys.exit(1)
+
+
+def markdown(rows: list[Row]) -> str:
+    """Return the rows as a Markdown table; a failed job shows its message instead of figures."""
+    lines = ["| job | " + " | ".join(FIGURES) + " | result |", "|" + "---|" * (len(FIGURES) + 2)]
+    for row in rows:
+        figures = row.get("figures", {})
+        cells = [f"{figures[name]:.4f}" if name in figures else "" for name in FIGURES]
+        result = row.get("folder") or f"failed: {row.get('error', '')}".replace("\n", " ").replace("|", "/")
+        lines.append("| " + " | ".join([row["job"] or "(defaults)", *cells, result]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _write_csv(path: Path, rows: list[Row]) -> None:
+    with path.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["job", "status", *FIGURES, "folder", "error"])
+        for row in rows:
+            figures = [row.get("figures", {}).get(name, "") for name in FIGURES]
+            writer.writerow([row["job"], row["status"], *figures, row.get("folder", ""), row.get("error", "")])

@@ -1,0 +1,22 @@
+"""Named tensors on disk: safetensors files, written whole or not at all."""
+
+import errno
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from audiolcm.files import atomic_path
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write the tensors to ``path`` atomically; a full disk is a ``UserError`` and leaves no part behind."""
+    owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        try:
+            save_file(owned, temporary, metadata)
+        except SafetensorError as error:
+            if "No space left" in str(error):
+                raise OSError(errno.ENOSPC, str(error)) from error
+            raise

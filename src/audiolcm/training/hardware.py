@@ -1,0 +1,69 @@
+"""Which device, which precision, how many threads."""
+
+import contextlib
+from dataclasses import dataclass
+
+import torch
+
+from audiolcm.errors import UserError
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """``device``: auto, cpu, cuda or cuda:N. ``precision``: auto, float32 or bfloat16 (autocast).
+
+    ``auto`` takes a GPU when there is one, and bfloat16 where the processor computes it natively (a GPU, or a CPU
+    with AMX or AVX512-BF16). ``num_threads`` bounds the CPU threads of torch; null leaves its default.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    num_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise UserError(f"hardware.precision={self.precision}: choose auto, float32 or bfloat16.")
+        if self.num_threads is not None:
+            if self.num_threads < 1:
+                raise UserError(f"hardware.num_threads={self.num_threads} must be 1 or more.")
+            torch.set_num_threads(self.num_threads)
+
+    def torch_device(self) -> torch.device:
+        """Return the device, checked to exist."""
+        name = self.device
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            device = torch.device(name)
+        except RuntimeError as error:
+            raise UserError(f"hardware.device={name}: choose auto, cpu, cuda or cuda:N.") from error
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise UserError(f"hardware.device={name}, but torch sees no CUDA device. Type hardware.device=cpu.")
+        return device
+
+    def uses_bfloat16(self) -> bool:
+        """Return whether forward passes run under bfloat16 autocast."""
+        if self.precision != "auto":
+            return self.precision == "bfloat16"
+        if self.torch_device().type == "cuda":
+            return torch.cuda.is_bf16_supported()
+        return torch.cpu._is_avx512_bf16_supported()
+
+    def autocast(self) -> contextlib.AbstractContextManager[None]:
+        """Return the autocast context of training and sampling."""
+        return torch.autocast(self.torch_device().type, torch.bfloat16, enabled=self.uses_bfloat16())
+
+    def describe(self) -> str:
+        """Return one line for cards and reports, such as ``cpu, 2 threads, bfloat16``."""
+        device = self.torch_device()
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
+        precision = "bfloat16 autocast" if self.uses_bfloat16() else "float32"
+        return f"{name}, {torch.get_num_threads()} threads, {precision}, torch {torch.__version__}"
+
+
+def _cpu_name() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as cpuinfo:
+        for line in cpuinfo:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return "CPU"

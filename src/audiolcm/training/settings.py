@@ -1,0 +1,42 @@
+"""The numbers of one training stage, as a trainer config gives them."""
+
+from dataclasses import dataclass, fields
+
+from audiolcm.errors import UserError
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """How long, how fast and how often. Times are counted in optimizer steps.
+
+    ``crop_seconds`` is the length of a training example. ``final_lr_fraction`` is where the cosine decay of the
+    learning rate ends, as a share of ``learning_rate``; 1 keeps it constant. ``clip_norm`` bounds the gradient's
+    norm of each part. Only fields that can change the weights belong to a stage's identity.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    crop_seconds: float
+    warmup_steps: int = 0
+    final_lr_fraction: float = 1.0
+    clip_norm: float = 1.0
+    log_every: int = 20
+    validate_every: int = 500
+    checkpoint_every: int = 500
+    num_validation: int = 32
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"trainer: {name}={getattr(self, name)} must be 1 or more.")
+        for name in ("learning_rate", "crop_seconds", "clip_norm"):
+            if not getattr(self, name) > 0.0:
+                raise UserError(f"trainer: {name}={getattr(self, name)} must be above 0.")
+        if not 0.0 <= self.final_lr_fraction <= 1.0:
+            raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
+
+    def identity(self) -> dict[str, float]:
+        """Return the settings that can change the trained weights."""
+        bookkeeping = {"log_every", "validate_every", "checkpoint_every", "num_validation"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}

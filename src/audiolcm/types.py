@@ -1,0 +1,45 @@
+"""Shape aliases and the protocols that the parts of the method meet at.
+
+The aliases are checked by beartype when the tests run, and cost nothing otherwise.
+"""
+
+from typing import Protocol
+
+from jaxtyping import Float, Num
+from torch import Tensor
+
+Waveform = Float[Tensor, "batch samples"]
+Mel = Float[Tensor, "batch mels frames"]
+Latent = Float[Tensor, "batch channels latent_frames"]
+TextTokens = Float[Tensor, "batch tokens text_width"]
+Timesteps = Num[Tensor, " batch"]
+PerExample = Float[Tensor, " batch"]
+
+
+class Denoiser(Protocol):
+    """A network that predicts the noise in a latent: epsilon_theta(z_t, omega, c, t) of Eq. 12."""
+
+    def __call__(
+        self, z_t: Latent, t: Timesteps, text: TextTokens, omega: PerExample | None = None
+    ) -> Latent:
+        """Return the predicted noise, of the shape of ``z_t``; ``omega=None`` leaves guidance out."""
+        ...
+
+
+class Vocoder(Protocol):
+    """A map from log10-mel spectrograms to waveforms at 16 kHz."""
+
+    def __call__(self, mel: Mel) -> Waveform:
+        """Return ``frames * 256`` samples for each mel of (batch, 80, frames)."""
+        ...
+
+
+class TextEncoder(Protocol):
+    """Frozen text features in two halves: plain caption, then structured caption."""
+
+    num_tokens: int
+    width: int
+
+    def __call__(self, captions: list[str], structured: list[str]) -> TextTokens:
+        """Return (batch, num_tokens, width): both halves joined along the tokens."""
+        ...

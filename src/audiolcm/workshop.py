@@ -1,0 +1,112 @@
+"""How a stage becomes an artifact: given by path, found by identity, or trained now under a lock."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from audiolcm.artifacts import Artifact, ArtifactStore, Identity, open_artifact
+from audiolcm.build import build
+from audiolcm.config import to_yaml
+from audiolcm.objectives.objective import Objective
+from audiolcm.training.hardware import Hardware
+from audiolcm.training.loop import StageRun, TrainingSet, fit
+from audiolcm.training.settings import StageSettings
+
+log = logging.getLogger(__name__)
+
+Config = Mapping[str, Any]
+Parents = Mapping[str, Artifact]
+Data = tuple[TrainingSet, TrainingSet | None]
+
+
+class Workshop:
+    """Makes artifacts of one configuration."""
+
+    def __init__(self, cfg: Config) -> None:
+        self.cfg = cfg
+        self.hardware: Hardware = build(cfg["hardware"], "hardware")
+        self.store = ArtifactStore(Path(cfg["paths"]["artifacts"]))
+        self.settings: dict[str, StageSettings] = {
+            stage: build(node, f"trainer.{stage}") for stage, node in cfg["trainer"].items()
+        }
+
+    def identity(
+        self, stage: str, name: str, data_fingerprint: str, parents: Parents, sections: Mapping[str, Any]
+    ) -> Identity:
+        """Return what ``stage`` is made from: ``sections`` of the configuration and all that every stage shares."""
+        content = dict(sections) | {
+            "trainer": self.settings[stage].identity(),
+            "optimizer": self.cfg["optimizer"],
+            "seed": self.cfg["seed"],
+            "precision": self.hardware.precision,
+            "data": data_fingerprint,
+            "parents": {parent: artifact.hash for parent, artifact in parents.items()},
+        }
+        return Identity(stage, name, content)
+
+    def given(self, stage: str) -> Artifact | None:
+        """Return the artifact that ``parents.<stage>`` names, if it names one."""
+        folder = self.cfg["parents"].get(stage)
+        return None if folder is None else open_artifact(Path(folder), stage)
+
+    def make(
+        self,
+        identity: Identity,
+        objective: Callable[[], Objective],
+        data: Callable[[], Data],
+        parents: Parents,
+        afterwards: Callable[[nn.Module], None] | None = None,
+    ) -> Artifact:
+        """Return the artifact of ``identity``, trained now if it is not there.
+
+        ``objective`` and ``data`` are called only then; ``afterwards`` may complete the trained network before it
+        is written. ``parents`` are recorded in the card by relative path.
+        """
+        if found := self.store.find(identity):
+            log.info("%s: done before, in %s", identity.stage, found.folder)
+            return found
+        with self.store.lock(identity):
+            # Another process may have finished it while this one waited.
+            return self.store.find(identity) or self._train(identity, objective, data, parents, afterwards)
+
+    def keep(self, identity: Identity, product: nn.Module) -> Artifact:
+        """Return the artifact of a network that needs no training, written now if it is not there."""
+        return self.store.find(identity) or self.store.finish(identity, product, to_yaml(self.cfg), {})
+
+    def _train(
+        self,
+        identity: Identity,
+        objective: Callable[[], Objective],
+        data: Callable[[], Data],
+        parents: Parents,
+        afterwards: Callable[[nn.Module], None] | None,
+    ) -> Artifact:
+        stage, folder = identity.stage, self.store.folder(identity)
+        log.info("%s: training in %s", stage, folder)
+        tracker = build(self.cfg["logger"], "logger")
+        optimizer = build(self.cfg["optimizer"], "optimizer")
+        run = StageRun(stage, folder, identity.hash, self.cfg["seed"], self.hardware, optimizer, tracker)
+        torch.manual_seed(self.cfg["seed"])  # initial weights
+        made, sets = objective(), data()
+        tracker.start(folder, f"{stage}/{identity.name}", identity.hash, dict(self.cfg))
+        try:
+            began = time.monotonic()
+            start = fit(made, *sets, self.settings[stage], run)
+        finally:
+            tracker.finish()
+        product = made.product()
+        if afterwards is not None:
+            afterwards(product)
+        facts = {
+            "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
+            "hardware": self.hardware.describe(),
+            "training_seconds": round(time.monotonic() - began, 1),
+            "resumed_from_step": start,
+        }
+        return self.store.finish(identity, product, to_yaml(self.cfg), facts)

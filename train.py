@@ -1,0 +1,20 @@
+"""Train the student of a configuration, and whatever parent of it is missing: ``python train.py --help``."""
+
+import hydra
+from omegaconf import DictConfig
+
+from audiolcm.config import register_resolvers
+
+register_resolvers()
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(cfg: DictConfig) -> None:
+    """Hand the composed configuration to the framework; torch is imported only now, so that --help is fast."""
+    from audiolcm.run import run_training
+
+    run_training(cfg)
+
+
+if __name__ == "__main__":
+    main()
