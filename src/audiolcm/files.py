@@ -6,13 +6,26 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from audiolcm.errors import UserError
 
 TEMPORARY_SUFFIX = ".partial"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_WRITE_PROTECTED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _explained(error: OSError, path: Path) -> UserError | None:
+    """What to tell people of a full or write-protected disk; None for any other error."""
+    if error.errno in _DISK_FULL:
+        return UserError(
+            f"No space left on the disk of {path.parent} while writing {path.name}: free some space or "
+            "choose another folder, then run the same command again (finished work is kept)."
+        )
+    if error.errno in _WRITE_PROTECTED:
+        return UserError(f"No permission to write {path}: choose a folder you may write to.")
+    return None
 
 
 @contextmanager
@@ -30,16 +43,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise UserError(
-                f"No space left on the disk of {path.parent} while writing {path.name}: free some space or "
-                "choose another folder, then run the same command again (finished work is kept)."
-            ) from error
-        if isinstance(error, PermissionError):
-            raise UserError(f"No permission to write {path}: choose a folder you may write to.") from error
+        if explained := _explained(error, path):
+            raise explained from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # would hide the error above
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -52,14 +61,16 @@ def exclusive(folder: str | Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
-    except PermissionError as error:
-        raise UserError(f"No permission to write in {folder}: choose a folder you may write to.") from error
+    except OSError as error:
+        if explained := _explained(error, folder):
+            raise explained from error
+        raise
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove what killed processes left of unfinished files in `folder`; call it while holding its lock."""
-    for leftover in Path(folder).rglob(f".*{TEMPORARY_SUFFIX}"):
+    """Remove what killed processes left of unfinished files right in `folder`; call it while holding its lock."""
+    for leftover in Path(folder).glob(f".*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)

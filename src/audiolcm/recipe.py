@@ -65,7 +65,7 @@ class Recipe:
             return build(cfg["objective"], "autoencoder.objective", model=model)
 
         def data() -> Data:
-            return self._both(lambda split: MelClips(split, self._crop_frames("autoencoder")))
+            return self._both(lambda split: MelClips(split, self.crop_frames("autoencoder")))
 
         identity = self._identity("autoencoder", "", {}, {"autoencoder": cfg})
         return self.workshop.make(identity, objective, data, {}, self._measure_scale)
@@ -86,7 +86,7 @@ class Recipe:
             return build(cfg["objective"], "vocoder.objective", model=model, autoencoder=self.load_autoencoder())
 
         def data() -> Data:
-            samples = self._crop_frames("vocoder") * HOP_LENGTH
+            samples = self.crop_frames("vocoder") * HOP_LENGTH
             return self._both(lambda split: WaveformClips(split, samples))
 
         identity = self._identity("vocoder", "", parents, {"vocoder": cfg})
@@ -162,7 +162,7 @@ class Recipe:
         readable = f"{self.data.name}-{name}" if name else self.data.name
         return self.workshop.identity(stage, readable, self.data.fingerprint, parents, sections)
 
-    def _crop_frames(self, stage: str) -> int:
+    def crop_frames(self, stage: str) -> int:
         """Return the mel frames of a training example, an even number."""
         seconds = self.workshop.settings[stage].crop_seconds
         return 2 * max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))
@@ -172,7 +172,7 @@ class Recipe:
 
     def latents(self, stage: str) -> Data:
         """Return training and validation sets of cached latents with cached text features."""
-        autoencoder, frames = self.load_autoencoder(), self._crop_frames(stage)
+        autoencoder, frames = self.load_autoencoder(), self.crop_frames(stage)
         device = self.workshop.hardware.torch_device()
         latent_folder = self.data.folder / f"latents-{self.autoencoder().hash}"
         text_folder = self.data.folder / f"text-{content_hash(self.cfg['text_encoder'])}"
@@ -187,7 +187,7 @@ class Recipe:
     @torch.no_grad()
     def _measure_scale(self, autoencoder: nn.Module) -> None:
         """Set ``scale_factor`` to 1 / std of the latents of up to 64 training clips, spread over the split."""
-        clips = MelClips(self.data.split("train"), self._crop_frames("teacher"))
+        clips = MelClips(self.data.split("train"), self.crop_frames("teacher"))
         indices = list(range(0, len(clips), max(1, len(clips) // 64)))[:64]
         mel = clips.batch(indices, generator_for(self.cfg["seed"], "scale"))["mel"]
         latents = autoencoder.encode(mel.to(autoencoder.scale_factor.device)).mode()

@@ -147,8 +147,14 @@ def call_faults(source: Source) -> Iterator[str]:
 
 
 def docstring_faults(source: Source) -> Iterator[str]:
-    public = not source.path.stem.startswith("_") or source.path.stem in ("__init__", "__main__")
-    if public and source.text.strip() and not ast.get_docstring(source.tree):
+    stem = source.path.stem
+    public = not stem.startswith("_") or stem in ("__init__", "__main__")
+    if (
+        public
+        and source.path.parts[0] != "tests"
+        and source.text.strip()
+        and not ast.get_docstring(source.tree)
+    ):
         yield f"{source.path}: module without a docstring"
 
 

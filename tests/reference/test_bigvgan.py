@@ -230,6 +230,22 @@ def test_stated_mel_range_overrules_the_arguments(folder: Path, published: dict[
         BigVGAN.from_published(folder, mel_range=[20, 8000])
 
 
+@pytest.mark.parametrize("fmax", [8000, None])
+def test_no_highest_frequency_means_half_the_sampling_rate(
+    folder: Path, published: dict[str, Tensor], fmax: int | None
+) -> None:
+    write_checkpoint(folder, published, SMALL | {"fmax": fmax})
+    BigVGAN.from_published(folder)
+
+
+def test_unstated_mel_range_is_taken_with_a_warning(
+    folder: Path, published: dict[str, Tensor], caplog: pytest.LogCaptureFixture
+) -> None:
+    write_checkpoint(folder, published, {k: v for k, v in SMALL.items() if k not in ("fmin", "fmax")})
+    BigVGAN.from_published(folder)
+    assert "states no fmin and fmax" in caplog.text
+
+
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint"])
 def test_broken_weights_are_the_users_error(folder: Path, content: bytes) -> None:
     (folder / "best_netG.pt").write_bytes(content)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from audiolcm.audio.mel import LOG_MEL_MIN
 from audiolcm.data.prepared import PreparedSplit
-from audiolcm.data.shards import ShardReader, build_shards
+from audiolcm.data.shards import INDEX, ShardReader, build_shards
 from audiolcm.errors import UserError
 from audiolcm.files import exclusive, remove_leftovers
 from audiolcm.types import TextEncoder
@@ -38,10 +38,7 @@ class PosteriorLike(Protocol):
 
 
 class MelEncoder(Protocol):
-    """The encoding half of an autoencoder (a module)."""
-
-    def parameters(self) -> Iterator[Tensor]:
-        """Its weights; mels are moved to the device of the first."""
+    """The encoding half of an autoencoder."""
 
     def encode(self, mel: Tensor) -> PosteriorLike:
         """Posterior of a mel (batch, 80, frames)."""
@@ -96,6 +93,7 @@ def encode_latents(
     split: PreparedSplit,
     folder: str | Path,
     min_frames: int = 0,
+    device: str | torch.device = "cpu",
     batch_size: int = 8,
     progress: bool = True,
 ) -> Latents:
@@ -103,13 +101,11 @@ def encode_latents(
 
     min_frames: mel frames of one training example. Shorter mels are padded with silence (-5) to it before
     encoding, so that their latents hold encoded silence; an odd last frame of a longer one is dropped. The
-    autoencoder must be in eval mode. Raises UserError when a posterior is not finite or the
+    autoencoder must be on `device` and in eval mode. Raises UserError when a posterior is not finite or the
     disk is full.
     """
     folder = Path(folder) / f"latents-{split.name}-{_key(split.fingerprint, min_frames)}"
     lengths = [max(split.num_frames(clip) // 2 * 2, min_frames) for clip in split.sounds]
-
-    device = next(autoencoder.parameters()).device
 
     def produce(items: range) -> Iterator[Mapping[str, np.ndarray]]:
         for batch in _equal_batches(items, lengths, batch_size):
@@ -157,6 +153,8 @@ def encode_text(
 def _build(
     folder: Path, num_items: int, produce: Producer, items_per_shard: int, title: str, progress: bool
 ) -> None:
+    if (folder / INDEX).is_file():
+        return
     with exclusive(folder):
         remove_leftovers(folder)
         with tqdm(total=num_items, desc=title, disable=not progress) as bar:

@@ -70,7 +70,11 @@ def prepare(
     if all((folder / name / CLIPS_FILE).is_file() for name in names) and prepared.report_path.is_file():
         return prepared
     with exclusive(folder):
-        remove_leftovers(folder)
+        for place in (
+            folder,
+            *(folder / name for name in names),
+        ):  # other folders in here have their own locks
+            remove_leftovers(place)
         _write_data_file(corpus, prepared)
         with _workers(workers) as pool:
             for name in names:

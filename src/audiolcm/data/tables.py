@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -66,23 +67,24 @@ def _read_text_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _read_parquet(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    table = _parquet().read_table(path)
+    table = _import_parquet("pyarrow.parquet").read_table(path)
     return list(table.column_names), [{k: _text(v) for k, v in row.items()} for row in table.to_pylist()]
 
 
 def _write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    parquet = _parquet()
-    schema = parquet.pa.schema([(column, parquet.pa.string()) for column in columns])
-    parquet.write_table(parquet.pa.Table.from_pylist([dict(row) for row in rows], schema), path)
+    pyarrow = _import_parquet("pyarrow")
+    arrays = {column: pyarrow.array([row[column] for row in rows], pyarrow.string()) for column in columns}
+    _import_parquet("pyarrow.parquet").write_table(pyarrow.table(arrays), path)
 
 
-def _parquet() -> ModuleType:
-    """pyarrow.parquet: slow to import, so only people with Parquet tables wait for it."""
+def _import_parquet(module: str) -> ModuleType:
+    """Import a module of pyarrow: it is slow to load, so only people with Parquet tables wait for it."""
     try:
-        from pyarrow import parquet
+        return importlib.import_module(module)
     except ImportError as error:
-        raise UserError(f"Parquet tables need a working pyarrow ({error}): install one, or use TSV.") from error
-    return parquet
+        raise UserError(
+            f"Parquet tables need a working pyarrow ({error}): install one, or use TSV."
+        ) from error
 
 
 def _text(value: Any) -> str:

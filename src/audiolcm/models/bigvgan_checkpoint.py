@@ -80,14 +80,17 @@ def _check_arguments(file: Path, arguments: object) -> None:
 
 def require_mel_range(weights: Path, arguments: Mapping[str, Any], mel_range: Sequence[float] | None) -> None:
     """Raise UserError unless the vocoder was trained on mels of our range: by ``mel_range``, else by args.yml."""
-    stated = tuple(mel_range) if mel_range is not None else (arguments.get("fmin"), arguments.get("fmax"))
-    if stated == (None, None):
+    if mel_range is None and "fmin" not in arguments:
         logger.warning(
             "%s states no fmin and fmax: taken to be ours, %g-%g Hz.", ARGUMENTS_FILE, F_MIN, F_MAX
         )
-    elif stated != (F_MIN, F_MAX):
+        return
+    lowest, highest = mel_range if mel_range is not None else (arguments["fmin"], arguments.get("fmax"))
+    if highest is None:  # in args.yml: as far as the sampling rate goes
+        highest = SAMPLE_RATE / 2
+    if (lowest, highest) != (F_MIN, F_MAX):
         raise UserError(
-            f"BigVGAN: {weights.parent} was trained on mels from {stated[0]} to {stated[1]} Hz, ours go from {F_MIN:g} "
+            f"BigVGAN: {weights.parent} was trained on mels from {lowest} to {highest} Hz, ours go from {F_MIN:g} "
             f"to {F_MAX:g} Hz; the sound would be wrong. If {ARGUMENTS_FILE} is known not to tell the truth, say so: "
             f"vocoder.model.mel_range=[{F_MIN:g},{F_MAX:g}]."
         )

@@ -1,5 +1,6 @@
 """Reading the files of BERT, T5 and MS-CLAP 2022 from disk; every failure says what to fetch and where."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -18,9 +19,12 @@ text_encoder=clap_t5 reads three things and downloads none. On a computer with a
 and keep the defaults, or copy the files and give their folders as text_encoder.bert=... text_encoder.t5=...
 and the path as text_encoder.clap_checkpoint=... . text_encoder=hashed needs no files."""
 
+# Without it transformers asks for another package, tiktoken, which would not help.
+_SENTENCEPIECE = "(If spiece.model is there, type: pip install sentencepiece protobuf)"
 _PREFIX = "caption_encoder."
 _POSITION_IDS = "base.embeddings.position_ids"
-_PROBES = ["a dog barks", "rain falls on a roof"]
+# As many words each: where no word is known, both are the same row of unknown tokens.
+_PROBES = ["a dog barks", "the rain falls"]
 
 
 def token_ids(
@@ -41,8 +45,9 @@ def read_tokenizer(source: str, min_vocabulary: int) -> PreTrainedTokenizerBase:
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"No tokenizer at {source!r}: {_first_line(error)}{HOW_TO_GET}") from error
+    except (OSError, ValueError, ImportError) as error:
+        hint = "" if find_spec("sentencepiece") else f" {_SENTENCEPIECE}"
+        raise UserError(f"No tokenizer at {source!r}: {_first_line(error)}{hint}{HOW_TO_GET}") from error
     if len(tokenizer) < min_vocabulary:
         raise UserError(
             f"The tokenizer at {source!r} knows only {len(tokenizer)} tokens (expected at least "
@@ -84,9 +89,8 @@ def read_t5(source: str) -> T5EncoderModel:
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report[problem]:
             names = ", ".join(sorted(map(str, report[problem]))[:5])
-            raise UserError(
-                f"The T5 weights at {source!r} have {problem.replace('_', ' ')}: {names}.{HOW_TO_GET}"
-            )
+            kind = problem.replace("_", " ")
+            raise UserError(f"The T5 weights at {source!r} have {kind}: {names}.{HOW_TO_GET}")
     return model
 
 
@@ -109,7 +113,7 @@ def read_clap_weights(path: str) -> dict[str, Tensor]:
     weights.pop(_POSITION_IDS, None)
     if "projection.linear1.weight" not in weights:
         raise UserError(
-            f"{path!r} misses {_PREFIX}projection.linear1.weight: it is not CLAP 2022.{HOW_TO_GET}"
+            f"{path!r} misses {_PREFIX}projection.linear1.weight: it is not CLAP_weights_2022.pth.{HOW_TO_GET}"
         )
     return weights
 

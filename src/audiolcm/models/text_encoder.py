@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _STRUCTURE = re.compile(rf"&\s*[^\W_]+|@|{_WORD.pattern}")
+_VOWEL = re.compile(r"[aeiouy]")
 _STEM_SHARE = 0.75
 _POSITION_SCALE = 0.3
 _BYTES_PER_NORMAL = 12
@@ -97,10 +98,9 @@ class HashedTextEncoder(nn.Module):
         if key not in self._vectors:
             count = self.width * _BYTES_PER_NORMAL
             name = f"{self.seed}:{key}".encode()
-            blocks = (
-                hashlib.blake2b(name, salt=i.to_bytes(16, "big")).digest() for i in range(-(-count // 64))
-            )
-            uniform = np.frombuffer(b"".join(blocks)[:count], dtype=np.uint8).reshape(self.width, -1)
+            salts = (block.to_bytes(16, "big") for block in range(-(-count // 64)))
+            digest = b"".join(hashlib.blake2b(name, salt=salt).digest() for salt in salts)
+            uniform = np.frombuffer(digest[:count], dtype=np.uint8).reshape(self.width, -1)
             variance = _BYTES_PER_NORMAL * (256**2 - 1) / 12
             centered = uniform.sum(axis=1, dtype=np.int64) - 127.5 * _BYTES_PER_NORMAL
             self._vectors[key] = (centered / variance**0.5).astype(np.float32)
@@ -119,10 +119,10 @@ def structure_tokens(structured: str) -> list[str]:
 
 def stem(word: str) -> str:
     """Cut simple plural and verb endings: bark, barks, barking and barked give "bark"."""
-    for ending, replacement in (("ies", "y"), ("ing", ""), ("ied", "y"), ("es", ""), ("ed", ""), ("s", "")):
-        root = word.removesuffix(ending)
-        if root != word and len(root) >= 3 and not word.endswith("ss"):
-            word = root + replacement
+    for ending, replacement in (("ies", "y"), ("ied", "y"), ("ing", ""), ("es", ""), ("ed", ""), ("s", "")):
+        root = word.removesuffix(ending) + replacement
+        if word.endswith(ending) and len(root) >= 3 and _VOWEL.search(root) and not word.endswith("ss"):
+            word = root
             break
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
         word = word[:-1]

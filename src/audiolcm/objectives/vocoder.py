@@ -25,10 +25,11 @@ class VocoderObjective(nn.Module):
 
     Args:
         model: the vocoder to train.
+        discriminator: what it trains against.
         autoencoder: maps mels to latents and back; None trains on true mels alone.
         reconstructed_share: share of a batch whose mels go through the autoencoder, 0 to 1.
         mel_weight, feature_weight: of the L1 in log10-mel units and of the feature matching.
-        ema: rate of the moving average that the artifact keeps.
+        ema_rate: rate of the moving average that the artifact keeps.
 
     Raises:
         UserError: when the share is not within 0 and 1.
@@ -37,12 +38,12 @@ class VocoderObjective(nn.Module):
     def __init__(
         self,
         model: IstftVocoder,
+        discriminator: MultiResolutionDiscriminator,
         autoencoder: nn.Module | None = None,
-        discriminator: nn.Module | None = None,
         reconstructed_share: float = 0.5,
         mel_weight: float = 15.0,
         feature_weight: float = 2.0,
-        ema: float = 0.998,
+        ema_rate: float = 0.998,
     ) -> None:
         super().__init__()
         if not 0.0 <= reconstructed_share <= 1.0:
@@ -51,13 +52,13 @@ class VocoderObjective(nn.Module):
             )
         self.share = reconstructed_share if autoencoder is not None else 0.0
         self.autoencoder = frozen_copy(autoencoder) if autoencoder is not None else None
-        self.mel_weight, self.feature_weight, self.ema = mel_weight, feature_weight, ema
+        self.mel_weight, self.feature_weight, self.ema_rate = mel_weight, feature_weight, ema_rate
         self.mel = MelSpectrogram()
         self.trained = nn.ModuleDict(
             {
                 "generator": model,
                 "average": frozen_copy(model),
-                "discriminator": discriminator or MultiResolutionDiscriminator(),
+                "discriminator": discriminator,
             }
         )
 
@@ -89,7 +90,7 @@ class VocoderObjective(nn.Module):
 
     def after_step(self, step: int) -> None:
         """Move the average towards the generator."""
-        ema_update(self.trained["average"], self.trained["generator"], warmed_up_rate(self.ema, step))
+        ema_update(self.trained["average"], self.trained["generator"], warmed_up_rate(self.ema_rate, step))
 
     @torch.no_grad()
     def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:

@@ -173,8 +173,8 @@ def test_clotho_released_and_published(shared_data: Path, tmp_path: Path) -> Non
 def test_musiccaps_released_and_published(shared_data: Path, tmp_path: Path) -> None:
     shutil.copy(shared_data / "captions" / "musiccaps.tsv", tmp_path)
     assert len(MusicCaps(str(tmp_path), test="musiccaps.tsv").clips("test")) == 5405
-    header = "ytid,start_s,end_s,audioset_positive_labels,aspect_list,caption,author_id,is_balanced_subset,is_audioset_eval"
-    rows = [(f"id{i}", 30, 40, "", "['a', 'b']", f"song {i}", 1, False, i % 2 == 0) for i in range(100)]
+    header = "ytid,start_s,end_s,aspect_list,caption,author_id,is_balanced_subset,is_audioset_eval"
+    rows = [(f"id{i}", 30, 40, "['a', 'b']", f"song {i}", 1, False, i % 2 == 0) for i in range(100)]
     write_csv(tmp_path / "musiccaps-public.csv", header, rows)
     corpus = MusicCaps(str(tmp_path), validation_every=5)
     sizes = [len(corpus.clips(split)) for split in SPLITS]

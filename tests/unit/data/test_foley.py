@@ -102,7 +102,7 @@ def test_events_cover_all_sound_and_the_rest_is_silent(clips_and_stems):
             assert audible[0] < 0.1 * RATE, (clip.caption, event)
             assert audible[-1] - audible[0] > 0.3 * (part.stop - part.start), (clip.caption, event)
         assert not mix[~inside].any()
-        assert 0 <= clip.events[0].start and clip.events[-1].end <= clip.duration + 1e-9
+        assert clip.events[0].start >= 0 and clip.events[-1].end <= clip.duration + 1e-9
 
 
 @pytest.mark.parametrize("label", sorted(EVENT_CLASSES))

@@ -146,4 +146,4 @@ def test_any_duration_and_any_class_alone_gives_clips(duration):
     for labels in (None, ["dog"], ["rain"], ["rooster", "thunder"]):
         corpus = FoleyCorpus(num_train=40, duration=duration, compose_probability=1.0, labels=labels)
         for clip in corpus.clips("train"):
-            assert 0.0 <= clip.events[0].start and max(e.end for e in clip.events) <= clip.duration + 1e-9
+            assert clip.events[0].start >= 0.0 and max(e.end for e in clip.events) <= clip.duration + 1e-9

@@ -35,8 +35,8 @@ class FolderCorpus(ABC):
                 "0 < duration <= max_duration is needed."
             )
         self.name = name
-        self.duration = duration
-        self.max_duration = max_duration
+        self.duration = float(duration)
+        self.max_duration = float(max_duration)
         self._root = root
 
     @property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import AUDIO_SUFFIXES, FolderCorpus
 from audiolcm.data.manifest import Clip, fallback_structure
-from audiolcm.data.shards import read_json
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import seconds
 from audiolcm.errors import UserError
@@ -40,7 +40,7 @@ class WavCaps(FolderCorpus):
         self.validation_every = validation_every
 
     def _read_clips(self) -> list[Clip]:
-        tables = [(path, read_json(path)) for path in sorted(self.root.rglob("*.json"))]
+        tables = [(path, _read_json(path)) for path in sorted(self.root.rglob("*.json"))]
         tables = [
             (path, table["data"]) for path, table in tables if isinstance(table, dict) and "data" in table
         ]
@@ -75,3 +75,10 @@ class WavCaps(FolderCorpus):
             labels=(),
             row=number,
         )
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can not be read ({error}): download it again.") from error

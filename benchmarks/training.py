@@ -1,0 +1,161 @@
+"""Speed and memory of every training stage, beside the floor that its arithmetic sets.
+
+Usage:
+    python benchmarks/training.py stages              # the four stages at replica size
+    python benchmarks/training.py base                # one distillation step of the base model, float32 and bfloat16
+    python benchmarks/training.py startup             # python train.py --help
+
+The floor of a step is its floating-point operations (counted by torch, a multiply-add is 2) over what one large
+matrix product reaches in the same precision, in the same process. Memory is the process's peak. Run each on an
+otherwise idle machine; every line names the hardware.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from audiolcm.build import build
+from audiolcm.config import compose
+from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.objectives.objective import Batch, Objective
+from audiolcm.recipe import Recipe
+from audiolcm.training.hardware import Hardware
+from audiolcm.training.loop import losses_under, update
+from audiolcm.training.reproducibility import generator_for
+
+REPEATS = 5
+
+
+def matmul_rate(hardware: Hardware) -> float:
+    """Return the FLOP/s of a 2048 x 2048 matrix product under this hardware's precision."""
+    a = torch.randn(2048, 2048, device=hardware.torch_device())
+    with hardware.autocast(), torch.no_grad():
+        seconds = median_seconds(lambda: a @ a)
+    return 2 * 2048**3 / seconds
+
+
+def median_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Return the median wall time of ``work`` after two warm-up calls."""
+    work(), work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def report(name: str, objective: Objective, batch: Batch, recipe: Recipe, stage: str) -> None:
+    """Print steps per second, the floor and the peak memory of one objective's training step."""
+    hardware, settings = recipe.workshop.hardware, recipe.workshop.settings[stage]
+    optimizer = build(recipe.cfg["optimizer"], "optimizer")
+    optimizers = {part: optimizer.make(weights) for part, weights in objective.parts().items()}
+
+    def one_step() -> None:
+        rng = generator_for("benchmark")
+        for part, loss, _ in losses_under(objective, batch, 0, rng, hardware):
+            update(optimizers[part], loss, settings, 0)
+        objective.after_step(0)
+
+    with FlopCounterMode(display=False) as counter:
+        one_step()
+    flops, seconds = counter.get_total_flops(), median_seconds(one_step)
+    floor = flops / matmul_rate(hardware)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    sys.stdout.write(
+        f"{name:34s} {1 / seconds:7.2f} steps/s  {flops / 1e9:8.1f} GFLOP  floor {floor:6.3f} s, "
+        f"measured {seconds:6.3f} s ({seconds / floor:4.1f} x)  peak {peak:5.2f} GiB  {hardware.describe()}\n"
+    )
+
+
+def autoencoder_objective(recipe: Recipe) -> Objective:
+    """Return the untrained autoencoder's objective."""
+    cfg = recipe.cfg["autoencoder"]
+    return build(cfg["objective"], "autoencoder.objective", model=build(cfg["model"], "autoencoder.model"))
+
+
+def vocoder_objective(recipe: Recipe) -> Objective:
+    """Return the untrained vocoder's objective behind an untrained autoencoder."""
+    cfg = recipe.cfg["vocoder"]
+    autoencoder: Autoencoder = build(recipe.cfg["autoencoder"]["model"], "autoencoder.model")
+    model = build(cfg["model"], "vocoder.model")
+    return build(cfg["objective"], "vocoder.objective", model=model, autoencoder=autoencoder)
+
+
+def teacher_objective(recipe: Recipe) -> Objective:
+    """Return the untrained teacher's objective."""
+    return build(
+        recipe.cfg["objective"]["diffusion"],
+        "objective.diffusion",
+        model=recipe.new_denoiser(),
+        schedule=recipe.schedule,
+        unconditional=recipe.unconditional,
+    )
+
+
+def student_objective(recipe: Recipe) -> Objective:
+    """Return the distillation of an untrained teacher."""
+    cfg = recipe.cfg["objective"]
+    return build(
+        cfg["consistency"],
+        "objective.consistency",
+        teacher=recipe.new_denoiser(),
+        schedule=recipe.schedule,
+        boundary=build(cfg["boundary"], "objective.boundary"),
+        solver=recipe.solver,
+        guidance=recipe.guidance,
+        distance=recipe.distance,
+        unconditional=recipe.unconditional,
+    )
+
+
+def latents_batch(recipe: Recipe, size: int, frames: int) -> Batch:
+    """Return random latents with the text of one caption."""
+    channels = recipe.cfg["autoencoder"]["model"]["latent_channels"]
+    text = recipe.text_encoder(["A dog is barking"], ["<dog barking& all>"]).expand(size, -1, -1)
+    return {"latent": torch.randn(size, channels, frames), "text": text}
+
+
+def stages() -> None:
+    """Measure the four stages of the replica profile."""
+    recipe = Recipe(compose([]))
+    settings = recipe.workshop.settings
+    mel = torch.randn(settings["autoencoder"].batch_size, 80, recipe.crop_frames("autoencoder"))
+    report("autoencoder", autoencoder_objective(recipe), {"mel": mel}, recipe, "autoencoder")
+    samples = recipe.crop_frames("vocoder") * 256
+    waveform = 0.1 * torch.randn(settings["vocoder"].batch_size, samples)
+    report("vocoder", vocoder_objective(recipe), {"waveform": waveform}, recipe, "vocoder")
+    for stage, objective in (("teacher", teacher_objective), ("student", student_objective)):
+        batch = latents_batch(recipe, settings[stage].batch_size, recipe.crop_frames(stage) // 2)
+        report(stage, objective(recipe), batch, recipe, stage)
+
+
+def base() -> None:
+    """Measure one distillation step of the base model: batch 8, 312 latent frames, 154 text tokens of 1024."""
+    for precision in ("float32", "bfloat16"):
+        overrides = ["model=base", "text_encoder.tokens_per_half=77", "text_encoder.width=1024"]
+        recipe = Recipe(compose([*overrides, f"hardware.precision={precision}"]))
+        batch = latents_batch(recipe, 8, 312)
+        report(f"student, base, 8 x 312, {precision}", student_objective(recipe), batch, recipe, "student")
+
+
+def startup() -> None:
+    """Measure ``python train.py --help``."""
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "train.py", "--help"]
+    seconds = median_seconds(lambda: subprocess.run(command, cwd=root, check=True, capture_output=True))
+    sys.stdout.write(f"python train.py --help: {seconds:.2f} s\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("stages", "base", "startup"))
+    {"stages": stages, "base": base, "startup": startup}[parser.parse_args().what]()

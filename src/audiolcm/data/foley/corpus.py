@@ -1,0 +1,202 @@
+"""The corpus `dataset=foley`: captioned sounds made by a program, a controlled test bed."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import SeedSequence, default_rng
+
+from audiolcm.data.foley import scenes
+from audiolcm.data.foley.catalog import EVENT_CLASSES
+from audiolcm.data.foley.event_class import EventClass
+from audiolcm.data.foley.rendering import render
+from audiolcm.data.foley.scenes import Durations, Scene
+from audiolcm.data.manifest import SPLITS, Clip, Event
+from audiolcm.errors import UserError
+
+GENERATOR_VERSION = 1
+"""Part of the fingerprint: raise it with ANY change of sounds, plans or words, or caches stay stale."""
+
+SHORTEST, LONGEST = 2.0, 10.0
+_ORDER, _MIXED, _PLAIN = range(3)
+"""Random streams in a seed's spawn key: order of the classes, clips of a split, clips of one class."""
+
+Key = tuple[int, ...]
+
+
+class FoleyCorpus:
+    """Deterministic procedural sounds with captions, structured captions, labels and event times.
+
+    What a caption states (order, simultaneity, count, loudness, length) holds in the audio. A clip's sound
+    depends only on (seed, split, index) and the arguments here, never on the process or on earlier calls.
+    Clips longer than `duration` hold one steady texture only, so that a caption stays true of any crop.
+
+    num_train, num_validation, num_test: clips of each split.  duration: seconds of one training example
+    (crop or pad).  compose_probability: share of clips with more than one source.  min_duration,
+    max_duration: range of the clips' durations in seconds.  labels: classes to use (None: all).
+    Raises UserError for bad arguments.
+    """
+
+    name = "foley"
+
+    def __init__(
+        self,
+        num_train: int = 1200,
+        num_validation: int = 64,
+        num_test: int = 128,
+        duration: float = 5.0,
+        seed: int = 0,
+        compose_probability: float = 0.5,
+        min_duration: float = SHORTEST,
+        max_duration: float = LONGEST,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        self._counts = dict(zip(SPLITS, (num_train, num_validation, num_test), strict=True))
+        self.duration = float(duration)
+        self.seed = seed
+        self.compose_probability = float(compose_probability)
+        self._durations = Durations(float(min_duration), float(max_duration), self.duration)
+        self._classes = _chosen_classes(labels)
+        self._check()
+
+    def _check(self) -> None:
+        for split, count in self._counts.items():
+            if not isinstance(count, int) or count < 0:
+                raise UserError(f"foley: num_{split}={count!r} must be a whole number >= 0.")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise UserError(f"foley: seed={self.seed!r} must be a whole number >= 0.")
+        if not 0.0 <= self.compose_probability <= 1.0:
+            raise UserError(f"foley: compose_probability={self.compose_probability} must lie in [0, 1].")
+        shortest, longest = self._durations.shortest, self._durations.longest
+        if not SHORTEST <= shortest <= longest <= LONGEST:
+            raise UserError(
+                f"foley: min_duration={shortest}, max_duration={longest} must satisfy "
+                f"{SHORTEST} <= min_duration <= max_duration <= {LONGEST} (seconds)."
+            )
+        if not shortest <= self.duration < float("inf"):
+            raise UserError(
+                f"foley: duration={self.duration} must be at least min_duration={shortest} seconds, "
+                "or crops would cut away what captions say."
+            )
+
+    @property
+    def labels(self) -> list[str]:
+        """Sorted names of the event classes in use."""
+        return sorted(self._classes)
+
+    def class_caption(self, label: str) -> str:
+        """Plain caption that names one class and nothing else, e.g. "A dog barks"."""
+        wording = self._event_class(label).wordings[0]
+        text = f"{wording.subject} {wording.verb}"
+        return text[0].upper() + text[1:]
+
+    def class_structured_caption(self, label: str) -> str:
+        """Structured caption of one class that lasts throughout, e.g. "<dog barking& all>"."""
+        return f"<{self._event_class(label).wordings[0].tag}& all>"
+
+    def clips(self, split: str) -> list[Clip]:
+        """Clips of a split, in order; makes no audio."""
+        if split not in self._counts:
+            raise UserError(f"foley: unknown split {split!r}; use one of {', '.join(SPLITS)}.")
+        return [self._clip(f"foley_{split}_{index:06d}") for index in range(self._counts[split])]
+
+    def class_clips(self, label: str, num_clips: int, split: str = "test") -> list[Clip]:
+        """More clips of one class alone, `duration` (at most 10 s) long, captioned `class_caption(label)`."""
+        self._event_class(label)
+        return [self._clip(f"foley_{split}_{label}_{index:06d}") for index in range(num_clips)]
+
+    def waveform(self, clip: Clip) -> np.ndarray:
+        """Sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
+        return np.sum(self.stems(clip), axis=0, dtype=np.float32)
+
+    def stems(self, clip: Clip) -> list[np.ndarray]:
+        """Sound of each source of a clip, float32 (samples,), in the order of `scene(clip).sources`."""
+        key, scene = self._scene(clip.name)
+        seeds = [self._seed(*key, 1 + number) for number in range(len(scene.sources))]
+        return render(scene, seeds)
+
+    def scene(self, clip: Clip) -> Scene:
+        """Plan of a clip: its sources with intervals, levels and what the caption states about each."""
+        return self._scene(clip.name)[1]
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the arguments and GENERATOR_VERSION."""
+        facts = {
+            "corpus": self.name,
+            "version": GENERATOR_VERSION,
+            "counts": self._counts,
+            "seed": self.seed,
+            "compose_probability": self.compose_probability,
+            "durations": [self._durations.shortest, self._durations.longest, self.duration],
+            "labels": self.labels,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def _event_class(self, label: str) -> EventClass:
+        if label not in self._classes:
+            raise UserError(f"foley: unknown class {label!r}; choose among {', '.join(self.labels)}.")
+        return self._classes[label]
+
+    def _seed(self, *key: int) -> SeedSequence:
+        return SeedSequence(self.seed, spawn_key=key)
+
+    def _key(self, name: str) -> tuple[Key, str, str | None]:
+        """Spawn key, split and, for a clip of one class, label from a clip's name."""
+        prefix, _, rest = name.partition("_")
+        split, _, rest = rest.partition("_")
+        label, _, index = rest.rpartition("_")
+        known = (
+            prefix == self.name
+            and split in SPLITS
+            and index.isdecimal()
+            and (not label or label in self._classes)
+        )
+        if not known:
+            raise UserError(f"foley: {name!r} is no clip of this corpus; take clips from clips(split).")
+        number = SPLITS.index(split)
+        if label:
+            return (number, _PLAIN, zlib.crc32(label.encode()), int(index)), split, label
+        return (number, _MIXED, int(index)), split, None
+
+    def _scene(self, name: str) -> tuple[Key, Scene]:
+        key, _, label = self._key(name)
+        rng = default_rng(self._seed(*key, 0))
+        if label is not None:
+            return key, scenes.plain(rng, self._classes[label], min(self.duration, LONGEST))
+        event_class = self._turn(key[0], key[-1])
+        if rng.random() < self.compose_probability:
+            return key, scenes.composed(rng, event_class, self._classes, self._durations)
+        return key, scenes.alone(rng, event_class, self._durations)
+
+    def _turn(self, split: int, index: int) -> EventClass:
+        """Main class of a clip: each class comes once in every round, in a shuffled order."""
+        labels = self.labels
+        order = default_rng(self._seed(split, _ORDER, index // len(labels))).permutation(len(labels))
+        return self._classes[labels[order[index % len(labels)]]]
+
+    def _clip(self, name: str) -> Clip:
+        _, scene = self._scene(name)
+        events = [Event(source.label, *sounding) for source in scene.sources for sounding in source.soundings]
+        return Clip(
+            name=name,
+            audio_path=None,
+            caption=scene.caption,
+            structured_caption=scene.structured_caption,
+            duration=scene.duration,
+            split=self._key(name)[1],
+            labels=tuple(source.label for source in scene.sources),
+            events=tuple(sorted(events, key=lambda event: (event.start, event.end))),
+        )
+
+
+def _chosen_classes(labels: Sequence[str] | None) -> dict[str, EventClass]:
+    chosen = sorted(EVENT_CLASSES) if labels is None else list(labels)
+    unknown = [label for label in chosen if label not in EVENT_CLASSES]
+    if unknown or not chosen:
+        raise UserError(
+            f"foley: labels: {', '.join(unknown) or 'an empty list'} is not known; "
+            f"choose among {', '.join(sorted(EVENT_CLASSES))}, or null for all."
+        )
+    return {label: EVENT_CLASSES[label] for label in sorted(set(chosen))}

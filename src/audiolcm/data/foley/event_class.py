@@ -1,0 +1,64 @@
+"""What an event class of the procedural data set is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from numpy.random import Generator
+
+from audiolcm.data.foley.primitives import Signal
+
+Synthesizer = Callable[[Generator, Generator, int], Signal]
+"""(voice, rng, num_samples) -> sound of any level that fills num_samples.
+
+`voice` draws what stays the same within a clip (which dog), `rng` what changes from one bark to the next.
+"""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One way to say the event: "a dog" + "barks" or "barking"."""
+
+    subject: str
+    verb: str
+    gerund: str
+
+    @property
+    def tag(self) -> str:
+        """Article-free words of the structured caption: "dog barking"."""
+        bare = self.subject
+        for article in ("a ", "an ", "the "):
+            bare = bare.removeprefix(article)
+        return f"{bare} {self.gerund}"
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A sound that goes on: it fills any interval of at least `shortest` seconds and can be long or short."""
+
+    label: str
+    wordings: tuple[Wording, ...]
+    synthesize: Synthesizer
+    shortest: float = 0.7
+
+
+@dataclass(frozen=True)
+class Countable:
+    """A sound made of single units (barks, knocks), each inside its own interval, silence between.
+
+    unit: shortest and longest duration of one unit in seconds. gap: shortest and longest silence between
+    two units in seconds; silences inside a unit are shorter than half the shortest gap.
+    """
+
+    label: str
+    wordings: tuple[Wording, ...]
+    synthesize: Synthesizer
+    unit: tuple[float, float]
+    gap: tuple[float, float]
+
+    @property
+    def shortest(self) -> float:
+        """Seconds that one unit needs at least."""
+        return self.unit[0]
+
+
+EventClass = Texture | Countable

@@ -1,0 +1,195 @@
+"""Sounds that people make."""
+
+import numpy as np
+from numpy.random import Generator
+
+from audiolcm.data.foley.event_class import Countable, EventClass, Texture, Wording
+from audiolcm.data.foley.primitives import (
+    Signal,
+    bump,
+    click,
+    curve,
+    decay,
+    low,
+    modes,
+    pitched,
+    ramps,
+    random_times,
+    scatter,
+    seconds,
+    shaped_noise,
+    to_samples,
+    tone,
+    vowel,
+    wander,
+)
+
+
+def footsteps(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """One step: heel thud, then the sole scraping the ground."""
+    heel, grit = voice.uniform(70.0, 150.0), voice.uniform(1200.0, 3500.0)
+    thud = modes(num_samples, heel * np.array([1.0, 2.3]), np.array([0.025, 0.015]), np.array([1.0, 0.5]))
+    scrape = shaped_noise(rng, num_samples, lambda f: bump(f, grit, 0.8))
+    scrape *= curve(num_samples, (0.0, 0.7), (0.12, 0.15), (0.4, 0.4), (0.75, 0.05), (1.0, 0.0))
+    return thud + voice.uniform(0.15, 0.35) * scrape * rng.uniform(0.8, 1.1)
+
+
+def applause(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """Many people clapping, each clap a short burst around 1 to 2 kHz."""
+    claps = [click(rng, voice.uniform(0.012, 0.03), voice.uniform(900.0, 2300.0), 0.6) for _ in range(24)]
+    times = random_times(rng, num_samples, voice.uniform(55.0, 140.0))
+    near = scatter(num_samples, times, claps, rng.lognormal(0.0, 0.6, times.size).clip(0.2, 3.0))
+    crowd = shaped_noise(rng, num_samples, lambda f: bump(f, 1700.0, 0.9))
+    return near + 0.18 * crowd
+
+
+def whistle(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """One whistled note that bends, with vibrato and a little breath."""
+    pitch, bend = voice.uniform(1100.0, 2200.0), voice.uniform(0.8, 1.25)
+    vibrato = 1.0 + 0.008 * np.sin(2.0 * np.pi * voice.uniform(5.0, 7.0) * seconds(num_samples))
+    frequency = (
+        pitch * rng.uniform(0.98, 1.02) * curve(num_samples, (0.0, 0.92), (0.2, 1.0), (1.0, bend)) * vibrato
+    )
+    breath = shaped_noise(rng, num_samples, lambda f: bump(f, pitch, 0.3))
+    return (tone(frequency) + 0.04 * tone(2.0 * frequency) + 0.03 * breath) * ramps(num_samples, 0.04, 0.06)
+
+
+def heartbeat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """One beat: the deep "lub" and the shorter, higher "dub"."""
+    pitch = voice.uniform(48.0, 75.0) * rng.uniform(0.98, 1.02)
+    size = to_samples(0.16)
+    thumps = []
+    for ratio, length in ((1.0, 0.035), (1.3, 0.025)):
+        glide = pitch * ratio * curve(size, (0.0, 1.25), (0.3, 1.0), (1.0, 0.9))
+        thumps.append(
+            (tone(glide) + 0.3 * tone(2.0 * glide)) * decay(size, length) * ramps(size, 0.008, 0.03)
+        )
+    return scatter(num_samples, np.array([0.0, 0.19]), thumps, np.array([1.0, 0.7]))
+
+
+def crying_baby(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """One cry: a loud strained "waa" with rising and falling pitch and a shaky end."""
+    pitch = voice.uniform(380.0, 560.0) * rng.uniform(0.94, 1.06)
+    shape = curve(num_samples, (0.0, 0.75), (0.15, 1.08), (0.5, 1.15), (0.8, 1.0), (1.0, 0.7))
+    shake = 1.0 + 0.035 * np.sin(2.0 * np.pi * 11.0 * seconds(num_samples)) * curve(
+        num_samples, (0.4, 0.0), (1.0, 1.0)
+    )
+    frequency = pitch * shape * shake * (1.0 + 0.012 * wander(rng, num_samples, 50.0))
+    formants = ((1050.0, 1.0), (1700.0, 0.7), (3400.0, 0.6))
+    breath = shaped_noise(rng, num_samples, vowel(formants, slope=0.0))
+    sound = pitched(frequency, vowel(formants, slope=0.3)) + 0.08 * breath
+    return sound * curve(num_samples, (0.0, 0.0), (0.08, 0.7), (0.4, 1.0), (0.8, 0.7), (1.0, 0.0))
+
+
+def sneezing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """One sneeze: a drawn-in "ah" and the explosive "choo"."""
+    pitch = voice.uniform(150.0, 330.0) * rng.uniform(0.95, 1.05)
+    burst = int(0.42 * num_samples)
+    breath_in = shaped_noise(rng, burst, vowel(((800.0, 1.0), (1500.0, 0.7)), slope=0.3))
+    inhale = pitched(pitch * curve(burst, (0.0, 1.0), (1.0, 1.5)), vowel(((800.0, 1.0), (1300.0, 0.5))))
+    inhale = (0.15 * inhale + 0.25 * breath_in) * curve(burst, (0.0, 0.3), (0.85, 1.0), (1.0, 0.4))
+    rest = num_samples - burst
+    hiss = shaped_noise(rng, rest, lambda f: bump(f, 3200.0, 0.9)) * decay(rest, 0.09)
+    voiced = pitched(pitch * 1.4 * curve(rest, (0.0, 1.2), (1.0, 0.6)), vowel(((400.0, 1.0), (1100.0, 0.4))))
+    choo = 2.2 * hiss + 0.5 * voiced * curve(rest, (0.0, 0.3), (0.2, 1.0), (1.0, 0.0))
+    return np.concatenate([inhale, choo * ramps(rest, 0.006, 0.08)])
+
+
+def coughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """One cough: a hard noisy onset and a short rough voice."""
+    pitch = voice.uniform(110.0, 230.0) * rng.uniform(0.95, 1.05)
+    formants = ((650.0, 1.0), (1300.0, 0.8), (2500.0, 0.4))
+    frequency = (
+        pitch * curve(num_samples, (0.0, 1.3), (1.0, 0.7)) * (1.0 + 0.12 * wander(rng, num_samples, 180.0))
+    )
+    rough = pitched(frequency, vowel(formants, slope=0.5)) * curve(
+        num_samples, (0.0, 0.0), (0.2, 0.8), (1.0, 0.0)
+    )
+    blast = shaped_noise(rng, num_samples, vowel(formants, slope=0.0)) * decay(num_samples, 0.05)
+    return (1.5 * blast + 0.6 * rough) * ramps(num_samples, 0.004, 0.06)
+
+
+def laughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """Voiced "ha ha ha" about five times a second, each with a breathy start."""
+    pitch, rate = voice.uniform(140.0, 320.0), voice.uniform(4.3, 5.8)
+    cycle = (seconds(num_samples) * rate) % 1.0
+    slow = 1.0 + 0.18 * wander(rng, num_samples, 1.5)
+    frequency = pitch * slow * (1.15 - 0.3 * cycle)
+    formants = ((800.0, 1.0), (1300.0, 0.8), (2600.0, 0.35))
+    voiced = pitched(frequency, vowel(formants, slope=0.5)) * np.sin(
+        np.pi * np.clip((cycle - 0.12) / 0.6, 0.0, 1.0)
+    )
+    breath = shaped_noise(rng, num_samples, vowel(formants, slope=0.0)) * np.exp(-9.0 * cycle)
+    return voiced + 0.25 * breath
+
+
+def snoring(voice: Generator, rng: Generator, num_samples: int) -> Signal:
+    """One snore: a slow rattle of the throat through low resonances."""
+    rattle, center = voice.uniform(24.0, 38.0), voice.uniform(220.0, 380.0)
+    frequency = rattle * (1.0 + 0.15 * wander(rng, num_samples, 12.0))
+    throat = pitched(frequency, lambda f: bump(f, center, 0.5) + 0.4 * bump(f, 3.2 * center, 0.5))
+    air = shaped_noise(rng, num_samples, lambda f: bump(f, 900.0, 1.0) + 0.3 * low(f, 400.0))
+    return (throat + 0.25 * air) * curve(num_samples, (0.0, 0.1), (0.3, 0.8), (0.7, 1.0), (1.0, 0.0))
+
+
+CLASSES: tuple[EventClass, ...] = (
+    Countable(
+        "footsteps",
+        (Wording("someone", "steps", "stepping"), Wording("a person", "steps", "stepping")),
+        footsteps,
+        unit=(0.14, 0.22),
+        gap=(0.25, 0.5),
+    ),
+    Texture(
+        "applause",
+        (Wording("an audience", "applauds", "applauding"), Wording("a crowd", "claps", "clapping")),
+        applause,
+    ),
+    Countable(
+        "whistle",
+        (Wording("someone", "whistles", "whistling"), Wording("a person", "whistles", "whistling")),
+        whistle,
+        unit=(0.4, 0.9),
+        gap=(0.2, 0.5),
+    ),
+    Countable(
+        "heartbeat",
+        (Wording("a heart", "beats", "beating"), Wording("a human heart", "beats", "beating")),
+        heartbeat,
+        unit=(0.34, 0.38),
+        gap=(0.4, 0.7),
+    ),
+    Countable(
+        "crying_baby",
+        (Wording("a baby", "cries", "crying"), Wording("an infant", "wails", "wailing")),
+        crying_baby,
+        unit=(0.6, 1.2),
+        gap=(0.2, 0.45),
+    ),
+    Countable(
+        "sneezing",
+        (Wording("someone", "sneezes", "sneezing"), Wording("a person", "sneezes", "sneezing")),
+        sneezing,
+        unit=(0.5, 0.8),
+        gap=(0.3, 0.6),
+    ),
+    Countable(
+        "coughing",
+        (Wording("someone", "coughs", "coughing"), Wording("a person", "coughs", "coughing")),
+        coughing,
+        unit=(0.25, 0.4),
+        gap=(0.2, 0.45),
+    ),
+    Texture(
+        "laughing",
+        (Wording("someone", "laughs", "laughing"), Wording("a person", "giggles", "giggling")),
+        laughing,
+    ),
+    Countable(
+        "snoring",
+        (Wording("someone", "snores", "snoring"), Wording("a person", "snores", "snoring")),
+        snoring,
+        unit=(0.8, 1.3),
+        gap=(0.3, 0.6),
+    ),
+)

@@ -1,0 +1,117 @@
+"""Waveforms that signal processing alone can make from a mel: what the trainable vocoder starts from.
+
+A mel of 64 ms windows says little about time within a window and about frequency within a band, and nothing about
+phase. White noise has all three; it is bent here until its own mel is the given one.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audiolcm.audio.mel import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, approximate_magnitude, mel_filterbank
+from audiolcm.models.griffin_lim import griffin_lim
+from audiolcm.models.stft import Spectrum, Stft
+from audiolcm.types import Mel, Waveform
+
+NUM_CANDIDATES = 3
+SHORT_N_FFT = 256
+_SHARE = HOP_LENGTH * 4 // SHORT_N_FFT  # short frames in one frame of the mel
+_FLOOR = 1e-8
+_POWER_FLOOR = 1e-16
+_MAX_CORRECTION = 2.0  # log10: a pass changes a bin by a factor of 100 at most
+_MOMENTUM = 0.9
+
+
+class Excitation(nn.Module):
+    """Three candidates for the spectrum behind a mel, without parameters.
+
+    *Raw*: noise under the envelope of the mel, with the envelope sharpened in time to steps of 4 ms, so that clicks
+    stay clicks. *Consistent*: raw noise after some passes that move its mel to the given one but leave the structure
+    within a band alone; unlike Griffin-Lim, which imposes a smooth magnitude on every bin, this keeps the texture
+    of noise. *Tonal*: Griffin-Lim from there, whose phases agree from frame to frame.
+
+    Args:
+        sharpening_passes: Richardson-Lucy iterations of the envelope in time.
+        mel_passes: of the consistent candidate.
+        tonal_passes: Griffin-Lim iterations of the tonal candidate.
+    """
+
+    filterbank: Tensor
+    window_power: Tensor
+    short_bands: Tensor
+
+    def __init__(self, sharpening_passes: int = 20, mel_passes: int = 4, tonal_passes: int = 4) -> None:
+        super().__init__()
+        self.sharpening_passes, self.mel_passes, self.tonal_passes = (
+            sharpening_passes,
+            mel_passes,
+            tonal_passes,
+        )
+        self.stft, self.short_stft = Stft(), Stft(SHORT_N_FFT)
+        self.register_buffer("filterbank", mel_filterbank(), persistent=False)
+        power = self.stft.window.square().reshape(1, 1, -1, self.short_stft.hop).mean(-1)
+        self.register_buffer("window_power", power, persistent=False)
+        self.register_buffer("short_bands", band_interpolation(self.filterbank, SHORT_N_FFT), persistent=False)
+
+    @torch.no_grad()
+    def forward(self, mel: Mel, noise: Waveform) -> Tensor:
+        """Log10 mel (batch, 80, frames), noise (batch or 1, frames * 256) of unit variance -> (batch, 3, 513, frames).
+
+        The candidates are complex spectra in the order raw, consistent, tonal.
+        """
+        with torch.autocast(mel.device.type, enabled=False):
+            raw = self.stft.analyze(self.raw(mel.float(), noise))
+            consistent = raw
+            for _ in range(self.mel_passes):
+                consistent = self.stft.analyze(self.stft.synthesize(self._toward(mel, consistent)))
+            magnitude = approximate_magnitude(mel)
+            tonal = griffin_lim(self.stft, magnitude, consistent, self.tonal_passes, _MOMENTUM)
+            return torch.stack([raw, consistent, self.stft.analyze(tonal)], dim=1)
+
+    def raw(self, mel: Mel, noise: Waveform) -> Waveform:
+        """Return the noise under the sharpened envelope of the mel, (batch, frames * 256)."""
+        per_bin = 0.5 * self.sharpened_power(mel).log() - self.filterbank.sum(1, keepdim=True).log()
+        magnitude = torch.exp(self.short_bands @ per_bin)
+        white = self.short_stft.analyze(noise)
+        return self.short_stft.synthesize(magnitude * white / white.abs().square().mean().sqrt())
+
+    def sharpened_power(self, mel: Mel) -> Tensor:
+        """Return the power (batch, 80, frames * 4) in steps of 4 ms that explains the mel's power.
+
+        The power of a frame is a sum of the signal's power weighted by the squared window. Richardson-Lucy
+        iterations (Richardson, 1972) invert that while keeping the power positive.
+        """
+        batch, bands, frames = mel.shape
+        measured = torch.pow(10.0, 2.0 * mel).reshape(batch * bands, 1, frames)
+        kernel, margin = self.window_power, (self.window_power.shape[-1] - _SHARE) // 2
+
+        def observe(power: Tensor) -> Tensor:
+            return F.conv1d(F.pad(power, (margin, margin)), kernel, stride=_SHARE).clamp(min=_POWER_FLOOR)
+
+        def spread(ratio: Tensor) -> Tensor:
+            return F.conv_transpose1d(ratio, kernel, stride=_SHARE)[..., margin : margin + frames * _SHARE]
+
+        power = measured.repeat_interleave(_SHARE, dim=2) / kernel.sum()
+        coverage = spread(torch.ones_like(measured[:1]))
+        for _ in range(self.sharpening_passes):
+            power = power * spread(measured / observe(power)) / coverage
+        return power.clamp(min=_POWER_FLOOR).reshape(batch, bands, frames * _SHARE)
+
+    def _toward(self, mel: Mel, spectrum: Spectrum) -> Spectrum:
+        """Return the spectrum with each band's gain that its mel lacks, averaged where bands overlap."""
+        lacking = mel.float() - torch.log10((self.filterbank @ spectrum.abs()).clamp(min=_FLOOR))
+        weights = self.filterbank.sum(0).unsqueeze(1).clamp(min=_FLOOR)
+        gain = (self.filterbank.T @ lacking.clamp(-_MAX_CORRECTION, _MAX_CORRECTION)) / weights
+        return spectrum * torch.pow(10.0, gain)
+
+
+def band_interpolation(filterbank: Tensor, n_fft: int) -> Tensor:
+    """Return the (n_fft / 2 + 1, 80) matrix that interpolates values at the band centers to the bins of ``n_fft``."""
+    frequencies = torch.linspace(0.0, SAMPLE_RATE / 2, N_FFT // 2 + 1)
+    centers = (filterbank @ frequencies) / filterbank.sum(1)
+    bins = torch.linspace(0.0, SAMPLE_RATE / 2, n_fft // 2 + 1)
+    upper = torch.searchsorted(centers, bins).clamp(1, NUM_MELS - 1)
+    low, high = centers[upper - 1], centers[upper]
+    share = ((bins - low) / (high - low)).clamp(0.0, 1.0).unsqueeze(1)
+    one_hot = F.one_hot(upper, NUM_MELS).float()
+    return share * one_hot + (1.0 - share) * F.one_hot(upper - 1, NUM_MELS).float()

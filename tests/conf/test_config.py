@@ -1,0 +1,114 @@
+"""Composition: every option of every group builds, typos are caught, overrides win as documented."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from audiolcm.build import build
+from audiolcm.config import check, compose, register_resolvers, resolve, slug
+from audiolcm.errors import UserError
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+GROUPS = [
+    (str(file.parent.relative_to(CONF)), file.stem)
+    for file in sorted(CONF.rglob("*.yaml"))
+    if file.parent != CONF and file.parent.name not in ("experiment", "profile")
+]
+EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_hydra():
+    GlobalHydra.instance().clear()
+
+
+@pytest.mark.parametrize("profile", ["replica", "paper"])
+def test_profiles_compose_and_pass_the_check(profile: str) -> None:
+    cfg = compose([f"profile={profile}"])
+    assert cfg["solver"]["k"] == 20
+    assert (cfg["guidance"]["w_min"], cfg["guidance"]["w_max"]) == (4.0, 12.0)
+
+
+@pytest.mark.parametrize(("group", "option"), GROUPS)
+def test_every_option_of_every_group_passes_the_check(group: str, option: str) -> None:
+    compose([f"{group}={option}"])
+
+
+@pytest.mark.parametrize("profile", ["replica", "paper"])
+@pytest.mark.parametrize("override", ["model=medium", "dataset=clotho", "trainer=smoke", "solver=ddim_dense"])
+def test_command_line_beats_the_profile(profile: str, override: str) -> None:
+    group, option = override.split("=")
+    expected = OmegaConf.load(CONF / group / f"{option}.yaml")
+    composed = compose([f"profile={profile}", override])[group]
+    for key in ("_target_", "width"):
+        if key in expected:
+            assert composed[key] == expected[key]
+
+
+def test_trainer_follows_the_data_set_unless_told_otherwise() -> None:
+    steps = {name: compose(args)["trainer"]["teacher"]["steps"] for name, args in {
+        "foley": [], "esc10": ["dataset=esc10"], "smoke": ["dataset=esc10", "trainer=smoke"],
+    }.items()}  # fmt: skip
+    assert steps["smoke"] < steps["foley"] < steps["esc10"]
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({"_target_": "os.system", "command": "x"}, "refused"),
+        ({"_target_": "audiolcm.diffusion.solver.Nothing"}, "does not exist"),
+        ({"_target_": "audiolcm.diffusion.solver.GridSolver", "kk": 5}, "Unknown setting solver.kk.*'k'"),
+        ({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": "five"}, "of type str, but int is needed"),
+        ({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": 2.5}, "of type float, but int is needed"),
+        ({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": True}, "of type bool, but int is needed"),
+        ({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": None}, "null"),
+    ],
+)
+def test_bad_nodes_are_named(node: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check(node, "solver")
+
+
+def test_typo_in_an_experiment_file_is_caught() -> None:
+    register_resolvers()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = hydra_compose("train")
+    OmegaConf.set_struct(cfg, False)
+    cfg.solver.kk = 5
+    with pytest.raises(UserError, match="solver.kk"):
+        resolve(cfg)
+    del cfg.solver["kk"]
+    cfg.guidence = {"w_min": 0}
+    with pytest.raises(UserError, match="Did you mean 'guidance'"):
+        resolve(cfg)
+
+
+def test_constructor_errors_come_through_as_they_are() -> None:
+    with pytest.raises(UserError, match=r"solver.k=24 does not divide"):
+        build({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": 24}, "solver")
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_all_rows_of_an_experiment_differ(experiment: str) -> None:
+    """Each row of the sweep composes, passes the check, and no two rows are the same run."""
+    file = OmegaConf.load(CONF / "experiment" / f"{experiment}.yaml")
+    params = file.hydra.sweeper.params
+    lists = [[f"{key}={value}" for value in str(values).split(",")] for key, values in params.items()]
+    rows = [compose([f"+experiment={experiment}", *row]) for row in itertools.product(*lists)]
+    assert len(rows) > 1
+    for a, b in itertools.combinations(rows, 2):
+        assert a != b
+
+
+def test_slug_is_readable_distinct_and_short() -> None:
+    assert slug("") == "default"
+    assert slug("backbone/norm=layernorm,seed=1") == "backbone-norm=layernorm,seed=1"
+    long = ",".join(f"trainer.student.steps{i}=1" for i in range(30))
+    assert len(slug(long)) <= 120
+    assert slug(long) != slug(long + ",x=1")

@@ -1,0 +1,177 @@
+"""The commands as a user types them, in subprocesses, with no network: train, resume, sweep, generate, prepare."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = [
+    "trainer=smoke", "logger=jsonl", "hardware.num_threads=1", "preview.num_clips=2", "preview.student_steps=[2]",
+    "dataset.num_train=24", "dataset.num_validation=8", "dataset.num_test=4", "dataset.duration=2.0",
+    "dataset.max_duration=3.0", "trainer.student.checkpoint_every=3", "trainer.teacher.checkpoint_every=5",
+]  # fmt: skip
+
+
+def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [sys.executable, *command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=400
+    )
+
+
+def train(cwd: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    return run(str(ROOT / "train.py"), *overrides, *SMALL, cwd=cwd)
+
+
+def student_of(folder: Path) -> Path:
+    (card,) = folder.glob("artifacts/student/*/card.json")
+    return card.parent
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    done = train(folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def test_main_job_leaves_all_it_promises(trained: Path) -> None:
+    run_folder = next((trained / "runs").iterdir())
+    assert (run_folder / "summary.md").read_text().count("audiolcm generate") == 1
+    assert {p.name for p in (run_folder / "samples").glob("00_*.wav")} == {
+        "00_true.wav", "00_reconstruction.wav", "00_teacher.wav", "00_student_2step.wav",
+    }  # fmt: skip
+    assert len(list((run_folder / "samples").glob("*.png"))) == 8
+    for stage in ("autoencoder", "vocoder", "teacher", "student"):
+        (card,) = trained.glob(f"artifacts/{stage}/*/card.json")
+        facts = json.loads(card.read_text())
+        assert facts["hardware"]
+        assert facts["code"]
+        assert (card.parent / "metrics.jsonl").read_text().strip()
+        assert not list(card.parent.glob("checkpoints/*.safetensors"))
+
+
+def test_second_call_returns_at_once(trained: Path) -> None:
+    weights = digest(student_of(trained) / "model.safetensors")
+    began = time.monotonic()
+    again = train(trained)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert "done before" in again.stderr + again.stdout
+    assert time.monotonic() - began < 60  # far below a training, whatever else the machine does
+    assert digest(student_of(trained) / "model.safetensors") == weights
+
+
+def test_generate_is_deterministic_and_of_the_asked_length(trained: Path) -> None:
+    command = ["-m", "audiolcm.cli", "generate", "A dog barks", "--steps", "2", "--omega", "4"]
+    command += ["--duration", "2.5", "--seed", "3", "--checkpoint", str(student_of(trained))]
+    for name in ("a.wav", "b.wav"):
+        done = run(*command, "-o", name, cwd=trained)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert digest(trained / "a.wav") == digest(trained / "b.wav")
+    sound, rate = sf.read(trained / "a.wav")
+    assert (rate, sound.shape) == (16000, (40000,))
+    assert np.isfinite(sound).all()
+
+
+def test_generate_many_from_a_file(trained: Path) -> None:
+    (trained / "captions.txt").write_text("rain\n\na bell rings\nwind\n")
+    command = ["-m", "audiolcm.cli", "generate", "--from-file", "captions.txt", "--duration", "1"]
+    done = run(*command, "--batch-size", "2", "-o", "many", cwd=trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert sorted(p.name for p in (trained / "many").iterdir()) == ["000.wav", "001.wav", "002.wav"]
+
+
+def test_classes_are_generated_by_name_and_kept(trained: Path) -> None:
+    command = ["-m", "evaluation.generate", "--clips-per-class", "1", "--steps", "1", "-o", "classes"]
+    done = run(*command, cwd=trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    made = sorted((trained / "classes").iterdir())
+    assert made
+    assert all(path.name.endswith("__0.wav") for path in made)
+    kept = made[0].stat().st_mtime_ns
+    made[-1].unlink()
+    run(*command, cwd=trained)
+    assert made[-1].exists()
+    assert made[0].stat().st_mtime_ns == kept
+
+
+def test_sweep_shares_the_teacher_and_survives_a_failing_job(trained: Path) -> None:
+    sweep = train(trained, "-m", "solver.k=5,3,50")
+    assert sweep.returncode == 1, sweep.stderr[-2000:]
+    table = (next((trained / "runs/sweep").glob("summary.md"))).read_text()
+    assert "solver.k=3 does not divide" in table
+    assert table.count("artifacts/student") == 2
+    assert len(list(trained.glob("artifacts/teacher/*"))) == 1
+    names = {p.name for p in (trained / "runs/sweep").iterdir() if p.is_dir()}
+    assert len(names) == 3
+
+
+def test_killed_at_any_moment_ends_in_the_same_weights(trained: Path, tmp_path: Path) -> None:
+    """kill -9 three times while it trains, then let it finish: bit for bit the undisturbed student."""
+    environment = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
+    for wanted in ("teacher/*/checkpoints/*", "student/*/checkpoints/*"):
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "train.py"), *SMALL],
+            cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + 300
+        while not list((tmp_path / "artifacts").glob(wanted)) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = train(tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for name in ("model.safetensors",):
+        assert digest(student_of(tmp_path) / name) == digest(student_of(trained) / name)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["solver.k=7"], "does not divide"),
+        (["solver.k=0"], "out of range"),
+        (["guidance.w_min=12", "guidance.w_max=4"], "reversed"),
+        (["model=huge"], "Could not find 'model/huge'"),
+        (["dataset=manifest", "dataset.root=/nowhere"], "/nowhere"),
+        (["parents.teacher=/nowhere"], "/nowhere"),
+        (["sampler.num_steps=51"], "1 to 50"),
+        (["hardware.precision=float8"], "bfloat16"),
+    ],
+)
+def test_bad_input_is_one_message_and_a_failure(tmp_path: Path, overrides: list[str], message: str) -> None:
+    options = [o for o in SMALL if not (overrides[0].startswith("dataset=") and o.startswith("dataset."))]
+    done = run(str(ROOT / "train.py"), *overrides, *options, cwd=tmp_path)
+    assert done.returncode != 0
+    output = done.stdout + done.stderr
+    assert message in output
+    assert "Traceback" not in output
+    assert not list(tmp_path.glob("artifacts/*/*/card.json"))
+
+
+def test_generate_without_a_run_says_what_to_do(tmp_path: Path) -> None:
+    done = run("-m", "audiolcm.cli", "generate", "rain", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "train.py" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_short_and_quick() -> None:
+    done = run(str(ROOT / "train.py"), "--help", cwd=ROOT)
+    assert done.returncode == 0
+    modules = run("-X", "importtime", str(ROOT / "train.py"), "--help", cwd=ROOT).stderr
+    assert "| torch\n" not in modules, "importing torch makes --help slow"
