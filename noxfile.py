@@ -15,7 +15,8 @@ ENVIRONMENT = {
     "TRANSFORMERS_OFFLINE": "1",
     "WANDB_MODE": "offline",
 }
-PARALLEL = ("-n", "auto", "--dist", "worksteal")
+# A file stays in one process: its trained fixtures are made once.
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
 
 
 @nox.session

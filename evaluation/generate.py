@@ -42,7 +42,12 @@ def class_captions(clips: list[Clip]) -> dict[str, list[Clip]]:
 
 
 def generate_classes(
-    model: AudioLCM, classes: dict[str, list[Clip]], per_class: int, duration: float, folder: Path, batch_size: int
+    model: AudioLCM,
+    classes: dict[str, list[Clip]],
+    per_class: int,
+    duration: float,
+    folder: Path,
+    batch_size: int,
 ) -> None:
     """Write ``per_class`` clips of every class; clip i of a class has its own seed, whatever was made before."""
     jobs = [(label, i) for label in classes for i in range(per_class)]
@@ -104,12 +109,18 @@ def _run(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(prog="python -m evaluation.generate", description=__doc__.splitlines()[0])
-    parser.add_argument("--checkpoint", type=Path, default=Path("artifacts"), help="a student's folder, or artifacts")
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation.generate", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, default=Path("artifacts"), help="a student's folder, or artifacts"
+    )
     parser.add_argument("--system", choices=("student", "teacher", "reconstruction"), default="student")
     parser.add_argument("--steps", type=int, help="sampling steps (default: as trained)")
     parser.add_argument("--clips-per-class", type=int, default=10)
-    parser.add_argument("--split", default="train", help="where captions (or the clips to reconstruct) come from")
+    parser.add_argument(
+        "--split", default="train", help="where captions (or the clips to reconstruct) come from"
+    )
     parser.add_argument("--vocoder", type=Path, help="another vocoder's folder")
     parser.add_argument("--batch-size", type=int, default=10)
     parser.add_argument("-o", "--output", type=Path, required=True)

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+# Shapes and types at the public boundaries are checked here and cost a user nothing.
+install_import_hook("audiolcm", "beartype.beartype")
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
                           help="wav file, or a folder when there are several captions")  # fmt: skip
     generate.set_defaults(run=_generate)
     prepare = commands.add_parser("prepare", help="check and cache a data set")
-    prepare.add_argument("overrides", nargs="+", help="as for train.py: dataset=esc10 dataset.root=FOLDER ...")
+    prepare.add_argument(
+        "overrides", nargs="+", help="as for train.py: dataset=esc10 dataset.root=FOLDER ..."
+    )
     prepare.add_argument("--latents", action="store_true", help="also cache latents and text features; trains or "
                          "finds the autoencoder of this configuration first")  # fmt: skip
     prepare.set_defaults(run=_prepare)
@@ -82,7 +84,9 @@ def _captions(options: argparse.Namespace) -> list[str]:
             raise UserError(f"--from-file {options.from_file}: there is no such file.")
         captions += [line.strip() for line in options.from_file.read_text().splitlines() if line.strip()]
     if not captions:
-        raise UserError('No caption. Type audiolcm generate "A dog is barking" -o dog.wav, or use --from-file.')
+        raise UserError(
+            'No caption. Type audiolcm generate "A dog is barking" -o dog.wav, or use --from-file.'
+        )
     return captions
 
 
@@ -95,9 +99,9 @@ def _targets(output: Path, count: int) -> list[Path]:
 
 
 def _prepare(options: argparse.Namespace) -> int:
+    from audiolcm.config import compose
     from audiolcm.data.prepare import prepare_report
     from audiolcm.recipe import Recipe
-    from audiolcm.config import compose
 
     recipe = Recipe(compose(options.overrides))
     if options.latents:

@@ -96,7 +96,9 @@ def check(node: object, path: str = "") -> None:
 def _check_call(node: Mapping[str, object], path: str) -> None:
     target = str(node["_target_"])
     if not target.startswith(OUR_PACKAGES):
-        raise UserError(f"{path}._target_={target} is refused: only {', '.join(OUR_PACKAGES)} may be named here.")
+        raise UserError(
+            f"{path}._target_={target} is refused: only {', '.join(OUR_PACKAGES)} may be named here."
+        )
     try:
         called = get_object(target)
     except Exception as error:
@@ -140,7 +142,9 @@ def load_yaml(path: Path) -> dict[str, typing.Any]:
     """Return the resolved configuration kept beside an artifact, checked like a fresh one."""
     loaded = OmegaConf.load(path)
     if not isinstance(loaded, DictConfig):
-        raise UserError(f"{path} is not a configuration. Give the folder of an artifact that `train.py` made.")
+        raise UserError(
+            f"{path} is not a configuration. Give the folder of an artifact that `train.py` made."
+        )
     return resolve(loaded)
 
 

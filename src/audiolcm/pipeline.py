@@ -133,7 +133,9 @@ class AudioLCM:
                 text = self.text_encoder(captions, structured).to(self.device)
                 free = self.text_encoder([""], [""]).to(self.device).expand_as(text)
             with _Stopwatch(seconds, "denoiser", self.device):
-                noise = NoiseSource(seeds, self.autoencoder.latent_channels, _latent_frames(duration), self.device)
+                noise = NoiseSource(
+                    seeds, self.autoencoder.latent_channels, _latent_frames(duration), self.device
+                )
                 sampled = self.sampler.sample(self.denoiser, self.schedule, noise, text, free)
             with _Stopwatch(seconds, "decoder", self.device):
                 mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor).float()
@@ -168,7 +170,9 @@ def _latent_frames(duration: float) -> int:
 
 def _check_request(captions: list[str], structured: list[str], seeds: list[int], duration: float) -> None:
     if not MIN_SECONDS <= duration <= MAX_SECONDS:
-        raise UserError(f"duration={duration:g} s is out of range: {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds.")
+        raise UserError(
+            f"duration={duration:g} s is out of range: {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds."
+        )
     if not captions or any(not caption.strip() for caption in captions):
         raise UserError("A caption is empty: say what is to be heard, such as 'A dog is barking'.")
     if not len(captions) == len(structured) == len(seeds):
@@ -187,14 +191,18 @@ def _open_model(path: Path) -> Artifact:
         return newest(path, "student")
     artifact = open_artifact(path)
     if artifact.card["stage"] not in ("student", "teacher"):
-        raise UserError(f"{path} holds a {artifact.card['stage']}. Give the folder of a student or a teacher.")
+        raise UserError(
+            f"{path} holds a {artifact.card['stage']}. Give the folder of a student or a teacher."
+        )
     return artifact
 
 
 def _parent(artifact: Artifact, stage: str) -> Artifact:
     recorded = artifact.card["parents"].get(stage)
     if recorded is None:
-        raise UserError(f"{artifact.folder}/card.json names no {stage}. Run `python train.py` to make it anew.")
+        raise UserError(
+            f"{artifact.folder}/card.json names no {stage}. Run `python train.py` to make it anew."
+        )
     return open_artifact(Path(os.path.normpath(artifact.folder / recorded)), stage)
 
 

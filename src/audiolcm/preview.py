@@ -24,9 +24,9 @@ def write_preview(folder: Path, recipe: Recipe, student: Artifact, seconds: floa
     numbers of steps.
     """
     split, indices = _captions(recipe)
-    vocoder = recipe.vocoder().folder
+    vocoder = recipe.vocoder.folder
     hardware = recipe.workshop.hardware
-    teacher = recipe.teacher()
+    teacher = recipe.teacher
     models = {"teacher": AudioLCM.from_checkpoint(teacher.folder, vocoder, hardware=hardware)}
     for steps in recipe.cfg["preview"]["student_steps"]:
         models[f"student_{steps}step"] = AudioLCM.from_checkpoint(
@@ -78,7 +78,7 @@ def _write_sounds(folder: Path, captions: list[str], sounds: dict[str, list[np.n
 
 
 def _summary(folder: Path, recipe: Recipe, student: Artifact, captions: list[str], seconds: float) -> str:
-    stages = [recipe.autoencoder(), recipe.vocoder(), recipe.teacher(), student]
+    stages = [recipe.autoencoder, recipe.vocoder, recipe.teacher, student]
     rows = [
         f"| {a.card['stage']} | {a.card['num_parameters'] / 1e6:.2f} M | {a.card.get('training_seconds', '-')} s "
         f"| {a.folder} |"

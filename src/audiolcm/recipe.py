@@ -1,6 +1,6 @@
 """The four stages and what each is made from: autoencoder, vocoder, teacher, student.
 
-Each method returns a finished artifact. Asking for the student makes whatever is missing before it.
+Each property is a finished artifact. Asking for the student makes whatever is missing before it.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.loop import TrainingSet
 from audiolcm.training.reproducibility import generator_for
-from audiolcm.types import TextEncoder, TextTokens
+from audiolcm.types import Mel, TextEncoder, TextTokens
 from audiolcm.workshop import Config, Data, Workshop
 
 
@@ -54,6 +54,7 @@ class Recipe:
         """Text features of the empty caption, (1, tokens, width), computed once."""
         return self.text_encoder([""], [""])
 
+    @cached_property
     def autoencoder(self) -> Artifact:
         """Return the autoencoder, with its ``scale_factor`` measured on the training latents."""
         if given := self.workshop.given("autoencoder"):
@@ -62,6 +63,7 @@ class Recipe:
 
         def objective() -> Objective:
             model = build(cfg["model"], "autoencoder.model")
+            model.start_from(self._spread_mels())
             return build(cfg["objective"], "autoencoder.objective", model=model)
 
         def data() -> Data:
@@ -70,6 +72,7 @@ class Recipe:
         identity = self._identity("autoencoder", "", {}, {"autoencoder": cfg})
         return self.workshop.make(identity, objective, data, {}, self._measure_scale)
 
+    @cached_property
     def vocoder(self) -> Artifact:
         """Return the vocoder, trained behind the autoencoder; one without an objective is kept as it is."""
         if given := self.workshop.given("vocoder"):
@@ -79,11 +82,13 @@ class Recipe:
             model = build(cfg["model"], "vocoder.model")
             identity = Identity("vocoder", type(model).__name__.lower(), {"vocoder": cfg})
             return self.workshop.keep(identity, model)
-        parents = {"autoencoder": self.autoencoder()}
+        parents = {"autoencoder": self.autoencoder}
 
         def objective() -> Objective:
             model = build(cfg["model"], "vocoder.model")
-            return build(cfg["objective"], "vocoder.objective", model=model, autoencoder=self.load_autoencoder())
+            return build(
+                cfg["objective"], "vocoder.objective", model=model, autoencoder=self.load_autoencoder()
+            )
 
         def data() -> Data:
             samples = self.crop_frames("vocoder") * HOP_LENGTH
@@ -92,11 +97,12 @@ class Recipe:
         identity = self._identity("vocoder", "", parents, {"vocoder": cfg})
         return self.workshop.make(identity, objective, data, parents)
 
+    @cached_property
     def teacher(self) -> Artifact:
         """Return the teacher: noise prediction with dropped captions."""
         if given := self.workshop.given("teacher"):
             return given
-        parents = {"autoencoder": self.autoencoder()}
+        parents = {"autoencoder": self.autoencoder}
         cfg = self.cfg["objective"]["diffusion"]
 
         def objective() -> Objective:
@@ -112,9 +118,10 @@ class Recipe:
         identity = self._identity("teacher", self._variant(), parents, sections | {"objective": cfg})
         return self.workshop.make(identity, objective, lambda: self.latents("teacher"), self._heard(parents))
 
+    @cached_property
     def student(self) -> Artifact:
         """Return the student: the teacher distilled by Algorithm 1."""
-        parents = {"teacher": self.teacher()}
+        parents = {"teacher": self.teacher}
         cfg = self.cfg["objective"]
 
         def objective() -> Objective:
@@ -144,11 +151,11 @@ class Recipe:
     def load_autoencoder(self) -> Autoencoder:
         """Return the trained autoencoder on the training device."""
         model = build(self.cfg["autoencoder"]["model"], "autoencoder.model")
-        return self.autoencoder().load_weights(model).to(self.workshop.hardware.torch_device())
+        return self.autoencoder.load_weights(model).to(self.workshop.hardware.torch_device())
 
     def _heard(self, parents: dict[str, Artifact]) -> dict[str, Artifact]:
         """Return what a card records: the parents, and the vocoder that this run listens through."""
-        return parents | {"vocoder": self.vocoder()}
+        return parents | {"vocoder": self.vocoder}
 
     def _variant(self) -> str:
         """Return a readable name for size and backbone, from what the configuration names."""
@@ -174,7 +181,7 @@ class Recipe:
         """Return training and validation sets of cached latents with cached text features."""
         autoencoder, frames = self.load_autoencoder(), self.crop_frames(stage)
         device = self.workshop.hardware.torch_device()
-        latent_folder = self.data.folder / f"latents-{self.autoencoder().hash}"
+        latent_folder = self.data.folder / f"latents-{self.autoencoder.hash}"
         text_folder = self.data.folder / f"text-{content_hash(self.cfg['text_encoder'])}"
 
         def clips(split: PreparedSplit) -> LatentClips:
@@ -184,11 +191,14 @@ class Recipe:
 
         return self._both(clips)
 
-    @torch.no_grad()
-    def _measure_scale(self, autoencoder: nn.Module) -> None:
-        """Set ``scale_factor`` to 1 / std of the latents of up to 64 training clips, spread over the split."""
+    def _spread_mels(self) -> Mel:
+        """Return up to 64 mels spread over the training split."""
         clips = MelClips(self.data.split("train"), self.crop_frames("teacher"))
         indices = list(range(0, len(clips), max(1, len(clips) // 64)))[:64]
-        mel = clips.batch(indices, generator_for(self.cfg["seed"], "scale"))["mel"]
-        latents = autoencoder.encode(mel.to(autoencoder.scale_factor.device)).mode()
-        autoencoder.scale_factor.fill_(1.0 / float(latents.std()))
+        return clips.batch(indices, generator_for(self.cfg["seed"], "spread"))["mel"]
+
+    @torch.no_grad()
+    def _measure_scale(self, autoencoder: nn.Module) -> None:
+        """Set ``scale_factor`` to 1 / std of training latents, as the released code does with its first batch."""
+        mel = self._spread_mels().to(autoencoder.scale_factor.device)
+        autoencoder.scale_factor.fill_(1.0 / float(autoencoder.encode(mel).mode().std()))

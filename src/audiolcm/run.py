@@ -1,5 +1,6 @@
 """What ``python train.py`` does with a composed configuration: train, generate a preview, sum up."""
 
+import errno
 import json
 import logging
 import os
@@ -34,22 +35,36 @@ def run_training(cfg: DictConfig) -> None:
     try:
         _train(cfg, folder)
     except Exception as error:
-        expected = isinstance(error, UserError)
-        reason = str(error) if expected else f"{type(error).__name__}: {error}"
-        _write_json(folder / RESULT, {"status": "failed", "error": reason})
-        if hydra_cfg.mode != RunMode.MULTIRUN and not expected:
+        reason, expected = _explain(error)
+        sweeping = hydra_cfg.mode == RunMode.MULTIRUN
+        if not expected and not sweeping:
             raise
         log.error(reason, exc_info=not expected or "HYDRA_FULL_ERROR" in os.environ)
-        if hydra_cfg.mode != RunMode.MULTIRUN:
+        _write_json(folder / RESULT, {"status": "failed", "error": reason})
+        if not sweeping:
             sys.exit(1)
+
+
+def _explain(error: Exception) -> tuple[str, bool]:
+    """Return what to tell the user, and whether that says it all (a defect of ours needs its stack trace)."""
+    if isinstance(error, UserError):
+        return str(error), True
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" while writing {error.filename}" if error.filename else ""
+        return (
+            f"No space left on the disk{where}. What was finished is kept: free some space, or set "
+            "paths.artifacts, paths.cache and paths.runs to another disk, and type the same command again.",
+            True,
+        )
+    return f"{type(error).__name__}: {error}", False
 
 
 def _train(cfg: DictConfig, folder: Path) -> None:
     plain = resolve(cfg)
     began = time.monotonic()
     recipe = Recipe(plain)
-    student = recipe.student()
-    facts = {"student": student.hash, "vocoder": recipe.vocoder().hash, "preview": plain["preview"]}
+    student = recipe.student
+    facts = {"student": student.hash, "vocoder": recipe.vocoder.hash, "preview": plain["preview"]}
     if _finished(folder) == facts:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         return

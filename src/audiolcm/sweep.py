@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
@@ -18,6 +18,7 @@ FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
 Row = dict[str, Any]
 
 
+@runtime_checkable
 class Picture(Protocol):
     """Something to draw of a finished sweep."""
 
@@ -79,4 +80,6 @@ def _write_csv(path: Path, rows: list[Row]) -> None:
         writer.writerow(["job", "status", *FIGURES, "folder", "error"])
         for row in rows:
             figures = [row.get("figures", {}).get(name, "") for name in FIGURES]
-            writer.writerow([row["job"], row["status"], *figures, row.get("folder", ""), row.get("error", "")])
+            writer.writerow(
+                [row["job"], row["status"], *figures, row.get("folder", ""), row.get("error", "")]
+            )

@@ -3,7 +3,7 @@
 The aliases are checked by beartype when the tests run, and cost nothing otherwise.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Num
 from torch import Tensor
@@ -16,6 +16,7 @@ Timesteps = Num[Tensor, " batch"]
 PerExample = Float[Tensor, " batch"]
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """A network that predicts the noise in a latent: epsilon_theta(z_t, omega, c, t) of Eq. 12."""
 
@@ -26,6 +27,7 @@ class Denoiser(Protocol):
         ...
 
 
+@runtime_checkable
 class Vocoder(Protocol):
     """A map from log10-mel spectrograms to waveforms at 16 kHz."""
 
@@ -34,6 +36,7 @@ class Vocoder(Protocol):
         ...
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """Frozen text features in two halves: plain caption, then structured caption."""
 

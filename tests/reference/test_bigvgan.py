@@ -111,10 +111,10 @@ def test_keys_and_shapes_are_the_published_ones() -> None:
 
 
 def test_forward_equals_the_transcription(folder: Path, published: dict[str, Tensor]) -> None:
-    mel = -2 + torch.randn(2, 80, 9, generator=torch.Generator().manual_seed(1))
+    mel = -2 + torch.randn(2, 80, 4, generator=torch.Generator().manual_seed(1))
     waveform = BigVGAN.from_published(folder)(mel)
     expected = reference_forward(mel, published)
-    assert waveform.shape == (2, 9 * 256)
+    assert waveform.shape == (2, 4 * 256)
     assert 0.01 < expected.std() < 0.9, (
         "the random network is mute or saturated: the comparison would say nothing"
     )

@@ -26,7 +26,7 @@ def test_metric_packages_import_beside_torch() -> None:
         env=os.environ | OFFLINE,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr[-2000:]

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ Producer = Callable[[range], Iterator[Mapping[str, np.ndarray]]]
 EMPTY = ("", "")  # the unconditional "caption"
 
 
+@runtime_checkable
 class PosteriorLike(Protocol):
     """What an autoencoder's `encode` returns, as far as it is used here: both (batch, channels, frames)."""
 
@@ -37,6 +38,7 @@ class PosteriorLike(Protocol):
     std: Tensor
 
 
+@runtime_checkable
 class MelEncoder(Protocol):
     """The encoding half of an autoencoder."""
 

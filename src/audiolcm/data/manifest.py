@@ -55,6 +55,7 @@ class BadRow:
     reason: str
 
 
+@runtime_checkable
 class Corpus(Protocol):
     """A data set: names its clips and gives their sound.
 

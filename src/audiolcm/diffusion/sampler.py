@@ -7,7 +7,7 @@ a guided teacher step evaluates the conditional and the unconditional branch in 
 
 import itertools
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from audiolcm.types import Denoiser, Latent, TextTokens
 class NoiseSource:
     """Standard normal latents, one independent seeded stream per example, drawn on the CPU."""
 
-    def __init__(self, seeds: list[int], channels: int, latent_frames: int, device: str = "cpu") -> None:
+    def __init__(self, seeds: list[int], channels: int, latent_frames: int, device: str | torch.device = "cpu") -> None:
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.shape = (channels, latent_frames)
         self.device = device
@@ -44,6 +44,7 @@ class Sampled:
     nfe: int
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """What the pipeline needs of a sampler."""
 
@@ -133,7 +134,9 @@ class OdeSampler:
         """Return the classifier-free guided noise prediction; omega = 0 skips the unconditional branch."""
         if self.omega == 0.0:
             return denoiser(z_t, _times(t, z_t), text).float()
-        both = denoiser(torch.cat([z_t, z_t]), _times(t, torch.cat([z_t, z_t])), torch.cat([text, unconditional]))
+        both = denoiser(
+            torch.cat([z_t, z_t]), _times(t, torch.cat([z_t, z_t])), torch.cat([text, unconditional])
+        )
         conditional, free = both.float().chunk(2)
         return guide(conditional, free, torch.full((len(z_t),), float(self.omega), device=z_t.device))
 

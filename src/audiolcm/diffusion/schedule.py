@@ -63,7 +63,9 @@ class LinearSchedule(NoiseSchedule):
 
 def _check(num_timesteps: int, beta_start: float, beta_end: float) -> None:
     if num_timesteps < 2:
-        raise UserError(f"schedule.num_timesteps={num_timesteps}: at least 2 are needed; the paper uses 1000.")
+        raise UserError(
+            f"schedule.num_timesteps={num_timesteps}: at least 2 are needed; the paper uses 1000."
+        )
     if not 0.0 < beta_start <= beta_end < 1.0:
         raise UserError(
             f"schedule.beta_start={beta_start}, schedule.beta_end={beta_end}: "

@@ -38,6 +38,7 @@ class SkippingSolver(ABC):
         self.num_timesteps = num_timesteps
 
     @staticmethod
+    @abstractmethod
     def _check_stride(k: int, num_timesteps: int) -> None:
         """Refuse a k that this solver's timesteps cannot be laid out with."""
 

@@ -7,6 +7,7 @@ wide kernels, a decoder with narrow ones, frames halved once, and a diagonal Gau
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -63,6 +64,7 @@ class ResBlock(nn.Module):
         self.nin_shortcut = nn.Conv1d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return x + convolutions of (batch, out_channels, frames)."""
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
         return (x if self.nin_shortcut is None else self.nin_shortcut(x)) + h
@@ -80,6 +82,7 @@ class AttentionBlock(nn.Module):
         self.proj_out = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return x + attention over the frames, of the shape of ``x``."""
         h = self.norm(x)
         q, k, v = (project(h).transpose(1, 2) for project in (self.q, self.k, self.v))
         attended = F.scaled_dot_product_attention(q, k, v)  # scaled by channels ** -0.5
@@ -94,6 +97,7 @@ class Downsample(nn.Module):
         self.conv = nn.Conv1d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, channels, frames / 2)."""
         return self.conv(F.pad(x, (0, 1)))
 
 
@@ -105,6 +109,7 @@ class Upsample(nn.Module):
         self.conv = nn.Conv1d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, channels, 2 * frames)."""
         return self.conv(x.repeat_interleave(2, dim=2))
 
 
@@ -114,11 +119,10 @@ class Level(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, num_blocks: int, kernel_size: int) -> None:
         super().__init__()
         widths = [in_channels] + [out_channels] * num_blocks
-        self.block = nn.ModuleList(
-            ResBlock(a, b, kernel_size) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.block = nn.ModuleList(ResBlock(a, b, kernel_size) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, out_channels, frames)."""
         for block in self.block:
             x = block(x)
         return x
@@ -134,6 +138,7 @@ class Middle(nn.Module):
         self.block_2 = ResBlock(channels, channels, kernel_size)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the shape of ``x``."""
         return self.block_2(self.attn_1(self.block_1(x)))
 
 
@@ -153,6 +158,7 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv1d(widths[-1], 2 * latent_channels, 5, padding=2)
 
     def forward(self, mel: Tensor) -> Tensor:
+        """Return the moments, before the 1x1 convolution on them."""
         h = self.conv_in(mel)
         for index, level in enumerate(self.down):
             h = level(h)
@@ -179,6 +185,7 @@ class Decoder(nn.Module):
         self.conv_out = nn.Conv1d(widths[0], num_mels, 5, padding=2)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Return the mel of a latent, after the 1x1 convolution on it."""
         h = self.mid(self.conv_in(z))
         for index in reversed(range(len(self.up))):
             h = self.up[index](h)
@@ -237,14 +244,20 @@ class Autoencoder(nn.Module):
         """Latent frames of a mel of ``num_frames`` frames."""
         return math.ceil(num_frames / 2)
 
+    @staticmethod
+    def even(mel: Mel) -> Float[Tensor, "batch mels even_frames"]:
+        """Return the mel with an odd last frame repeated once."""
+        return F.pad(mel, (0, 1), mode="replicate") if mel.shape[-1] % 2 else mel
+
+    def start_from(self, mel: Mel) -> None:
+        """Set what a kind of autoencoder starts from before its training; nothing here, weights stay random."""
+
     def encode(self, mel: Mel) -> Posterior:
         """Return the posterior of unscaled latents of (batch, latent_channels, ceil(frames / 2)).
 
         An odd last frame is repeated once, so that every frame has its half of a latent frame.
         """
-        if mel.shape[-1] % 2:
-            mel = F.pad(mel, (0, 1), mode="replicate")
-        mean, logvar = self.quant_conv(self.encoder(mel)).float().chunk(2, dim=1)
+        mean, logvar = self.quant_conv(self.encoder(self.even(mel))).float().chunk(2, dim=1)
         return Posterior(mean, logvar.clamp(LOGVAR_MIN, LOGVAR_MAX))
 
     def decode(self, z: Latent, num_frames: int | None = None) -> Mel:

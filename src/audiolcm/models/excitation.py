@@ -5,6 +5,7 @@ phase. White noise has all three; it is bent here until its own mel is the given
 """
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -12,6 +13,8 @@ from audiolcm.audio.mel import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, approxi
 from audiolcm.models.griffin_lim import griffin_lim
 from audiolcm.models.stft import Spectrum, Stft
 from audiolcm.types import Mel, Waveform
+
+Noise = Float[Tensor, "#batch samples"]  # one for the whole batch, or one each
 
 NUM_CANDIDATES = 3
 SHORT_N_FFT = 256
@@ -51,10 +54,12 @@ class Excitation(nn.Module):
         self.register_buffer("filterbank", mel_filterbank(), persistent=False)
         power = self.stft.window.square().reshape(1, 1, -1, self.short_stft.hop).mean(-1)
         self.register_buffer("window_power", power, persistent=False)
-        self.register_buffer("short_bands", band_interpolation(self.filterbank, SHORT_N_FFT), persistent=False)
+        self.register_buffer(
+            "short_bands", band_interpolation(self.filterbank, SHORT_N_FFT), persistent=False
+        )
 
     @torch.no_grad()
-    def forward(self, mel: Mel, noise: Waveform) -> Tensor:
+    def forward(self, mel: Mel, noise: Noise) -> Tensor:
         """Log10 mel (batch, 80, frames), noise (batch or 1, frames * 256) of unit variance -> (batch, 3, 513, frames).
 
         The candidates are complex spectra in the order raw, consistent, tonal.
@@ -68,7 +73,7 @@ class Excitation(nn.Module):
             tonal = griffin_lim(self.stft, magnitude, consistent, self.tonal_passes, _MOMENTUM)
             return torch.stack([raw, consistent, self.stft.analyze(tonal)], dim=1)
 
-    def raw(self, mel: Mel, noise: Waveform) -> Waveform:
+    def raw(self, mel: Mel, noise: Noise) -> Waveform:
         """Return the noise under the sharpened envelope of the mel, (batch, frames * 256)."""
         per_bin = 0.5 * self.sharpened_power(mel).log() - self.filterbank.sum(1, keepdim=True).log()
         magnitude = torch.exp(self.short_bands @ per_bin)

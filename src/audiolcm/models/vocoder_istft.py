@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, N_FFT, NUM_MELS
-from audiolcm.models.excitation import NUM_CANDIDATES, Excitation
+from audiolcm.models.excitation import NUM_CANDIDATES, Excitation, Noise
 from audiolcm.types import Mel, Waveform
 
 NUM_BINS = N_FFT // 2 + 1
@@ -29,6 +29,7 @@ class ConvBlock(nn.Module):
         self.project = nn.Conv1d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output, of the shape of ``x``."""
         # Each frame is normalized alone: a statistic over time would tie the sound to the length of the mel.
         normed = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6) * self.scale
         value, gate = self.expand(normed).chunk(2, dim=1)
@@ -69,7 +70,7 @@ class IstftVocoder(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, mel: Mel, noise: Waveform | None = None) -> Waveform:
+    def forward(self, mel: Mel, noise: Noise | None = None) -> Waveform:
         """Log10 mel (batch, 80, frames) -> waveform (batch, frames * 256).
 
         ``noise`` (batch, frames * 256) replaces the seeded noise; training draws a new one every step.
@@ -86,7 +87,7 @@ class IstftVocoder(nn.Module):
             spectrum = (mix * candidates).sum(1) * torch.polar(gain, outputs[:, 1])
             return self.excitation.stft.synthesize(spectrum)
 
-    def seeded_noise(self, num_frames: int) -> Float[Tensor, "1 samples"]:
+    def seeded_noise(self, num_frames: int) -> Noise:
         """Return the excitation noise of a mel with this many frames."""
         generator = torch.Generator().manual_seed(self.seed)
         return torch.randn(1, num_frames * HOP_LENGTH, generator=generator)

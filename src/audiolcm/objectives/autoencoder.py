@@ -1,30 +1,104 @@
-"""TEMPORARY placeholder by the lead so that the pipeline runs; the autoencoder helper replaces this whole file."""
+"""The autoencoder's objective: reconstruction, KL to N(0, 1), and an adversary that may join."""
+
+from collections.abc import Iterator
+
 import torch
-from torch import nn
-from torch.nn import functional as F
+from torch import Tensor, nn
+
+from audiolcm.errors import UserError
+from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
+from audiolcm.objectives.adversary import HingeAdversary, NoAdversary
+from audiolcm.objectives.objective import Batch, Scalars
 
 
 class AutoencoderObjective(nn.Module):
-    def __init__(self, model, kl_weight: float = 1e-3):
+    """Mean over mel bins of (reconstruction + kl_weight * KL / bins + adversary).
+
+    All terms are per mel bin: the released sums over the bins differ by a constant factor, which neither
+    Adam nor the adaptive weight can see. The KL of one latent element thus weighs ``kl_weight`` times the
+    error of one bin, as there.
+
+    Args:
+        model: the autoencoder to train.
+        reconstruction: maps (reconstructed mel, mel) to a loss per bin.
+        adversary: ``NoAdversary`` or ``HingeAdversary``.
+        kl_weight: weight of the KL of a latent element beside the error of a mel bin.
+        ema_rate: rate of the moving average that becomes the artifact; 0 keeps the trained weights.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        reconstruction: nn.Module,
+        adversary: NoAdversary | HingeAdversary,
+        kl_weight: float = 1e-6,
+        ema_rate: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.trained = nn.ModuleDict({"model": model, "average": frozen_copy(model)})
-        self.kl_weight = kl_weight
+        if kl_weight < 0:
+            raise UserError(f"autoencoder.objective.kl_weight={kl_weight} must be 0 or more.")
+        self.trained = nn.ModuleDict(
+            {
+                "model": model,
+                "reconstruction": reconstruction,
+                "adversary": adversary,
+                "average": frozen_copy(model),
+            }
+        )
+        self.kl_weight, self.ema_rate = kl_weight, ema_rate
 
-    def parts(self):
-        return {"model": list(self.trained["model"].parameters())}
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return ``generator`` and, with an adversary, ``discriminator``."""
+        generator = [*self.trained["model"].parameters(), *self.trained["reconstruction"].parameters()]
+        discriminator = list(self.trained["adversary"].parameters())
+        return {"generator": generator} | ({"discriminator": discriminator} if discriminator else {})
 
-    def losses(self, batch, step, generator):
-        p = self.trained["model"].encode(batch["mel"])
-        y = self.trained["model"].decode(p.sample(generator))
-        yield "model", F.l1_loss(y, batch["mel"]) + self.kl_weight * p.kl().mean() / batch["mel"][0].numel(), {}
+    def losses(
+        self, batch: Batch, step: int, generator: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+        """Yield the autoencoder's loss, then the discriminator's once it has joined; batch: mel."""
+        model, adversary, mel = self.trained["model"], self.trained["adversary"], batch["mel"]
+        posterior = model.encode(mel)
+        reconstructed = model.decode(posterior.sample(generator), num_frames=mel.shape[-1])
+        with torch.autocast(mel.device.type, enabled=False):
+            nll = self.trained["reconstruction"](reconstructed, mel)
+            kl = posterior.kl().mean() / mel[0].numel()
+        loss, scalars = nll + self.kl_weight * kl, {"reconstruction": nll.detach(), "kl": kl.detach()}
+        if not adversary.joined(step):
+            yield "generator", loss, scalars
+            return
+        added, more = adversary.generator_loss(mel, reconstructed, nll, model.last_layer, step)
+        yield "generator", loss + added, scalars | more
+        yield "discriminator", adversary.discriminator_loss(mel, reconstructed), {}
 
-    def after_step(self, step):
-        ema_update(self.trained["average"], self.trained["model"], warmed_up_rate(0.995, step))
+    def after_step(self, step: int) -> None:
+        """Move the average towards the model."""
+        rate = warmed_up_rate(self.ema_rate, step)
+        ema_update(self.trained["average"], self.trained["model"], rate)
 
     @torch.no_grad()
-    def validate(self, batch, generator):
-        return {"l1": float(F.l1_loss(self.trained["average"](batch["mel"]), batch["mel"]))}
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return figures of the averaged autoencoder.
 
-    def product(self):
+        ``mel_l1``: error of the mean's reconstruction, per bin; ``texture``: its curvature over the bands
+        relative to the true one (1 = as rough, 0 = smoothed away); ``latent_std`` and ``latent_spread``:
+        deviation of sampled latents, and the largest channel's over the smallest's; ``kl``: nats a frame.
+        """
+        model, mel = self.trained["average"], batch["mel"]
+        posterior = model.encode(mel)
+        reconstructed = model.decode(posterior.mode(), num_frames=mel.shape[-1])
+        sampled = posterior.sample(generator)
+        by_channel = sampled.std(dim=(0, 2))
+        roughness = [x.diff(n=2, dim=1).abs().mean().clamp_min(1e-6) for x in (reconstructed, mel)]
+        return {
+            "mel_l1": float((reconstructed - mel).abs().mean()),
+            "texture": float(roughness[0] / roughness[1]),
+            "kl": float(posterior.kl().mean() / mel.shape[-1]),
+            "latent_std": float(sampled.std()),
+            "latent_spread": float(by_channel.max() / by_channel.min().clamp_min(1e-6)),
+        }
+
+    def product(self) -> nn.Module:
+        """Return the averaged autoencoder."""
         return self.trained["average"]

@@ -34,7 +34,9 @@ class DiffusionObjective(nn.Module):
     ) -> None:
         super().__init__()
         if not 0.0 <= caption_dropout <= 1.0:
-            raise UserError(f"objective.caption_dropout={caption_dropout} is a share: 0 to 1; the paper's is 0.1.")
+            raise UserError(
+                f"objective.caption_dropout={caption_dropout} is a share: 0 to 1; the paper's is 0.1."
+            )
         self.trained = nn.ModuleDict({"model": model, "average": frozen_copy(model)})
         self.schedule = schedule
         self.caption_dropout = caption_dropout

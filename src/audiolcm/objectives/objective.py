@@ -1,7 +1,7 @@
 """What the training loop needs of an objective, whichever stage it trains."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ Scalars = dict[str, float | Tensor]
 Batch = dict[str, Tensor]
 
 
+@runtime_checkable
 class Objective(Protocol):
     """One stage's networks and losses.
 

@@ -13,22 +13,25 @@ from audiolcm.models.vocoder_discriminator import MultiResolutionDiscriminator
 from audiolcm.models.vocoder_istft import IstftVocoder
 from audiolcm.objectives.objective import Batch, Scalars
 
+_SMALL = 1e-3
+
 Judgment = list[tuple[Tensor, list[Tensor]]]
 
 
 class VocoderObjective(nn.Module):
-    """Least-squares GAN (Mao et al., 2017) with feature matching and a log-mel L1, as in HiFi-GAN.
+    """Least-squares GAN (Mao et al., 2017) with matched textures and a log-mel L1.
 
-    The mel term asks only for the mel that the vocoder was given (of the real clip, where the given one is a
-    reconstruction); texture between the bands is left to the discriminators, since an L1 on it would ask for the
-    median of the noise, which is too quiet.
+    It departs from HiFi-GAN where that one smooths. An L1 between feature maps of two noises asks for their median,
+    which is no noise any more; here the statistics of the maps over time are matched instead. The mel term is light
+    for the same reason: measured on ESC-10, the usual weights made a classifier's Frechet distance worse (2.6 to
+    3.7 on true mels) although the mel's L1 fell.
 
     Args:
         model: the vocoder to train.
         discriminator: what it trains against.
         autoencoder: maps mels to latents and back; None trains on true mels alone.
         reconstructed_share: share of a batch whose mels go through the autoencoder, 0 to 1.
-        mel_weight, feature_weight: of the L1 in log10-mel units and of the feature matching.
+        mel_weight, texture_weight: of the L1 in log10-mel units and of the texture matching.
         ema_rate: rate of the moving average that the artifact keeps.
 
     Raises:
@@ -41,8 +44,8 @@ class VocoderObjective(nn.Module):
         discriminator: MultiResolutionDiscriminator,
         autoencoder: nn.Module | None = None,
         reconstructed_share: float = 0.5,
-        mel_weight: float = 15.0,
-        feature_weight: float = 2.0,
+        mel_weight: float = 3.0,
+        texture_weight: float = 1.0,
         ema_rate: float = 0.998,
     ) -> None:
         super().__init__()
@@ -52,7 +55,7 @@ class VocoderObjective(nn.Module):
             )
         self.share = reconstructed_share if autoencoder is not None else 0.0
         self.autoencoder = frozen_copy(autoencoder) if autoencoder is not None else None
-        self.mel_weight, self.feature_weight, self.ema_rate = mel_weight, feature_weight, ema_rate
+        self.mel_weight, self.texture_weight, self.ema_rate = mel_weight, texture_weight, ema_rate
         self.mel = MelSpectrogram()
         self.trained = nn.ModuleDict(
             {
@@ -83,9 +86,9 @@ class VocoderObjective(nn.Module):
             on_real = judge(real)
         on_fake = judge(fake)
         mel = F.l1_loss(self.mel(fake), target)
-        adversarial, matching = generator_loss(on_fake), feature_matching(on_real, on_fake)
-        total = adversarial + self.feature_weight * matching + self.mel_weight * mel
-        scalars = {"mel": mel.detach(), "adversarial": adversarial.detach(), "feature": matching.detach()}
+        adversarial, matching = generator_loss(on_fake), texture_matching(on_real, on_fake)
+        total = adversarial + self.texture_weight * matching + self.mel_weight * mel
+        scalars = {"mel": mel.detach(), "adversarial": adversarial.detach(), "texture": matching.detach()}
         yield "generator", total, scalars
 
     def after_step(self, step: int) -> None:
@@ -99,7 +102,9 @@ class VocoderObjective(nn.Module):
         vocoder = self.trained["average"]
         figures = {"mel": float(F.l1_loss(self.mel(vocoder(target)), target))}
         if self.autoencoder is not None:
-            figures["mel_reconstructed"] = float(F.l1_loss(self.mel(vocoder(self._reconstruct(target))), target))
+            figures["mel_reconstructed"] = float(
+                F.l1_loss(self.mel(vocoder(self._reconstruct(target))), target)
+            )
         return figures
 
     def product(self) -> nn.Module:
@@ -139,11 +144,25 @@ def generator_loss(on_fake: Judgment) -> Tensor:
     return torch.stack([(fake.float() - 1.0).square().mean() for fake, _ in on_fake]).mean()
 
 
-def feature_matching(on_real: Judgment, on_fake: Judgment) -> Tensor:
-    """Mean over members and layers of the L1 between feature maps, relative to the real map's mean magnitude."""
-    losses = [
-        F.l1_loss(fake.float(), real.float()) / real.float().abs().mean().clamp(min=1e-3)
-        for (_, real_maps), (_, fake_maps) in zip(on_real, on_fake, strict=True)
-        for real, fake in zip(real_maps, fake_maps, strict=True)
-    ]
+def texture_matching(on_real: Judgment, on_fake: Judgment) -> Tensor:
+    """Mean over members and layers of the L1 between the feature maps' means and deviations over time.
+
+    Both are divided by the mean deviation of the real map. Statistics over time, unlike the maps themselves, agree
+    for two recordings of the same rain.
+    """
+    losses = []
+    for (_, real_maps), (_, fake_maps) in zip(on_real, on_fake, strict=True):
+        for real, fake in zip(real_maps, fake_maps, strict=True):
+            (real_mean, real_std), (fake_mean, fake_std) = over_time(real), over_time(fake)
+            scale = real_std.mean().clamp(min=_SMALL)
+            difference = F.l1_loss(fake_mean, real_mean) + F.l1_loss(fake_std, real_std)
+            losses.append(difference / scale)
     return torch.stack(losses).mean()
+
+
+def over_time(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation over the last dimension, with a floor that keeps the gradient finite."""
+    maps = maps.float()
+    mean = maps.mean(-1)
+    variance = (maps - mean.unsqueeze(-1)).square().mean(-1)
+    return mean, torch.sqrt(variance + _SMALL**2)

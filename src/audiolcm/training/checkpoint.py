@@ -27,9 +27,7 @@ class Checkpoints:
         self.folder = folder
         self.identity = identity
 
-    def save(
-        self, step: int, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]
-    ) -> Path:
+    def save(self, step: int, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> Path:
         """Write the state after ``step`` steps and return the file; older files beyond the last two go."""
         tensors = {f"trained/{name}": tensor for name, tensor in trained.state_dict().items()}
         for part, optimizer in optimizers.items():

@@ -38,7 +38,9 @@ class Hardware:
         except RuntimeError as error:
             raise UserError(f"hardware.device={name}: choose auto, cpu, cuda or cuda:N.") from error
         if device.type == "cuda" and not torch.cuda.is_available():
-            raise UserError(f"hardware.device={name}, but torch sees no CUDA device. Type hardware.device=cpu.")
+            raise UserError(
+                f"hardware.device={name}, but torch sees no CUDA device. Type hardware.device=cpu."
+            )
         return device
 
     def uses_bfloat16(self) -> bool:

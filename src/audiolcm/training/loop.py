@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from audiolcm.training.tracking import MetricLog, Tracker
 log = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class TrainingSet(Protocol):
     """Examples by index; a batch is a function of its arguments alone."""
 

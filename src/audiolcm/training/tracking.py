@@ -4,11 +4,12 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 log = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """A place outside the run folder that figures are sent to."""
 
@@ -89,9 +90,9 @@ class MetricLog:
         self.tracker.record(step, figures)
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
+def read_metrics(path: Path) -> list[dict[str, float | int]]:
     """Return the rows of a metrics file; a last line cut short by a kill is left out."""
-    rows: list[dict[str, float]] = []
+    rows: list[dict[str, float | int]] = []
     if not path.exists():
         return rows
     for line in path.read_text().splitlines():

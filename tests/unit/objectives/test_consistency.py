@@ -72,7 +72,9 @@ def transcription(made: ConsistencyDistillation, batch: dict[str, Tensor], seed:
         z_0 = (x - sigma * network(x, time, c, w)) / alpha
         return 0.25 / (scaled**2 + 0.25) * x + scaled / (scaled**2 + 0.25).sqrt() * z_0
 
-    difference = f(made.trained["student"], z_t, t, a[0], b[0]) - f(made.trained["target"], z_s, s, a[1], b[1])
+    difference = f(made.trained["student"], z_t, t, a[0], b[0]) - f(
+        made.trained["target"], z_s, s, a[1], b[1]
+    )
     return (torch.sqrt(difference**2 + 0.001**2) - 0.001).mean()
 
 

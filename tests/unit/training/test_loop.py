@@ -75,7 +75,13 @@ class TwoParts(nn.Module):
 
 
 def settings(steps: int = 20, **changes: object) -> StageSettings:
-    fixed = {"batch_size": 4, "learning_rate": 1e-2, "crop_seconds": 1.0, "log_every": 1, "checkpoint_every": 6}
+    fixed = {
+        "batch_size": 4,
+        "learning_rate": 1e-2,
+        "crop_seconds": 1.0,
+        "log_every": 1,
+        "checkpoint_every": 6,
+    }
     return StageSettings(**{"steps": steps, "warmup_steps": 3, "final_lr_fraction": 0.1, **fixed, **changes})
 
 
@@ -192,7 +198,9 @@ def test_metrics_line_cut_short_is_left_out(tmp_path: Path) -> None:
     assert read_metrics(path) == [{"step": 1, "loss": 2.0}]
 
 
-@pytest.mark.parametrize("bad", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"final_lr_fraction": 2.0}])
+@pytest.mark.parametrize(
+    "bad", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"final_lr_fraction": 2.0}]
+)
 def test_settings_name_what_is_bad(bad: dict[str, float]) -> None:
     with pytest.raises(UserError, match=next(iter(bad))):
         settings(**bad)
