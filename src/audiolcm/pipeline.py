@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audiolcm.artifacts import Artifact, newest, open_artifact
-from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
+from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import load_yaml
 from audiolcm.data.manifest import fallback_structure
@@ -138,7 +138,8 @@ class AudioLCM:
                 )
                 sampled = self.sampler.sample(self.denoiser, self.schedule, noise, text, free)
             with _Stopwatch(seconds, "decoder", self.device):
-                mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor).float()
+                mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor)
+                mels = mels.float().clamp(LOG_MEL_MIN, LOG_MEL_MAX)
             with _Stopwatch(seconds, "vocoder", self.device):
                 waveforms = self.vocoder(mels).float()
         num_samples = round(duration * SAMPLE_RATE)

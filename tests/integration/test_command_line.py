@@ -15,7 +15,7 @@ import soundfile as sf
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
-    "trainer=smoke", "logger=jsonl", "hardware.num_threads=1", "preview.num_clips=2", "preview.student_steps=[2]",
+    "trainer=smoke", "vocoder=istft", "logger=jsonl", "hardware.num_threads=1", "preview.num_clips=2", "preview.student_steps=[2]",
     "dataset.num_train=24", "dataset.num_validation=8", "dataset.num_test=4", "dataset.duration=2.0",
     "dataset.max_duration=3.0", "trainer.student.checkpoint_every=3", "trainer.teacher.checkpoint_every=5",
 ]  # fmt: skip

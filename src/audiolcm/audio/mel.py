@@ -23,6 +23,9 @@ F_MAX = 8000.0
 LOG_MEL_MIN = -5.0
 """Value of silence: log10 of the floor 1e-5. Mels are padded with it."""
 
+LOG_MEL_MAX = 2.0
+"""Above any sound within +-1, whose largest value is near 1.5: generated mels are kept below it."""
+
 Magnitude = Float[Tensor, "batch bins frames"]
 
 _PADDING = (N_FFT - HOP_LENGTH) // 2  # 384 a side: frames == samples // HOP_LENGTH

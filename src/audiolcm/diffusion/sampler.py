@@ -25,7 +25,9 @@ from audiolcm.types import Denoiser, Latent, TextTokens
 class NoiseSource:
     """Standard normal latents, one independent seeded stream per example, drawn on the CPU."""
 
-    def __init__(self, seeds: list[int], channels: int, latent_frames: int, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, seeds: list[int], channels: int, latent_frames: int, device: str | torch.device = "cpu"
+    ) -> None:
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.shape = (channels, latent_frames)
         self.device = device

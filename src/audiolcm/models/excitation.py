@@ -43,7 +43,7 @@ class Excitation(nn.Module):
     window_power: Tensor
     short_bands: Tensor
 
-    def __init__(self, sharpening_passes: int = 20, mel_passes: int = 4, tonal_passes: int = 4) -> None:
+    def __init__(self, sharpening_passes: int = 40, mel_passes: int = 8, tonal_passes: int = 4) -> None:
         super().__init__()
         self.sharpening_passes, self.mel_passes, self.tonal_passes = (
             sharpening_passes,
@@ -66,12 +66,16 @@ class Excitation(nn.Module):
         """
         with torch.autocast(mel.device.type, enabled=False):
             raw = self.stft.analyze(self.raw(mel.float(), noise))
-            consistent = raw
-            for _ in range(self.mel_passes):
-                consistent = self.stft.analyze(self.stft.synthesize(self._toward(mel, consistent)))
+            consistent = self.consistent(mel, raw)
             magnitude = approximate_magnitude(mel)
             tonal = griffin_lim(self.stft, magnitude, consistent, self.tonal_passes, _MOMENTUM)
             return torch.stack([raw, consistent, self.stft.analyze(tonal)], dim=1)
+
+    def consistent(self, mel: Mel, raw: Spectrum) -> Spectrum:
+        """Return the spectrum of the raw candidate after the passes toward the mel."""
+        for _ in range(self.mel_passes):
+            raw = self.stft.analyze(self.stft.synthesize(self._toward(mel, raw)))
+        return raw
 
     def raw(self, mel: Mel, noise: Noise) -> Waveform:
         """Return the noise under the sharpened envelope of the mel, (batch, frames * 256)."""
@@ -120,3 +124,8 @@ def band_interpolation(filterbank: Tensor, n_fft: int) -> Tensor:
     share = ((bins - low) / (high - low)).clamp(0.0, 1.0).unsqueeze(1)
     one_hot = F.one_hot(upper, NUM_MELS).float()
     return share * one_hot + (1.0 - share) * F.one_hot(upper - 1, NUM_MELS).float()
+
+
+def seeded_noise(seed: int, num_frames: int) -> Noise:
+    """Return white noise (1, num_frames * 256) of unit variance, drawn on the CPU: the same on every machine."""
+    return torch.randn(1, num_frames * HOP_LENGTH, generator=torch.Generator().manual_seed(seed))

@@ -1,7 +1,7 @@
 """A small trainable vocoder: a network corrects what signal processing alone can make from a mel.
 
-For every time-frequency bin the network mixes the three candidates of ``Excitation``, turns the phase and sets the
-gain. Its last layer starts as the consistent candidate, so that training starts from a usable vocoder.
+For every time-frequency bin the network mixes the three candidates of ``Excitation`` and sets the gain; the phases
+are theirs. It starts as nearly the consistent candidate, so that training starts from a usable vocoder.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, N_FFT, NUM_MELS
-from audiolcm.models.excitation import NUM_CANDIDATES, Excitation, Noise
+from audiolcm.models.excitation import NUM_CANDIDATES, Excitation, Noise, seeded_noise
 from audiolcm.types import Mel, Waveform
 
 NUM_BINS = N_FFT // 2 + 1
@@ -40,8 +40,7 @@ class IstftVocoder(nn.Module):
     """Excitation from signal processing, corrected by a network of dense convolutions, through an inverse STFT.
 
     Deterministic: the noise has a fixed seed, is drawn on the CPU and is the same for every mel of a batch. The
-    spectrum of a bin is gain * exp(i * turn) * sum_c mix_c candidate_c, with gain, turn and the mix (which sums to
-    one) from the network.
+    spectrum of a bin is gain * sum_c mix_c candidate_c, with the gain and the mix (which sums to one) from the network.
 
     Args:
         width: channels of the network.
@@ -56,8 +55,8 @@ class IstftVocoder(nn.Module):
         width: int = 256,
         depth: int = 6,
         kernel_size: int = 3,
-        sharpening_passes: int = 20,
-        mel_passes: int = 4,
+        sharpening_passes: int = 40,
+        mel_passes: int = 8,
         tonal_passes: int = 4,
         seed: int = 0,
     ) -> None:
@@ -66,7 +65,7 @@ class IstftVocoder(nn.Module):
         self.excitation = Excitation(sharpening_passes, mel_passes, tonal_passes)
         self.stem = nn.Conv1d(NUM_MELS + 3 * NUM_CANDIDATES * NUM_BINS, width, 1)
         self.blocks = nn.Sequential(*(ConvBlock(width, kernel_size) for _ in range(depth)))
-        self.head = nn.Conv1d(width, (2 + NUM_CANDIDATES) * NUM_BINS, 1)
+        self.head = nn.Conv1d(width, (1 + NUM_CANDIDATES) * NUM_BINS, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -76,21 +75,15 @@ class IstftVocoder(nn.Module):
         ``noise`` (batch, frames * 256) replaces the seeded noise; training draws a new one every step.
         """
         if noise is None:
-            noise = self.seeded_noise(mel.shape[-1]).to(mel.device)
+            noise = seeded_noise(self.seed, mel.shape[-1]).to(mel.device)
         candidates = self.excitation(mel, noise)
         hidden = self.blocks(self.stem(features(mel, candidates)))
-        outputs = self.head(hidden).float().unflatten(1, (2 + NUM_CANDIDATES, NUM_BINS))
+        outputs = self.head(hidden).float().unflatten(1, (1 + NUM_CANDIDATES, NUM_BINS))
         with torch.autocast(mel.device.type, enabled=False):
             start = torch.tensor(_START_MIX, device=mel.device).reshape(1, NUM_CANDIDATES, 1, 1)
-            mix = torch.softmax(outputs[:, 2:] + start, dim=1)
+            mix = torch.softmax(outputs[:, 1:] + start, dim=1)
             gain = torch.exp(_MAX_LOG_GAIN * torch.tanh(outputs[:, 0] / _MAX_LOG_GAIN))
-            spectrum = (mix * candidates).sum(1) * torch.polar(gain, outputs[:, 1])
-            return self.excitation.stft.synthesize(spectrum)
-
-    def seeded_noise(self, num_frames: int) -> Noise:
-        """Return the excitation noise of a mel with this many frames."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return torch.randn(1, num_frames * HOP_LENGTH, generator=generator)
+            return self.excitation.stft.synthesize((mix * candidates).sum(1) * gain)
 
 
 def features(mel: Mel, candidates: Tensor) -> Float[Tensor, "batch features frames"]:
