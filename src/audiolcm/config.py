@@ -9,7 +9,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hydra.utils import get_object
@@ -133,7 +133,7 @@ def _article(value: object) -> str:
     return "empty (null)" if value is None else f"of type {type(value).__name__}"
 
 
-def _nearest(word: str, options: typing.Iterable[str]) -> str:
+def _nearest(word: str, options: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(options), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 

@@ -7,7 +7,6 @@ Submodules carry the names of the published checkpoint, so its keys load one to 
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -167,8 +166,8 @@ class BigVGAN(nn.Module):
 
     @classmethod
     def from_published(
-        cls, path: str | Path | None, mel_log: str = "log10", mel_range: Sequence[float] | None = None
-    ) -> Self:
+        cls, path: str | Path | None, mel_log: str = "log10", mel_range: Sequence[int | float] | None = None
+    ) -> "BigVGAN":
         """The vocoder in a folder with ``best_netG.pt`` and ``args.yml`` (or the path of the former), ready to use.
 
         ``mel_range`` (lowest and highest frequency in Hz) overrules fmin and fmax of args.yml. Raises UserError when a

@@ -78,7 +78,9 @@ def _check_arguments(file: Path, arguments: object) -> None:
         )
 
 
-def require_mel_range(weights: Path, arguments: Mapping[str, Any], mel_range: Sequence[float] | None) -> None:
+def require_mel_range(
+    weights: Path, arguments: Mapping[str, Any], mel_range: Sequence[int | float] | None
+) -> None:
     """Raise UserError unless the vocoder was trained on mels of our range: by ``mel_range``, else by args.yml."""
     if mel_range is None and "fmin" not in arguments:
         logger.warning(

@@ -119,7 +119,6 @@ def test_fingerprint_changes_with_arguments_and_version(monkeypatch):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"num_train": -1}, {"num_test": 1.5}, {"seed": -1}, {"compose_probability": 1.5},
         {"min_duration": 1.0}, {"max_duration": 11.0}, {"min_duration": 6.0, "max_duration": 5.0},
         {"duration": 1.0}, {"duration": float("nan")}, {"labels": ["dgo"]}, {"labels": []},
     ],
