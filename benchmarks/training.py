@@ -28,7 +28,7 @@ from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.recipe import Recipe
 from audiolcm.training.hardware import Hardware
-from audiolcm.training.loop import losses_under, update
+from audiolcm.training.loop import losses_under, set_gradients
 from audiolcm.training.reproducibility import generator_for
 
 REPEATS = 5
@@ -62,7 +62,8 @@ def report(name: str, objective: Objective, batch: Batch, recipe: Recipe, stage:
     def one_step() -> None:
         rng = generator_for("benchmark")
         for part, loss, _ in losses_under(objective, batch, 0, rng, hardware):
-            update(optimizers[part], loss, settings, 0)
+            set_gradients(optimizers[part], loss, settings, 0)
+            optimizers[part].step()
         objective.after_step(0)
 
     with FlopCounterMode(display=False) as counter:

@@ -8,6 +8,7 @@ Writes ``<label>__<i>.wav``; clips that are there already are kept, so the same 
 """
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ from audiolcm.data.manifest import Clip
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.errors import UserError
+from audiolcm.files import atomic_path
 from audiolcm.pipeline import AudioLCM
+from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import derived_seed
 
 log = logging.getLogger("evaluation")
@@ -61,7 +64,6 @@ def generate_classes(
             write_wav(target(folder, label, i), waveform)
 
 
-@torch.no_grad()
 def reconstruct_classes(model: AudioLCM, split: PreparedSplit, per_class: int, folder: Path) -> None:
     """Write the first ``per_class`` true clips of every class after autoencoder and vocoder."""
     done: dict[str, int] = {}
@@ -70,10 +72,26 @@ def reconstruct_classes(model: AudioLCM, split: PreparedSplit, per_class: int, f
             continue
         label = clip.labels[0]
         done[label] = done.get(label, 0) + 1
-        mel = torch.from_numpy(split.mel(index))[None].to(model.device)
-        with model.hardware.autocast():
-            waveform = model.vocoder(model.autoencoder(mel).float())[0]
-        write_wav(target(folder, label, done[label] - 1), waveform.float().cpu().numpy())
+        mel = torch.from_numpy(split.mel(index))[None]
+        write_wav(target(folder, label, done[label] - 1), model.reconstruct(mel)[0])
+
+
+def keep_settings(folder: Path, settings: dict[str, object]) -> None:
+    """Record what a folder's clips are made with; refuse to add clips made otherwise.
+
+    Raises:
+        UserError: when the folder holds clips of other settings.
+    """
+    path = folder.with_name(
+        f"{folder.name}.settings.json"
+    )  # beside: some metrics read every file of a folder
+    if path.exists() and (found := json.loads(path.read_text())) != settings:
+        odd = sorted(key for key in settings if found.get(key) != settings[key])
+        raise UserError(
+            f"{folder} holds clips made with another {', '.join(odd)} ({path}). Choose another -o."
+        )
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(settings, indent=2))
 
 
 def target(folder: Path, label: str, i: int) -> Path:
@@ -92,11 +110,18 @@ def _run(options: argparse.Namespace) -> None:
     cfg = load_yaml(artifact.folder / "config.yaml")
     data = prepare(build(cfg["dataset"], "dataset"), Path(cfg["paths"]["cache"]))
     split = data.split(options.split)
-    steps = {} if options.steps is None else {"num_steps": options.steps}
-    chosen = artifact.folder
-    if options.system == "teacher":
-        chosen = (artifact.folder / str(artifact.card["parents"]["teacher"])).resolve()
-    model = AudioLCM.from_checkpoint(chosen, options.vocoder, steps)
+    chosen = artifact.parent("teacher") if options.system == "teacher" else artifact
+    vocoder = artifact.parent("vocoder").folder if options.vocoder is None else options.vocoder
+    asked = {"num_steps": options.steps, "omega": options.omega}
+    sampler = {name: value for name, value in asked.items() if value is not None}
+    model = AudioLCM.from_checkpoint(chosen.folder, vocoder, sampler, Hardware(device=options.device))
+    settings = {
+        "system": options.system,
+        "artifact": chosen.hash,
+        "vocoder": str(vocoder),
+        "split": options.split,
+    }
+    keep_settings(options.output, settings | sampler)
     if options.system == "reconstruction":
         reconstruct_classes(model, split, options.clips_per_class, options.output)
     else:
@@ -117,6 +142,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--system", choices=("student", "teacher", "reconstruction"), default="student")
     parser.add_argument("--steps", type=int, help="sampling steps (default: as trained)")
+    parser.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--clips-per-class", type=int, default=10)
     parser.add_argument(
         "--split", default="train", help="where captions (or the clips to reconstruct) come from"

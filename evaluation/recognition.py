@@ -174,7 +174,13 @@ def _score(options: argparse.Namespace) -> None:
     if options.real is not None:
         clips, _ = _real_clips(options.real)
         real, _ = judge.listen(np.stack([judge.fit(waveform) for waveform in clips.waveforms]))
-    rows = {str(folder): score(judge, read_folder(folder, judge), real) for folder in options.folders}
+    rows = {}
+    for folder in options.folders:
+        clips = read_folder(folder, judge)
+        try:
+            rows[str(folder)] = score(judge, clips, real)
+        except UserError as error:
+            raise UserError(f"Folder {folder}: {error}") from error
     sys.stdout.write(f"{markdown(rows)}\n\n{held_out_line(judge)}\n")
     if options.output is not None:
         content = {"judge": {"classes": judge.classes} | judge.facts, "folders": rows}

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import os
 import subprocess
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -59,6 +60,20 @@ class Artifact:
     def hash(self) -> str:
         """Return the identity's hash."""
         return str(self.card["hash"])
+
+    @property
+    def weights_hash(self) -> str:
+        """Return the hash of the weights themselves; the same recipe run elsewhere may give other ones."""
+        return str(self.card["weights_hash"])
+
+    def parent(self, stage: str) -> "Artifact":
+        """Return the artifact that the card names as this one's ``stage``."""
+        recorded = self.card.get("parents", {}).get(stage)
+        if recorded is None:
+            raise UserError(
+                f"{self.folder}/card.json names no {stage}. Run `python train.py` to make it anew."
+            )
+        return open_artifact(Path(os.path.normpath(self.folder / recorded)), stage)
 
     def load_weights(self, model: nn.Module) -> nn.Module:
         """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it."""
@@ -113,6 +128,7 @@ class ArtifactStore:
             "stage": identity.stage,
             "name": identity.name,
             "hash": identity.hash,
+            "weights_hash": _file_hash(folder / "model.safetensors"),
             "made_from": identity.content,
             "code": code_version(),
             "num_parameters": sum(p.numel() for p in model.parameters()),
@@ -156,6 +172,11 @@ def newest(root: Path, stage: str) -> Artifact:
     if not cards:
         raise UserError(f"There is no finished {stage} in {root / stage}. Run `python train.py` first.")
     return open_artifact(cards[-1].parent)
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_LENGTH]
 
 
 def _write_text(path: Path, text: str) -> None:

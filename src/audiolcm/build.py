@@ -29,7 +29,12 @@ def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise
-    return maker if node.get("_partial_", False) and not given else maker(**given)
+    if node.get("_partial_", False) and not given:
+        return maker
+    try:
+        return maker(**given)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path} cannot be built: {error}") from error
 
 
 def build_transformer(cfg: Mapping[str, Any], text_width: int, latent_channels: int) -> Any:
@@ -37,4 +42,9 @@ def build_transformer(cfg: Mapping[str, Any], text_width: int, latent_channels: 
     from audiolcm.models.transformer import Transformer  # torch is slow to import, --help should not wait
 
     factories = {name: build(cfg["backbone"][name], f"backbone.{name}") for name in cfg["backbone"]}
-    return Transformer(latent_channels=latent_channels, text_width=text_width, **cfg["model"], **factories)
+    try:
+        return Transformer(
+            latent_channels=latent_channels, text_width=text_width, **cfg["model"], **factories
+        )
+    except (TypeError, ValueError) as error:
+        raise UserError(f"model cannot be built: {error}") from error

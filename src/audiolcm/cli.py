@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _generate(options: argparse.Namespace) -> int:
+    if options.batch_size < 1:
+        raise UserError(f"--batch-size {options.batch_size} must be 1 or more.")
     captions = _captions(options)
     targets = _targets(options.output, len(captions))
 
@@ -92,7 +94,9 @@ def _captions(options: argparse.Namespace) -> list[str]:
 
 def _targets(output: Path, count: int) -> list[Path]:
     if count == 1:
-        return [output if output.suffix.lower() == ".wav" else output / "000.wav"]
+        if output.suffix and output.suffix.lower() != ".wav":
+            raise UserError(f"-o {output}: sound is written as .wav; name the file so, or give a folder.")
+        return [output if output.suffix else output / "000.wav"]
     if output.suffix:
         raise UserError(f"-o {output}: {count} captions need a folder, such as -o sounds.")
     return [output / f"{index:03d}.wav" for index in range(count)]

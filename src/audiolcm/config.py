@@ -5,6 +5,7 @@ schema: its parameters, their types and its own checks. There is no second list 
 """
 
 import difflib
+import hashlib
 import inspect
 import re
 import types
@@ -12,6 +13,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import yaml
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -22,8 +24,16 @@ OUR_PACKAGES = ("audiolcm.", "evaluation.", "experiments.")
 SECTIONS = {
     "seed", "parents", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset", "schedule", "solver",
     "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware", "logger", "paths",
-    "preview", "profile_name",
+    "preview",
 }  # fmt: skip
+OPTIONAL_SECTIONS = {"preview", "logger", "hardware"}
+PLAIN_SECTIONS = {
+    "parents": ("autoencoder", "vocoder", "teacher"),
+    "model": ("width", "depth", "num_heads"),
+    "preview": ("num_clips", "student_steps", "seed"),
+    "trainer": ("autoencoder", "vocoder", "teacher", "student"),
+    "paths": ("artifacts", "cache", "runs"),
+}
 _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
@@ -33,15 +43,14 @@ def register_resolvers() -> None:
 
 
 def slug(overrides: str, empty: str = "default") -> str:
-    """Return overrides as one readable folder name: ``solver.k=5,seed=1`` becomes ``solver.k=5,seed=1``.
+    """Return overrides as one readable folder name: ``backbone/norm=layernorm`` becomes ``backbone.norm=layernorm``.
 
-    Slashes and other characters a file system may refuse become dashes; names over 120 characters are cut and
-    closed with a hash of the whole, so that two different lists never share a folder.
+    Other characters that a file system may refuse become dashes. Such names, and those over 120 characters, which
+    are cut, end in a hash of the whole, so that two different lists never share a folder.
     """
-    name = re.sub(r"[^\w.,=+@-]+", "-", overrides).strip("-") or empty
-    if len(name) > 120:
-        import hashlib
-
+    dotted = overrides.replace("/", ".")
+    name = re.sub(r"[^\w.,=+@-]+", "-", dotted).strip("-") or empty
+    if len(name) > 120 or (overrides and name != dotted):
         name = f"{name[:110]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
     return name
 
@@ -59,8 +68,23 @@ def resolve(cfg: DictConfig) -> dict[str, typing.Any]:
     unknown = sorted(set(plain) - SECTIONS)
     if unknown:
         raise UserError(f"Unknown configuration section {unknown[0]!r}.{_nearest(unknown[0], SECTIONS)}")
+    _check_plain_sections(plain)
     check(plain)
     return plain
+
+
+def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
+    """Check the sections that configure no class: their keys, and that numbers are whole and large enough."""
+    for section, keys in PLAIN_SECTIONS.items():
+        for key in plain[section]:
+            if key not in keys:
+                raise UserError(f"Unknown setting {section}.{key}.{_nearest(str(key), keys)}")
+    whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
+    whole |= {f"model.{key}": value for key, value in plain["model"].items()}
+    for path, value in whole.items():
+        least = 0 if path == "seed" else 1
+        if type(value) is not int or value < least:
+            raise UserError(f"{path}={value!r} must be a whole number of at least {least}.")
 
 
 def compose(overrides: list[str]) -> dict[str, typing.Any]:
@@ -103,6 +127,11 @@ def _check_call(node: Mapping[str, object], path: str) -> None:
         called = get_object(target)
     except Exception as error:
         raise UserError(f"{path}._target_={target} does not exist: {error}") from error
+    # A name may lead through one of our modules to what that module imports, such as numpy.load: refuse that too.
+    if not str(getattr(called, "__module__", "")).startswith(OUR_PACKAGES):
+        raise UserError(
+            f"{path}._target_={target} is refused: it is not defined in {', '.join(OUR_PACKAGES)}."
+        )
     parameters = inspect.signature(called).parameters
     hints = typing.get_type_hints(called.__init__ if inspect.isclass(called) else called)
     for key, value in node.items():
@@ -140,12 +169,18 @@ def _nearest(word: str, options: Iterable[str]) -> str:
 
 def load_yaml(path: Path) -> dict[str, typing.Any]:
     """Return the resolved configuration kept beside an artifact, checked like a fresh one."""
-    loaded = OmegaConf.load(path)
-    if not isinstance(loaded, DictConfig):
-        raise UserError(
-            f"{path} is not a configuration. Give the folder of an artifact that `train.py` made."
-        )
-    return resolve(loaded)
+    advice = "Give the folder of an artifact that `python train.py` made, whole."
+    try:
+        plain = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read ({error}). {advice}") from error
+    if not isinstance(plain, dict) or "${" in str(plain):
+        raise UserError(f"{path} is not a resolved configuration. {advice}")
+    missing = sorted(SECTIONS - OPTIONAL_SECTIONS - set(plain))
+    if missing:
+        raise UserError(f"{path} lacks the section {missing[0]!r}. {advice}")
+    check(plain)
+    return plain
 
 
 def to_yaml(plain: Mapping[str, object]) -> str:

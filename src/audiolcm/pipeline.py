@@ -1,6 +1,5 @@
 """Text to waveform: the trained parts joined for inference."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from audiolcm.artifacts import Artifact, newest, open_artifact
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
@@ -20,7 +19,7 @@ from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.training.hardware import Hardware
-from audiolcm.types import TextEncoder, Vocoder
+from audiolcm.types import Mel, TextEncoder, Vocoder
 
 MIN_SECONDS, MAX_SECONDS = 1.0, 30.0
 
@@ -60,10 +59,10 @@ class AudioLCM:
     ) -> None:
         self.hardware = hardware or Hardware()
         self.device = self.hardware.torch_device()
-        self.text_encoder = text_encoder
+        self.text_encoder = text_encoder.to(self.device)
         self.denoiser = denoiser.to(self.device).eval()
         self.autoencoder = autoencoder.to(self.device).eval()
-        self.vocoder = vocoder.to(self.device).eval() if isinstance(vocoder, nn.Module) else vocoder
+        self.vocoder = vocoder.to(self.device).eval()
         self.schedule = schedule
         self.sampler = sampler
 
@@ -88,9 +87,10 @@ class AudioLCM:
         """
         artifact = _open_model(Path(path))
         cfg = load_yaml(artifact.folder / "config.yaml")
-        teacher = artifact if artifact.card["stage"] == "teacher" else _parent(artifact, "teacher")
-        autoencoder = _parent(teacher, "autoencoder")
-        vocoder_artifact = _vocoder_of(artifact, vocoder)
+        autoencoder = artifact.parent("autoencoder")
+        vocoder_artifact = (
+            artifact.parent("vocoder") if vocoder is None else open_artifact(Path(vocoder), "vocoder")
+        )
         text_encoder = build(cfg["text_encoder"], "text_encoder")
         autoencoder_cfg = load_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
         vocoder_cfg = load_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
@@ -119,8 +119,8 @@ class AudioLCM:
         Args:
             captions: what is to be heard.
             duration: seconds, 1 to 30.
-            seed: one for all captions, or one for each. A sound depends on its own caption and seed, not on its
-                neighbors in the batch.
+            seed: one for all captions, or one for each. A sound depends on its own caption and seed; its neighbors
+                in the batch change it by rounding only.
             structured: structured captions, ``<event& tag>@...``; None makes ``<caption& all>`` of each.
         """
         captions = [captions] if isinstance(captions, str) else list(captions)
@@ -140,10 +140,21 @@ class AudioLCM:
             with _Stopwatch(seconds, "decoder", self.device):
                 mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor)
                 mels = mels.float().clamp(LOG_MEL_MIN, LOG_MEL_MAX)
-            with _Stopwatch(seconds, "vocoder", self.device):
-                waveforms = self.vocoder(mels).float()
-        num_samples = round(duration * SAMPLE_RATE)
-        return Generated(_to_numpy(waveforms)[:, :num_samples], _to_numpy(mels), sampled.nfe, seconds)
+        with _Stopwatch(seconds, "vocoder", self.device):
+            waveforms = self._sound(mels, round(duration * SAMPLE_RATE))
+        return Generated(waveforms, mels.cpu().numpy(), sampled.nfe, seconds)
+
+    @torch.no_grad()
+    def reconstruct(self, mel: Mel) -> np.ndarray:
+        """Return (batch, samples): true mels (batch, 80, frames) after autoencoder and vocoder."""
+        with self.hardware.autocast():
+            mels = self.autoencoder(mel.to(self.device)).float().clamp(LOG_MEL_MIN, LOG_MEL_MAX)
+        return self._sound(mels, mels.shape[-1] * HOP_LENGTH)
+
+    def _sound(self, mels: Mel, num_samples: int) -> np.ndarray:
+        """Return waveforms in float32, a sound above full scale turned down to it rather than clipped."""
+        waveforms = self.vocoder(mels).float()[:, :num_samples]
+        return (waveforms / waveforms.abs().amax(dim=1, keepdim=True).clamp_min(1.0)).cpu().numpy()
 
 
 class _Stopwatch:
@@ -183,10 +194,6 @@ def _check_request(captions: list[str], structured: list[str], seeds: list[int],
         )
 
 
-def _to_numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()
-
-
 def _open_model(path: Path) -> Artifact:
     if (path / "student").is_dir():
         return newest(path, "student")
@@ -196,16 +203,3 @@ def _open_model(path: Path) -> Artifact:
             f"{path} holds a {artifact.card['stage']}. Give the folder of a student or a teacher."
         )
     return artifact
-
-
-def _parent(artifact: Artifact, stage: str) -> Artifact:
-    recorded = artifact.card["parents"].get(stage)
-    if recorded is None:
-        raise UserError(
-            f"{artifact.folder}/card.json names no {stage}. Run `python train.py` to make it anew."
-        )
-    return open_artifact(Path(os.path.normpath(artifact.folder / recorded)), stage)
-
-
-def _vocoder_of(artifact: Artifact, given: str | Path | None) -> Artifact:
-    return open_artifact(Path(given), "vocoder") if given is not None else _parent(artifact, "vocoder")

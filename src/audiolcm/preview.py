@@ -9,6 +9,7 @@ import torch
 from audiolcm.artifacts import Artifact
 from audiolcm.audio.io import save_spectrogram, write_wav
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
+from audiolcm.build import build
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.files import atomic_path
 from audiolcm.pipeline import AudioLCM
@@ -26,19 +27,23 @@ def write_preview(folder: Path, recipe: Recipe, student: Artifact, seconds: floa
     split, indices = _captions(recipe)
     vocoder = recipe.vocoder.folder
     hardware = recipe.workshop.hardware
-    teacher = recipe.teacher
-    models = {"teacher": AudioLCM.from_checkpoint(teacher.folder, vocoder, hardware=hardware)}
-    for steps in recipe.cfg["preview"]["student_steps"]:
-        models[f"student_{steps}step"] = AudioLCM.from_checkpoint(
-            student.folder, vocoder, {"num_steps": steps}, hardware
-        )
-    sounds = _true_and_reconstructed(models["teacher"], split, indices)
+    cfg = recipe.cfg
+    listener = AudioLCM.from_checkpoint(recipe.teacher.folder, vocoder, cfg["teacher_sampler"], hardware)
+    sounds = {
+        "true": [split.waveform(index) for index in indices],
+        "reconstruction": [
+            listener.reconstruct(torch.from_numpy(split.mel(index))[None])[0] for index in indices
+        ],
+    }
     seconds_of_sound = min(max(1.0, split.num_samples(indices[0]) / SAMPLE_RATE), recipe.data.duration)
     captions = [split.clips[index].caption for index in indices]
     structured = [split.clips[index].structured_caption for index in indices]
-    for name, model in models.items():
-        seed = recipe.cfg["preview"]["seed"]
-        sounds[name] = list(model(captions, seconds_of_sound, seed, structured).waveforms)
+    request = (captions, seconds_of_sound, cfg["preview"]["seed"], structured)
+    sounds["teacher"] = list(listener(*request).waveforms)
+    listener = AudioLCM.from_checkpoint(student.folder, vocoder, hardware=hardware)
+    for steps in cfg["preview"]["student_steps"]:
+        listener.sampler = build(cfg["sampler"] | {"num_steps": steps}, "sampler")
+        sounds[f"student_{steps}step"] = list(listener(*request).waveforms)
     _write_sounds(folder / "samples", captions, sounds)
     summary = _summary(folder, recipe, student, captions, seconds)
     with atomic_path(folder / "summary.md") as temporary:
@@ -51,20 +56,6 @@ def _captions(recipe: Recipe) -> tuple[PreparedSplit, list[int]]:
     split = test if len(test) else recipe.data.split("validation")
     count = min(recipe.cfg["preview"]["num_clips"], len(split))
     return split, [round(i * len(split) / count) for i in range(count)]
-
-
-@torch.no_grad()
-def _true_and_reconstructed(
-    model: AudioLCM, split: PreparedSplit, indices: list[int]
-) -> dict[str, list[np.ndarray]]:
-    true = [split.waveform(index) for index in indices]
-    reconstructed = []
-    for index in indices:
-        mel = torch.from_numpy(split.mel(index))[None].to(model.device)
-        with model.hardware.autocast():
-            waveform = model.vocoder(model.autoencoder(mel).float())
-        reconstructed.append(waveform[0].float().cpu().numpy())
-    return {"true": true, "reconstruction": reconstructed}
 
 
 def _write_sounds(folder: Path, captions: list[str], sounds: dict[str, list[np.ndarray]]) -> None:

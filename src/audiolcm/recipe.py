@@ -13,15 +13,20 @@ from torch import nn
 from audiolcm.artifacts import Artifact, Identity, content_hash
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
+from audiolcm.config import load_yaml
 from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData, PreparedSplit
+from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.loop import TrainingSet
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.types import Mel, TextEncoder, TextTokens
 from audiolcm.workshop import Config, Data, Workshop
+
+DENOISER_SECTIONS = ("model", "backbone", "text_encoder", "schedule")
+"""What teacher and student share, beside the autoencoder."""
 
 
 class Recipe:
@@ -35,8 +40,12 @@ class Recipe:
         self.solver = build(cfg["solver"], "solver")
         self.guidance = build(cfg["guidance"], "guidance")
         self.distance = build(cfg["objective"]["distance"], "objective.distance")
-        self.sampler = build(cfg["sampler"], "sampler")
-        self.sampler.timesteps(self.schedule.num_timesteps)
+        for steps in [cfg["sampler"]["num_steps"], *cfg["preview"]["student_steps"]]:
+            sampler = build(cfg["sampler"] | {"num_steps": steps}, "sampler")
+            sampler.timesteps(self.schedule.num_timesteps)
+        build(cfg["teacher_sampler"], "teacher_sampler").timesteps(self.schedule.num_timesteps)
+        with torch.device("meta"):
+            build_transformer(cfg, text_width=8, latent_channels=8)
         self.corpus = build(cfg["dataset"], "dataset")
 
     @cached_property
@@ -46,8 +55,9 @@ class Recipe:
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
-        """The frozen text encoder."""
-        return build(self.cfg["text_encoder"], "text_encoder")
+        """The frozen text encoder, on the training device."""
+        encoder = build(self.cfg["text_encoder"], "text_encoder")
+        return encoder.to(self.workshop.hardware.torch_device())
 
     @cached_property
     def unconditional(self) -> TextTokens:
@@ -59,6 +69,8 @@ class Recipe:
         """Return the autoencoder, with its ``scale_factor`` measured on the training latents."""
         if given := self.workshop.given("autoencoder"):
             return given
+        if teacher := self.workshop.given("teacher"):
+            return teacher.parent("autoencoder")  # the one whose latents it knows
         cfg = self.cfg["autoencoder"]
 
         def objective() -> Objective:
@@ -101,6 +113,7 @@ class Recipe:
     def teacher(self) -> Artifact:
         """Return the teacher: noise prediction with dropped captions."""
         if given := self.workshop.given("teacher"):
+            self._check_same_denoiser(given)
             return given
         parents = {"autoencoder": self.autoencoder}
         cfg = self.cfg["objective"]["diffusion"]
@@ -114,14 +127,14 @@ class Recipe:
                 unconditional=self.unconditional,
             )
 
-        sections = {name: self.cfg[name] for name in ("model", "backbone", "text_encoder", "schedule")}
+        sections = {name: self.cfg[name] for name in DENOISER_SECTIONS}
         identity = self._identity("teacher", self._variant(), parents, sections | {"objective": cfg})
         return self.workshop.make(identity, objective, lambda: self.latents("teacher"), self._heard(parents))
 
     @cached_property
     def student(self) -> Artifact:
         """Return the student: the teacher distilled by Algorithm 1."""
-        parents = {"teacher": self.teacher}
+        parents = {"teacher": self.teacher, "autoencoder": self.autoencoder}
         cfg = self.cfg["objective"]
 
         def objective() -> Objective:
@@ -137,7 +150,7 @@ class Recipe:
                 unconditional=self.unconditional,
             )
 
-        sections = {name: self.cfg[name] for name in ("solver", "guidance")}
+        sections = {name: self.cfg[name] for name in (*DENOISER_SECTIONS, "solver", "guidance")}
         sections["objective"] = {name: cfg[name] for name in ("consistency", "boundary", "distance")}
         name = f"{self._variant()}-k{self.solver.k}-w{self.guidance.w_min:g}-{self.guidance.w_max:g}"
         identity = self._identity("student", f"{name}-seed{self.cfg['seed']}", parents, sections)
@@ -145,13 +158,26 @@ class Recipe:
 
     def new_denoiser(self) -> nn.Module:
         """Return an untrained denoiser of the configured size and backbone."""
-        channels = self.cfg["autoencoder"]["model"]["latent_channels"]
+        channels = load_yaml(self.autoencoder.folder / "config.yaml")["autoencoder"]["model"][
+            "latent_channels"
+        ]
         return build_transformer(self.cfg, self.text_encoder.width, channels)
 
     def load_autoencoder(self) -> Autoencoder:
         """Return the trained autoencoder on the training device."""
-        model = build(self.cfg["autoencoder"]["model"], "autoencoder.model")
-        return self.autoencoder.load_weights(model).to(self.workshop.hardware.torch_device())
+        cfg = load_yaml(self.autoencoder.folder / "config.yaml")["autoencoder"]["model"]
+        model = self.autoencoder.load_weights(build(cfg, "autoencoder.model"))
+        return model.to(self.workshop.hardware.torch_device())
+
+    def _check_same_denoiser(self, teacher: Artifact) -> None:
+        """Refuse a given teacher whose network, text or schedule is not the configured one."""
+        known = load_yaml(teacher.folder / "config.yaml")
+        for section in DENOISER_SECTIONS:
+            if known[section] != self.cfg[section]:
+                raise UserError(
+                    f"parents.teacher={teacher.folder} was trained with another {section}: {known[section]}, the "
+                    f"configuration says {self.cfg[section]}. Choose the teacher's {section}, or another teacher."
+                )
 
     def _heard(self, parents: dict[str, Artifact]) -> dict[str, Artifact]:
         """Return what a card records: the parents, and the vocoder that this run listens through."""
@@ -181,7 +207,7 @@ class Recipe:
         """Return training and validation sets of cached latents with cached text features."""
         autoencoder, frames = self.load_autoencoder(), self.crop_frames(stage)
         device = self.workshop.hardware.torch_device()
-        latent_folder = self.data.folder / f"latents-{self.autoencoder.hash}"
+        latent_folder = self.data.folder / f"latents-{self.autoencoder.weights_hash}"
         text_folder = self.data.folder / f"text-{content_hash(self.cfg['text_encoder'])}"
 
         def clips(split: PreparedSplit) -> LatentClips:
@@ -193,7 +219,7 @@ class Recipe:
 
     def _spread_mels(self) -> Mel:
         """Return up to 64 mels spread over the training split."""
-        clips = MelClips(self.data.split("train"), self.crop_frames("teacher"))
+        clips = MelClips(self.data.split("train"), self.crop_frames("autoencoder"))
         indices = list(range(0, len(clips), max(1, len(clips) // 64)))[:64]
         return clips.batch(indices, generator_for(self.cfg["seed"], "spread"))["mel"]
 

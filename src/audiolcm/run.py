@@ -1,5 +1,6 @@
 """What ``python train.py`` does with a composed configuration: train, generate a preview, sum up."""
 
+import contextlib
 import errno
 import json
 import logging
@@ -22,6 +23,7 @@ from audiolcm.training.tracking import read_metrics
 log = logging.getLogger(__name__)
 
 RESULT = "result.json"
+PREVIEW_SECTIONS = ("preview", "sampler", "teacher_sampler")
 
 
 def run_training(cfg: DictConfig) -> None:
@@ -40,7 +42,8 @@ def run_training(cfg: DictConfig) -> None:
         if not expected and not sweeping:
             raise
         log.error(reason, exc_info=not expected or "HYDRA_FULL_ERROR" in os.environ)
-        _write_json(folder / RESULT, {"status": "failed", "error": reason})
+        with contextlib.suppress(OSError, UserError):  # the disk may be what failed
+            _write_json(folder / RESULT, {"status": "failed", "error": reason})
         if not sweeping:
             sys.exit(1)
 
@@ -64,7 +67,8 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     began = time.monotonic()
     recipe = Recipe(plain)
     student = recipe.student
-    facts = {"student": student.hash, "vocoder": recipe.vocoder.hash, "preview": plain["preview"]}
+    facts = {"student": student.hash, "vocoder": recipe.vocoder.hash}
+    facts |= {section: plain[section] for section in PREVIEW_SECTIONS}
     if _finished(folder) == facts:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         return
@@ -80,7 +84,7 @@ def _finished(folder: Path) -> dict[str, object] | None:
     if not path.exists() or not (folder / "summary.md").exists():
         return None
     result = json.loads(path.read_text())
-    return {name: result.get(name) for name in ("student", "vocoder", "preview")}
+    return {name: result.get(name) for name in ("student", "vocoder", *PREVIEW_SECTIONS)}
 
 
 def _write_json(path: Path, content: dict[str, object]) -> None:

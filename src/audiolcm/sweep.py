@@ -55,12 +55,15 @@ class SweepSummary(Callback):
         (folder / "summary.md").write_text(table)
         _write_csv(folder / "summary.csv", self.rows)
         log.info("\n%s\nWritten to %s", table, folder / "summary.md")
-        for picture in self.pictures:
-            log.info("Picture: %s", picture.draw(folder, self.rows))
         failed = [row["job"] for row in self.rows if row["status"] != "done"]
         if failed:
             log.error("%d of %d jobs failed: %s", len(failed), len(self.rows), "; ".join(failed))
-            sys.exit(1)
+        try:
+            for picture in self.pictures:
+                log.info("Picture: %s", picture.draw(folder, self.rows))
+        finally:
+            if failed:
+                sys.exit(1)
 
 
 def markdown(rows: list[Row]) -> str:

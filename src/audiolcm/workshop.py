@@ -13,6 +13,7 @@ from torch import nn
 from audiolcm.artifacts import Artifact, ArtifactStore, Identity, open_artifact
 from audiolcm.build import build
 from audiolcm.config import to_yaml
+from audiolcm.files import remove_leftovers
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, TrainingSet, fit
@@ -88,6 +89,8 @@ class Workshop:
         afterwards: Callable[[nn.Module], None] | None,
     ) -> Artifact:
         stage, folder = identity.stage, self.store.folder(identity)
+        for place in (folder, folder / "checkpoints"):
+            remove_leftovers(place)
         log.info("%s: training in %s", stage, folder)
         tracker = build(self.cfg["logger"], "logger")
         optimizer = build(self.cfg["optimizer"], "optimizer")

@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from audiolcm.build import build
-from audiolcm.config import check, compose, register_resolvers, resolve, slug
+from audiolcm.config import check, compose, load_yaml, register_resolvers, resolve, slug, to_yaml
 from audiolcm.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -62,6 +62,9 @@ def test_trainer_follows_the_data_set_unless_told_otherwise() -> None:
     ("node", "message"),
     [
         ({"_target_": "os.system", "command": "x"}, "refused"),
+        ({"_target_": "audiolcm.data.shards.np.load", "file": "x", "allow_pickle": True}, "refused"),
+        ({"_target_": "audiolcm.workshop.torch.load", "f": "x", "weights_only": False}, "refused"),
+        ({"_target_": "audiolcm.cli.logging.FileHandler", "filename": "x"}, "refused"),
         ({"_target_": "audiolcm.diffusion.solver.Nothing"}, "does not exist"),
         ({"_target_": "audiolcm.diffusion.solver.GridSolver", "kk": 5}, "Unknown setting solver.kk.*'k'"),
         ({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": "five"}, "of type str, but int is needed"),
@@ -89,6 +92,41 @@ def test_typo_in_an_experiment_file_is_caught() -> None:
         resolve(cfg)
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+parents.techer=x", "Did you mean 'teacher'"),
+        ("+trainer.studnet.steps=3", "Did you mean 'student'"),
+        ("+model.widht=3", "Did you mean 'width'"),
+        ("model.width=abc", "whole number"),
+        ("preview.num_clips=0", "at least 1"),
+        ("seed=-1", "at least 0"),
+    ],
+)
+def test_sections_without_a_class_are_checked_too(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        compose([override])
+
+
+def test_stored_configuration_may_not_reach_out(tmp_path: Path) -> None:
+    """What lies beside downloaded weights is data: no resolver runs, no section may be missing."""
+    stored = tmp_path / "config.yaml"
+    plain = compose([])
+    stored.write_text(to_yaml(plain))
+    assert load_yaml(stored) == plain
+    stored.write_text(to_yaml(plain).replace("seed: 0", "seed: ${oc.env:HOME}", 1))
+    with pytest.raises(UserError, match="not a resolved configuration"):
+        load_yaml(stored)
+    stored.write_text("seed: 0\n")
+    with pytest.raises(UserError, match="lacks the section"):
+        load_yaml(stored)
+    stored.write_text("a: [")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_yaml(stored)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_yaml(tmp_path / "nothing.yaml")
+
+
 def test_constructor_errors_come_through_as_they_are() -> None:
     with pytest.raises(UserError, match=r"solver.k=24 does not divide"):
         build({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": 24}, "solver")
@@ -108,7 +146,8 @@ def test_all_rows_of_an_experiment_differ(experiment: str) -> None:
 
 def test_slug_is_readable_distinct_and_short() -> None:
     assert slug("") == "default"
-    assert slug("backbone/norm=layernorm,seed=1") == "backbone-norm=layernorm,seed=1"
+    assert slug("backbone/norm=layernorm,seed=1") == "backbone.norm=layernorm,seed=1"
+    assert slug("dataset.root=a b") != slug("dataset.root=a:b")
     long = ",".join(f"trainer.student.steps{i}=1" for i in range(30))
     assert len(slug(long)) <= 120
     assert slug(long) != slug(long + ",x=1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
@@ -79,8 +80,10 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_
     if not np.isfinite(samples).all():
         raise UserError(f"Can not write {path}: the waveform holds NaN or infinite samples.")
     pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    file = io.BytesIO()  # soundfile hides a full disk behind an assertion; a plain write tells
+    soundfile.write(file, pcm, sample_rate, subtype="PCM_16", format="WAV")
     with atomic_path(path) as temporary:
-        soundfile.write(temporary, pcm, sample_rate, subtype="PCM_16", format="WAV")
+        temporary.write_bytes(file.getvalue())
 
 
 def save_spectrogram(path: str | Path, mel: np.ndarray, title: str) -> None:

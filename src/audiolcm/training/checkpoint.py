@@ -49,7 +49,7 @@ class Checkpoints:
         for path in self.files():
             try:
                 tensors, metadata = _read(path)
-            except (SafetensorError, OSError) as error:
+            except SafetensorError as error:
                 log.warning("%s is damaged (%s): using the checkpoint before it.", path, error)
                 path.unlink()
                 continue

@@ -37,6 +37,8 @@ class Hardware:
             device = torch.device(name)
         except RuntimeError as error:
             raise UserError(f"hardware.device={name}: choose auto, cpu, cuda or cuda:N.") from error
+        if device.type not in ("cpu", "cuda"):
+            raise UserError(f"hardware.device={name} is not supported: choose auto, cpu, cuda or cuda:N.")
         if device.type == "cuda" and not torch.cuda.is_available():
             raise UserError(
                 f"hardware.device={name}, but torch sees no CUDA device. Type hardware.device=cpu."
@@ -48,7 +50,7 @@ class Hardware:
         if self.precision != "auto":
             return self.precision == "bfloat16"
         if self.torch_device().type == "cuda":
-            return torch.cuda.is_bf16_supported()
+            return torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.cpu._is_avx512_bf16_supported()
 
     def autocast(self) -> contextlib.AbstractContextManager[None]:

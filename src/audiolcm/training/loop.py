@@ -96,8 +96,11 @@ def fit(
             scalars: dict[str, float | Tensor] = {}
             for part, loss, extra in losses_under(objective, batch, step, rng, run.hardware):
                 scalars |= {f"train/{name}": value for name, value in ({part: loss.detach()} | extra).items()}
-                check_finite(loss, part, step, data.names(indices), checkpoints)
-                update(optimizers[part], loss, settings, step)
+                check_finite(loss.detach(), f"{part} loss", step, data.names(indices), checkpoints)
+                norm = set_gradients(optimizers[part], loss, settings, step)
+                check_finite(norm, f"norm of the {part} gradient", step, data.names(indices), checkpoints)
+                optimizers[part].step()
+                optimizers[part].zero_grad(set_to_none=True)
             objective.after_step(step)
 
             done = step + 1
@@ -110,7 +113,7 @@ def fit(
                 metrics.record(done, validate(objective, validation, settings, run))
             if every(settings.checkpoint_every, done, settings.steps) or stop.is_set():
                 checkpoints.save(done, objective.trained, optimizers)
-            if stop.is_set() and done < settings.steps:
+            if stop.is_set():
                 log.warning("%s: stopped at step %d; the same command goes on from there.", run.name, done)
                 raise Interrupted(128 + signal.SIGTERM)
     return start
@@ -139,28 +142,28 @@ def losses_under(
         yield found
 
 
-def check_finite(loss: Tensor, part: str, step: int, names: list[str], checkpoints: Checkpoints) -> None:
-    """Raise a ``UserError`` when the loss is NaN or infinite."""
-    if math.isfinite(float(loss.detach())):
+def check_finite(value: Tensor, what: str, step: int, names: list[str], checkpoints: Checkpoints) -> None:
+    """Raise a ``UserError`` when a loss or a gradient is NaN or infinite, before it reaches the weights."""
+    if math.isfinite(float(value)):
         return
     saved = next(iter(checkpoints.files()), None)
     raise UserError(
-        f"The {part} loss is {float(loss.detach())} at step {step}. Clips of the batch: {', '.join(names)}. "
+        f"The {what} is {float(value)} at step {step}. Clips of the batch: {', '.join(names)}. "
         f"Last good checkpoint: {saved or 'none yet'}. Look at these clips, or lower the learning rate of this "
         "stage (for example trainer.<stage>.learning_rate=1e-4), and type the command again."
     )
 
 
-def update(optimizer: torch.optim.Optimizer, loss: Tensor, settings: StageSettings, step: int) -> None:
-    """Take one optimizer step on ``loss`` with the clipped gradient and the learning rate of ``step``."""
+def set_gradients(
+    optimizer: torch.optim.Optimizer, loss: Tensor, settings: StageSettings, step: int
+) -> Tensor:
+    """Set clipped gradients and the learning rate of ``step``; return the gradient's norm before clipping."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for group in optimizer.param_groups:
         group["lr"] = learning_rate_at(step, settings)
     # Named inputs: the loss of one part leaves no gradient on another's weights.
     loss.backward(inputs=parameters)
-    torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    return torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
 
 
 def validate(

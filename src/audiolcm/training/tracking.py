@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from audiolcm.errors import UserError
+from audiolcm.files import atomic_path
+
 log = logging.getLogger(__name__)
 
 
@@ -50,16 +53,22 @@ class WandbTracker:
         """Open the run whose id is the identity, so that a resumed stage goes on in the same run."""
         import wandb  # a second of import that runs without it should not pay
 
-        self._run = wandb.init(
-            project=self.project,
-            mode=self.mode,
-            id=identity,
-            name=name,
-            dir=str(folder),
-            resume="allow",
-            config=config,
-            settings=wandb.Settings(silent=True, console="off"),
-        )
+        try:
+            self._run = wandb.init(
+                project=self.project,
+                mode=self.mode,
+                id=identity,
+                name=name,
+                dir=str(folder),
+                resume="allow",
+                config=config,
+                settings=wandb.Settings(silent=True, console="off"),
+            )
+        except wandb.errors.Error as error:
+            raise UserError(
+                f"Weights & Biases did not start ({error}). Type logger=wandb_offline or logger=jsonl, or log in "
+                "with `wandb login`."
+            ) from error
 
     def record(self, step: int, figures: dict[str, float]) -> None:
         """Log the figures under their step."""
@@ -80,8 +89,8 @@ class MetricLog:
         self.path = path
         self.tracker = tracker
         kept = [row for row in read_metrics(path) if row["step"] <= start_step]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
     def record(self, step: int, figures: dict[str, float]) -> None:
         """Append the figures of one step."""

@@ -151,6 +151,20 @@ def test_not_finite_stops_with_step_clips_and_checkpoint(tmp_path: Path) -> None
     assert "step-00000006.safetensors" in message
 
 
+def test_infinite_gradient_of_a_finite_loss_never_reaches_the_weights(tmp_path: Path) -> None:
+    class Steep(TwoParts):
+        def losses(self, batch, step, generator):
+            weight = self.trained["generator"].weight
+            yield "generator", (weight - weight.detach()).abs().sqrt().sum(), {}  # 0 with slope infinity
+
+    steep = Steep()
+    before = weights(steep)
+    with pytest.raises(UserError, match="norm of the generator gradient"):
+        fit(steep, Numbers(), None, settings(), run_in(tmp_path))
+    for a, b in zip(before, weights(steep), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
 def test_sigterm_saves_and_exits_143(tmp_path: Path) -> None:
     dying = TwoParts()
     dying.kill_at = 8
