@@ -14,6 +14,8 @@ from audiolcm.models.autoencoder import Autoencoder, Posterior
 from audiolcm.types import Latent, Mel
 
 INITIAL_LOGVAR = -4.0
+LOUDEST = 1.5
+"""Largest deviation that a latent channel starts with; the median channel has 1."""
 
 
 class LinearPathAutoencoder(Autoencoder):
@@ -43,16 +45,18 @@ class LinearPathAutoencoder(Autoencoder):
     def start_from(self, mel: Mel) -> None:
         """Set the linear path to the principal components of two-frame blocks of ``mel`` (many clips, 80, frames).
 
-        The components are whitened. Left as they are, the first of them, loudness, would stand so far out of the
-        noise that even z_T at t = T - 1 tells it; sampling starts from noise that does not, and every sound
-        comes out of average loudness.
+        Channels start with the square root of their component's deviation, so that the diffusion loss hears what
+        matters first, up to ``LOUDEST``: loudness, the first component, would otherwise stand so far out of the
+        noise that even z_T at t = T - 1 tells it; sampling starts from noise that does not, and every sound would
+        come out of average loudness.
         """
         mel = mel[..., : mel.shape[-1] // 2 * 2].float()
         count, mels = self.latent_channels, self.num_mels
         mean = mel.mean(dim=(0, 2))
         blocks = (mel - mean[:, None]).unfold(2, 2, 2).permute(0, 2, 1, 3).reshape(-1, 2 * mels)
         variance, directions = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
-        scale = variance.flip(0)[:count].clamp_min(1e-6).sqrt()
+        deviation = variance.flip(0)[:count].clamp_min(1e-6).sqrt()
+        scale = deviation / (deviation / deviation.median()).sqrt().clamp_max(LOUDEST)
         components = directions.flip(1)[:, :count]
         analysis = (components / scale).T.reshape(count, mels, 2)
         self.linear_encoder.weight.copy_(analysis)
