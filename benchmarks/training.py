@@ -5,9 +5,9 @@ Usage:
     python benchmarks/training.py base                # one distillation step of the base model, float32 and bfloat16
     python benchmarks/training.py startup             # python train.py --help
 
-The floor of a step is its floating-point operations (counted by torch, a multiply-add is 2) over what one large
-matrix product reaches in the same precision, in the same process. Memory is the process's peak. Run each on an
-otherwise idle machine; every line names the hardware.
+Each measurement runs in a process of its own, so that the peak memory is its own. The floor of a step is its
+floating-point operations (counted by torch, a multiply-add is 2) over what one large matrix product reaches in the
+same precision, in the same process. Run each on an otherwise idle machine; every line names the hardware.
 """
 
 import argparse
@@ -20,9 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from audiolcm.build import build
+from audiolcm.audio.mel import HOP_LENGTH
+from audiolcm.build import build, build_transformer
 from audiolcm.config import compose
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.objective import Batch, Objective
@@ -91,12 +93,18 @@ def vocoder_objective(recipe: Recipe) -> Objective:
     return build(cfg["objective"], "vocoder.objective", model=model, autoencoder=autoencoder)
 
 
+def denoiser(recipe: Recipe) -> nn.Module:
+    """Return an untrained denoiser; unlike the recipe's, it waits for no trained autoencoder."""
+    channels = recipe.cfg["autoencoder"]["model"]["latent_channels"]
+    return build_transformer(recipe.cfg, recipe.text_encoder.width, channels)
+
+
 def teacher_objective(recipe: Recipe) -> Objective:
     """Return the untrained teacher's objective."""
     return build(
         recipe.cfg["objective"]["diffusion"],
         "objective.diffusion",
-        model=recipe.new_denoiser(),
+        model=denoiser(recipe),
         schedule=recipe.schedule,
         unconditional=recipe.unconditional,
     )
@@ -108,7 +116,7 @@ def student_objective(recipe: Recipe) -> Objective:
     return build(
         cfg["consistency"],
         "objective.consistency",
-        teacher=recipe.new_denoiser(),
+        teacher=denoiser(recipe),
         schedule=recipe.schedule,
         boundary=build(cfg["boundary"], "objective.boundary"),
         solver=recipe.solver,
@@ -122,30 +130,36 @@ def latents_batch(recipe: Recipe, size: int, frames: int) -> Batch:
     """Return random latents with the text of one caption."""
     channels = recipe.cfg["autoencoder"]["model"]["latent_channels"]
     text = recipe.text_encoder(["A dog is barking"], ["<dog barking& all>"]).expand(size, -1, -1)
-    return {"latent": torch.randn(size, channels, frames), "text": text}
+    device = recipe.workshop.hardware.torch_device()
+    return {"latent": torch.randn(size, channels, frames, device=device), "text": text}
 
 
-def stages() -> None:
-    """Measure the four stages of the replica profile."""
-    recipe = Recipe(compose([]))
-    settings = recipe.workshop.settings
-    mel = torch.randn(settings["autoencoder"].batch_size, 80, recipe.crop_frames("autoencoder"))
-    report("autoencoder", autoencoder_objective(recipe), {"mel": mel}, recipe, "autoencoder")
-    samples = recipe.crop_frames("vocoder") * 256
-    waveform = 0.1 * torch.randn(settings["vocoder"].batch_size, samples)
-    report("vocoder", vocoder_objective(recipe), {"waveform": waveform}, recipe, "vocoder")
-    for stage, objective in (("teacher", teacher_objective), ("student", student_objective)):
-        batch = latents_batch(recipe, settings[stage].batch_size, recipe.crop_frames(stage) // 2)
-        report(stage, objective(recipe), batch, recipe, stage)
+def stage(name: str) -> None:
+    """Measure one stage of the replica profile."""
+    recipe = Recipe(compose(["vocoder=istft"]))
+    size, frames = recipe.workshop.settings[name].batch_size, recipe.crop_frames(name)
+    if name == "autoencoder":
+        report(name, autoencoder_objective(recipe), {"mel": torch.randn(size, 80, frames)}, recipe, name)
+    elif name == "vocoder":
+        waveform = 0.1 * torch.randn(size, frames * HOP_LENGTH)
+        report(name, vocoder_objective(recipe), {"waveform": waveform}, recipe, name)
+    else:
+        objective = {"teacher": teacher_objective, "student": student_objective}[name](recipe)
+        report(name, objective, latents_batch(recipe, size, frames // 2), recipe, name)
 
 
-def base() -> None:
+def base(precision: str) -> None:
     """Measure one distillation step of the base model: batch 8, 312 latent frames, 154 text tokens of 1024."""
-    for precision in ("float32", "bfloat16"):
-        overrides = ["model=base", "text_encoder.tokens_per_half=77", "text_encoder.width=1024"]
-        recipe = Recipe(compose([*overrides, f"hardware.precision={precision}"]))
-        batch = latents_batch(recipe, 8, 312)
-        report(f"student, base, 8 x 312, {precision}", student_objective(recipe), batch, recipe, "student")
+    overrides = ["model=base", "text_encoder.tokens_per_half=77", "text_encoder.width=1024"]
+    recipe = Recipe(compose([*overrides, f"hardware.precision={precision}"]))
+    batch = latents_batch(recipe, 8, 312)
+    report(f"student, base, 8 x 312, {precision}", student_objective(recipe), batch, recipe, "student")
+
+
+def each(what: str, names: tuple[str, ...]) -> None:
+    """Measure each name in a process of its own, so that its peak memory is its own."""
+    for name in names:
+        subprocess.run([sys.executable, __file__, what, name], check=True)
 
 
 def startup() -> None:
@@ -158,5 +172,16 @@ def startup() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("stages", "base", "startup"))
-    {"stages": stages, "base": base, "startup": startup}[parser.parse_args().what]()
+    parser.add_argument("what", choices=("stages", "stage", "base", "startup"))
+    parser.add_argument("name", nargs="?", help="of one stage, or a precision for base")
+    options = parser.parse_args()
+    if options.what == "stages":
+        each("stage", ("autoencoder", "vocoder", "teacher", "student"))
+    elif options.what == "stage":
+        stage(options.name)
+    elif options.what == "base" and options.name is None:
+        each("base", ("float32", "bfloat16"))
+    elif options.what == "base":
+        base(options.name)
+    else:
+        startup()
