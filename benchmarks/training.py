@@ -45,8 +45,8 @@ def matmul_rate(hardware: Hardware) -> float:
 
 
 def median_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the median wall time of ``work`` after two warm-up calls."""
-    work(), work()
+    """Return the median wall time of ``work`` after one warm-up call."""
+    work()
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -55,7 +55,9 @@ def median_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
     return statistics.median(times)
 
 
-def report(name: str, objective: Objective, batch: Batch, recipe: Recipe, stage: str) -> None:
+def report(
+    name: str, objective: Objective, batch: Batch, recipe: Recipe, stage: str, repeats: int = REPEATS
+) -> None:
     """Print steps per second, the floor and the peak memory of one objective's training step."""
     hardware, settings = recipe.workshop.hardware, recipe.workshop.settings[stage]
     optimizer = build(recipe.cfg["optimizer"], "optimizer")
@@ -70,7 +72,7 @@ def report(name: str, objective: Objective, batch: Batch, recipe: Recipe, stage:
 
     with FlopCounterMode(display=False) as counter:
         one_step()
-    flops, seconds = counter.get_total_flops(), median_seconds(one_step)
+    flops, seconds = counter.get_total_flops(), median_seconds(one_step, repeats)
     floor = flops / matmul_rate(hardware)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     sys.stdout.write(
@@ -153,7 +155,7 @@ def base(precision: str) -> None:
     overrides = ["model=base", "text_encoder.tokens_per_half=77", "text_encoder.width=1024"]
     recipe = Recipe(compose([*overrides, f"hardware.precision={precision}"]))
     batch = latents_batch(recipe, 8, 312)
-    report(f"student, base, 8 x 312, {precision}", student_objective(recipe), batch, recipe, "student")
+    report(f"student, base, 8 x 312, {precision}", student_objective(recipe), batch, recipe, "student", 1)
 
 
 def each(what: str, names: tuple[str, ...]) -> None:

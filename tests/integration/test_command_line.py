@@ -121,6 +121,19 @@ def test_sweep_shares_the_teacher_and_survives_a_failing_job(trained: Path) -> N
     assert len(names) == 3
 
 
+def test_given_teacher_brings_its_autoencoder_and_must_fit(trained: Path) -> None:
+    (card,) = trained.glob("artifacts/teacher/*/card.json")
+    given = f"parents.teacher={card.parent}"
+    before = set(trained.glob("artifacts/*/*"))
+    done = train(trained, given, "seed=1", "solver.k=10")
+    assert done.returncode == 0, done.stderr[-2000:]
+    added = set(trained.glob("artifacts/*/*")) - before
+    assert {folder.parent.name for folder in added} <= {"student", "vocoder"}
+    refused = train(trained, given, "schedule=linear")
+    assert refused.returncode == 1
+    assert "another schedule" in refused.stdout + refused.stderr
+
+
 def test_killed_at_any_moment_ends_in_the_same_weights(trained: Path, tmp_path: Path) -> None:
     """kill -9 twice while it trains, then let it finish: bit for bit the undisturbed student."""
     environment = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
