@@ -5,6 +5,7 @@ nothing measured with it compares with published numbers.
 """
 
 import functools
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class JudgeNetwork(nn.Module):
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, width in zip((1, *_WIDTHS), _WIDTHS, strict=False):
+        for before, width in itertools.pairwise((1, *_WIDTHS)):
             for channels in (before, width):
                 layers += [
                     nn.Conv2d(channels, width, 3, padding=1, bias=False),

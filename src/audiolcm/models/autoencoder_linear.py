@@ -1,8 +1,8 @@
 """The small autoencoder: the published architecture beside a linear path that starts as principal components.
 
-From random weights a small autoencoder spends thousands of steps on a plateau (an L1 of 0.29 in log10 mel) where it
-knows the spectral envelope of a sound and little else; the principal components of two-frame blocks are at 0.08 with
-40 channels and no training at all. So the linear part is computed once, and the networks learn what is left.
+From random weights small autoencoders were still at a held-out L1 of 0.29 to 0.32 (log10 mel, ESC-10) after 300 to 500
+steps, with the spectral envelope and no harmonics; principal components of two-frame blocks are at 0.08 with 40
+channels and no training at all. So the linear part is computed once, and the networks learn what is left.
 """
 
 from collections.abc import Sequence

@@ -261,10 +261,7 @@ class TestCommandLine:
     def test_train_and_score_against_real(self, tmp_path, capsys, caplog):
         """The whole path over a data set on disk: ESC names, hold-out, file, distance."""
         clips = sounds(4, seed=0)
-        names = dict(zip(clips.labels, ("dog", "rain"), strict=False)) | {
-            "chirp": "dog",
-            "noise_burst": "rain",
-        }
+        names = dict(zip(sorted(set(clips.labels)), ("dog", "rain"), strict=True))
         rows = ["filename,fold,label"]
         for name, waveform, label in zip(clips.names, clips.waveforms, clips.labels, strict=True):
             write_wav(tmp_path / "esc" / "audio" / f"{name}.wav", waveform)
