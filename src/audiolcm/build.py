@@ -38,13 +38,16 @@ def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
 
 
 def build_transformer(cfg: Mapping[str, Any], text_width: int, latent_channels: int) -> Any:
-    """Return the denoiser: three numbers of ``model`` and three factories of ``backbone``."""
+    """Return the denoiser, a noise prediction network: sizes of ``model`` and three factories of ``backbone``."""
+    from audiolcm.diffusion.velocity import VelocityPrediction
     from audiolcm.models.transformer import Transformer  # torch is slow to import, --help should not wait
 
     factories = {name: build(cfg["backbone"][name], f"backbone.{name}") for name in cfg["backbone"]}
+    size = {name: cfg["model"][name] for name in ("width", "depth", "num_heads")}
     try:
-        return Transformer(
-            latent_channels=latent_channels, text_width=text_width, **cfg["model"], **factories
-        )
+        network = Transformer(latent_channels=latent_channels, text_width=text_width, **size, **factories)
     except (TypeError, ValueError) as error:
         raise UserError(f"model cannot be built: {error}") from error
+    if cfg["model"]["prediction_type"] == "epsilon":
+        return network
+    return VelocityPrediction(network, build(cfg["schedule"], "schedule"))

@@ -29,7 +29,7 @@ SECTIONS = {
 OPTIONAL_SECTIONS = {"preview", "logger", "hardware"}
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
-    "model": ("width", "depth", "num_heads"),
+    "model": ("width", "depth", "num_heads", "kernel_size", "prediction_type"),
     "preview": ("num_clips", "student_steps", "seed"),
     "trainer": ("autoencoder", "vocoder", "teacher", "student"),
     "paths": ("artifacts", "cache", "runs"),
@@ -80,11 +80,13 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
             if key not in keys:
                 raise UserError(f"Unknown setting {section}.{key}.{_nearest(str(key), keys)}")
     whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
-    whole |= {f"model.{key}": value for key, value in plain["model"].items()}
+    whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
     for path, value in whole.items():
         least = 0 if path == "seed" else 1
         if type(value) is not int or value < least:
             raise UserError(f"{path}={value!r} must be a whole number of at least {least}.")
+    if (prediction := plain["model"]["prediction_type"]) not in ("epsilon", "velocity"):
+        raise UserError(f"model.prediction_type={prediction}: choose epsilon or velocity.")
 
 
 def compose(overrides: list[str]) -> dict[str, typing.Any]:

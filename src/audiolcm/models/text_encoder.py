@@ -86,7 +86,11 @@ class HashedTextEncoder(nn.Module):
             )
         half = np.tile(self._normal("padding"), (self.tokens_per_half, 1))
         used = len(kept) + 1
-        half[:used] = np.stack([self._normal("begin"), *map(self._word, kept)]) + self._positions[:used]
+        tokens = np.stack([self._normal("begin"), *map(self._word, kept)])
+        tokens[0] = (
+            tokens.sum(axis=0) / used**0.5
+        )  # every word heard in one place, as a real encoder's first token
+        half[:used] = tokens + self._positions[:used]
         return half
 
     def _word(self, word: str) -> np.ndarray:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
@@ -22,6 +21,9 @@ class DiffusionObjective(nn.Module):
         unconditional: text features of the empty caption, (1, tokens, width).
         caption_dropout: share of captions replaced by the empty one, for classifier-free guidance.
         ema_rate: rate of the moving average that becomes the artifact.
+        loss_weighting: "epsilon" weighs all timesteps alike, as the paper does; "velocity" divides by alpha_t^2,
+            which makes it the loss of velocity prediction (Salimans and Ho, 2022) whatever the network predicts:
+            more weight for the noisiest timesteps, where the caption decides what is heard.
     """
 
     def __init__(
@@ -31,16 +33,22 @@ class DiffusionObjective(nn.Module):
         unconditional: TextTokens,
         caption_dropout: float = 0.1,
         ema_rate: float = 0.999,
+        loss_weighting: str = "epsilon",
     ) -> None:
         super().__init__()
         if not 0.0 <= caption_dropout <= 1.0:
             raise UserError(
                 f"objective.caption_dropout={caption_dropout} is a share: 0 to 1; the paper's is 0.1."
             )
+        if loss_weighting not in ("epsilon", "velocity"):
+            raise UserError(
+                f"objective.diffusion.loss_weighting={loss_weighting}: choose epsilon or velocity."
+            )
         self.trained = nn.ModuleDict({"model": model, "average": frozen_copy(model)})
         self.schedule = schedule
         self.caption_dropout = caption_dropout
         self.ema_rate = ema_rate
+        self.loss_weighting = loss_weighting
         self.register_buffer("unconditional", unconditional, persistent=False)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
@@ -74,4 +82,7 @@ class DiffusionObjective(nn.Module):
         t = torch.randint(self.schedule.num_timesteps, (len(z),), generator=generator).to(z.device)
         noise = torch.randn(z.shape, generator=generator).to(z.device)
         epsilon = model(self.schedule.add_noise(z, noise, t), t, text)
-        return F.mse_loss(epsilon.float(), noise)
+        error = epsilon.float() - noise
+        if self.loss_weighting == "velocity":
+            error = error / self.schedule.alpha(t)
+        return error.square().mean()

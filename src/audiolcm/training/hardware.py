@@ -12,8 +12,9 @@ from audiolcm.errors import UserError
 class Hardware:
     """``device``: auto, cpu, cuda or cuda:N. ``precision``: auto, float32 or bfloat16 (autocast).
 
-    ``auto`` takes a GPU when there is one, and bfloat16 where the processor computes it natively (a GPU, or a CPU
-    with AMX or AVX512-BF16). ``num_threads`` bounds the CPU threads of torch; null leaves its default.
+    ``auto`` takes a GPU when there is one, and bfloat16 where the processor computes it natively: a GPU, or a CPU with
+    AMX. (With AVX512-BF16 alone a training step of the tiny model was slower in bfloat16 than in float32.)
+    ``num_threads`` bounds the CPU threads of torch; null leaves its default.
     """
 
     device: str = "auto"
@@ -51,7 +52,7 @@ class Hardware:
             return self.precision == "bfloat16"
         if self.torch_device().type == "cuda":
             return torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.cpu._is_avx512_bf16_supported()
+        return torch.cpu._is_amx_tile_supported()
 
     def autocast(self) -> contextlib.AbstractContextManager[None]:
         """Return the autocast context of training and sampling."""

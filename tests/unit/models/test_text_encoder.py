@@ -104,6 +104,15 @@ def test_time_tags_and_order_change_the_features() -> None:
     assert not torch.equal(first[1], second[2]), "a word knows its position"
 
 
+def test_first_token_hears_every_word() -> None:
+    encoder = HashedTextEncoder(tokens_per_half=8, width=512)
+    first = encoder(["a dog barks", "a dog barks loudly", "rain falls"], ["", "", ""])[:, 0]
+    dog = torch.from_numpy(encoder._word("dog"))
+    near, also_near, far = (torch.cosine_similarity(token, dog, dim=0) for token in first)
+    assert near > 0.35 and also_near > 0.3 and abs(far) < 0.15
+    assert 0.8 < float(first.std()) < 1.3
+
+
 def test_case_and_punctuation_do_not_matter() -> None:
     encoder = HashedTextEncoder()
     assert torch.equal(encoder(["A dog barks."], [""]), encoder(["a dog barks"], [""]))
@@ -115,7 +124,9 @@ def test_empty_caption_is_begin_and_padding() -> None:
     assert empty.isfinite().all() and empty.std() > 0.5
     assert torch.equal(empty[1], empty[23]) and torch.equal(empty[:24], empty[24:])
     assert_close(empty[1].numpy(), encoder._normal("padding"))
-    assert torch.equal(short[0], empty[0]) and torch.equal(short[2], empty[2])
+    begin = encoder._normal("begin") + encoder._positions[0]
+    assert_close(empty[0].numpy(), begin)
+    assert not torch.equal(short[0], empty[0]) and torch.equal(short[2], empty[2])
 
 
 def test_long_captions_are_cut_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,15 +2,15 @@
 
 import math
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from diffusers import LatentConsistencyModelPipeline
 from diffusers.models.embeddings import get_timestep_embedding
 from torch.testing import assert_close
 
+from audiolcm.build import build_transformer
+from audiolcm.config import compose
 from audiolcm.models.attention import SelfAttention
 from audiolcm.models.embedding import TimestepEmbedding, omega_sinusoid, sinusoid
 from audiolcm.models.feed_forward import GEGLU, GELU, SwiGLU
@@ -18,9 +18,7 @@ from audiolcm.models.norm import LayerNorm, RMSNorm
 from audiolcm.models.position import LearnedPosition, NoPosition, RotaryPosition, SinusoidalPosition
 from audiolcm.models.transformer import Transformer
 
-CONF = Path(__file__).parents[3] / "conf" / "model"
 PAPER = {"norm": RMSNorm, "position": RotaryPosition, "feed_forward": SwiGLU}
-RELEASED = {"norm": LayerNorm, "position": LearnedPosition, "feed_forward": GEGLU}
 
 
 def small(width: int = 32, depth: int = 2, **variant: object) -> Transformer:
@@ -48,19 +46,20 @@ def inputs(batch: int = 2, frames: int = 31) -> tuple[torch.Tensor, torch.Tensor
 @pytest.mark.parametrize(
     ("size", "variant", "millions", "tolerance"),
     [
-        ("base", PAPER, 159, 0.005),
-        ("medium", PAPER, 561, 0.005),
-        ("large", PAPER, 996, 0.005),
-        ("xl", PAPER, 2400, 0.02),
-        ("base", RELEASED, 159.69, 0.0001),
+        ("base", (), 159, 0.005),
+        ("medium", (), 561, 0.005),
+        ("large", (), 996, 0.005),
+        ("xl", (), 2400, 0.02),
+        ("base", ("norm=layernorm", "position=learned", "feed_forward=geglu"), 159.69, 0.0001),
     ],
 )
 def test_parameter_counts_are_those_of_table_7(
-    size: str, variant: dict, millions: float, tolerance: float
+    size: str, variant: tuple[str, ...], millions: float, tolerance: float
 ) -> None:
-    config = yaml.safe_load((CONF / f"{size}.yaml").read_text())
+    cfg = compose([f"model={size}", *(f"backbone/{choice}" for choice in variant)])
     with torch.device("meta"):
-        network = Transformer(latent_channels=20, text_width=1024, **config, **variant)
+        network = build_transformer(cfg, text_width=1024, latent_channels=20)
+    assert isinstance(network, Transformer)
     count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     assert count == pytest.approx(millions, rel=tolerance)
 

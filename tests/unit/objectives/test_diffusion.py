@@ -40,6 +40,24 @@ def test_loss_is_the_error_of_the_noise() -> None:
     torch.testing.assert_close(loss, ((0.5 * z_t - noise) ** 2).mean(), rtol=1e-3, atol=1e-4)
 
 
+def test_velocity_weighting_is_the_error_of_the_velocity() -> None:
+    made = objective()
+    made.loss_weighting = "velocity"
+    z = torch.randn(6, 2, 4)
+    loss = loss_of(made, {"latent": z, "text": torch.zeros(6, 2, 3)})
+    z_t, t, _ = made.trained["model"].seen
+    alpha, sigma = made.schedule.alpha(t), made.schedule.sigma(t)
+    noise = (z_t - alpha * z) / sigma
+    velocity = alpha * noise - sigma * z
+    predicted = alpha * 0.5 * z_t - sigma * made.schedule.predicted_z0(z_t, 0.5 * z_t, t)
+    torch.testing.assert_close(loss, (predicted - velocity).square().mean(), rtol=1e-3, atol=1e-4)
+
+
+def test_loss_weighting_is_one_of_two() -> None:
+    with pytest.raises(UserError, match="choose epsilon or velocity"):
+        DiffusionObjective(Recorder(), ScaledLinearSchedule(), torch.zeros(1, 2, 3), loss_weighting="min_snr")
+
+
 @pytest.mark.parametrize(("dropout", "low", "high"), [(0.0, 0, 0), (0.1, 60, 140), (1.0, 1000, 1000)])
 def test_captions_are_dropped_at_the_given_rate(dropout: float, low: int, high: int) -> None:
     made = objective(dropout)
