@@ -51,6 +51,13 @@ def test_command_line_beats_the_profile(profile: str, override: str) -> None:
             assert composed[key] == expected[key]
 
 
+def test_the_paper_profile_has_no_replica_shortcut() -> None:
+    paper, replica = compose(["profile=paper"]), compose([])
+    assert paper["objective"]["diffusion"]["loss_weighting"] == "epsilon"
+    assert (paper["model"]["prediction_type"], paper["model"]["kernel_size"]) == ("epsilon", 9)
+    assert replica["objective"]["diffusion"]["loss_weighting"] == "balanced"
+
+
 def test_trainer_follows_the_data_set_unless_told_otherwise() -> None:
     steps = {name: compose(args)["trainer"]["teacher"]["steps"] for name, args in {
         "foley": [], "esc10": ["dataset=esc10"], "smoke": ["dataset=esc10", "trainer=smoke"],

@@ -41,8 +41,9 @@ def test_loss_is_the_error_of_the_noise() -> None:
 
 
 def test_velocity_weighting_is_the_error_of_the_velocity() -> None:
-    made = objective()
-    made.loss_weighting = "velocity"
+    made = DiffusionObjective(
+        Recorder(), ScaledLinearSchedule(), torch.full((1, 2, 3), -9.0), loss_weighting="velocity"
+    )
     z = torch.randn(6, 2, 4)
     loss = loss_of(made, {"latent": z, "text": torch.zeros(6, 2, 3)})
     z_t, t, _ = made.trained["model"].seen
@@ -53,8 +54,20 @@ def test_velocity_weighting_is_the_error_of_the_velocity() -> None:
     torch.testing.assert_close(loss, (predicted - velocity).square().mean(), rtol=1e-3, atol=1e-4)
 
 
-def test_loss_weighting_is_one_of_two() -> None:
-    with pytest.raises(UserError, match="choose epsilon or velocity"):
+def test_balanced_weighting_divides_by_alpha() -> None:
+    made = DiffusionObjective(
+        Recorder(), ScaledLinearSchedule(), torch.full((1, 2, 3), -9.0), loss_weighting="balanced"
+    )
+    z = torch.randn(6, 2, 4)
+    loss = loss_of(made, {"latent": z, "text": torch.zeros(6, 2, 3)})
+    z_t, t, _ = made.trained["model"].seen
+    alpha, sigma = made.schedule.alpha(t), made.schedule.sigma(t)
+    error = (0.5 * z_t - (z_t - alpha * z) / sigma).square()
+    torch.testing.assert_close(loss, (error / alpha).mean(), rtol=1e-3, atol=1e-4)
+
+
+def test_unknown_loss_weighting_names_the_choices() -> None:
+    with pytest.raises(UserError, match="choose epsilon, balanced, velocity"):
         DiffusionObjective(Recorder(), ScaledLinearSchedule(), torch.zeros(1, 2, 3), loss_weighting="min_snr")
 
 
