@@ -43,13 +43,17 @@ class Workshop:
         """Return what ``stage`` is made from: ``sections`` of the configuration and all that every stage shares."""
         content = dict(sections) | {
             "trainer": self.settings[stage].identity(),
-            "optimizer": self.cfg["optimizer"],
+            "optimizer": self.optimizer(stage),
             "seed": self.cfg["seed"],
             "precision": self.hardware.precision,
             "data": data_fingerprint,
             "parents": {parent: artifact.hash for parent, artifact in parents.items()},
         }
         return Identity(stage, name, content)
+
+    def optimizer(self, stage: str) -> Config:
+        """Return the configuration of the stage's own optimizer, or of the one that all share."""
+        return self.cfg.get(stage, {}).get("optimizer", self.cfg["optimizer"])
 
     def given(self, stage: str) -> Artifact | None:
         """Return the artifact that ``parents.<stage>`` names, if it names one."""
@@ -93,7 +97,7 @@ class Workshop:
             remove_leftovers(place)
         log.info("%s: training in %s", stage, folder)
         tracker = build(self.cfg["logger"], "logger")
-        optimizer = build(self.cfg["optimizer"], "optimizer")
+        optimizer = build(self.optimizer(stage), "optimizer")
         run = StageRun(stage, folder, identity.hash, self.cfg["seed"], self.hardware, optimizer, tracker)
         torch.manual_seed(self.cfg["seed"])  # initial weights
         made, sets = objective(), data()

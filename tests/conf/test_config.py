@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from audiolcm.build import build
 from audiolcm.config import check, compose, load_yaml, register_resolvers, resolve, slug, to_yaml
 from audiolcm.errors import UserError
+from audiolcm.workshop import Workshop
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GROUPS = [
@@ -56,6 +57,13 @@ def test_the_paper_profile_has_no_replica_shortcut() -> None:
     assert paper["objective"]["diffusion"]["loss_weighting"] == "epsilon"
     assert (paper["model"]["prediction_type"], paper["model"]["kernel_size"]) == ("epsilon", 9)
     assert replica["objective"]["diffusion"]["loss_weighting"] == "balanced"
+
+
+def test_a_stage_may_have_its_own_optimizer() -> None:
+    workshop = Workshop(compose(["profile=paper", "hardware=cpu"]))
+    autoencoder, student = (workshop.optimizer(stage) for stage in ("autoencoder", "student"))
+    assert (autoencoder["beta1"], autoencoder["beta2"]) == (0.5, 0.9)
+    assert (student["beta1"], student["beta2"]) == (0.9, 0.999)
 
 
 def test_trainer_follows_the_data_set_unless_told_otherwise() -> None:

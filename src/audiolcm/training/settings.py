@@ -36,7 +36,7 @@ class StageSettings:
         if not 0.0 <= self.final_lr_fraction <= 1.0:
             raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
 
-    def identity(self) -> dict[str, float]:
+    def identity(self) -> dict[str, int | float]:
         """Return the settings that can change the trained weights."""
         bookkeeping = {"log_every", "validate_every", "checkpoint_every", "num_validation"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}
