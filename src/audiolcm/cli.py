@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.set_defaults(run=_generate)
     prepare = commands.add_parser("prepare", help="check and cache a data set")
     prepare.add_argument(
-        "overrides", nargs="+", help="as for train.py: dataset=esc10 dataset.root=FOLDER ..."
+        "overrides", nargs="*", help="as for train.py: dataset=esc10 dataset.root=FOLDER ..."
     )
     prepare.add_argument("--latents", action="store_true", help="also cache latents and text features; trains or "
                          "finds the autoencoder of this configuration first")  # fmt: skip
@@ -84,7 +84,11 @@ def _captions(options: argparse.Namespace) -> list[str]:
     if options.from_file is not None:
         if not options.from_file.is_file():
             raise UserError(f"--from-file {options.from_file}: there is no such file.")
-        captions += [line.strip() for line in options.from_file.read_text().splitlines() if line.strip()]
+        try:
+            lines = options.from_file.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise UserError(f"--from-file {options.from_file} is not UTF-8 text ({error}).") from error
+        captions += [line.strip() for line in lines if line.strip()]
     if not captions:
         raise UserError(
             'No caption. Type audiolcm generate "A dog is barking" -o dog.wav, or use --from-file.'

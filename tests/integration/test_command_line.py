@@ -185,6 +185,14 @@ def test_generate_without_a_run_says_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_captions_in_another_encoding_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "captions.txt").write_bytes("un café\n".encode("latin-1"))
+    done = run("-m", "audiolcm.cli", "generate", "--from-file", "captions.txt", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "captions.txt is not UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_help_is_short_and_quick() -> None:
     done = run(str(ROOT / "train.py"), "--help", cwd=ROOT)
     assert done.returncode == 0
