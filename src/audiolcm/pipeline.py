@@ -133,9 +133,9 @@ class AudioLCM:
                 text = self.text_encoder(captions, structured).to(self.device)
                 free = self.text_encoder([""], [""]).to(self.device).expand_as(text)
             with _Stopwatch(seconds, "denoiser", self.device):
-                noise = NoiseSource(
-                    seeds, self.autoencoder.latent_channels, _latent_frames(duration), self.device
-                )
+                mel_frames = -(-round(duration * SAMPLE_RATE) // HOP_LENGTH)
+                frames = self.autoencoder.num_latent_frames(mel_frames)
+                noise = NoiseSource(seeds, self.autoencoder.latent_channels, frames, self.device)
                 sampled = self.sampler.sample(self.denoiser, self.schedule, noise, text, free)
             with _Stopwatch(seconds, "decoder", self.device):
                 mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor)
@@ -173,11 +173,6 @@ class _Stopwatch:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
-
-
-def _latent_frames(duration: float) -> int:
-    """Return the latent frames that cover ``duration`` seconds."""
-    return -(-round(duration * SAMPLE_RATE) // (2 * HOP_LENGTH))
 
 
 def _check_request(captions: list[str], structured: list[str], seeds: list[int], duration: float) -> None:
