@@ -11,13 +11,15 @@ import json
 import logging
 import os
 import subprocess
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path, exclusive
@@ -33,6 +35,17 @@ def content_hash(content: object) -> str:
     """Return ten hexadecimal digits of SHA-256 over JSON content, the same for any order of keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def tensors_identity(tensors: Mapping[str, Tensor]) -> dict[str, object]:
+    """Return what stands for tensors in an identity: a hash of names and bytes; nothing for no tensors."""
+    if not tensors:
+        return {}
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return {"weights": digest.hexdigest()[:HASH_LENGTH]}
 
 
 @dataclass(frozen=True)

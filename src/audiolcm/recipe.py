@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from audiolcm.artifacts import Artifact, Identity, content_hash
+from audiolcm.artifacts import Artifact, Identity, content_hash, tensors_identity
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import load_yaml
@@ -92,8 +92,11 @@ class Recipe:
         cfg = self.cfg["vocoder"]
         if cfg["objective"] is None:
             model = build(cfg["model"], "vocoder.model")
-            identity = Identity("vocoder", type(model).__name__.lower(), {"vocoder": cfg})
-            return self.workshop.keep(identity, model)
+            # Of published weights the content counts, not the path; the artifact then needs their files no more.
+            kept = dict(cfg) | {"model": getattr(model, "standalone", cfg["model"])}
+            content = {"vocoder": kept} | tensors_identity(model.state_dict())
+            identity = Identity("vocoder", type(model).__name__.lower(), content)
+            return self.workshop.keep(identity, model, dict(self.cfg) | {"vocoder": kept})
         parents = {"autoencoder": self.autoencoder}
 
         def objective() -> Objective:

@@ -80,9 +80,9 @@ class Workshop:
             # Another process may have finished it while this one waited.
             return self.store.find(identity) or self._train(identity, objective, data, parents, afterwards)
 
-    def keep(self, identity: Identity, product: nn.Module) -> Artifact:
-        """Return the artifact of a network that needs no training, written now if it is not there."""
-        return self.store.find(identity) or self.store.finish(identity, product, to_yaml(self.cfg), {})
+    def keep(self, identity: Identity, product: nn.Module, cfg: Config) -> Artifact:
+        """Return the artifact of a network that needs no training, written now with ``cfg`` if it is not there."""
+        return self.store.find(identity) or self.store.finish(identity, product, to_yaml(cfg), {})
 
     def _train(
         self,

@@ -1,6 +1,7 @@
 """BigVGAN against its published layout, a functional transcription, scipy's filter design and torch's weight norm."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,9 +13,13 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 
+from audiolcm.artifacts import Artifact
+from audiolcm.build import build
+from audiolcm.config import compose, load_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan import AntiAliasedSnake, BigVGAN, kaiser_sinc_filter
 from audiolcm.models.bigvgan_checkpoint import fold_weight_norm, published_layout
+from audiolcm.recipe import Recipe
 
 LAYOUT_FILE = Path(__file__).parents[2] / "../shared/reference/released_layout.json"
 SMALL = {
@@ -132,6 +137,25 @@ def test_loaded_vocoder_is_frozen_and_in_evaluation_mode(folder: Path) -> None:
     model = BigVGAN.from_published(folder)
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_artifact_is_known_by_its_weights_and_stands_without_the_published_files(
+    tmp_path: Path, published: dict[str, Tensor]
+) -> None:
+    def artifact(name: str, state: Mapping[str, Tensor]) -> Artifact:
+        (tmp_path / name).mkdir()
+        write_checkpoint(tmp_path / name, state, SMALL)
+        settings = ["vocoder=bigvgan", f"vocoder.model.path={tmp_path / name}", "hardware=cpu"]
+        return Recipe(compose([*settings, f"paths.artifacts={tmp_path / 'artifacts'}"])).vocoder
+
+    first, copy = artifact("first", published), artifact("copy", published)
+    other = artifact("other", published | {"conv_post.bias": published["conv_post.bias"] + 0.1})
+    assert first.hash == copy.hash != other.hash
+    mel = torch.full((1, 80, 4), -2.0)
+    expected = BigVGAN.from_published(tmp_path / "first")(mel)
+    shutil.rmtree(tmp_path / "first")
+    cfg = load_yaml(first.folder / "config.yaml")["vocoder"]["model"]
+    torch.testing.assert_close(first.load_weights(build(cfg, "vocoder.model"))(mel), expected)
 
 
 def test_filter_is_scipys_kaiser_design() -> None:

@@ -7,6 +7,7 @@ Submodules carry the names of the published checkpoint, so its keys load one to 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -134,7 +135,12 @@ class BigVGAN(nn.Module):
 
     ``mel_log`` names the logarithm that the weights were trained on: "log10" for the checkpoint of Make-An-Audio 2 and
     AudioLCM, "ln" for NVIDIA's own. Raises UserError for another word.
+
+    Attributes:
+        standalone: of a vocoder ``from_published``, the configuration that builds the same network without those files.
     """
+
+    standalone: dict[str, Any]
 
     def __init__(
         self,
@@ -176,16 +182,18 @@ class BigVGAN(nn.Module):
         """
         weights, arguments = read_arguments(path)
         require_mel_range(weights, arguments, mel_range)
-        model = cls(
-            num_mels=arguments["num_mels"],
-            channels=arguments["upsample_initial_channel"],
-            upsample_rates=arguments["upsample_rates"],
-            upsample_kernels=arguments["upsample_kernel_sizes"],
-            block_kernels=arguments["resblock_kernel_sizes"],
-            block_dilations=arguments["resblock_dilation_sizes"],
-            mel_log=mel_log,
-        )
+        settings = {
+            "num_mels": arguments["num_mels"],
+            "channels": arguments["upsample_initial_channel"],
+            "upsample_rates": arguments["upsample_rates"],
+            "upsample_kernels": arguments["upsample_kernel_sizes"],
+            "block_kernels": arguments["resblock_kernel_sizes"],
+            "block_dilations": arguments["resblock_dilation_sizes"],
+            "mel_log": mel_log,
+        }
+        model = cls(**settings)
         load_generator(model, weights)
+        model.standalone = {"_target_": f"{cls.__module__}.{cls.__qualname__}"} | settings
         return model.eval().requires_grad_(False)
 
     def forward(self, mel: Mel) -> Waveform:
