@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 HASH_LENGTH = 10
+_CARD = {"format_version": int, "stage": str, "name": str, "hash": str, "weights_hash": str}
 
 
 def content_hash(content: object) -> str:
@@ -89,14 +90,19 @@ class Artifact:
         return open_artifact(Path(os.path.normpath(self.folder / recorded)), stage)
 
     def load_weights(self, model: nn.Module) -> nn.Module:
-        """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it."""
+        """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it.
+
+        Raises:
+            UserError: when the file is not the one that the card tells of, or is of another architecture.
+        """
         path = self.folder / "model.safetensors"
+        advice = f"Remove the folder {self.folder} and train again."
         try:
+            if _file_hash(path) != self.weights_hash:
+                raise UserError(f"{path} was changed or damaged since it was written. {advice}")
             weights = load_file(path)
         except (SafetensorError, OSError) as error:
-            raise UserError(
-                f"{path} cannot be read ({error}). Remove the folder {self.folder} and train again."
-            ) from error
+            raise UserError(f"{path} cannot be read ({error}). {advice}") from error
         wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
         found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
         if wanted != found:
@@ -167,15 +173,17 @@ def open_artifact(folder: Path, stage: str | None = None) -> Artifact:
         )
     try:
         card = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # not JSON, or not even text
         raise UserError(f"{path} is not JSON ({error}). Remove {folder} and train again.") from error
-    if card.get("format_version", 0) > FORMAT_VERSION:
+    if not isinstance(card, dict) or any(type(card.get(key)) is not kind for key, kind in _CARD.items()):
+        raise UserError(f"{path} is not the card of an artifact. Remove {folder} and train again.")
+    if card["format_version"] > FORMAT_VERSION:
         raise UserError(
             f"{folder} has artifact format {card['format_version']}; this version reads up to {FORMAT_VERSION}. "
             "Upgrade audiolcm."
         )
-    if stage is not None and card.get("stage") != stage:
-        raise UserError(f"{folder} holds a {card.get('stage')}, not a {stage}. Give the folder of a {stage}.")
+    if stage is not None and card["stage"] != stage:
+        raise UserError(f"{folder} holds a {card['stage']}, not a {stage}. Give the folder of a {stage}.")
     return Artifact(folder, card)
 
 

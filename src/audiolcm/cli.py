@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         log.error("%s", error, exc_info="HYDRA_FULL_ERROR" in os.environ)
         return 1
+    except KeyboardInterrupt:
+        log.error("Stopped.")
+        return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,6 +101,15 @@ def _captions(options: argparse.Namespace) -> list[str]:
 
 
 def _targets(output: Path, count: int) -> list[Path]:
+    targets = _named_targets(output, count)
+    for path in targets:
+        blocking = [place for place in path.parents if place.exists() and not place.is_dir()]
+        if path.is_dir() or blocking:
+            raise UserError(f"-o {output}: {[path, *blocking][-1]} is in the way. Choose another name.")
+    return targets
+
+
+def _named_targets(output: Path, count: int) -> list[Path]:
     if count == 1:
         if output.suffix and output.suffix.lower() != ".wav":
             raise UserError(f"-o {output}: sound is written as .wav; name the file so, or give a folder.")
@@ -114,8 +127,13 @@ def _prepare(options: argparse.Namespace) -> int:
     recipe = Recipe(compose(options.overrides))
     if options.latents:
         recipe.latents("student")
-    log.info("%s", prepare_report(recipe.data))
-    return BAD_ROWS if recipe.data.bad_rows else 0
+    data = recipe.data
+    log.info("%s", prepare_report(data))
+    if not any(len(data.open_split(name)) for name in data.splits):
+        raise UserError(
+            f"{data.name} holds no usable clip: check dataset.root, the tables and the splits in the dataset config."
+        )
+    return BAD_ROWS if data.bad_rows else 0
 
 
 if __name__ == "__main__":

@@ -45,13 +45,18 @@ def register_resolvers() -> None:
 def slug(overrides: str, empty: str = "default") -> str:
     """Return overrides as one readable folder name: ``backbone/norm=layernorm`` becomes ``backbone.norm=layernorm``.
 
-    Other characters that a file system may refuse become dashes. Such names, and those over 120 characters, which
-    are cut, end in a hash of the whole, so that two different lists never share a folder.
+    Other characters that a file system may refuse become dashes. Of a list over 120 characters the keys' last words
+    stay, and of what is still too long the middle goes. Names changed so end in a hash of the whole, so that two
+    different lists never share a folder.
     """
-    dotted = overrides.replace("/", ".")
-    name = re.sub(r"[^\w.,=+@-]+", "-", dotted).strip("-") or empty
-    if len(name) > 120 or (overrides and name != dotted):
-        name = f"{name[:110]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+    keys_dotted = re.sub(r"(^|,)[^,=]+=", lambda key: key[0].replace("/", "."), overrides)
+    name = re.sub(r"[^\w.,=+@-]+", "-", keys_dotted).strip("-") or empty
+    if len(name) > 120:
+        name = re.sub(r"(^|,)[^,=]*\.([^,=.]+=)", r"\1\2", name)
+    if len(name) > 110:
+        name = f"{name[:54]}..{name[-54:]}"
+    if overrides and name != keys_dotted:
+        name = f"{name}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
     return name
 
 

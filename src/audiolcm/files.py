@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from audiolcm.errors import UserError
 
+log = logging.getLogger(__name__)
+
 TEMPORARY_SUFFIX = ".partial"
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRITE_PROTECTED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_SUCH_PLACE = (
+    errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP
+)  # fmt: skip
 
 
-def _explained(error: OSError, path: Path) -> UserError | None:
-    """What to tell people of a full or write-protected disk; None for any other error."""
+def explained(error: OSError, path: Path) -> UserError | None:
+    """What to tell people of a path that can not be written; None when the error tells of something else."""
     if error.errno in _DISK_FULL:
         return UserError(
             f"No space left on the disk of {path.parent} while writing {path.name}: free some space or "
@@ -25,6 +31,8 @@ def _explained(error: OSError, path: Path) -> UserError | None:
         )
     if error.errno in _WRITE_PROTECTED:
         return UserError(f"No permission to write {path}: choose a folder you may write to.")
+    if error.errno in _NO_SUCH_PLACE:
+        return UserError(f"{path} can not be written ({error.strerror}): choose another place.")
     return None
 
 
@@ -43,12 +51,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if explained := _explained(error, path):
-            raise explained from error
-        raise
+        raise explained(error, path) or error from error
     finally:
         with suppress(OSError):  # would hide the error above
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
+    """Yield a function that adds text to the end of `path` (made when absent); None drops what it is given."""
+    if path is None:
+        yield lambda text: None
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            yield file.write
+    except OSError as error:
+        raise explained(error, path) or error from error
 
 
 @contextmanager
@@ -62,11 +82,13 @@ def exclusive(folder: str | Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
     except OSError as error:
-        if explained := _explained(error, folder):
-            raise explained from error
-        raise
+        raise explained(error, folder) or error from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("Another process is at work in %s: waiting for it.", folder)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -65,6 +65,8 @@ class AudioLCM:
         self.vocoder = vocoder.to(self.device).eval()
         self.schedule = schedule
         self.sampler = sampler
+        with torch.no_grad(), self.hardware.autocast():
+            self.unconditional = self.text_encoder([""], [""]).to(self.device)
 
     @classmethod
     def from_checkpoint(
@@ -131,7 +133,7 @@ class AudioLCM:
         with self.hardware.autocast():
             with _Stopwatch(seconds, "text", self.device):
                 text = self.text_encoder(captions, structured).to(self.device)
-                free = self.text_encoder([""], [""]).to(self.device).expand_as(text)
+                free = self.unconditional.expand_as(text)
             with _Stopwatch(seconds, "denoiser", self.device):
                 mel_frames = -(-round(duration * SAMPLE_RATE) // HOP_LENGTH)
                 frames = self.autoencoder.num_latent_frames(mel_frames)
@@ -180,6 +182,9 @@ def _check_request(captions: list[str], structured: list[str], seeds: list[int],
         raise UserError(
             f"duration={duration:g} s is out of range: {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds."
         )
+    for seed in seeds:
+        if not -(2**63) <= seed < 2**63:
+            raise UserError(f"seed={seed} is out of range: 0 to {2**63 - 1} (64 bits).")
     if not captions or any(not caption.strip() for caption in captions):
         raise UserError("A caption is empty: say what is to be heard, such as 'A dog is barking'.")
     if not len(captions) == len(structured) == len(seeds):

@@ -1,6 +1,7 @@
 """The preview of a finished run: a few captions as wav files and spectrograms, and a summary of what to do next."""
 
 import logging
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,11 @@ def _summary(folder: Path, recipe: Recipe, student: Artifact, captions: list[str
     ]
     heard = "\n".join(f"- {index:02d}: {caption}" for index, caption in enumerate(captions))
     steps = ", ".join(map(str, recipe.cfg["preview"]["student_steps"]))
+    sampler = recipe.cfg["sampler"]
+    again = shlex.join(
+        ["audiolcm", "generate", captions[0], "--checkpoint", str(student.folder), "--vocoder",
+         str(recipe.vocoder.folder), "--steps", str(sampler["num_steps"]), "--omega", f"{sampler['omega']:g}"]
+    )  # fmt: skip
     return f"""# {student.card["name"]}
 
 | stage | parameters | trained in | artifact |
@@ -91,7 +97,7 @@ student at {steps} steps.
 {heard}
 
 ## Next
-- `audiolcm generate "{captions[0]}" --checkpoint {student.folder} --steps 2 -o sound.wav`
+- `{again} -o sound.wav`
 - `python train.py -m solver.k=1,5,20,50` distils four students from this teacher
 - `python train.py dataset=esc10 dataset.root=/path/to/ESC-10` does the same on real sound
 """

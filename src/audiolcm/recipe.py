@@ -74,6 +74,7 @@ class Recipe:
         cfg = self.cfg["autoencoder"]
 
         def objective() -> Objective:
+            self._find_given_weights()
             model = build(cfg["model"], "autoencoder.model")
             model.start_from(self._spread_mels())
             return build(cfg["objective"], "autoencoder.objective", model=model)
@@ -171,6 +172,12 @@ class Recipe:
         cfg = load_yaml(self.autoencoder.folder / "config.yaml")["autoencoder"]["model"]
         model = self.autoencoder.load_weights(build(cfg, "autoencoder.model"))
         return model.to(self.workshop.hardware.torch_device())
+
+    def _find_given_weights(self) -> None:
+        """Load what is not trained here, so that a missing file is refused before the first stage trains for days."""
+        if self.cfg["vocoder"]["objective"] is None or self.cfg["parents"].get("vocoder"):
+            assert self.vocoder
+        assert self.text_encoder
 
     def _check_same_denoiser(self, teacher: Artifact) -> None:
         """Refuse a given teacher whose network, text or schedule is not the configured one."""

@@ -1,10 +1,10 @@
 """What ``python train.py`` does with a composed configuration: train, generate a preview, sum up."""
 
 import contextlib
-import errno
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -15,14 +15,14 @@ from omegaconf import DictConfig
 
 from audiolcm.config import resolve
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.files import atomic_path, explained
 from audiolcm.preview import write_preview
 from audiolcm.recipe import Recipe
+from audiolcm.sweep import RESULT, read_result
 from audiolcm.training.tracking import read_metrics
 
 log = logging.getLogger(__name__)
 
-RESULT = "result.json"
 PREVIEW_SECTIONS = ("preview", "sampler", "teacher_sampler")
 
 
@@ -36,6 +36,9 @@ def run_training(cfg: DictConfig) -> None:
     folder = Path(hydra_cfg.runtime.output_dir)
     try:
         _train(cfg, folder)
+    except KeyboardInterrupt:
+        log.error("Stopped. The same command goes on from the last checkpoint.")
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         reason, expected = _explain(error)
         sweeping = hydra_cfg.mode == RunMode.MULTIRUN
@@ -52,13 +55,8 @@ def _explain(error: Exception) -> tuple[str, bool]:
     """Return what to tell the user, and whether that says it all (a defect of ours needs its stack trace)."""
     if isinstance(error, UserError):
         return str(error), True
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = f" while writing {error.filename}" if error.filename else ""
-        return (
-            f"No space left on the disk{where}. What was finished is kept: free some space, or set "
-            "paths.artifacts, paths.cache and paths.runs to another disk, and type the same command again.",
-            True,
-        )
+    if isinstance(error, OSError) and (of_disk := explained(error, Path(error.filename or "a file"))):
+        return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True
     return f"{type(error).__name__}: {error}", False
 
 
@@ -80,10 +78,9 @@ def _train(cfg: DictConfig, folder: Path) -> None:
 
 
 def _finished(folder: Path) -> dict[str, object] | None:
-    path = folder / RESULT
-    if not path.exists() or not (folder / "summary.md").exists():
+    if not (folder / "summary.md").exists():
         return None
-    result = json.loads(path.read_text())
+    result = read_result(folder)
     return {name: result.get(name) for name in ("student", "vocoder", *PREVIEW_SECTIONS)}
 
 

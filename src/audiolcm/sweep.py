@@ -1,4 +1,4 @@
-"""The table that ends a sweep, written by a Hydra callback."""
+"""What Hydra calls before and after jobs: a check of the run folder, and the table that ends a sweep."""
 
 import csv
 import json
@@ -12,8 +12,13 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from audiolcm.config import slug
+from audiolcm.errors import UserError
+from audiolcm.files import atomic_path
+
 log = logging.getLogger(__name__)
 
+RESULT = "result.json"
 FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
 Row = dict[str, Any]
 
@@ -27,10 +32,33 @@ class Picture(Protocol):
         ...
 
 
-class SweepSummary(Callback):
-    """Collects ``result.json`` of every job and writes ``summary.md`` and ``summary.csv`` of the sweep.
+class WritableRunFolder(Callback):
+    """Refuses a run folder that can not be written, in one message, before Hydra fails to make it."""
 
-    A sweep with a failed job ends with exit code 1 after all its jobs had their turn.
+    def on_run_start(self, config: DictConfig, **_: object) -> None:
+        """Check the folder of a single run."""
+        self._check(Path(config.hydra.run.dir))
+
+    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
+        """Check the folder of a sweep."""
+        self._check(Path(config.hydra.sweep.dir))
+
+    @staticmethod
+    def _check(folder: Path) -> None:
+        try:
+            with atomic_path(folder / ".writable") as probe:
+                probe.write_bytes(bytes(4096))
+            (folder / ".writable").unlink()
+        except UserError as error:
+            sys.stderr.write(f"{error} The folder of runs is paths.runs=FOLDER.\n")
+            sys.exit(1)
+
+
+class SweepSummary(Callback):
+    """Collects ``result.json`` of every job and writes a table of the sweep, named by what it swept.
+
+    That is ``summary-<overrides>.md`` and ``.csv`` in the sweep's folder. A sweep with a failed job ends with exit
+    code 1 after all its jobs had their turn.
     """
 
     def __init__(self, pictures: Sequence[Picture] = ()) -> None:
@@ -41,8 +69,7 @@ class SweepSummary(Callback):
         """Take in one job's result."""
         hydra_cfg = job_return.hydra_cfg.hydra
         folder = Path(hydra_cfg.runtime.output_dir)
-        path = folder / "result.json"
-        result = json.loads(path.read_text()) if path.exists() else {"status": "failed", "error": "no result"}
+        result = read_result(folder) or {"status": "failed", "error": "no result"}
         self.rows.append({"job": hydra_cfg.job.override_dirname, "run": str(folder)} | result)
 
     def on_multirun_end(self, config: DictConfig, **_: object) -> None:
@@ -50,11 +77,12 @@ class SweepSummary(Callback):
         if not self.rows:
             return
         folder = Path(config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        name = f"summary-{slug(','.join(config.hydra.overrides.task))}"
         table = markdown(self.rows)
-        (folder / "summary.md").write_text(table)
-        _write_csv(folder / "summary.csv", self.rows)
-        log.info("\n%s\nWritten to %s", table, folder / "summary.md")
+        with atomic_path(folder / f"{name}.md") as temporary:
+            temporary.write_text(table)
+        _write_csv(folder / f"{name}.csv", self.rows)
+        log.info("\n%s\nWritten to %s", table, folder / f"{name}.md")
         failed = [row["job"] for row in self.rows if row["status"] != "done"]
         if failed:
             log.error("%d of %d jobs failed: %s", len(failed), len(self.rows), "; ".join(failed))
@@ -64,6 +92,15 @@ class SweepSummary(Callback):
         finally:
             if failed:
                 sys.exit(1)
+
+
+def read_result(folder: Path) -> Row:
+    """Return what the job in ``folder`` left in ``result.json``; nothing where there is none, or a damaged one."""
+    try:
+        result = json.loads((folder / RESULT).read_text())
+    except (OSError, ValueError):
+        return {}
+    return result if isinstance(result, dict) else {}
 
 
 def markdown(rows: list[Row]) -> str:
@@ -78,7 +115,7 @@ def markdown(rows: list[Row]) -> str:
 
 
 def _write_csv(path: Path, rows: list[Row]) -> None:
-    with path.open("w", newline="") as handle:
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(["job", "status", *FIGURES, "folder", "error"])
         for row in rows:

@@ -1,6 +1,7 @@
 """Named tensors on disk: safetensors files, written whole or not at all."""
 
-import errno
+import os
+import re
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -11,12 +12,12 @@ from audiolcm.files import atomic_path
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write the tensors to ``path`` atomically; a full disk is a ``UserError`` and leaves no part behind."""
+    """Write the tensors to ``path`` atomically; a disk that refuses is a ``UserError`` and keeps no part."""
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         try:
             save_file(owned, temporary, metadata)
         except SafetensorError as error:
-            if "No space left" in str(error):
-                raise OSError(errno.ENOSPC, str(error)) from error
+            if number := re.search(r"os error (\d+)", str(error)):
+                raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
             raise

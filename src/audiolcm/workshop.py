@@ -82,7 +82,7 @@ class Workshop:
 
     def keep(self, identity: Identity, product: nn.Module, cfg: Config) -> Artifact:
         """Return the artifact of a network that needs no training, written now with ``cfg`` if it is not there."""
-        return self.store.find(identity) or self.store.finish(identity, product, to_yaml(cfg), {})
+        return self.store.find(identity) or self.store.finish(identity, product, to_yaml(placed(cfg)), {})
 
     def _train(
         self,
@@ -116,4 +116,13 @@ class Workshop:
             "training_seconds": round(time.monotonic() - began, 1),
             "resumed_from_step": start,
         }
-        return self.store.finish(identity, product, to_yaml(self.cfg), facts)
+        return self.store.finish(identity, product, to_yaml(placed(self.cfg)), facts)
+
+
+def placed(cfg: Config) -> Config:
+    """Return the configuration with absolute folders, so that an artifact serves from every working directory."""
+    places = {name: os.path.abspath(path) for name, path in cfg["paths"].items()}
+    dataset = dict(cfg["dataset"])
+    if dataset.get("root"):
+        dataset["root"] = os.path.abspath(os.path.expanduser(dataset["root"]))
+    return dict(cfg) | {"paths": places, "dataset": dataset}

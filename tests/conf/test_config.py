@@ -166,3 +166,14 @@ def test_slug_is_readable_distinct_and_short() -> None:
     long = ",".join(f"trainer.student.steps{i}=1" for i in range(30))
     assert len(slug(long)) <= 120
     assert slug(long) != slug(long + ",x=1")
+    assert slug("dataset.root=a/b") != slug("dataset.root=a.b")
+    many = [
+        "dataset.max_duration=3.0", "dataset.num_test=4", "dataset.num_train=24", "dataset.num_validation=8",
+        "hardware.num_threads=1", "logger=jsonl", "preview.num_clips=2", "trainer=smoke", "vocoder=istft",
+    ]  # fmt: skip
+    for swept, seen in (
+        ("solver.k=5", "k=5"),
+        ("backbone/norm=layernorm", "norm=layernorm"),
+        ("seed=3", "seed=3"),
+    ):
+        assert seen in slug(",".join(sorted([*many, swept])))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -12,6 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
+
+from audiolcm.artifacts import open_artifact
+from audiolcm.build import build
+from audiolcm.config import load_yaml
+from audiolcm.data.prepare import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -113,7 +120,7 @@ def test_classes_are_generated_by_name_and_kept(trained: Path) -> None:
 def test_sweep_shares_the_teacher_and_survives_a_failing_job(trained: Path) -> None:
     sweep = train(trained, "-m", "solver.k=5,3,50")
     assert sweep.returncode == 1, sweep.stderr[-2000:]
-    table = (next((trained / "runs/sweep").glob("summary.md"))).read_text()
+    (table,) = (path.read_text() for path in (trained / "runs/sweep").glob("summary-k=5,3,50*.md"))
     assert "solver.k=3 does not divide" in table
     assert table.count("artifacts/student") == 2
     assert len(list(trained.glob("artifacts/teacher/*"))) == 1
@@ -198,3 +205,84 @@ def test_help_is_short_and_quick() -> None:
     assert done.returncode == 0
     modules = run("-X", "importtime", str(ROOT / "train.py"), "--help", cwd=ROOT).stderr
     assert "| torch\n" not in modules, "importing torch makes --help slow"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seed", "9" * 30], "seed="),
+        (["--omega", "nan"], "sampler.omega"),
+        (["-o", "file/x.wav"], "file is in the way"),
+        (["wind", "-o", "file"], "file is in the way"),
+        (["-o", "folder.wav"], "folder.wav is in the way"),
+    ],
+)
+def test_generate_refuses_in_one_message(trained: Path, arguments: list[str], words: str) -> None:
+    (trained / "file").touch()
+    (trained / "folder.wav").mkdir(exist_ok=True)
+    done = run("-m", "audiolcm.cli", "generate", "rain", "--duration", "1", *arguments, cwd=trained)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_folder_that_can_not_be_made_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for mode in ([], ["-m"]):
+        done = train(tmp_path, *mode, f"paths.runs={tmp_path / 'file'}")
+        assert done.returncode == 1
+        assert "paths.runs=" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_no_stack_trace_and_the_command_goes_on(trained: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, str(ROOT / "train.py"), *SMALL, "trainer.teacher.steps=2000"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 300
+        while not list((tmp_path / "artifacts").glob("teacher/*/checkpoints/*")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=120) == 130
+    text = (tmp_path / "log").read_text()
+    assert "the same command goes on from there" in text
+    assert "Traceback" not in text
+
+
+def test_a_second_process_says_that_it_waits(tmp_path: Path) -> None:
+    """It waits for the first one's lock, and goes on when that is gone."""
+    script = (
+        "import logging, sys; from audiolcm.files import exclusive; logging.basicConfig(level=20)\n"
+        "with exclusive('x'): print('in', flush=True); sys.stdin.read()"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    readable, _, _ = select.select([process.stdout for process in processes], [], [], 60)
+    first = next(process for process in processes if process.stdout is readable[0])
+    second = next(process for process in processes if process is not first)
+    assert "waiting for it" in second.stderr.readline()
+    first.communicate("")
+    assert second.communicate("")[0] == "in\n"
+
+
+def test_the_latents_of_training_have_unit_variance(trained: Path) -> None:
+    """scale_factor = 1 / std, as the released code sets it."""
+    (card,) = trained.glob("artifacts/autoencoder/*/card.json")
+    cfg = load_yaml(card.parent / "config.yaml")
+    autoencoder = open_artifact(card.parent).load_weights(
+        build(cfg["autoencoder"]["model"], "autoencoder.model")
+    )
+    split = prepare(build(cfg["dataset"], "dataset"), Path(cfg["paths"]["cache"])).split("train")
+    mels = [torch.from_numpy(split.mel(index))[None] for index in range(len(split))]
+    with torch.no_grad():
+        latents = torch.cat([autoencoder.encode(mel).mode().flatten() for mel in mels])
+    scale = float(autoencoder.scale_factor)
+    assert abs(scale - 1.0) > 0.02, "this autoencoder can not tell 1 / std from std"
+    assert float(latents.std()) * scale == pytest.approx(1.0, abs=0.02)

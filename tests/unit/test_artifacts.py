@@ -51,10 +51,15 @@ def test_other_architecture_names_the_first_odd_tensor(tmp_path: Path) -> None:
         store.find(identity).load_weights(nn.Linear(2, 4))
 
 
-def test_truncated_weights(tmp_path: Path) -> None:
+def test_damaged_weights(tmp_path: Path) -> None:
     store, identity = finished(tmp_path)
     path = store.folder(identity) / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-5])
+    whole = path.read_bytes()
+    for damaged in (whole[:-5], whole[:-4] + bytes(4), b""):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match="changed or damaged since it was written"):
+            store.find(identity).load_weights(nn.Linear(2, 3))
+    path.unlink()
     with pytest.raises(UserError, match="cannot be read"):
         store.find(identity).load_weights(nn.Linear(2, 3))
 
@@ -67,9 +72,14 @@ def test_newer_format_other_stage_and_broken_card(tmp_path: Path) -> None:
     card.write_text(json.dumps(json.loads(card.read_text()) | {"format_version": 99}))
     with pytest.raises(UserError, match="format 99.*Upgrade"):
         open_artifact(card.parent)
-    card.write_text("{")
-    with pytest.raises(UserError, match="not JSON"):
-        open_artifact(card.parent)
+    for content in (b"{", b"\xff\x80\x00"):
+        card.write_bytes(content)
+        with pytest.raises(UserError, match="not JSON"):
+            open_artifact(card.parent)
+    for text in ("[]", "{}", '{"format_version": "x"}'):
+        card.write_text(text)
+        with pytest.raises(UserError, match="not the card of an artifact"):
+            open_artifact(card.parent)
 
 
 def test_newest_and_none(tmp_path: Path) -> None:

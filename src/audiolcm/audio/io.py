@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from audiolcm.audio.containers import missing_bytes
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
@@ -59,11 +60,16 @@ def _decode(path: Path, max_duration: float | None) -> tuple[np.ndarray, int]:
         ) from error
     if len(samples) < wanted and not is_estimate:
         raise UserError(f"Audio file {path} is cut off: {wanted} samples announced, {len(samples)} decoded.")
+    if missing := missing_bytes(path):
+        raise UserError(
+            f"Audio file {path} is cut off: its end is missing ({missing} bytes or more). Copy it again."
+        )
     return samples, rate
 
 
 def _reason(error: Exception) -> str:
     reason = getattr(error, "error_string", "") or str(error)
+    reason = reason.strip(" .:") or "its content is damaged or cut off"
     return reason if reason.endswith(".") else reason + "."
 
 

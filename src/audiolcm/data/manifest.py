@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from audiolcm.data.tables import LIST_SEPARATOR, read_table, seconds, write_table
+from audiolcm.data.digests import FileDigests
+from audiolcm.data.tables import LIST_SEPARATOR, Row, read_table, seconds, seconds_problem, write_table
 from audiolcm.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -31,7 +32,8 @@ class Clip:
     """One captioned sound.
 
     `duration` is in seconds (0 when unknown); `audio_path` is None when the corpus makes the sound itself;
-    `row` is the line of the table the clip was read from (the header is line 1; 0 when there is no table).
+    `row` is the line of the table where the clip was read (the header is line 1; 0 when there is no table),
+    `problem` why that row can not be used, "" when nothing is known against it.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Clip:
     labels: tuple[str, ...]
     events: tuple[Event, ...] = ()
     row: int = dataclasses.field(default=0, compare=False)
+    problem: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +75,8 @@ class Corpus(Protocol):
     def waveform(self, clip: Clip) -> np.ndarray:
         """The sound of a clip: float32 (samples,), mono, 16 kHz; raises UserError when it can not be read."""
 
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) of everything that can change the clips or their sound."""
+    def fingerprint(self, digests: FileDigests | None = None) -> str:
+        """SHA-256 (hex) of everything that can change the clips or their sound; `digests` knows files by heart."""
 
 
 @runtime_checkable
@@ -105,8 +108,7 @@ def read_manifest(path: str | Path) -> list[Clip]:
     unreadable table or a missing column.
     """
     path = Path(path)
-    rows = read_table(path, REQUIRED_COLUMNS)
-    return [_clip(row, path.parent, number) for number, row in enumerate(rows, start=2)]
+    return [_clip(row, path.parent) for row in read_table(path, REQUIRED_COLUMNS)]
 
 
 def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
@@ -115,17 +117,18 @@ def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
     write_table(path, COLUMNS, [_row(clip, path.parent.resolve()) for clip in clips])
 
 
-def _clip(row: Mapping[str, str], folder: Path, number: int) -> Clip:
-    caption = row["caption"]
+def _clip(row: Row, folder: Path) -> Clip:
+    caption, duration = row["caption"], row.get("duration", "")
     return Clip(
         name=row["name"],
         audio_path=folder / row["audio_path"] if row["audio_path"] else None,
         caption=caption,
         structured_caption=row.get("structured_caption") or fallback_structure(caption),
-        duration=seconds(row.get("duration", "")),
+        duration=seconds(duration),
         split=row.get("split", ""),
         labels=tuple(label for label in row.get("labels", "").split(LIST_SEPARATOR) if label),
-        row=number,
+        row=row.line,
+        problem=row.problem or seconds_problem(duration),
     )
 
 

@@ -22,6 +22,7 @@ import torch
 from tqdm import tqdm
 
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
+from audiolcm.data.digests import FileDigests
 from audiolcm.data.manifest import SPLITS, BadRow, Clip, Corpus, RejectsRows, check_split
 from audiolcm.data.prepared import (
     CLIPS_FILE,
@@ -64,7 +65,7 @@ def prepare(
     if workers < 1:
         raise UserError(f"workers={workers}: use 1 or more.")
     names = [check_split(split) for split in splits]
-    fingerprint = prepared_fingerprint(corpus)
+    fingerprint = prepared_fingerprint(corpus, FileDigests(Path(cache_root) / f"digests-{corpus.name}.jsonl"))
     folder = Path(cache_root) / f"{corpus.name}-{fingerprint[:12]}"
     prepared = PreparedData(folder, corpus.name, fingerprint, corpus.duration)
     if all((folder / name / CLIPS_FILE).is_file() for name in names) and prepared.report_path.is_file():
@@ -83,9 +84,9 @@ def prepare(
     return prepared
 
 
-def prepared_fingerprint(corpus: Corpus) -> str:
+def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> str:
     """SHA-256 (hex) of the corpus and the way it is cached: names the cache, identifies the training data."""
-    return hashlib.sha256(f"{FORMAT_VERSION} {corpus.fingerprint()}".encode()).hexdigest()
+    return hashlib.sha256(f"{FORMAT_VERSION} {corpus.fingerprint(digests)}".encode()).hexdigest()
 
 
 def row_problem(clip: Clip, split: str, names: set[str]) -> str | None:
@@ -96,6 +97,8 @@ def row_problem(clip: Clip, split: str, names: set[str]) -> str | None:
         return f"The name {clip.name!r} was used by an earlier row: names must differ."
     if clip.split != split:
         return f"The split {clip.split!r} is not {split!r}."
+    if clip.problem:
+        return clip.problem
     if not clip.caption.strip():
         return "The caption is missing."
     return None

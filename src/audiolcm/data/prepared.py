@@ -142,6 +142,8 @@ def prepare_report(prepared: PreparedData) -> str:
             f"  {name}: {len(split)} clips of {len(split.sounds)} sounds, {hours:.2f} h; "
             f"{len(split.bad_rows)} bad rows"
         )
+        if len(split) == 0 and name in _NEEDED_SPLITS:
+            lines.append(f"  Split {name} is empty: this data can be listened to and scored, not trained on.")
     bad = prepared.bad_rows
     lines += [
         f"  bad row {row.row} ({row.split or 'no split'}, {row.name or 'no name'}): {row.reason}"

@@ -71,6 +71,12 @@ class ShardReader:
         index = read_json(folder / INDEX)
         self._items_per_shard: int = index["items_per_shard"]
         self._num_items = sum(record["num_items"] for record in index["shards"])
+        for number, record in enumerate(index["shards"]):
+            if not _is_whole(folder, number, record):
+                raise UserError(
+                    f"A file of shard {number:05d} in {folder} is missing or was cut off: delete the folder {folder} "
+                    "and run again."
+                )
         self._lengths = [record["lengths"] for record in index["shards"]]
         self._offsets = [
             {
@@ -140,9 +146,12 @@ def _finished_record(folder: Path, number: int, num_items: int) -> Record | None
     if not path.is_file():
         return None
     record = read_json(path)
+    return record if _is_whole(folder, number, record) and record["num_items"] == num_items else None
+
+
+def _is_whole(folder: Path, number: int, record: Record) -> bool:
     files = {_array_path(folder, number, name): size for name, size in record["bytes"].items()}
-    whole = all(file.is_file() and file.stat().st_size == size for file, size in files.items())
-    return record if whole and record["num_items"] == num_items else None
+    return all(file.is_file() and file.stat().st_size == size for file, size in files.items())
 
 
 def _write_shard(folder: Path, number: int, items: Sequence[Item]) -> Record:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import importlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,8 +18,30 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 LIST_SEPARATOR = "|"
 
 
-def read_table(path: str | Path, required: Iterable[str] = ()) -> list[dict[str, str]]:
-    """Rows of a TSV, CSV or Parquet table as dictionaries of strings (missing values are "").
+@dataclass(frozen=True)
+class Row(Mapping[str, str]):
+    """The texts of a row by column, "" where there is none.
+
+    `line` is where it begins in the file (the header is line 1); `problem` says what is wrong with the row as such,
+    "" when nothing is.
+    """
+
+    texts: dict[str, str]
+    line: int
+    problem: str = ""
+
+    def __getitem__(self, column: str) -> str:
+        return self.texts[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
+    """Rows of a TSV, CSV or Parquet table.
 
     Raises UserError when the file is missing, is no such table, or lacks a required column.
     """
@@ -59,16 +82,43 @@ def _delimiter(path: Path) -> str:
     return "," if path.suffix == ".csv" else "\t"
 
 
-def _read_text_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _read_text_table(path: Path) -> tuple[list[str], list[Row]]:
+    columns: list[str] = []
+    rows: list[Row] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=_delimiter(path), restval="")
-        rows = [{key: _text(value) for key, value in row.items() if key is not None} for row in reader]
-        return list(reader.fieldnames or ()), rows
+        delimiter = _delimiter(path)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        line = 1
+        try:
+            for fields in reader:
+                if fields and not columns:
+                    columns = fields
+                elif fields:
+                    rows.append(_row(columns, fields, line, delimiter))
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise ValueError(
+                f"line {line}: {error}; a field that begins with a quotation mark ends with one, and marks inside it "
+                'are doubled: "a ""word"" in quotes"'
+            ) from error
+    return columns, rows
 
 
-def _read_parquet(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _row(columns: list[str], fields: list[str], line: int, delimiter: str) -> Row:
+    surplus = len(fields) - len(columns)
+    problem = f"The row has {len(fields)} fields, the header {len(columns)}." if surplus > 0 else ""
+    if any("\n" in field and delimiter in field for field in fields):
+        problem = (
+            "The row goes over several lines: a closing quotation mark is missing, or one too many is there."
+        )
+    texts = [_text(field) for field in fields[: len(columns)]] + [""] * -surplus
+    return Row(dict(zip(columns, texts, strict=True)), line, problem)
+
+
+def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
     table = _import_parquet("pyarrow.parquet").read_table(path)
-    return list(table.column_names), [{k: _text(v) for k, v in row.items()} for row in table.to_pylist()]
+    rows = ({column: _text(value) for column, value in row.items()} for row in table.to_pylist())
+    return list(table.column_names), [Row(texts, line) for line, texts in enumerate(rows, start=2)]
 
 
 def _write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
@@ -97,8 +147,13 @@ def _text(value: Any) -> str:
 
 def seconds(text: str) -> float:
     """A duration column as a number; 0 (unknown) when empty or no finite positive number."""
+    return float(text) if text and not seconds_problem(text) else 0.0
+
+
+def seconds_problem(text: str) -> str:
+    """What is wrong with the text of a duration column; "" when it is empty, 0 (unknown) or a number of seconds."""
     try:
-        value = float(text)
+        value = float(text or 0.0)
     except ValueError:
-        return 0.0
-    return value if math.isfinite(value) and value > 0 else 0.0
+        value = math.nan
+    return "" if math.isfinite(value) and value >= 0 else f"The duration {text!r} is no number of seconds."

@@ -6,6 +6,7 @@ a guided teacher step evaluates the conditional and the unconditional branch in 
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -69,6 +70,14 @@ def _times(value: int, like: Tensor) -> Tensor:
     return torch.full((len(like),), value, dtype=torch.long, device=like.device)
 
 
+def _finite(omega: float) -> float:
+    if not math.isfinite(omega):
+        raise UserError(
+            f"sampler.omega={omega} is no number: omega = CFG scale - 1; the paper samples with 4."
+        )
+    return omega
+
+
 def _check_steps(num_steps: int, limit: int) -> None:
     if not 1 <= num_steps <= limit:
         raise UserError(f"sampler.num_steps={num_steps} is out of range: 1 to {limit} here.")
@@ -77,7 +86,7 @@ def _check_steps(num_steps: int, limit: int) -> None:
 class ConsistencySampler:
     """Algorithm 2: denoise in one call, re-noise to the next timestep, denoise again.
 
-    The timesteps are those of the distillation grid (T // k of them), reversed, picked at
+    The timesteps are those of the distillation grid from T - 1 down, T // k of them in strides of k, picked at
     floor(linspace(0, T // k, num_steps, endpoint=False)) as in the released code. The embedded omega stands in
     for classifier-free guidance: one denoiser call a step.
     """
@@ -86,13 +95,17 @@ class ConsistencySampler:
         self, num_steps: int = 2, omega: float = 4.0, k: int = 20, boundary: BoundaryScalings | None = None
     ) -> None:
         self.num_steps = num_steps
-        self.omega = omega
+        self.omega = _finite(omega)
         self.k = k
         self.boundary = boundary or BoundaryScalings()
 
     def timesteps(self, num_timesteps: int) -> list[int]:
         """Return the descending timesteps tau_1 > tau_2 > ... of Algorithm 2."""
-        grid = np.arange(1, num_timesteps // self.k + 1)[::-1] * self.k - 1
+        if not 1 <= self.k <= num_timesteps:
+            raise UserError(
+                f"sampler.k={self.k} is out of range: 1 to {num_timesteps}. Leave it out, then it is the solver's k."
+            )
+        grid = num_timesteps - 1 - self.k * np.arange(num_timesteps // self.k)
         _check_steps(self.num_steps, len(grid))
         picks = np.floor(np.linspace(0, len(grid), self.num_steps, endpoint=False)).astype(int)
         return [int(t) for t in grid[picks]]
@@ -122,7 +135,7 @@ class OdeSampler:
 
     def __init__(self, num_steps: int = 50, omega: float = 4.0) -> None:
         self.num_steps = num_steps
-        self.omega = omega
+        self.omega = _finite(omega)
 
     def timesteps(self, num_timesteps: int) -> list[int]:
         """Return round(T - i T / num_steps) - 1 for i = 0 .. num_steps - 1: from T - 1 down, evenly."""

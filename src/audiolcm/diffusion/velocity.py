@@ -26,4 +26,4 @@ class VelocityPrediction(nn.Module):
     def forward(self, z_t: Latent, t: Timesteps, text: TextTokens, omega: PerExample | None = None) -> Latent:
         """Predict the noise in ``z_t``; arguments and errors are those of ``Transformer.forward``."""
         velocity = self.network(z_t, t, text, omega)
-        return self.schedule.sigma(t) * z_t + self.schedule.alpha(t) * velocity
+        return (self.schedule.sigma(t) * z_t + self.schedule.alpha(t) * velocity).to(z_t.dtype)

@@ -57,7 +57,7 @@ class StageRun:
 
 
 class Interrupted(SystemExit):
-    """SIGTERM arrived and the checkpoint is written; exits with the signal's code, 143."""
+    """SIGTERM or Ctrl-C arrived and the checkpoint is written; exits with the signal's code, 143 or 130."""
 
 
 def fit(
@@ -75,7 +75,7 @@ def fit(
 
     Raises:
         UserError: on a loss that is not finite, naming the step and the clips, and on a full disk.
-        Interrupted: after SIGTERM, with a checkpoint written.
+        Interrupted: after SIGTERM or Ctrl-C, with a checkpoint written.
     """
     device = run.hardware.torch_device()
     objective.to(device)
@@ -87,7 +87,7 @@ def fit(
         log.info("%s: goes on from step %d of %d.", run.name, start, settings.steps)
 
     bar = tqdm(range(start, settings.steps), run.name, settings.steps, initial=start, mininterval=1.0)
-    with stop_on_sigterm() as stop:
+    with stop_on_signal() as arrived:
         began = time.monotonic()
         for step in bar:
             indices = batch_indices(len(data), settings.batch_size, step, run.seed)
@@ -111,11 +111,11 @@ def fit(
                 bar.set_postfix({name.removeprefix("train/"): f"{v:.3g}" for name, v in figures.items()})
             if validation is not None and every(settings.validate_every, done, settings.steps):
                 metrics.record(done, validate(objective, validation, settings, run))
-            if every(settings.checkpoint_every, done, settings.steps) or stop.is_set():
+            if every(settings.checkpoint_every, done, settings.steps) or arrived:
                 checkpoints.save(done, objective.trained, optimizers)
-            if stop.is_set():
+            if arrived:
                 log.warning("%s: stopped at step %d; the same command goes on from there.", run.name, done)
-                raise Interrupted(128 + signal.SIGTERM)
+                raise Interrupted(128 + arrived[0])
     return start
 
 
@@ -184,14 +184,25 @@ def validate(
 
 
 @contextmanager
-def stop_on_sigterm() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM sets, so that the loop ends after a whole step."""
-    stop = threading.Event()
+def stop_on_signal() -> Iterator[list[int]]:
+    """Yield a list to which SIGTERM or Ctrl-C is added, so that the loop ends after a whole step.
+
+    A second Ctrl-C interrupts at once.
+    """
+    arrived: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield arrived
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def note(number: int, frame: object) -> None:
+        arrived.append(number)
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
+
+    for number in before:
+        signal.signal(number, note)
     try:
-        yield stop
+        yield arrived
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

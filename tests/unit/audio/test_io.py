@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiolcm.audio.containers import missing_bytes
 from audiolcm.audio.io import read_audio, save_spectrogram, write_wav
 from audiolcm.errors import UserError
 
@@ -119,3 +120,59 @@ def test_spectrogram_is_a_picture(tmp_path: Path) -> None:
     assert len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 10
     with pytest.raises(UserError, match="shape"):
         save_spectrogram(tmp_path / "none.png", np.zeros((80, 0)), "empty")
+
+
+WHOLE = [
+    ("wav", "PCM_16"),
+    ("wav", "PCM_24"),
+    ("wav", "FLOAT"),
+    ("rf64", "PCM_16"),
+    ("aiff", "PCM_16"),
+    ("flac", "PCM_16"),
+    ("ogg", "VORBIS"),
+    ("ogg", "OPUS"),
+    ("mp3", "MPEG_LAYER_III"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "subtype"), WHOLE)
+def test_a_file_without_its_end_is_cut_off(tmp_path: Path, suffix: str, subtype: str) -> None:
+    """libsndfile plays what is left of most of them."""
+    path = tmp_path / f"noise.{suffix}"
+    noise = 0.3 * np.random.default_rng(0).standard_normal(4 * 48000)
+    soundfile.write(path, noise, 48000, format=suffix.upper(), subtype=subtype)
+    assert missing_bytes(path) == 0
+    assert len(read_audio(path)) > 60000
+    data = path.read_bytes()
+    for share in (0.97, 0.5, 0.2):
+        path.write_bytes(data[: int(share * len(data))])
+        with pytest.raises(UserError, match="cut off|can not be read"):
+            read_audio(path)
+        if suffix != "flac":  # it has no size but the number of samples, which are all decoded to know
+            with pytest.raises(UserError, match="cut off|can not be read"):
+                read_audio(path, max_duration=0.1)
+
+
+def test_streamed_wav_announces_nothing_and_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "stream.wav"
+    soundfile.write(path, tone(16000), 16000, subtype="PCM_16")
+    data = path.read_bytes()
+    place = data.index(b"data") + 4
+    for size in (b"\xff\xff\xff\xff", b"\x00\xf0\xff\x7f"):
+        path.write_bytes(data[:place] + size + data[place + 4 :])
+        assert missing_bytes(path) == 0
+
+
+def test_chunks_before_the_sound_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "list.wav"
+    soundfile.write(path, tone(16000), 16000, subtype="PCM_16")
+    data = path.read_bytes()
+    place = data.index(b"data")
+    path.write_bytes(data[:place] + b"LIST\x05\x00\x00\x00hallo\x00" + data[place:])
+    assert missing_bytes(path) == 0
+    path.write_bytes(path.read_bytes()[:-100])
+    assert missing_bytes(path) == 100
+
+
+def test_real_recordings_are_whole(shared_data: Path) -> None:
+    assert not [path.name for path in sorted((shared_data / "esc10/audio").iterdir()) if missing_bytes(path)]

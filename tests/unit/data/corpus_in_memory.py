@@ -40,7 +40,7 @@ class CorpusInMemory:
         rng = np.random.default_rng(list(clip.name.encode()))
         return rng.uniform(-0.5, 0.5, round(clip.duration * 16000)).astype(np.float32)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, digests: object = None) -> str:
         return "f" * 64
 
 

@@ -225,3 +225,17 @@ def test_fingerprint_follows_sound_and_captions_not_the_place(tmp_path: Path) ->
     assert AudioCaps(str(tmp_path / "one"), duration=2.0).fingerprint() == reference
     (tmp_path / "one" / "v.wav").unlink()
     assert AudioCaps(str(tmp_path / "one")).fingerprint() != reference
+
+
+def test_wavcaps_entries_that_are_none_are_bad_rows(tmp_path: Path) -> None:
+    path = tmp_path / "fsd_final.json"
+    path.write_text(json.dumps({"data": [{"id": "1", "caption": "x"}, "junk", {"caption": "y"}]}))
+    clips = WavCaps(str(tmp_path), validation_every=0).clips("train")
+    assert [(clip.name, clip.row, clip.problem) for clip in clips] == [
+        ("FreeSound_1", 1, ""),
+        ("FreeSound_entry2", 2, "The entry is no JSON object."),
+        ("FreeSound_entry3", 3, "The id is missing."),
+    ]
+    path.write_text(json.dumps({"data": "no list"}))
+    with pytest.raises(UserError, match="No WavCaps JSON file"):
+        WavCaps(str(tmp_path)).clips("train")

@@ -126,3 +126,60 @@ def test_root_is_checked_at_first_use(root: str | None, reason: str) -> None:
 def test_durations_must_fit() -> None:
     with pytest.raises(UserError, match="max_duration"):
         ManifestCorpus(None, duration=12.0, max_duration=10.0)
+
+
+def test_rows_know_their_line_and_what_is_wrong_with_them(tmp_path: Path) -> None:
+    lines = [
+        "",
+        "name\taudio_path\tcaption\tduration",
+        "",
+        'a\ta.wav\t"two ""lines""\nof caption"\t1.5',
+        "b\tb.wav\tx\t\textra",
+        "",
+        "c\tc.wav\tx\tlong",
+        "d\td.wav\tx\t-1",
+        'e\te.wav\t"x\t2',
+        'f\tf.wav\tx"\t2',
+        "g\tg.wav",
+    ]
+    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
+    clips = read_manifest(tmp_path / "m.tsv")
+    assert [(clip.name, clip.row) for clip in clips] == [
+        ("a", 4),
+        ("b", 6),
+        ("c", 8),
+        ("d", 9),
+        ("e", 10),
+        ("g", 12),
+    ]
+    assert clips[0].caption == 'two "lines"\nof caption'
+    words = [
+        "",
+        "5 fields, the header 4",
+        "'long' is no number",
+        "'-1' is no number",
+        "closing quotation mark",
+        "",
+    ]
+    for clip, word in zip(clips, words, strict=True):
+        assert word in clip.problem
+        assert bool(word) == bool(clip.problem)
+
+
+@pytest.mark.parametrize(
+    "row", ['a\ta.wav\t"A dog barks\nb\tb.wav\tx', 'a\ta.wav\t"Hello" he says\nb\tb.wav\tx']
+)
+def test_a_stray_quotation_mark_swallows_no_rows(tmp_path: Path, row: str) -> None:
+    (tmp_path / "m.tsv").write_text(f"name\taudio_path\tcaption\n{row}\n")
+    with pytest.raises(UserError, match="line 2.*quotation mark"):
+        read_manifest(tmp_path / "m.tsv")
+
+
+def test_a_sound_in_two_splits_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clips = [
+        Clip(n, tmp_path / "one.wav", "x", "", 1.0, s, ()) for n, s in (("a", "train"), ("b", "validation"))
+    ]
+    write_manifest(tmp_path / "manifest.tsv", clips)
+    assert len(ManifestCorpus(str(tmp_path)).clips("train")) == 1
+    assert "1 sound files are in more than one split" in caplog.text
+    assert "one.wav" in caplog.text

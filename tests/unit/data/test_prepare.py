@@ -113,7 +113,7 @@ def test_killed_preparation_goes_on_and_equals_an_undisturbed_one(tmp_path: Path
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    (folder,) = (tmp_path / "killed").iterdir()
+    (folder,) = (path for path in (tmp_path / "killed").iterdir() if path.is_dir())
     assert not (folder / "train" / "index.json").exists()
     corpus = corpus_of(20)
     resumed = prepare(corpus, tmp_path / "killed", progress=False, sounds_per_shard=3)
@@ -135,6 +135,7 @@ def make_bad_manifest(root: Path) -> None:
     write(root / "nan.wav", np.where(np.arange(16000) == 500, np.nan, noise), "FLOAT")
     write(root / "integers.wav", 32767 * noise, "FLOAT")
     (root / "text.wav").write_text("no sound")
+    (root / "half.wav").write_bytes((root / "good.wav").read_bytes()[:16000])
     rows = [
         ("good", "good.wav", "A sound", "train"),
         ("loud", "loud.wav", "A loud sound", "train"),
@@ -151,6 +152,7 @@ def make_bad_manifest(root: Path) -> None:
         ("nowhere", "", "A sound", "train"),
         ("typo", "good.wav", "A sound", "trian"),
         ("second", "good.wav", "A sound again", "train"),
+        ("half", "half.wav", "A sound", "train"),
     ]
     clips = [Clip(n, root / a if a else None, c, "", 0.0, s, ()) for n, a, c, s in rows]
     write_manifest(root / "manifest.tsv", clips)
@@ -178,18 +180,40 @@ def test_each_kind_of_bad_row_is_reported_and_the_rest_goes_on(tmp_path: Path) -
         13: ("", "name is missing"),
         14: ("nowhere", "audio path is missing"),
         15: ("typo", "'trian' is unknown"),
+        17: ("half", "cut off"),
     }
     assert reasons.keys() == expected.keys()
     for row, (name, words) in expected.items():
         assert reasons[row][0] == name
         assert words in reasons[row][1], reasons[row][1]
-    assert len(prepared.bad_rows) == 12
+    assert len(prepared.bad_rows) == 13
     with prepared.report_path.open() as file:
         assert next(csv.reader(file, delimiter="\t")) == ["split", "row", "name", "reason"]
     text = prepare_report(prepared)
     assert "train: 3 clips of 2 sounds" in text
-    assert "12 bad rows were left out" in text
+    assert "13 bad rows were left out" in text
+    assert "Split validation is empty" in text
     assert str(prepared.report_path) in text
+
+
+def test_a_sound_changed_in_the_middle_is_prepared_anew(tmp_path: Path) -> None:
+    make_bad_manifest(tmp_path)
+    noise = np.random.default_rng(2).uniform(-0.3, 0.3, 400_000)
+    write(tmp_path / "good.wav", noise)
+    before = prepare(ManifestCorpus(str(tmp_path)), tmp_path / "cache", progress=False)
+    noise[150_000:151_000] = 0.0
+    write(tmp_path / "good.wav", noise)
+    after = prepare(ManifestCorpus(str(tmp_path)), tmp_path / "cache", progress=False)
+    assert after.fingerprint != before.fingerprint
+    assert not after.split("train").waveform(0)[150_000:151_000].any()
+
+
+def test_a_damaged_cache_is_noticed(tmp_path: Path) -> None:
+    prepared = prepare(corpus_of(5), tmp_path, progress=False)
+    path = prepared.folder / "train" / "00000.waveform.npy"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match=f"delete the folder {path.parent} and run again"):
+        prepared.split("train")
 
 
 def test_a_mended_file_is_taken_in(tmp_path: Path) -> None:

@@ -175,3 +175,48 @@ def test_noise_does_not_depend_on_the_batch() -> None:
 def test_steps_out_of_range(steps: int) -> None:
     with pytest.raises(UserError, match=f"sampler.num_steps={steps} is out of range: 1 to 50"):
         ConsistencySampler(steps).timesteps(1000)
+
+
+class Listener:
+    """Predicts the caption itself as noise, and keeps what it was called with."""
+
+    def __init__(self) -> None:
+        self.omegas: list[Tensor | None] = []
+
+    def __call__(self, z_t: Tensor, t: Tensor, text: Tensor, omega: Tensor | None = None) -> Tensor:
+        self.omegas.append(omega)
+        return text.expand_as(z_t)
+
+
+@pytest.mark.parametrize("omega", [0.0, 0.5, 4.0, 11.0])
+def test_consistency_sampling_embeds_its_omega(omega: float) -> None:
+    listener = Listener()
+    ConsistencySampler(3, omega).sample(listener, SCHEDULE, NoiseSource([1, 2, 3], 4, 8), TEXT, TEXT)
+    assert [given.tolist() for given in listener.omegas] == [[omega] * 3] * 3
+
+
+@pytest.mark.parametrize("omega", [0.0, 0.5, 4.0])
+@pytest.mark.parametrize("kind", [DDIMSampler, DPMSolverPlusPlusSampler])
+def test_guidance_leads_away_from_the_empty_caption(kind: type, omega: float) -> None:
+    """Eq. 13 with a caption of 0.3 and an empty one of 0.1: epsilon = 0.3 (1 + omega) - 0.1 omega."""
+    caption, empty, z = TEXT + 0.3, TEXT + 0.1, NoiseSource([1, 2, 3], 4, 8).draw()
+    guided = kind(5, omega).guided_epsilon(Listener(), z, 500, caption, empty)
+    torch.testing.assert_close(guided, torch.full_like(z, 0.3 * (1 + omega) - 0.1 * omega))
+
+
+@pytest.mark.parametrize("k", [0, -5, 1001])
+def test_stride_out_of_range_is_named(k: int) -> None:
+    with pytest.raises(UserError, match=f"sampler.k={k} is out of range"):
+        ConsistencySampler(1, 4.0, k).timesteps(1000)
+
+
+@pytest.mark.parametrize("k", [7, 33, 300])
+def test_every_stride_starts_at_the_noisiest_timestep(k: int) -> None:
+    assert ConsistencySampler(1, 4.0, k).timesteps(1000) == [999]
+
+
+@pytest.mark.parametrize("kind", [ConsistencySampler, DDIMSampler])
+@pytest.mark.parametrize("omega", [float("nan"), float("inf")])
+def test_omega_must_be_a_number(kind: type, omega: float) -> None:
+    with pytest.raises(UserError, match="sampler.omega"):
+        kind(1, omega)

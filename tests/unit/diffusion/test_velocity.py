@@ -46,3 +46,11 @@ def test_configuration_chooses_it() -> None:
     assert made.network.blocks[0].feed_forward.expand.kernel_size == (3,)
     papers = build_transformer(compose(["model=tiny", "model.prediction_type=epsilon"]), 8, 4)
     assert isinstance(papers, Transformer)
+
+
+def test_dtype_is_that_of_the_latents() -> None:
+    z_t = torch.randn(2, 4, 6, dtype=torch.bfloat16)
+    made = VelocityPrediction(Known(z_t), ScaledLinearSchedule())(
+        z_t, torch.tensor([5, 900]), torch.zeros(2, 2, 8)
+    )
+    assert made.dtype == torch.bfloat16

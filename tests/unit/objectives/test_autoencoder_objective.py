@@ -140,3 +140,17 @@ def test_average_follows_and_is_the_product(batch: dict[str, torch.Tensor]) -> N
 def test_negative_kl_weight_is_refused() -> None:
     with pytest.raises(UserError, match="kl_weight"):
         make(kl_weight=-1.0)
+
+
+def test_the_adversary_comes_in_gradually(batch: dict[str, torch.Tensor]) -> None:
+    """With ramp_steps = 3 its weights are 1/4, 2/4, 3/4 and then all of the adaptive one's share."""
+    adversary, model = hinge(10, weight=0.5, ramp_steps=3), tiny()
+    reconstruction = model.decode(model.encode(batch["mel"]).mode())
+    nll = (reconstruction - batch["mel"]).abs().mean()
+    weights = [
+        float(
+            adversary.generator_loss(batch["mel"], reconstruction, nll, model.last_layer, step)[1]["adaptive"]
+        )
+        for step in (10, 11, 12, 13, 500)
+    ]
+    assert [weight / weights[-1] for weight in weights] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])

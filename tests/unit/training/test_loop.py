@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from audiolcm.data.batches import batch_indices
 from audiolcm.errors import UserError
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import Interrupted, StageRun, fit
 from audiolcm.training.optimization import AdamW, learning_rate_at
+from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import NoTracker, read_metrics
 
@@ -48,6 +50,7 @@ class TwoParts(nn.Module):
             {"generator": nn.Linear(4, 4), "critic": nn.Linear(4, 1), "average": nn.Linear(4, 4)}
         )
         self.kill_at: int | None = None
+        self.kill_with = signal.SIGTERM
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         return {name: list(self.trained[name].parameters()) for name in ("critic", "generator")}
@@ -56,7 +59,7 @@ class TwoParts(nn.Module):
         self, batch: dict[str, Tensor], step: int, generator: torch.Generator
     ) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         if step == self.kill_at:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.kill_with)
         x = batch["x"] + torch.randn(batch["x"].shape, generator=generator)
         made = self.trained["generator"](x)
         yield "critic", self.trained["critic"](made.detach()).tanh().mean() - x.mean() * 0.0, {}
@@ -218,3 +221,82 @@ def test_metrics_line_cut_short_is_left_out(tmp_path: Path) -> None:
 def test_settings_name_what_is_bad(bad: dict[str, float]) -> None:
     with pytest.raises(UserError, match=next(iter(bad))):
         settings(**bad)
+
+
+class Slope(nn.Module):
+    """A loss of a known large gradient; keeps the dtype its layer computed in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.trained = nn.ModuleDict({"model": nn.Linear(4, 2)})
+        self.dtypes: list[torch.dtype] = []
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        return {"model": list(self.trained["model"].parameters())}
+
+    def losses(
+        self, batch: dict[str, Tensor], step: int, generator: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
+        made = self.trained["model"](batch["x"])
+        self.dtypes.append(made.dtype)
+        yield "model", 1e3 * made.float().square().sum() / (1 + step) ** 4, {}
+
+    def after_step(self, step: int) -> None:
+        pass
+
+    def validate(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, float]:
+        return {}
+
+    def product(self) -> nn.Module:
+        return self.trained["model"]
+
+
+def test_steps_are_those_of_adamw_behind_a_clipped_gradient(tmp_path: Path) -> None:
+    """Written out with torch alone: a gradient far above the bound, then one below it, and weight decay."""
+    chosen, loud = settings(6, clip_norm=0.5), Slope()
+    optimizer = AdamW(beta1=0.8, beta2=0.95, weight_decay=0.2, eps=1e-6)
+    fit(
+        loud,
+        Numbers(),
+        None,
+        chosen,
+        StageRun("toy", tmp_path, "abc", 7, Hardware("cpu", "float32"), optimizer, NoTracker()),
+    )
+    expected, data, norms = Slope(), Numbers(), []
+    theirs = torch.optim.AdamW(expected.parameters(), lr=1.0, betas=(0.8, 0.95), weight_decay=0.2, eps=1e-6)
+    for step in range(6):
+        rng = generator_for(7, "step", step)
+        batch = data.batch(batch_indices(len(data), 4, step, 7), rng)
+        theirs.param_groups[0]["lr"] = learning_rate_at(step, chosen)
+        ((_, loss, _),) = expected.losses(batch, step, rng)
+        theirs.zero_grad()
+        loss.backward()
+        norm = torch.sqrt(sum(p.grad.square().sum() for p in expected.parameters()))
+        norms.append(float(norm))
+        for parameter in expected.parameters():
+            parameter.grad *= min(1.0, 0.5 / (float(norm) + 1e-6))
+        theirs.step()
+    assert max(norms) > 0.5
+    for a, b in zip(loud.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_losses_are_computed_in_the_asked_precision(
+    tmp_path: Path, precision: str, dtype: torch.dtype
+) -> None:
+    slope = Slope()
+    fit(slope, Numbers(), None, settings(2), run_in(tmp_path, precision))
+    assert set(slope.dtypes) == {dtype}
+    assert {p.dtype for p in slope.parameters()} == {torch.float32}
+
+
+def test_ctrl_c_saves_and_exits_130(tmp_path: Path) -> None:
+    dying = TwoParts()
+    dying.kill_at, dying.kill_with = 8, signal.SIGINT
+    with pytest.raises(Interrupted) as caught:
+        fit(dying, Numbers(), None, settings(), run_in(tmp_path))
+    assert caught.value.code == 130
+    assert Checkpoints(tmp_path / "checkpoints", "abc").files()[0].stem == "step-00000009"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

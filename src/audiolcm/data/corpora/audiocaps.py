@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.corpora.youtube import locate_youtube
 from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.tables import Row
 
 _SECONDS = 10
 
@@ -34,7 +35,7 @@ class AudioCaps(TableCorpus):
         tables = {"train": train, "validation": validation, "test": test}
         super().__init__(name, root, duration, max_duration, tables)
 
-    def _published(self, rows: Sequence[Mapping[str, str]], table: Path, split: str) -> list[Clip]:
+    def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("youtube_id", "caption"))
         names = unique_names(f"Y{row['youtube_id']}" for row in rows)
         return [
@@ -46,9 +47,10 @@ class AudioCaps(TableCorpus):
                 duration=float(_SECONDS),
                 split=split,
                 labels=(),
-                row=number,
+                row=row.line,
+                problem=row.problem,
             )
-            for number, (name, row) in enumerate(zip(names, rows, strict=True), start=2)
+            for name, row in zip(names, rows, strict=True)
         ]
 
     def _locate(self, youtube_id: str, start: str, split: str) -> Path:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.tables import Row
 
 _FOLDERS = {"train": "development", "validation": "validation", "test": "evaluation"}
 _CAPTION_COLUMNS = tuple(f"caption_{number}" for number in range(1, 6))
@@ -32,15 +33,11 @@ class Clotho(TableCorpus):
         tables = {"train": train, "validation": validation, "test": test}
         super().__init__(name, root, duration, max_duration, tables)
 
-    def _published(self, rows: Sequence[Mapping[str, str]], table: Path, split: str) -> list[Clip]:
+    def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("file_name", "caption_1"))
-        return [
-            clip
-            for number, row in enumerate(rows, start=2)
-            for clip in self._clips_of_row(row, number, split)
-        ]
+        return [clip for row in rows for clip in self._clips_of_row(row, split)]
 
-    def _clips_of_row(self, row: Mapping[str, str], number: int, split: str) -> list[Clip]:
+    def _clips_of_row(self, row: Row, split: str) -> list[Clip]:
         path = self._locate(row["file_name"], split)
         stem = path.name.removesuffix(path.suffix)
         columns = [column for column in _CAPTION_COLUMNS if column in row]
@@ -53,7 +50,8 @@ class Clotho(TableCorpus):
                 duration=0.0,
                 split=split,
                 labels=(),
-                row=number,
+                row=row.line,
+                problem=row.problem,
             )
             for position, column in enumerate(columns, start=1)
         ]

@@ -10,7 +10,7 @@ from audiolcm.data.corpora.esc_captions import CAPTIONS, ESC10_CATEGORIES
 from audiolcm.data.corpora.folder import FolderCorpus, find_table
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import held_out_sources
-from audiolcm.data.tables import read_table
+from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
 
 _TABLES = ("meta/esc50.csv", "metadata.csv")
@@ -48,7 +48,7 @@ class Esc50(FolderCorpus):
                         f"dataset {name}: fold {number} is in two splits; give each fold to one split."
                     )
 
-    def _keeps(self, row: dict[str, str]) -> bool:
+    def _keeps(self, row: Row) -> bool:
         return True
 
     def _read_clips(self) -> list[Clip]:
@@ -56,9 +56,9 @@ class Esc50(FolderCorpus):
         column = "category" if table.name == "esc50.csv" else "label"
         rows = read_table(table, ("filename", "fold", column))
         clips, sources = [], []
-        for number, row in enumerate(rows, start=2):
-            if self._keeps(row) and self._fold(row, table, number) in self._split_of_fold:
-                clips.append(self._clip(row, row[column], self._fold(row, table, number), number))
+        for row in rows:
+            if self._keeps(row) and self._fold(row, table) in self._split_of_fold:
+                clips.append(self._clip(row, row[column], self._fold(row, table)))
                 sources.append(row.get("src_file") or row["filename"].split("-")[1])
         if "validation" in self._split_of_fold.values():
             return clips
@@ -75,15 +75,15 @@ class Esc50(FolderCorpus):
             for clip, source in zip(clips, sources, strict=True)
         ]
 
-    def _fold(self, row: dict[str, str], table: Path, number: int) -> int:
+    def _fold(self, row: Row, table: Path) -> int:
         if not row["fold"].isdigit() or row["filename"].count("-") < 2:
             raise UserError(
-                f"{table}, row {number}: filename {row['filename']!r}, fold {row['fold']!r}; expected a name "
+                f"{table}, row {row.line}: filename {row['filename']!r}, fold {row['fold']!r}; expected a name "
                 "like 1-100032-A-0.wav and a number."
             )
         return int(row["fold"])
 
-    def _clip(self, row: dict[str, str], label: str, fold: int, number: int) -> Clip:
+    def _clip(self, row: Row, label: str, fold: int) -> Clip:
         caption = row.get("caption") or CAPTIONS.get(label, "")
         return Clip(
             name=Path(row["filename"]).stem,
@@ -93,7 +93,8 @@ class Esc50(FolderCorpus):
             duration=5.0,
             split=self._split_of_fold[fold],
             labels=(label,),
-            row=number,
+            row=row.line,
+            problem=row.problem,
         )
 
 
@@ -115,5 +116,5 @@ class Esc10(Esc50):
             root, duration, max_duration, train_folds, validation_folds, test_folds, validation_every, name
         )
 
-    def _keeps(self, row: dict[str, str]) -> bool:
+    def _keeps(self, row: Row) -> bool:
         return row.get("category", row.get("label")) in ESC10_CATEGORIES

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from audiolcm.audio.io import read_audio
+from audiolcm.data.digests import FileDigests
 from audiolcm.data.manifest import SPLITS, Clip, check_split
 from audiolcm.data.prepared import clip_to_json
 from audiolcm.errors import UserError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus")
-_WHOLE_FILE = 1 << 18  # files up to 256 KiB are hashed whole, larger ones by size and three blocks
-_BLOCK = 1 << 14
 
 
 class FolderCorpus(ABC):
@@ -75,22 +74,18 @@ class FolderCorpus(ABC):
         paths = dict.fromkeys(clip.audio_path for clip in self.clips(split) if clip.audio_path is not None)
         return [path for path in paths if not path.is_file()]
 
-    @cached_property
-    def _fingerprint(self) -> str:
-        digest = hashlib.sha256(f"{self.name} {self.max_duration}".encode())
-        for clip in sorted(self._clips, key=lambda clip: SPLITS.index(clip.split)):
-            content = clip_to_json(clip) | {"audio_path": None, "row": 0}
-            digest.update(json.dumps(content, sort_keys=True).encode())
-            digest.update(_file_digest(clip.audio_path))
-        return digest.hexdigest()
-
-    def fingerprint(self) -> str:
+    def fingerprint(self, digests: FileDigests | None = None) -> str:
         """SHA-256 (hex) of all captions and the contents of all sound files, wherever the folder lies.
 
-        Files above 256 KiB count by size, beginning, middle and end, so that large corpora start fast.
         `duration` does not enter: it crops training examples, it does not change the data.
         """
-        return self._fingerprint
+        paths = (clip.audio_path for clip in self._clips if clip.audio_path is not None)
+        sounds = (digests or FileDigests()).of(paths)
+        whole = hashlib.sha256(f"{self.name} {self.max_duration}".encode())
+        for clip in sorted(self._clips, key=lambda clip: SPLITS.index(clip.split)):
+            content = clip_to_json(clip) | {"audio_path": sounds.get(clip.audio_path), "row": 0}
+            whole.update(json.dumps(content, sort_keys=True).encode())
+        return whole.hexdigest()
 
 
 def find_table(root: Path, candidates: Sequence[str], hint: str) -> Path:
@@ -119,21 +114,3 @@ def unique_names(names: Iterable[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return unique
-
-
-def _file_digest(path: Path | None) -> bytes:
-    if path is None or not path.is_file():
-        return b"missing"
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    try:
-        with path.open("rb") as file:
-            if size <= _WHOLE_FILE:
-                digest.update(file.read())
-            else:
-                for start in (0, (size - _BLOCK) // 2, size - _BLOCK):
-                    file.seek(start)
-                    digest.update(file.read(_BLOCK))
-    except OSError:
-        return b"unreadable"
-    return digest.digest()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 from functools import cached_property
 
 from audiolcm.data.corpora.folder import FolderCorpus, find_table
+from audiolcm.data.digests import FileDigests
 from audiolcm.data.manifest import SPLITS, BadRow, Clip, read_manifest
 from audiolcm.data.splits import is_held_out
+
+_logger = logging.getLogger(__name__)
 
 
 class ManifestCorpus(FolderCorpus):
@@ -59,13 +63,26 @@ class ManifestCorpus(FolderCorpus):
         return "validation" if is_held_out(key, self.validation_every) else "train"
 
     def _read_clips(self) -> list[Clip]:
-        return self._sorted_rows[0]
+        clips = self._sorted_rows[0]
+        splits: dict[object, set[str]] = {}
+        for clip in clips:
+            splits.setdefault(clip.audio_path, set()).add(clip.split)
+        shared = [path for path, names in splits.items() if path is not None and len(names) > 1]
+        if shared:
+            _logger.warning(
+                "%s: %d sound files are in more than one split, the first is %s. What a model is validated or tested "
+                "on it has then heard before.",
+                self.name,
+                len(shared),
+                shared[0],
+            )
+        return clips
 
     def rejected_rows(self) -> list[BadRow]:
         """Rows with an unknown split, or whose name belongs to a row of another split."""
         return self._sorted_rows[1]
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, digests: FileDigests | None = None) -> str:
         """As every corpus in a folder, and the rejected rows, which the report lists."""
         rejected = repr(self.rejected_rows())
-        return hashlib.sha256(f"{super().fingerprint()} {rejected}".encode()).hexdigest()
+        return hashlib.sha256(f"{super().fingerprint(digests)} {rejected}".encode()).hexdigest()

@@ -10,6 +10,7 @@ from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.corpora.youtube import locate_youtube
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
+from audiolcm.data.tables import Row
 
 _SECONDS = 10
 
@@ -33,7 +34,7 @@ class MusicCaps(TableCorpus):
         super().__init__(name, root, duration, max_duration, {"test": test})
         self.validation_every = validation_every
 
-    def _published(self, rows: Sequence[Mapping[str, str]], table: Path, split: str) -> list[Clip]:
+    def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("ytid", "start_s", "caption", "is_audioset_eval"))
         names = unique_names(row["ytid"] for row in rows)
         return [
@@ -47,9 +48,10 @@ class MusicCaps(TableCorpus):
                 duration=float(_SECONDS),
                 split=self._split(row),
                 labels=(),
-                row=number,
+                row=row.line,
+                problem=row.problem,
             )
-            for number, (name, row) in enumerate(zip(names, rows, strict=True), start=2)
+            for name, row in zip(names, rows, strict=True)
         ]
 
     def _split(self, row: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.manifest import Clip, fallback_structure
-from audiolcm.data.tables import read_table, seconds
+from audiolcm.data.tables import Row, read_table, seconds
 
 RELEASED_COLUMNS = ("name", "ori_cap", "caption", "audio_path")
 
@@ -31,12 +31,13 @@ def read_released(table: Path, split: str, locate: Callable[[str], Path]) -> lis
             duration=seconds(row.get("duration", "")),
             split=split,
             labels=(),
-            row=number,
+            row=row.line,
+            problem=row.problem,
         )
-        for number, (name, row) in enumerate(zip(names, rows, strict=True), start=2)
+        for name, row in zip(names, rows, strict=True)
     ]
 
 
-def has_released_columns(columns: dict[str, str]) -> bool:
+def has_released_columns(columns: Row) -> bool:
     """True when a row has the columns of a released table."""
     return set(RELEASED_COLUMNS) <= set(columns)

@@ -11,7 +11,7 @@ from pathlib import Path
 from audiolcm.data.corpora.folder import FolderCorpus, index_audio
 from audiolcm.data.corpora.released import has_released_columns, read_released
 from audiolcm.data.manifest import Clip
-from audiolcm.data.tables import read_table
+from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
 
 _logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class TableCorpus(FolderCorpus):
         self.tables = dict(tables)
 
     @abstractmethod
-    def _published(self, rows: Sequence[Mapping[str, str]], table: Path, split: str) -> list[Clip]:
+    def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         """Clips of the published table's rows."""
 
     @cached_property
@@ -67,7 +67,7 @@ class TableCorpus(FolderCorpus):
         return self._audio.get(path.name.removesuffix(path.suffix), path)
 
 
-def require_columns(rows: Sequence[Mapping[str, str]], table: Path, columns: Sequence[str]) -> None:
+def require_columns(rows: Sequence[Row], table: Path, columns: Sequence[str]) -> None:
     """Raise UserError when a table with rows lacks a column."""
     missing = [column for column in columns if rows and column not in rows[0]]
     if missing:

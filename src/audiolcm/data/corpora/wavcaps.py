@@ -40,9 +40,10 @@ class WavCaps(FolderCorpus):
         self.validation_every = validation_every
 
     def _read_clips(self) -> list[Clip]:
-        tables = [(path, _read_json(path)) for path in sorted(self.root.rglob("*.json"))]
         tables = [
-            (path, table["data"]) for path, table in tables if isinstance(table, dict) and "data" in table
+            (path, table["data"])
+            for path in sorted(self.root.rglob("*.json"))
+            if isinstance(table := _read_json(path), dict) and isinstance(table.get("data"), list)
         ]
         if not tables:
             raise UserError(f'No WavCaps JSON file (an object with a list "data") below {self.root}.')
@@ -62,11 +63,16 @@ class WavCaps(FolderCorpus):
                     index[source].setdefault(path.name.removesuffix(path.suffix), path)
         return index
 
-    def _clip(self, row: dict, source: str, audio: dict[str, dict[str, Path]], number: int) -> Clip:
+    def _clip(self, row: object, source: str, audio: dict[str, dict[str, Path]], number: int) -> Clip:
+        problem = ""
+        if not isinstance(row, dict):
+            row, problem = {}, "The entry is no JSON object."
+        elif not row.get("id"):
+            problem = "The id is missing."
         identity = str(row.get("id", "")).removesuffix(".wav")  # AudioSet ids carry the suffix
         caption = str(row.get("caption") or "")
         return Clip(
-            name=f"{source}_{identity}",
+            name=f"{source}_{identity or f'entry{number}'}",
             audio_path=audio.get(source, {}).get(identity, self.root / source / f"{identity}.flac"),
             caption=caption,
             structured_caption=fallback_structure(caption),
@@ -74,6 +80,7 @@ class WavCaps(FolderCorpus):
             split="validation" if is_held_out(identity, self.validation_every) else "train",
             labels=(),
             row=number,
+            problem=problem,
         )
 
 

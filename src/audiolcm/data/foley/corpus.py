@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
+from audiolcm.data.digests import FileDigests
 from audiolcm.data.foley import scenes
 from audiolcm.data.foley.catalog import EVENT_CLASSES
 from audiolcm.data.foley.event_class import EventClass
@@ -121,8 +122,8 @@ class FoleyCorpus:
         """Plan of a clip: its sources with intervals, levels and what the caption states about each."""
         return self._scene(clip.name)[1]
 
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) over the arguments and GENERATOR_VERSION."""
+    def fingerprint(self, digests: FileDigests | None = None) -> str:
+        """SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
         facts = {
             "corpus": self.name,
             "version": GENERATOR_VERSION,

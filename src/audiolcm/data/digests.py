@@ -1,0 +1,75 @@
+"""SHA-256 of sound files, remembered so that each is read once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from tqdm import tqdm
+
+from audiolcm.files import appending
+
+_THREADS = 4  # hashing releases Python's lock
+_PATIENCE = 2.0  # seconds before a progress bar appears
+
+Stamp = tuple[str, int, int]
+
+
+class FileDigests:
+    """Digests of whole files by path, size and time of the last change; `path` keeps them between runs.
+
+    `path` is a file of one JSON line a digest, appended to while files are hashed, so that a killed run loses none;
+    None keeps nothing. A file that is changed without a change of its size and of its time is not noticed.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._known: dict[Stamp, str] = {}
+        for line in _lines(path):
+            with suppress(ValueError, TypeError):  # the last line of a killed run
+                name, size, changed, digest = json.loads(line)
+                self._known[name, size, changed] = digest
+
+    def of(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """Hexadecimal digest of every file; "missing" or "unreadable" where there is none to be had."""
+        stamps = {path: _stamp(path) for path in dict.fromkeys(paths)}
+        new = [path for path, stamp in stamps.items() if stamp is not None and stamp not in self._known]
+        if new:
+            self._read(new, stamps)
+        return {
+            path: "missing" if s is None else self._known.get(s, "unreadable") for path, s in stamps.items()
+        }
+
+    def _read(self, paths: list[Path], stamps: dict[Path, Stamp | None]) -> None:
+        with ThreadPoolExecutor(_THREADS) as pool, appending(self._path) as write:
+            digests = tqdm(pool.map(_digest, paths), "hash files", len(paths), unit="file", delay=_PATIENCE)
+            for path, digest in zip(paths, digests, strict=True):
+                if digest is not None:
+                    self._known[stamps[path]] = digest
+                    write(json.dumps([*stamps[path], digest]) + "\n")
+
+
+def _lines(path: Path | None) -> list[str]:
+    if path is None or not path.is_file():
+        return []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (str(path.absolute()), found.st_size, found.st_mtime_ns) if path.is_file() else None
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

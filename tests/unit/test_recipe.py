@@ -1,0 +1,45 @@
+"""What a recipe refuses before it trains, and where an artifact finds its data."""
+
+from pathlib import Path
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from audiolcm.config import compose
+from audiolcm.errors import UserError
+from audiolcm.recipe import Recipe
+from audiolcm.workshop import placed
+
+TINY = [
+    "trainer=smoke",
+    "logger=jsonl",
+    "dataset.num_train=4",
+    "dataset.num_validation=2",
+    "dataset.num_test=2",
+]
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("vocoder=bigvgan", r"vocoder\.model\.path"),
+        ("text_encoder=clap_t5", r"text_encoder\.clap_checkpoint"),
+        ("parents.vocoder=/nowhere", "/nowhere"),
+    ],
+)
+def test_missing_weights_are_named_before_anything_trains(tmp_path: Path, choice: str, words: str) -> None:
+    GlobalHydra.instance().clear()
+    paths = [f"paths.{name}={tmp_path / name}" for name in ("artifacts", "cache", "runs")]
+    recipe = Recipe(compose([choice, *TINY, *paths]))
+    with pytest.raises(UserError, match=words):
+        assert recipe.student
+    assert not list(tmp_path.glob("artifacts/*/*/metrics.jsonl"))
+
+
+def test_an_artifact_names_its_places_absolutely() -> None:
+    cfg = {"paths": {"cache": "cache"}, "dataset": {"root": "../data", "duration": 5.0}, "seed": 0}
+    kept = placed(cfg)
+    assert kept["paths"] == {"cache": str(Path("cache").absolute())}
+    assert kept["dataset"] == {"root": str(Path.cwd().parent / "data"), "duration": 5.0}
+    assert cfg["dataset"]["root"] == "../data"
+    assert placed(cfg | {"dataset": {"root": None}})["dataset"] == {"root": None}
