@@ -33,25 +33,20 @@ class Picture(Protocol):
 
 
 class WritableRunFolder(Callback):
-    """Refuses a run folder that can not be written, in one message, before Hydra fails to make it."""
+    """Refuses a folder of runs that can not be written, in one message, before Hydra fails in it."""
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
-        """Check the folder of a single run."""
-        self._check(Path(config.hydra.run.dir))
-
-    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
-        """Check the folder of a sweep."""
-        self._check(Path(config.hydra.sweep.dir))
-
-    @staticmethod
-    def _check(folder: Path) -> None:
+        """Write and remove a small file."""
+        probe = Path(config.paths.runs) / ".writable"
         try:
-            with atomic_path(folder / ".writable") as probe:
-                probe.write_bytes(bytes(4096))
-            (folder / ".writable").unlink()
+            with atomic_path(probe) as temporary:
+                temporary.write_bytes(bytes(4096))
+            probe.unlink()
         except UserError as error:
             sys.stderr.write(f"{error} The folder of runs is paths.runs=FOLDER.\n")
             sys.exit(1)
+
+    on_multirun_start = on_run_start
 
 
 class SweepSummary(Callback):

@@ -1,12 +1,15 @@
 """What a recipe refuses before it trains, and where an artifact finds its data."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.config import compose
 from audiolcm.errors import UserError
+from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.recipe import Recipe
 from audiolcm.workshop import placed
 
@@ -43,3 +46,14 @@ def test_an_artifact_names_its_places_absolutely() -> None:
     assert kept["dataset"] == {"root": str(Path.cwd().parent / "data"), "duration": 5.0}
     assert cfg["dataset"]["root"] == "../data"
     assert placed(cfg | {"dataset": {"root": None}})["dataset"] == {"root": None}
+
+
+def test_scaled_latents_have_unit_variance() -> None:
+    """scale_factor = 1 / std of training latents, as in the released code."""
+    torch.manual_seed(0)
+    autoencoder, mels = Autoencoder(32, (1, 2), 1, 4), torch.randn(3, 80, 16) - 2.0
+    Recipe._measure_scale(SimpleNamespace(_spread_mels=lambda: mels), autoencoder)
+    with torch.no_grad():
+        latents = autoencoder.encode(mels).mode()
+    assert abs(float(latents.std()) - 1.0) > 0.1
+    assert float((latents * autoencoder.scale_factor).std()) == pytest.approx(1.0)
