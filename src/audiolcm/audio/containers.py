@@ -9,6 +9,7 @@ from typing import BinaryIO
 _OGG_PAGE = 65307  # the largest one: 27 + 255 + 255 * 255 bytes
 _END_OF_STREAM = 0x04
 _LARGEST_SIZE = 0x7FFF0000  # writers to a pipe, who can not know the size, announce more than this, or 0
+_MP3_FRAME = 1441  # bytes of the largest one: encoders do not agree on whether the one with the header counts
 _PADDING = 1  # a byte that some writers count and others do not
 
 
@@ -76,4 +77,5 @@ def _missing_of_mp3(file: BinaryIO, size: int, start: bytes) -> int:
     if not flags & 2:
         return 0
     place = mark + 8 + 4 * (flags & 1)
-    return max(0, begin + int.from_bytes(frame[place : place + 4], "big") - size)
+    missing = begin + int.from_bytes(frame[place : place + 4], "big") - size
+    return missing if missing > _MP3_FRAME else 0
