@@ -9,35 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from toy_training import Numbers, run_in, settings
 
-from audiolcm.data.batches import batch_indices
 from audiolcm.errors import UserError
 from audiolcm.training.checkpoint import Checkpoints
-from audiolcm.training.hardware import Hardware
-from audiolcm.training.loop import Interrupted, StageRun, fit
-from audiolcm.training.optimization import AdamW, learning_rate_at
-from audiolcm.training.reproducibility import generator_for
-from audiolcm.training.settings import StageSettings
-from audiolcm.training.tracking import NoTracker, read_metrics
-
-
-class Numbers:
-    """Thirteen noisy examples."""
-
-    def __init__(self, poison: int | None = None) -> None:
-        self.poison = poison
-
-    def __len__(self) -> int:
-        return 13
-
-    def names(self, indices: list[int]) -> list[str]:
-        return [f"clip{index}" for index in indices]
-
-    def batch(self, indices: list[int], generator: torch.Generator) -> dict[str, Tensor]:
-        x = torch.tensor(indices)[:, None] + torch.randn(len(indices), 4, generator=generator)
-        if self.poison in indices:
-            x[0, 0] = float("nan")
-        return {"x": x}
+from audiolcm.training.loop import Interrupted, fit
+from audiolcm.training.tracking import read_metrics
 
 
 class TwoParts(nn.Module):
@@ -75,21 +52,6 @@ class TwoParts(nn.Module):
 
     def product(self) -> nn.Module:
         return self.trained["average"]
-
-
-def settings(steps: int = 20, **changes: object) -> StageSettings:
-    fixed = {
-        "batch_size": 4,
-        "learning_rate": 1e-2,
-        "crop_seconds": 1.0,
-        "log_every": 1,
-        "checkpoint_every": 6,
-    }
-    return StageSettings(**{"steps": steps, "warmup_steps": 3, "final_lr_fraction": 0.1, **fixed, **changes})
-
-
-def run_in(folder: Path, precision: str = "float32") -> StageRun:
-    return StageRun("toy", folder, "abc", 7, Hardware("cpu", precision), AdamW(), NoTracker())
 
 
 def weights(objective: TwoParts) -> list[Tensor]:
@@ -198,17 +160,6 @@ def test_one_parts_loss_leaves_the_other_alone(tmp_path: Path) -> None:
     assert all(p.grad is None for p in frozen.trained.parameters())
 
 
-def test_learning_rate() -> None:
-    s = settings(100, warmup_steps=10, final_lr_fraction=0.1)
-    rates = [learning_rate_at(step, s) for step in range(100)]
-    assert rates[0] == pytest.approx(1e-3)
-    assert max(rates) == rates[9] == rates[10] == pytest.approx(1e-2)
-    assert rates[55] == pytest.approx(1e-2 * (0.1 + 0.9 * 0.5))
-    assert 1e-3 < rates[99] < 1.01e-3 + 1e-5
-    flat = settings(100, warmup_steps=0, final_lr_fraction=1.0)
-    assert learning_rate_at(0, flat) == learning_rate_at(99, flat) == 1e-2
-
-
 def test_metrics_line_cut_short_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text(json.dumps({"step": 1, "loss": 2.0}) + '\n{"step": 2, "lo')
@@ -221,75 +172,6 @@ def test_metrics_line_cut_short_is_left_out(tmp_path: Path) -> None:
 def test_settings_name_what_is_bad(bad: dict[str, float]) -> None:
     with pytest.raises(UserError, match=next(iter(bad))):
         settings(**bad)
-
-
-class Slope(nn.Module):
-    """A loss of a known large gradient; keeps the dtype its layer computed in."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.trained = nn.ModuleDict({"model": nn.Linear(4, 2)})
-        self.dtypes: list[torch.dtype] = []
-
-    def parts(self) -> dict[str, list[nn.Parameter]]:
-        return {"model": list(self.trained["model"].parameters())}
-
-    def losses(
-        self, batch: dict[str, Tensor], step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
-        made = self.trained["model"](batch["x"])
-        self.dtypes.append(made.dtype)
-        yield "model", 1e3 * made.float().square().sum() / (1 + step) ** 4, {}
-
-    def after_step(self, step: int) -> None:
-        pass
-
-    def validate(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, float]:
-        return {}
-
-    def product(self) -> nn.Module:
-        return self.trained["model"]
-
-
-def test_steps_are_those_of_adamw_behind_a_clipped_gradient(tmp_path: Path) -> None:
-    """Written out with torch alone: a gradient far above the bound, then one below it, and weight decay."""
-    chosen, loud = settings(6, clip_norm=0.5), Slope()
-    optimizer = AdamW(beta1=0.8, beta2=0.95, weight_decay=0.2, eps=1e-6)
-    fit(
-        loud,
-        Numbers(),
-        None,
-        chosen,
-        StageRun("toy", tmp_path, "abc", 7, Hardware("cpu", "float32"), optimizer, NoTracker()),
-    )
-    expected, data, norms = Slope(), Numbers(), []
-    theirs = torch.optim.AdamW(expected.parameters(), lr=1.0, betas=(0.8, 0.95), weight_decay=0.2, eps=1e-6)
-    for step in range(6):
-        rng = generator_for(7, "step", step)
-        batch = data.batch(batch_indices(len(data), 4, step, 7), rng)
-        theirs.param_groups[0]["lr"] = learning_rate_at(step, chosen)
-        ((_, loss, _),) = expected.losses(batch, step, rng)
-        theirs.zero_grad()
-        loss.backward()
-        norm = torch.sqrt(sum(p.grad.square().sum() for p in expected.parameters()))
-        norms.append(float(norm))
-        for parameter in expected.parameters():
-            parameter.grad *= min(1.0, 0.5 / (float(norm) + 1e-6))
-        theirs.step()
-    assert max(norms) > 0.5
-    for a, b in zip(loud.parameters(), expected.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
-
-
-@pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
-def test_losses_are_computed_in_the_asked_precision(
-    tmp_path: Path, precision: str, dtype: torch.dtype
-) -> None:
-    slope = Slope()
-    fit(slope, Numbers(), None, settings(2), run_in(tmp_path, precision))
-    assert set(slope.dtypes) == {dtype}
-    assert {p.dtype for p in slope.parameters()} == {torch.float32}
 
 
 def test_ctrl_c_saves_and_exits_130(tmp_path: Path) -> None:
