@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 TEMPORARY_SUFFIX = ".partial"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRITE_PROTECTED = (errno.EACCES, errno.EPERM, errno.EROFS)
+DISK_TROUBLE = (*_DISK_FULL, *_WRITE_PROTECTED)
+"""Error numbers that no defect of ours causes."""
 _NO_SUCH_PLACE = (
     errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP
 )  # fmt: skip

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from audiolcm.config import resolve
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path, explained
+from audiolcm.files import DISK_TROUBLE, atomic_path, explained
 from audiolcm.preview import write_preview
 from audiolcm.recipe import Recipe
 from audiolcm.sweep import RESULT, read_result
@@ -55,7 +55,8 @@ def _explain(error: Exception) -> tuple[str, bool]:
     """Return what to tell the user, and whether that says it all (a defect of ours needs its stack trace)."""
     if isinstance(error, UserError):
         return str(error), True
-    if isinstance(error, OSError) and (of_disk := explained(error, Path(error.filename or "a file"))):
+    if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
+        of_disk = explained(error, Path(error.filename or "a file"))
         return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True
     return f"{type(error).__name__}: {error}", False
 

@@ -41,7 +41,7 @@ class WritableRunFolder(Callback):
         try:
             with atomic_path(probe) as temporary:
                 temporary.write_bytes(bytes(4096))
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another job's may be the same
         except UserError as error:
             sys.stderr.write(f"{error} The folder of runs is paths.runs=FOLDER.\n")
             sys.exit(1)
