@@ -103,7 +103,7 @@ def markdown(rows: list[Row]) -> str:
     lines = ["| job | " + " | ".join(FIGURES) + " | result |", "|" + "---|" * (len(FIGURES) + 2)]
     for row in rows:
         figures = row.get("figures", {})
-        cells = [f"{figures[name]:.4g}" if name in figures else "" for name in FIGURES]
+        cells = [f"{figures[name]:#.4g}" if name in figures else "" for name in FIGURES]
         result = row.get("folder") or f"failed: {row.get('error', '')}".replace("\n", " ").replace("|", "/")
         lines.append("| " + " | ".join([row["job"] or "(defaults)", *cells, result]) + " |")
     return "\n".join(lines) + "\n"
