@@ -264,3 +264,11 @@ def test_a_second_process_says_that_it_waits(tmp_path: Path) -> None:
     assert "waiting for it" in second.stderr.readline()
     first.communicate("")
     assert second.communicate("")[0] == "in\n"
+
+
+def test_prepare_of_no_usable_clip_fails(tmp_path: Path) -> None:
+    (tmp_path / "manifest.tsv").write_text("name\taudio_path\tcaption\n")
+    done = run("-m", "audiolcm.cli", "prepare", "dataset=manifest", f"dataset.root={tmp_path}", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "holds no usable clip" in done.stderr
+    assert "Traceback" not in done.stderr

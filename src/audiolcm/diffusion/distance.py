@@ -10,9 +10,9 @@ from audiolcm.errors import UserError
 class Huber:
     """Eq. 15: quadratic up to ``eta``, linear beyond it.
 
-    The paper gives no eta. Latents have unit variance, so at 1 the distance is almost a quadratic one: large errors at
-    noisy timesteps then drown the small ones at clean timesteps, and the student's sounds get rougher with every
-    sampling step.
+    The paper gives no eta. Latents have unit variance, so at 1 the distance is almost a quadratic one, and at 0.005
+    almost a linear one. In one ESC-10 run each (k = 20, 4000 steps) the student came nearer to the teacher with the
+    latter, and held its quality at 8 sampling steps; why was not tested.
     """
 
     def __init__(self, eta: float = 0.005) -> None:

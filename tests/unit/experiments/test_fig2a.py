@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imread
 
-from audiolcm.sweep import markdown
+from audiolcm.sweep import markdown, read_result
 from experiments.fig2a_solver_k import ConvergencePicture
 
 
@@ -39,3 +39,12 @@ def test_table_shows_figures_and_failures() -> None:
     assert "| solver.k=1 | 0.2500 |" in lines[2]
     assert lines[3].endswith("failed: does / not divide |")
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_damaged_result_counts_as_none(tmp_path: Path) -> None:
+    assert read_result(tmp_path) == {}
+    for content in (b'{"status": "do', b"[1]", b"\xff\xfe"):
+        (tmp_path / "result.json").write_bytes(content)
+        assert read_result(tmp_path) == {}
+    (tmp_path / "result.json").write_text('{"status": "done"}')
+    assert read_result(tmp_path) == {"status": "done"}
