@@ -1,0 +1,1 @@
+"""The formulas of the metrics: pure functions of arrays, no network, no files."""

@@ -1,0 +1,153 @@
+"""The record of one evaluation, as ``metrics.json`` keeps it: every table, picture and report is made from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from audiolcm.errors import UserError
+from audiolcm.files import atomic_path
+
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One figure of one system.
+
+    key: such as ``fad_vggish``; ``title`` heads its column and names the network, such as "FAD (VGGish)".
+    value: its mean over the generation seeds; ``per_seed`` has one value a seed.
+    interval: 95%, low and high; None where it makes no sense. ``interval_method`` says how.
+    better: "lower" or "higher".  num_generated, num_reference: sounds on either side (0: the metric needs none).
+    extractor: name, identity and weights of the network; ``is_embedded``: trained here, not comparable with papers.
+    details: whatever else belongs to it, such as the spread of the ten splits of IS.
+    notes: what a reader must know, such as "900 clips for 2048 dimensions".
+    per_clip: the scores that the value is the mean of, by clip; empty for metrics of whole sets.
+    """
+
+    key: str
+    title: str
+    value: float
+    better: str
+    interval: tuple[float, float] | None = None
+    interval_method: str = ""
+    per_seed: tuple[float, ...] = ()
+    num_generated: int = 0
+    num_reference: int = 0
+    extractor: dict[str, Any] = dataclasses.field(default_factory=dict)
+    is_embedded: bool = False
+    details: dict[str, Any] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    per_clip: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredClip:
+    """One generated sound: name, caption, and the files of itself and its reference, relative to the record.
+
+    name: ``<clip>__<i>`` of the generated sound.  reference: None when there is none.
+    """
+
+    name: str
+    caption: str
+    audio: str
+    reference: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One system under one protocol: its scores, and the facts that name it (steps, omega, NFE, artifact, ...)."""
+
+    system: str
+    facts: dict[str, Any]
+    scores: tuple[Score, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """Seconds of one batch size: medians and 95th percentiles over ``num_runs`` calls, by stage and in all.
+
+    stages: text, denoiser, decoder, vocoder -> {"median": s, "p95": s}; ``total`` and ``sampler`` (the denoiser alone)
+    likewise. rtf_total, rtf_sampler: median seconds for one second of audio.
+    """
+
+    batch_size: int
+    num_runs: int
+    num_warmup: int
+    audio_seconds: float
+    nfe: int
+    stages: dict[str, dict[str, float]]
+    total: dict[str, float]
+    sampler: dict[str, float]
+    rtf_total: float
+    rtf_sampler: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One evaluation.
+
+    row: the system under evaluation.  sanity: silence, noise, reconstruction, ... under the same protocol.
+    protocol: its name and all of its settings, ``title`` for people, ``is_subset`` when only its first clips were used.
+    verdicts: sentences for people, such as "CLAP is no better than with shuffled captions".
+    provenance: command, code version, hardware, date, data fingerprint, seconds.
+    """
+
+    row: Row
+    protocol: dict[str, Any]
+    clips: tuple[ScoredClip, ...]
+    timings: tuple[Timing, ...] = ()
+    sanity: tuple[Row, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def write(self, path: Path) -> None:
+        """Write the record as JSON, atomically."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False) + "\n")
+
+
+def read_record(path: Path) -> Record:
+    """Return a record that ``Record.write`` wrote.
+
+    Raises:
+        UserError: when the file is missing, damaged or of a newer format.
+    """
+    again = "Run `python evaluate.py` again."
+    try:
+        content = json.loads(path.read_text())
+        if content["format_version"] > FORMAT_VERSION:
+            raise UserError(f"{path} has format {content['format_version']}: upgrade audiolcm.")
+        return Record(
+            **content
+            | {
+                "row": _row(content["row"]),
+                "sanity": tuple(_row(row) for row in content["sanity"]),
+                "clips": tuple(ScoredClip(**clip) for clip in content["clips"]),
+                "timings": tuple(Timing(**timing) for timing in content["timings"]),
+                "verdicts": tuple(content["verdicts"]),
+            }
+        )
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}). {again}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is not the record of an evaluation ({error}). {again}") from error
+
+
+def _row(content: dict[str, Any]) -> Row:
+    return Row(content["system"], content["facts"], tuple(_score(score) for score in content["scores"]))
+
+
+def _score(content: dict[str, Any]) -> Score:
+    interval = content["interval"]
+    return Score(
+        **content
+        | {
+            "interval": None if interval is None else tuple(interval),
+            "per_seed": tuple(content["per_seed"]),
+            "notes": tuple(content["notes"]),
+        }
+    )
