@@ -9,9 +9,10 @@ from pathlib import Path
 
 from audiolcm.files import atomic_path
 from evaluation.record import Record
-from evaluation.tables import DASH, Line, Table, build_table
+from evaluation.tables import DASH, Cell, Line, Table, build_table
 
 _FORMULA_STARTS = ("=", "+", "-", "@")  # a spreadsheet would compute such a cell
+_FIELDS = ("", " low", " high", " N generated", " N reference")
 _MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*<[|"})
 _LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "%_&#${}"}
@@ -45,24 +46,27 @@ def markdown(table: Table) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """Return the table as CSV with all digits: five columns a metric, value, low, high and N of either side."""
-    fields = ("", " low", " high", " N generated", " N reference")
-    headings = [f"{found.heading}{field}" for found in table.columns for field in fields]
+    """Return the table as CSV with all digits: for each metric its value and, where known, interval and N."""
+    lines = [("system", line) for line in table.lines] + [("sanity", line) for line in table.sanity]
+    columns: dict[str, list[float | int | None]] = {}
+    for found in table.columns:
+        figures = [_figures(line.cells.get(found.key)) for _, line in lines]
+        for field, values in zip(_FIELDS, zip(*figures, strict=True), strict=True):
+            if any(value is not None for value in values):
+                columns[f"{found.name}{field}"] = list(values)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(map(_csv_name, ["protocol", "kind", "system", *headings]))
-    for kind, lines in (("system", table.lines), ("sanity", table.sanity)):
-        for line in lines:
-            figures: list[float | int | None] = []
-            for found in table.columns:
-                entry = line.cells.get(found.key)
-                if entry is None:
-                    figures += [None] * len(fields)
-                else:
-                    low, high = entry.interval or (None, None)
-                    figures += [entry.value, low, high, entry.num_generated, entry.num_reference]
-            writer.writerow([_csv_name(table.title), kind, _csv_name(line.label), *figures])
+    writer.writerow(map(_csv_name, ["protocol", "kind", "system", *columns]))
+    for (kind, line), *values in zip(lines, *columns.values(), strict=True):
+        writer.writerow([_csv_name(table.title), kind, _csv_name(line.label), *values])
     return file.getvalue()
+
+
+def _figures(entry: Cell | None) -> tuple[float | int | None, ...]:
+    if entry is None:
+        return (None,) * len(_FIELDS)
+    low, high = entry.interval or (None, None)
+    return (entry.value, low, high, entry.num_generated or None, entry.num_reference or None)
 
 
 def latex(table: Table) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from audiolcm.errors import UserError
 from evaluation.record import Record, Row, Score
 
-SIGNIFICANT = 4
+SIGNIFICANT = 3  # without an interval; with one its width decides, up to one digit more
 MOST_DECIMALS = 6
 DASH = "-"
 EMBEDDED_NOTE = "embedded: scored by a network trained here, not comparable with published figures"
@@ -32,10 +32,14 @@ class Column:
     identity: str = ""
 
     @property
+    def name(self) -> str:
+        """The title, marked when embedded."""
+        return f"{self.title}, embedded" if self.is_embedded else self.title
+
+    @property
     def heading(self) -> str:
-        """The title, marked when embedded, with an arrow that points to better."""
-        mark = ", embedded" if self.is_embedded else ""
-        return f"{self.title}{mark} {_ARROWS.get(self.better, '')}".rstrip()
+        """The name with an arrow that tells where better is."""
+        return f"{self.name} {_ARROWS.get(self.better, '')}".rstrip()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,10 +85,13 @@ class Table:
 
 
 def decimals(value: float, interval: tuple[float, float] | None = None) -> int:
-    """Return the digits behind the point: four significant ones, fewer when half the interval has its second before."""
+    """Return how many digits behind the point are honest.
+
+    Three significant digits; with an interval as many as show two of its half width, but four significant at most.
+    """
     places = SIGNIFICANT - 1 - _exponent(max(abs(number) for number in (value, *(interval or ()))))
     if interval is not None and interval[1] > interval[0]:
-        places = min(places, 1 - _exponent((interval[1] - interval[0]) / 2))
+        places = min(places + 1, 1 - _exponent((interval[1] - interval[0]) / 2))
     return min(max(places, 0), MOST_DECIMALS)
 
 
@@ -199,9 +206,10 @@ def _notes(record: Record) -> Iterable[str]:
     scores = [score for row in (record.row, *record.sanity) for score in row.scores]
     if any(score.is_embedded for score in scores):
         yield EMBEDDED_NOTE
-    for method in dict.fromkeys(score.interval_method for score in scores if score.interval is not None):
-        titles = dict.fromkeys(score.title for score in scores if score.interval_method == method)
-        yield f"95% intervals of {', '.join(titles)}: {method or 'method unknown'}"
+    uncertain = [score for score in scores if score.interval is not None]
+    for method in dict.fromkeys(score.interval_method for score in uncertain):
+        titles = dict.fromkeys(score.title for score in uncertain if score.interval_method == method)
+        yield f"95% intervals of {', '.join(titles)}: {method or 'method not recorded'}"
     yield from (f"{score.title}: {note}" for score in scores for note in score.notes)
     for timing in record.timings:
         yield (

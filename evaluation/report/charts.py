@@ -51,7 +51,7 @@ def _ends(better: str, low: float, high: float) -> Html:
 
 
 def _short(value: float) -> str:
-    return f"{value:.{max(0, decimals(value) - 1)}f}"
+    return f"{value:.{decimals(value)}f}"
 
 
 def stage_seconds(timing: Timing) -> dict[str, float]:

@@ -37,8 +37,8 @@ def clips_section(record: Record, folder: Path, max_clips: int) -> Html:
         element("h2", "Clips"),
         element("p", _sample_in_words(record, sample, scores)),
         _controls(scores),
-        element("ol", *cards, id="cards", class_="cards"),
         element("p", f"{PICTURES} {KEYS} Sound is {codec}.", class_="hint") if cards else None,
+        element("ol", *cards, id="cards", class_="cards"),
         element("h3", f"All {len(record.clips)} clips"),
         _table(record, scores, [clip.name for clip in sample]),
         id="clips",
@@ -129,10 +129,10 @@ def _chips(clip: ScoredClip, scores: Sequence[Score]) -> Html | None:
 
 
 def _value(score: Score, name: str) -> str:
-    """Return the score of one clip, one digit less than the mean of all has."""
+    """Return the score of one clip, with as many digits behind the point as the mean of all."""
     if name not in score.per_clip:
         return DASH
-    return f"{score.per_clip[name]:.{max(0, decimals(score.value) - 1)}f}"
+    return f"{score.per_clip[name]:.{decimals(score.value)}f}"
 
 
 def _sort_values(clip: ScoredClip, scores: Sequence[Score]) -> dict[str, str | float | None]:

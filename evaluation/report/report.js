@@ -6,6 +6,7 @@
   const filter = document.getElementById("filter");
   const status = document.getElementById("status");
   const buttons = [...document.querySelectorAll("button[data-sort]")];
+  const sounds = [...cards.querySelectorAll("audio")];
   const entries = [...cards.children, ...rows.children];
   const byName = new Intl.Collator("en", { numeric: true }).compare;
   let sorting = null; // { key, label, better, descending }
@@ -58,8 +59,14 @@
     return sorting.descending === (sorting.better === "lower") ? "worst first" : "best first";
   }
 
-  const isPlaying = (audio) => !audio.paused && !audio.ended;
-  const toggle = (audio) => audio && (isPlaying(audio) ? audio.pause() : audio.play());
+  const silenceOthers = (audio) => sounds.forEach((other) => other !== audio && other.pause());
+
+  function toggle(audio) {
+    if (!audio) return;
+    if (!audio.paused) return audio.pause();
+    silenceOthers(audio);
+    audio.play().catch(() => {}); // another key came before it began
+  }
 
   function next(card, step) {
     const shown = [...cards.children].filter((other) => !other.hidden);
@@ -85,10 +92,10 @@
     action(event.target);
   });
 
-  const sounds = [...cards.querySelectorAll("audio")];
   for (const audio of sounds) {
     const playhead = audio.closest("figure").querySelector(".playhead");
-    audio.addEventListener("play", () => sounds.forEach((other) => other !== audio && other.pause()));
+    // Events come late: one of a sound that was paused again means nothing.
+    audio.addEventListener("play", () => audio.paused || silenceOthers(audio));
     audio.addEventListener("timeupdate", () => {
       playhead.style.left = `${(100 * audio.currentTime) / audio.duration}%`;
       playhead.classList.toggle("moving", audio.currentTime > 0);
