@@ -1,0 +1,226 @@
+"""PANNs' Cnn14: 527 AudioSet logits and a 2048-wide embedding of a whole sound.
+
+The network of Kong et al., "PANNs: Large-scale pretrained audio neural networks for audio pattern recognition", 2020,
+with the parameter names of its published checkpoints (https://zenodo.org/records/3987831).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+from torchlibrosa.stft import LogmelFilterBank, Spectrogram
+
+from audiolcm.errors import UserError
+from audiolcm.types import Waveform
+from evaluation.features.checkpoints import fill, identity, read_checkpoint
+from evaluation.features.extractor import Features
+from evaluation.features.weights import obtain
+
+NUM_BANDS = 64
+NUM_CLASSES = 527  # of AudioSet
+EMBEDDING_WIDTH = 2048
+_LEVEL_FLOOR = 1e-10  # power: -100 dB is silence
+_POOLINGS = 5  # each halves the frames, and one frame must be left
+_VERSION = "cnn14-v1"  # change it with anything that can change the features
+
+Spectrogram2d = Float[Tensor, "batch 1 frames 64"]
+Images = Float[Tensor, "batch channels frames bands"]
+Embeddings = Float[Tensor, "batch 2048"]
+Logits = Float[Tensor, "batch classes"]
+
+
+@dataclass(frozen=True)
+class LogMelSettings:
+    """The log-mel spectrogram that a Cnn14 hears: rate in Hz, window and hop in samples, edge frequencies in Hz."""
+
+    sample_rate: int
+    window: int
+    hop: int
+    low: float
+    high: float
+
+
+SETTINGS_16K = LogMelSettings(16000, window=512, hop=160, low=50, high=8000)
+SETTINGS_32K = LogMelSettings(32000, window=1024, hop=320, low=50, high=14000)
+
+
+class ConvBlock(nn.Module):
+    """Two 3x3 convolutions, each with batch normalization and ReLU, then the mean over squares of ``pooling``."""
+
+    def __init__(self, in_channels: int, out_channels: int, pooling: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.pooling = pooling
+
+    def forward(self, x: Images) -> Images:
+        """Return (batch, out_channels, frames // pooling, bands // pooling)."""
+        x = functional.relu(self.bn1(self.conv1(x)))
+        x = functional.relu(self.bn2(self.conv2(x)))
+        return functional.avg_pool2d(x, self.pooling)
+
+
+class Cnn14(nn.Module):
+    """Six blocks of convolutions over a log-mel spectrogram, mean plus maximum over time, two linear layers.
+
+    Only for inference: dropout and SpecAugment, which only act in training and hold no weights, are left out.
+    """
+
+    def __init__(self, settings: LogMelSettings, num_classes: int = NUM_CLASSES) -> None:
+        super().__init__()
+        self.settings = settings
+        self.spectrogram_extractor = Spectrogram(settings.window, settings.hop, settings.window)
+        self.logmel_extractor = LogmelFilterBank(
+            settings.sample_rate,
+            settings.window,
+            NUM_BANDS,
+            fmin=settings.low,
+            fmax=settings.high,
+            amin=_LEVEL_FLOOR,
+            top_db=None,
+        )
+        self.bn0 = nn.BatchNorm2d(NUM_BANDS)
+        self.conv_block1 = ConvBlock(1, 64, 2)
+        self.conv_block2 = ConvBlock(64, 128, 2)
+        self.conv_block3 = ConvBlock(128, 256, 2)
+        self.conv_block4 = ConvBlock(256, 512, 2)
+        self.conv_block5 = ConvBlock(512, 1024, 2)
+        self.conv_block6 = ConvBlock(1024, 2048, 1)
+        self.fc1 = nn.Linear(2048, EMBEDDING_WIDTH)
+        self.fc_audioset = nn.Linear(EMBEDDING_WIDTH, num_classes)
+
+    @property
+    def min_samples(self) -> int:
+        """The shortest waveform that leaves one frame after the poolings (and more than the padding mirrors)."""
+        return max((2**_POOLINGS - 1) * self.settings.hop, self.settings.window // 2 + 1)
+
+    def log_mel(self, waveform: Waveform) -> Spectrogram2d:
+        """Return the log-mel power spectrogram in dB, (batch, 1, samples // hop + 1, 64)."""
+        return self.logmel_extractor(self.spectrogram_extractor(waveform))
+
+    def embed(self, waveform: Waveform) -> Embeddings:
+        """Return the nonnegative output of the last hidden layer for each waveform of ``min_samples`` or more."""
+        x = self.bn0(self.log_mel(waveform).transpose(1, 3)).transpose(1, 3)  # normalizes each band
+        for block in (
+            self.conv_block1,
+            self.conv_block2,
+            self.conv_block3,
+            self.conv_block4,
+            self.conv_block5,
+            self.conv_block6,
+        ):
+            x = block(x)
+        x = x.mean(3)
+        return functional.relu(self.fc1(x.amax(2) + x.mean(2)))
+
+    def classify(self, embeddings: Embeddings) -> Logits:
+        """Return the class logits, before the sigmoid, of what ``embed`` returned."""
+        return self.fc_audioset(embeddings)
+
+
+class Panns:
+    """A published Cnn14 as an extractor: ``embedding`` (1, 2048) and ``logits`` (527,), before the sigmoid.
+
+    Sounds of equal lengths go through the network together; none is cut or padded.
+
+    Args:
+        name: of the extractor and of its file in the registry of weights.
+        settings: of its log-mel spectrogram.
+        weights: the path of the checkpoint; None takes the published one from the cache folder, or downloads it.
+        device: of torch.
+        batch_size: waveforms at a time.
+        folder: the cache folder of published weights; None takes the usual one.
+    """
+
+    is_embedded = False
+
+    def __init__(
+        self,
+        name: str,
+        settings: LogMelSettings,
+        weights: str | None = None,
+        device: str = "cpu",
+        batch_size: int = 8,
+        folder: str | None = None,
+    ) -> None:
+        path = obtain(name, weights, None if folder is None else Path(folder))
+        self.name = name
+        self.identity = identity(path, _VERSION, repr(settings))
+        self.sample_rate = settings.sample_rate
+        self._device = torch.device(device)
+        self._batch_size = batch_size
+        self._network = load_cnn14(path, settings).to(self._device)
+
+    @torch.inference_mode()
+    def extract(self, waveforms: Sequence[np.ndarray]) -> list[Features]:
+        """Return ``embedding`` (1, 2048) and ``logits`` (527,) of each waveform (samples,).
+
+        Raises:
+            UserError: when a waveform is under 0.31 s; the network would be left without a frame.
+        """
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for index, waveform in enumerate(waveforms):
+            by_length[len(waveform)].append(index)
+        shortest = min(by_length, default=self._network.min_samples)
+        if shortest < self._network.min_samples:
+            raise UserError(
+                f"A sound of {shortest} samples at {self.sample_rate} Hz is too short for {self.name}: it needs "
+                f"{self._network.min_samples} ({self._network.min_samples / self.sample_rate:.2f} s) or more. "
+                "Make it longer or leave it out."
+            )
+        features: list[Features] = [{}] * len(waveforms)
+        for indices in by_length.values():
+            for start in range(0, len(indices), self._batch_size):
+                part = indices[start : start + self._batch_size]
+                for index, found in zip(part, self._features([waveforms[i] for i in part]), strict=True):
+                    features[index] = found
+        return features
+
+    def _features(self, waveforms: list[np.ndarray]) -> list[Features]:
+        batch = torch.from_numpy(np.stack(waveforms).astype(np.float32, copy=False)).to(self._device)
+        embeddings = self._network.embed(batch)
+        logits = self._network.classify(embeddings).cpu().numpy()
+        return [
+            {"embedding": row[None], "logits": scores}
+            for row, scores in zip(embeddings.cpu().numpy(), logits, strict=True)
+        ]
+
+
+def load_cnn14(path: Path, settings: LogMelSettings) -> Cnn14:
+    """Return the network with the weights of a published checkpoint, in evaluation mode.
+
+    Raises:
+        UserError: when the file is damaged or of another network.
+    """
+    checkpoint = read_checkpoint(path)
+    if not isinstance(checkpoint, dict) or "model" not in checkpoint:
+        raise UserError(f"{path} is not a checkpoint of PANNs: it has no entry `model`.")
+    network = Cnn14(settings)
+    fill(network, checkpoint["model"], path)
+    return network.eval()
+
+
+class Panns16k(Panns):
+    """Cnn14 at 16 kHz (mAP 0.438): the network behind KL and IS of most published tables."""
+
+    def __init__(
+        self, weights: str | None = None, device: str = "cpu", batch_size: int = 8, folder: str | None = None
+    ) -> None:
+        super().__init__("panns_16k", SETTINGS_16K, weights, device, batch_size, folder)
+
+
+class Panns32k(Panns):
+    """Cnn14 at 32 kHz (mAP 0.431)."""
+
+    def __init__(
+        self, weights: str | None = None, device: str = "cpu", batch_size: int = 8, folder: str | None = None
+    ) -> None:
+        super().__init__("panns_32k", SETTINGS_32K, weights, device, batch_size, folder)
