@@ -47,7 +47,9 @@ class Efficiency:
     def _time(self, pipeline: AudioLCM, items: Sequence[Item], seconds: float, batch_size: int) -> Timing:
         num_runs = -(-self.num_clips // batch_size)
         totals, stages, nfe = [], [], 0
-        for run in tqdm(range(self.num_warmup + num_runs), f"time batch {batch_size}", unit="call", delay=2.0):
+        for run in tqdm(
+            range(self.num_warmup + num_runs), f"time batch {batch_size}", unit="call", delay=2.0
+        ):
             chosen = [items[(run * batch_size + i) % len(items)].clip for i in range(batch_size)]
             began = time.perf_counter()
             made = pipeline(

@@ -98,7 +98,9 @@ def _odd_lengths(headers: Sequence[Header], seconds: float) -> str:
     if not odd:
         return ""
     lengths = [header.seconds for header in odd]
-    return f"{len(odd)} last {min(lengths):.2f} to {max(lengths):.2f} s instead of {seconds:g} s ({_names(odd)})"
+    return (
+        f"{len(odd)} last {min(lengths):.2f} to {max(lengths):.2f} s instead of {seconds:g} s ({_names(odd)})"
+    )
 
 
 def _named(what: str, headers: Sequence[Header]) -> str:

@@ -65,7 +65,9 @@ class TestSet:
         if count is None:
             return self
         if not 1 <= count <= len(self.items):
-            raise UserError(f"num_clips={count} is out of range: the protocol has 1 to {len(self.items)} clips.")
+            raise UserError(
+                f"num_clips={count} is out of range: the protocol has 1 to {len(self.items)} clips."
+            )
         return dataclasses.replace(self, items=self.items[:count])
 
     def with_references(self) -> TestSet:
@@ -129,7 +131,9 @@ class Protocol:
             return self._prepared_items(dataset, cache)
         corpus = build(dict(dataset) | {"test": self._table(dataset)}, "dataset")
         if self.dataset is not None and corpus.name != self.dataset:
-            raise UserError(f"protocol={self.name} is defined on dataset={self.dataset}, not on {corpus.name}.")
+            raise UserError(
+                f"protocol={self.name} is defined on dataset={self.dataset}, not on {corpus.name}."
+            )
         clips = corpus.clips("test")
         _refuse_bad([f"{clip.name}: {clip.problem}" for clip in clips if clip.problem], len(clips))
         items = _items(clips, [clip.audio_path or Path(clip.name) for clip in clips])
@@ -169,7 +173,9 @@ class Protocol:
             raise UserError(
                 f"Split {self.split} of {data.name} is empty: choose protocol.split=train or validation."
             )
-        _refuse_bad([f"row {bad.row}: {bad.reason}" for bad in split.bad_rows], len(split) + len(split.bad_rows))
+        _refuse_bad(
+            [f"row {bad.row}: {bad.reason}" for bad in split.bad_rows], len(split) + len(split.bad_rows)
+        )
         sounds = references(data, self.split)
         items = _items(split.clips, [sounds[position] for position in split.sound_of_clip])
         seconds = self.seconds or data.duration
@@ -203,7 +209,9 @@ def _items(clips: Sequence[Clip], sounds: Sequence[Path]) -> tuple[Item, ...]:
         counts[sound] = counts.get(sound, 0) + 1
     repeated = [name for name, count in Counter(item.name for item in items).items() if count > 1]
     if repeated:
-        raise UserError(f"{len(repeated)} clips share their name with another, such as {repeated[0]}: rename them.")
+        raise UserError(
+            f"{len(repeated)} clips share their name with another, such as {repeated[0]}: rename them."
+        )
     return tuple(items)
 
 

@@ -52,7 +52,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     for verdict in record.verdicts:
         log.info("%s", verdict)
     report = write_report(record, folder, plain["report_clips"])
-    log_record(record, folder, plain["logger"])
+    log_record(record, folder, build(plain["logger"], "logger"))
     figures = {score.key: score.value for score in record.row.scores}
     write_result(folder, {"status": "done", "folder": str(folder), "figures": figures})
     log.info("Report: %s", report.resolve())
@@ -64,13 +64,17 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: on a value of the wrong kind or an unknown setting.
     """
-    counts = {"num_resamples": 0, "report_clips": 0, "seed": 0} | {f"seeds[{i}]": 0 for i in range(len(plain["seeds"]))}
+    counts = {"num_resamples": 0, "report_clips": 0, "seed": 0} | {
+        f"seeds[{i}]": 0 for i in range(len(plain["seeds"]))
+    }
     values = plain | {f"seeds[{i}]": seed for i, seed in enumerate(plain["seeds"])}
     for name, least in counts.items():
         if type(values[name]) is not int or values[name] < least:
             raise UserError(f"{name}={values[name]!r} must be a whole number of at least {least}.")
     if not plain["seeds"] or len(set(plain["seeds"])) < len(plain["seeds"]):
-        raise UserError(f"seeds={plain['seeds']}: give one or several different seeds, such as seeds=[0,1,2].")
+        raise UserError(
+            f"seeds={plain['seeds']}: give one or several different seeds, such as seeds=[0,1,2]."
+        )
     if odd := sorted(set(plain["sampler"]) - {"num_steps", "omega"}):
         raise UserError(f"Unknown setting sampler.{odd[0]}. sampler knows: num_steps, omega.")
     if not isinstance(plain.get("sanity", False), bool):
@@ -96,31 +100,37 @@ class Evaluation:
         self.system: System = build(cfg["system"], "system")
         self.allowed = frozenset(cfg["allow"])
         store = FeatureStore(self.cache / "features")
-        self.ears = Ears(cfg["features"], store, lambda: embedded_extractor(cfg))
+        device = str(self.hardware.torch_device())
+        self.ears = Ears(cfg["features"], store, lambda: embedded_extractor(cfg), device)
 
     def record(self, folder: Path) -> Record:
         """Return the record; sounds of models are kept in ``<paths.cache>/generated``."""
         began = time.monotonic()
         test_set, notes = self._test_set()
-        self.ears.load([measure.extractor for measure in self.measures.values()])  # before hours of generation
+        self.ears.load(
+            [measure.extractor for measure in self.measures.values()]
+        )  # before hours of generation
         trial = self._trial(self.system, test_set)
         notes += self._inspected(trial, test_set)
         timings = self._timings(test_set)
-        facts = self.system.facts() | ({"nfe": timings[0].nfe} if timings else {}) | {"seeds": len(trial.sounds)}
+        facts = (
+            self.system.facts() | ({"nfe": timings[0].nfe} if timings else {}) | {"seeds": len(trial.sounds)}
+        )
         row = Row(self.system.name, facts, self._scores(trial, list(self.measures)))
         sanity = self._sanity(trial, test_set) if self.cfg.get("sanity", False) else ()
         return Record(
             row=row,
-            protocol=self._protocol_facts(test_set, notes),
+            protocol=self._protocol_facts(test_set),
             clips=_clips(trial, folder),
             timings=timings,
             sanity=sanity,
             verdicts=verdicts(row, sanity),
+            notes=tuple(notes),
             provenance=self._provenance(test_set, time.monotonic() - began),
         )
 
     def _test_set(self) -> tuple[TestSet, list[str]]:
-        test_set, notes = self.protocol.test_set(self.cfg["dataset"], self.cache), list(self.protocol.notes)
+        test_set, notes = self.protocol.test_set(self.cfg["dataset"], self.cache), []
         whole = len(test_set.items)
         needed = any(measure.needs_references for measure in self.measures.values())
         if needed and "missing_references" in self.allowed:
@@ -176,14 +186,13 @@ class Evaluation:
             rows.append(Row(name, {}, self._scores(lenient, keys)))
         return tuple(rows)
 
-    def _protocol_facts(self, test_set: TestSet, notes: list[str]) -> dict[str, Any]:
+    def _protocol_facts(self, test_set: TestSet) -> dict[str, Any]:
         settings = {name: value for name, value in self.cfg["protocol"].items() if name != "_target_"}
         return settings | {
             "dataset": self.cfg["dataset"]["_target_"].rpartition(".")[2],
             "num_clips": len(test_set.items),
             "seconds": test_set.seconds,
             "is_subset": self.cfg["num_clips"] is not None or "missing_references" in self.allowed,
-            "notes": notes,
         }
 
     def _provenance(self, test_set: TestSet, seconds: float) -> dict[str, Any]:

@@ -28,12 +28,17 @@ class Ears:
         nodes: the configuration of each network by name, the section ``features``.
         store: where features are kept.
         embedded: makes the embedded evaluator's extractor, trained now if need be.
+        device: of torch, for all of them.
     """
 
     def __init__(
-        self, nodes: Mapping[str, Any], store: FeatureStore, embedded: Callable[[], Extractor]
+        self,
+        nodes: Mapping[str, Any],
+        store: FeatureStore,
+        embedded: Callable[[], Extractor],
+        device: str = "cpu",
     ) -> None:
-        self._nodes, self._embedded = nodes, embedded
+        self._nodes, self._embedded, self._device = nodes, embedded, device
         self._loaded: dict[str, Extractor] = {}
         self.store = store
 
@@ -62,7 +67,7 @@ class Ears:
             return self._embedded()
         if name not in self._nodes:
             raise UserError(f"features.{name} is not configured; there are: {', '.join(self._nodes)}.")
-        return build(self._nodes[name], f"features.{name}")
+        return build(self._nodes[name], f"features.{name}", device=self._device)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Trial:
     """Sounds to be scored against their captions and references.
 
     items: the captions.  sounds: for each seed one file for each item.  reader, reference_reader: how either side is
-    heard.  is_shuffled: captions and references were exchanged on purpose.
+    heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.
     """
 
     items: tuple[Item, ...]
@@ -86,9 +91,10 @@ class Trial:
         numbers: dict[str, int] = {}
         return np.array([numbers.setdefault(item.clip_name, len(numbers)) for item in self.items])
 
-    def generated(self, ears: Ears, name: str) -> list[list[Features]]:
-        """Return the features of every sound, [seed][item]."""
-        flat = ears.store.features(ears[name], self.reader, [path for seed in self.sounds for path in seed])
+    def generated(self, ears: Ears, name: str, reader: SoundReader | None = None) -> list[list[Features]]:
+        """Return the features of every sound, [seed][item], heard by the trial's reader or another one."""
+        paths = [path for seed in self.sounds for path in seed]
+        flat = ears.store.features(ears[name], reader or self.reader, paths)
         count = len(self.items)
         return [flat[first : first + count] for first in range(0, len(flat), count)]
 

@@ -11,6 +11,7 @@ from audiolcm.artifacts import content_hash
 from audiolcm.audio.io import decode
 from audiolcm.errors import UserError
 
+_SILENT = 1e-6  # a peak below it is not turned up to full
 READER_VERSION = 1  # in the cache key: raise it with any change of what `read` returns
 
 
@@ -25,6 +26,7 @@ class SoundReader:
             default, as audioldm_eval).
         min_seconds: shorter sounds are padded with zeros at the end.
         max_seconds: of longer sounds only the start counts; null for all of it.
+        peak: every sound is turned to this largest sample, as ConsistencyTTA does; null leaves levels alone.
 
     Raises:
         UserError: on an unknown choice or a length that is none.
@@ -35,6 +37,7 @@ class SoundReader:
     resampler: str = "soxr"
     min_seconds: float = 0.0
     max_seconds: float | None = None
+    peak: float | None = None
 
     def __post_init__(self) -> None:
         if self.channel not in ("mean", "first"):
@@ -69,6 +72,8 @@ class SoundReader:
             mono = _RESAMPLERS[self.resampler](mono, rate, sample_rate)
         if self.max_seconds is not None:
             mono = mono[: round(self.max_seconds * sample_rate)]
+        if self.peak is not None:
+            mono = mono * (self.peak / max(float(np.abs(mono).max()), _SILENT))
         shortage = round(self.min_seconds * sample_rate) - len(mono)
         return np.pad(mono, (0, max(0, shortage))).astype(np.float32, copy=False)
 

@@ -94,5 +94,7 @@ def _mismatch(
         parts.append(f"{len(surplus)} files belong to no caption, such as {names}.")
     if twice:
         parts.append(f"{len(twice)} captions have several files, such as {', '.join(twice[:3])}.")
-    parts.append("Name the files <clip>__<i>.wav, i counting the captions of a clip from 0; nothing was scored.")
+    parts.append(
+        "Name the files <clip>__<i>.wav, i counting the captions of a clip from 0; nothing was scored."
+    )
     return " ".join(parts)

@@ -56,7 +56,9 @@ class Model:
         self.name = "audiolcm" if stage == "student" else stage
         self.hardware, self.batch_size = hardware, batch_size
         self.artifact = _find(stage, Path(artifacts), checkpoint)
-        self.vocoder = self.artifact.parent("vocoder") if vocoder is None else open_artifact(Path(vocoder), "vocoder")
+        self.vocoder = (
+            self.artifact.parent("vocoder") if vocoder is None else open_artifact(Path(vocoder), "vocoder")
+        )
         asked = {"num_steps": num_steps, "omega": omega}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
         section = "sampler" if stage == "student" else "teacher_sampler"
@@ -128,7 +130,9 @@ class Reconstruction:
         def make(items: list[Item], seeds: list[int]) -> list[np.ndarray]:
             return [self._reconstruct(item.reference, test_set.seconds) for item in items]
 
-        settings = self.model.settings() | {"references": sorted({str(item.reference) for item in test_set.items})}
+        settings = self.model.settings() | {
+            "references": sorted({str(item.reference) for item in test_set.items})
+        }
         return made(self, settings, test_set, 0, folder, make, batch_size=1)
 
     def _reconstruct(self, reference: Path, seconds: float) -> np.ndarray:

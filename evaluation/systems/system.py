@@ -46,7 +46,13 @@ class System(Protocol):
 
 
 def made(
-    system: System, settings: dict[str, Any], test_set: TestSet, seed: int, folder: Path, make: Maker, batch_size: int
+    system: System,
+    settings: dict[str, Any],
+    test_set: TestSet,
+    seed: int,
+    folder: Path,
+    make: Maker,
+    batch_size: int,
 ) -> list[Path]:
     """Return ``<folder>/<system>-<hash>/seed<seed>/<item>.wav`` for each item, made now where it is missing.
 
@@ -61,7 +67,9 @@ def made(
         if not (home / "settings.json").exists():
             with atomic_path(home / "settings.json") as temporary:
                 temporary.write_text(json.dumps(content, indent=1))
-        missing = [(item, path) for item, path in zip(test_set.items, paths, strict=True) if not path.exists()]
+        missing = [
+            (item, path) for item, path in zip(test_set.items, paths, strict=True) if not path.exists()
+        ]
         with tqdm(total=len(missing), desc=f"generate {system.name}", unit="sound", delay=2.0) as bar:
             for first in range(0, len(missing), batch_size):
                 batch = missing[first : first + batch_size]

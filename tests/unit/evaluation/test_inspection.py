@@ -38,7 +38,9 @@ def test_each_trouble_is_told_with_names_and_counts_and_may_be_accepted(good, tm
 
 def test_several_troubles_are_one_message(good, tmp_path):
     soundfile.write(tmp_path / "odd.wav", NOISE[:4000], 8000)
-    with pytest.raises(UserError, match=r"several channels.*mixed.*instead of 1 s.*allow=\[durations,sample_rates,stereo\]"):
+    with pytest.raises(
+        UserError, match=r"several channels.*mixed.*instead of 1 s.*allow=\[durations,sample_rates,stereo\]"
+    ):
         inspect("Sounds", [*good, tmp_path / "odd.wav"], 1.0, ())
 
 

@@ -35,7 +35,12 @@ def protocol(**settings):
 
 
 def test_captions_of_one_sound_are_numbered_and_share_a_reference(tmp_path):
-    rows = [("b", "b.wav", "rain"), ("a", "a.wav", "a dog"), ("b2", "b.wav", "it rains"), ("b3", "b.wav", "drops")]
+    rows = [
+        ("b", "b.wav", "rain"),
+        ("a", "a.wav", "a dog"),
+        ("b2", "b.wav", "it rains"),
+        ("b3", "b.wav", "drops"),
+    ]
     test_set = protocol().test_set(manifest(tmp_path, rows), tmp_path / "cache")
     assert [item.name for item in test_set.items] == ["b__0", "a__0", "b__1", "b__2"]
     assert [item.clip.caption for item in test_set.items] == ["rain", "a dog", "it rains", "drops"]

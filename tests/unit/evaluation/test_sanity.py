@@ -49,7 +49,10 @@ def scores(fad, clap, interval=None):
 
 def test_verdicts_name_what_is_not_better_than_a_sanity_row():
     row = Row("audiolcm", {}, scores(5.0, 0.2))
-    silence, shuffle = Row("silence", {}, scores(9.0, 0.1)), Row("shuffled_captions", {}, scores(9.0, 0.25)[1:])
+    silence, shuffle = (
+        Row("silence", {}, scores(9.0, 0.1)),
+        Row("shuffled_captions", {}, scores(9.0, 0.25)[1:]),
+    )
     assert verdicts(row, [silence]) == ("Every figure is better than those of all sanity rows.",)
     [sentence] = verdicts(row, [silence, shuffle])
     assert sentence == "CLAP (x) 0.2 is no better than that of shuffled captions, 0.25."

@@ -43,7 +43,9 @@ def test_resamplers_are_those_of_the_packages(tmp_path):
     noise = np.random.RandomState(0).randn(RATE).astype(np.float32) / 10
     path = write(tmp_path / "noise.wav", noise)
     np.testing.assert_allclose(
-        SoundReader(resampler="kaiser_best").read(path, 32000), resampy.resample(noise, RATE, 32000), atol=1e-6
+        SoundReader(resampler="kaiser_best").read(path, 32000),
+        resampy.resample(noise, RATE, 32000),
+        atol=1e-6,
     )
     expected = torchaudio.functional.resample(torch.from_numpy(noise), RATE, 44100).numpy()
     np.testing.assert_allclose(SoundReader(resampler="sinc_hann").read(path, 44100), expected, atol=1e-6)
@@ -57,8 +59,20 @@ def test_short_sounds_are_padded_and_long_ones_cut(tmp_path):
     np.testing.assert_allclose(cut, TONE[:4000], atol=1e-7)
 
 
+def test_sounds_are_turned_to_a_peak_and_silence_stays(tmp_path):
+    path = write(tmp_path / "tone.wav", TONE / 5)
+    assert np.abs(SoundReader(peak=0.5).read(path, RATE)).max() == pytest.approx(0.5, rel=1e-5)
+    silent = write(tmp_path / "silence.wav", np.zeros(RATE))
+    assert not SoundReader(peak=0.5).read(silent, RATE).any()
+
+
 def test_settings_change_the_identity_and_bad_ones_are_refused():
-    readers = [SoundReader(), SoundReader("first"), SoundReader(remove_mean=True), SoundReader(min_seconds=2.0)]
+    readers = [
+        SoundReader(),
+        SoundReader("first"),
+        SoundReader(remove_mean=True),
+        SoundReader(min_seconds=2.0),
+    ]
     assert len({reader.identity for reader in readers}) == 4
     with pytest.raises(UserError, match="channel"):
         SoundReader(channel="left")

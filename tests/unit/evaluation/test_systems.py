@@ -14,7 +14,11 @@ from evaluation.systems.system import System, made
 def items(*names: str) -> TestSet:
     """Items of these names, one second each."""
     made_items = [
-        Item(name, Clip(name, None, f"caption of {name}", "", 1.0, "test", ()), Path(f"/{name.rpartition('__')[0]}.wav"))
+        Item(
+            name,
+            Clip(name, None, f"caption of {name}", "", 1.0, "test", ()),
+            Path(f"/{name.rpartition('__')[0]}.wav"),
+        )
         for name in names
     ]
     return TestSet(tuple(made_items), 1.0, "0123456789")
@@ -45,7 +49,9 @@ def test_names_in_use_find_their_captions(tmp_path, files):
 
 def test_a_folder_that_does_not_match_is_refused_with_counts(tmp_path):
     system = fill(tmp_path / "made", "a__0.wav", "a_0.wav", "c.wav", "notes.txt")
-    with pytest.raises(UserError, match=r"3 files for 2 captions.*1 captions have no file, such as b__0") as error:
+    with pytest.raises(
+        UserError, match=r"3 files for 2 captions.*1 captions have no file, such as b__0"
+    ) as error:
         system.sounds(items("a__0", "b__0"), 0, tmp_path)
     assert "1 files belong to no caption, such as c.wav" in str(error.value)
     assert "1 captions have several files, such as a__0" in str(error.value)
@@ -81,7 +87,9 @@ def test_sounds_are_made_once_and_the_rest_after_a_stop(tmp_path):
         return [np.full(160, seed % 7 / 10 + 0.1, np.float32) for seed in seeds]
 
     def run(settings=None, seed=0):
-        return made(system, settings or {"a": 1}, items("a__0", "b__0", "c__0"), seed, tmp_path, make, batch_size=2)
+        return made(
+            system, settings or {"a": 1}, items("a__0", "b__0", "c__0"), seed, tmp_path, make, batch_size=2
+        )
 
     with pytest.raises(KeyboardInterrupt):
         run()

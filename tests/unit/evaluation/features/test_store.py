@@ -44,7 +44,9 @@ def test_features_come_in_the_order_of_the_files_and_are_computed_once(tmp_path,
     backwards = paths[::-1]
     features = FeatureStore(tmp_path / "cache").features(first, SoundReader(), backwards)
     np.testing.assert_allclose(
-        [f["embedding"][0] for f in features], [[(i + 1) / 100, 1000 + i] for i in reversed(range(BATCH + 5))], atol=1e-4
+        [f["embedding"][0] for f in features],
+        [[(i + 1) / 100, 1000 + i] for i in reversed(range(BATCH + 5))],
+        atol=1e-4,
     )
     repeated = FeatureStore(tmp_path / "cache").features(again, SoundReader(), paths)
     assert first.heard == BATCH + 5 and again.heard == 0
