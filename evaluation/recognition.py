@@ -83,9 +83,9 @@ def score(judge: Judge, clips: LabeledClips, real: np.ndarray | None = None) -> 
         "interval": wilson_interval(int(is_hit.sum()), len(clips)),
         "per_class": {name: hit_rate(is_hit[labels == name]) for name in sorted(set(clips.labels))},
     }
-    return (
-        scores if real is None else scores | {"frechet_distance": frechet_distance_from_rows(features, real)}
-    )
+    if real is not None:
+        scores["frechet_distance"] = frechet_distance_from_rows(features, real)
+    return scores
 
 
 def markdown(rows: dict[str, dict[str, Any]]) -> str:

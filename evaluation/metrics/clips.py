@@ -15,7 +15,7 @@ import scipy.sparse
 from evaluation.metrics.arrays import matrix, require_width
 from evaluation.metrics.bootstrap import Statistic
 from evaluation.metrics.frechet import Gaussian, frechet_distance
-from evaluation.metrics.kernel import SCALE, kernel_gamma, median_distance, tiles
+from evaluation.metrics.kernel import SCALE, Tile, kernel_gamma, median_distance, own_tiles, tiles
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,9 @@ def kernel_of_clips(generated: Rows, reference: Rows, bandwidth: float | None = 
     x, y = matrix(generated.rows, "features"), matrix(reference.rows, "features")
     require_width(x.shape[1], y.shape[1])
     gamma = kernel_gamma(median_distance(y) if bandwidth is None else bandwidth)
-    within_x = _clip_sums(x, x, generated.clip, generated.clip, gamma)
-    within_y = _clip_sums(y, y, reference.clip, reference.clip, gamma)
-    across = _clip_sums(x, y, generated.clip, reference.clip, gamma)
+    x_members, y_members = _members(generated.clip), _members(reference.clip)
+    within_x, within_y = _own_sums(x, x_members, gamma), _own_sums(y, y_members, gamma)
+    across = sum(_tile_sums(tile, x_members, y_members, gamma) for tile in tiles(x, y))
     x_rows, y_rows = np.bincount(generated.clip), np.bincount(reference.clip)
 
     def distance(clips: np.ndarray) -> float:
@@ -142,17 +142,24 @@ def kernel_of_clips(generated: Rows, reference: Rows, bandwidth: float | None = 
     return distance
 
 
-def _clip_sums(
-    x: np.ndarray, y: np.ndarray, x_clip: np.ndarray, y_clip: np.ndarray, gamma: float
-) -> np.ndarray:
-    """Return the sums of the kernel over the rows of each pair of clips (x clips, y clips)."""
-    x_members, y_members = _members(x_clip), _members(y_clip)
-    sums = np.zeros((x_members.shape[1], y_members.shape[1]))
-    for i, j, squares in tiles(x, y):
-        sums += x_members[i].T @ (np.exp(-gamma * squares) @ y_members[j])
-    return sums
-
-
 def _members(clip: np.ndarray) -> scipy.sparse.csr_matrix:
     """The matrix (rows, clips) with a one where the row is of the clip."""
     return scipy.sparse.csr_matrix((np.ones(len(clip)), (np.arange(len(clip)), clip)))
+
+
+def _own_sums(rows: np.ndarray, members: scipy.sparse.csr_matrix, gamma: float) -> np.ndarray:
+    """The sums of the kernel over the rows of each pair of clips (clips, clips) of one set."""
+    sums = np.zeros((members.shape[1], members.shape[1]))
+    for tile in own_tiles(rows):
+        part = _tile_sums(tile, members, members, gamma)
+        sums += part if tile[0] == tile[1] else part + part.T
+    return sums
+
+
+def _tile_sums(
+    tile: Tile, x_members: scipy.sparse.csr_matrix, y_members: scipy.sparse.csr_matrix, gamma: float
+) -> np.ndarray:
+    """What a tile adds to the sums of the kernel over the rows of each pair of clips (x clips, y clips)."""
+    i, j, squares = tile
+    by_clip = x_members[i].T @ np.exp(-gamma * squares)
+    return (y_members[j].T @ by_clip.T).T

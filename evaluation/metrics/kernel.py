@@ -6,6 +6,7 @@ calculated as the median distance between the embeddings of the reference set").
 hardly differ. kadtk computes in float32 and keeps (N, N) matrices; here it is float64 in tiles of a few megabytes.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -34,8 +35,9 @@ def median_distance(rows: np.ndarray) -> float:
     num_pairs = len(rows) * (len(rows) - 1) // 2
     # In all N^2 distances, sorted, each row's distance of 0 to itself comes first and every pair is met twice.
     rank = len(rows) + 2 * ((num_pairs - 1) // 2)
-    upper, num_before = _locate(rank, (bits >> 16 for bits in _float_bits(rows)))
-    lower, _ = _locate(rank - num_before, (bits[bits >> 16 == upper] & 0xFFFF for bits in _float_bits(rows)))
+    upper, num_before = _locate(rank, ((times, bits >> 16) for times, bits in _float_bits(rows)))
+    sharing = ((times, bits[bits >> 16 == upper] & 0xFFFF) for times, bits in _float_bits(rows))
+    lower, _ = _locate(rank - num_before, sharing)
     square = float(np.uint32(upper << 16 | lower).view(np.float32))
     if square <= 1e-12 * rows.var(0).sum():  # what rounding leaves of 0
         raise UserError(
@@ -69,18 +71,30 @@ def kernel_gamma(bandwidth: float) -> float:
 
 def tiles(x: np.ndarray, y: np.ndarray) -> Iterator[Tile]:
     """Yield the squared distances of rows (N, width) and (M, width), tile by tile, with the slices of the tile."""
-    center = y.mean(0)  # distances of large numbers that differ little would lose digits
+    center = y.mean(0)  # far from the origin, small distances would lose their digits
     x, y = x - center, y - center
-    x_squares, y_squares = np.sum(x**2, 1), np.sum(y**2, 1)
     for i in _slices(len(x)):
         for j in _slices(len(y)):
-            squares = x_squares[i, None] + y_squares[j] - 2 * (x[i] @ y[j].T)
-            yield i, j, squares.clip(0, out=squares)
+            yield i, j, _squared_distances(x[i], y[j])
+
+
+def own_tiles(rows: np.ndarray) -> Iterator[Tile]:
+    """Yield the tiles of rows (N, width) among themselves, those below the diagonal left out."""
+    rows = rows - rows.mean(0)
+    for i, j in itertools.combinations_with_replacement(_slices(len(rows)), 2):
+        yield i, j, _squared_distances(rows[i], rows[j])
+
+
+def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    squares = x @ (-2 * y.T)
+    squares += np.sum(x**2, 1)[:, None]
+    squares += np.sum(y**2, 1)
+    return np.maximum(squares, 0, out=squares)
 
 
 def _mean_kernel(rows: np.ndarray, gamma: float) -> float:
     """The mean of the kernel over all pairs of different rows."""
-    total = sum(np.exp(-gamma * squares).sum() for _, _, squares in tiles(rows, rows))
+    total = sum(_times(i, j) * np.exp(-gamma * squares).sum() for i, j, squares in own_tiles(rows))
     return (total - len(rows)) / (len(rows) * (len(rows) - 1))
 
 
@@ -88,16 +102,24 @@ def _slices(length: int) -> list[slice]:
     return [slice(start, start + _TILE) for start in range(0, length, _TILE)]
 
 
-def _float_bits(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for _, _, squares in tiles(rows, rows):
-        yield squares.ravel().astype(np.float32).view(np.uint32)
+def _times(i: slice, j: slice) -> int:
+    """How often a tile of ``own_tiles`` is among all tiles: once on the diagonal, or also mirrored."""
+    return 1 if i == j else 2
 
 
-def _locate(rank: int, parts: Iterator[np.ndarray]) -> tuple[int, int]:
-    """Return the number of this rank (from 0) among numbers below 2^16, and how many lie below it."""
+def _float_bits(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    for i, j, squares in own_tiles(rows):
+        yield _times(i, j), squares.ravel().astype(np.float32).view(np.uint32)
+
+
+def _locate(rank: int, parts: Iterator[tuple[int, np.ndarray]]) -> tuple[int, int]:
+    """Return the number of this rank (from 0) among numbers below 2^16, and how many lie below it.
+
+    ``parts`` are how often the numbers are to be counted, and the numbers.
+    """
     counts = np.zeros(1 << 16, np.int64)
-    for part in parts:
-        counts += np.bincount(part, minlength=len(counts))
+    for times, numbers in parts:
+        counts += times * np.bincount(numbers, minlength=len(counts))
     up_to = counts.cumsum()
     number = int(np.searchsorted(up_to, rank, side="right"))
     return number, int(up_to[number] - counts[number])
