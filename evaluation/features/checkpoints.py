@@ -49,7 +49,7 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
         UserError: when one does not: the file is of another network.
     """
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(weights, assign=True)
     except (RuntimeError, TypeError) as error:
         faults = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""

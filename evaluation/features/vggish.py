@@ -177,6 +177,7 @@ def load_vggish(path: Path) -> VggishNetwork:
     Raises:
         UserError: when the file is damaged or of another network.
     """
-    network = VggishNetwork()
+    with torch.device("meta"):  # no time for random weights that the file's replace
+        network = VggishNetwork()
     fill(network, read_checkpoint(path), path)
     return network.eval()

@@ -1,7 +1,7 @@
 """Published weights: where each file comes from, what it should be, and how it gets here.
 
-Sizes and SHA-256 are those that the publishers state (the pages of the files on Hugging Face, the records of Zenodo, the
-name of torchvggish's file, which begins its hash) or that several independent users of the file agree on.
+Sizes and SHA-256 are those that the publishers state (on the pages of the files, or in torchvggish's file name, which
+begins with its hash) or that several independent users of the file agree on.
 """
 
 import http.client
@@ -201,11 +201,9 @@ def _download(file: WeightsFile, target: Path, way_out: str) -> None:
             os.fsync(content.fileno())
         partial.replace(target)
     except (OSError, http.client.HTTPException, _BrokenDownload) as error:
-        raise (
-            explained(error, target)
-            if isinstance(error, OSError) and explained(error, target)
-            else UserError(f"{failed} ({error or type(error).__name__}). {way_out}")
-        ) from error
+        if isinstance(error, OSError) and (of_disk := explained(error, target)):
+            raise of_disk from error
+        raise UserError(f"{failed} ({error or type(error).__name__}). {way_out}") from error
 
 
 def _fetch(file: WeightsFile, partial: Path) -> None:
