@@ -1,5 +1,6 @@
 """Reading published checkpoints: no code in them is run, and nothing but the network they were made for fits."""
 
+import functools
 import hashlib
 import pickle
 from collections.abc import Mapping
@@ -48,7 +49,7 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
         UserError: when one does not: the file is of another network.
     """
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(weights, assign=True)
     except (RuntimeError, TypeError) as error:
         faults = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
@@ -58,9 +59,19 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
         ) from error
 
 
+def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of the file's content; in one process a file is read once."""
+    state = path.stat()
+    return _sha256(path.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@functools.cache
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def identity(path: Path, *words: str) -> str:
     """Return ten hexadecimal digits over the content of the file and the words."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    digest.update("\n".join(words).encode())
-    return digest.hexdigest()[:_IDENTITY_DIGITS]
+    content = "\n".join((sha256(path), *words))
+    return hashlib.sha256(content.encode()).hexdigest()[:_IDENTITY_DIGITS]
