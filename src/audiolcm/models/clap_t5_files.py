@@ -35,10 +35,11 @@ def token_ids(
     return encoded["input_ids"]
 
 
-def read_tokenizer(source: str, min_vocabulary: int) -> PreTrainedTokenizerBase:
+def read_tokenizer(source: str, min_vocabulary: int, how_to_get: str = HOW_TO_GET) -> PreTrainedTokenizerBase:
     """Read a tokenizer from a folder or the local cache.
 
     An incomplete folder makes an empty tokenizer without any error, which would encode all captions alike.
+    ``how_to_get`` ends every message.
 
     Raises:
         UserError: no tokenizer there, fewer than ``min_vocabulary`` tokens, or two captions encode equally.
@@ -47,23 +48,23 @@ def read_tokenizer(source: str, min_vocabulary: int) -> PreTrainedTokenizerBase:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError, ImportError) as error:
         hint = "" if find_spec("sentencepiece") else f" {_SENTENCEPIECE}"
-        raise UserError(f"No tokenizer at {source!r}: {_first_line(error)}{hint}{HOW_TO_GET}") from error
+        raise UserError(f"No tokenizer at {source!r}: {_first_line(error)}{hint}{how_to_get}") from error
     if len(tokenizer) < min_vocabulary:
         raise UserError(
             f"The tokenizer at {source!r} knows only {len(tokenizer)} tokens (expected at least "
-            f"{min_vocabulary}): its vocabulary file is missing or incomplete.{HOW_TO_GET}"
+            f"{min_vocabulary}): its vocabulary file is missing or incomplete.{how_to_get}"
         )
     first, second = token_ids(tokenizer, _PROBES, length=16)
     if torch.equal(first, second):
         raise UserError(
             f"The tokenizer at {source!r} gives {_PROBES[0]!r} and {_PROBES[1]!r} the same tokens: its "
-            f"vocabulary does not belong to it.{HOW_TO_GET}"
+            f"vocabulary does not belong to it.{how_to_get}"
         )
     return tokenizer
 
 
-def read_bert_config(source: str) -> BertConfig:
-    """Read BERT's sizes from a folder or the local cache.
+def read_bert_config(source: str, how_to_get: str = HOW_TO_GET) -> BertConfig:
+    """Read BERT's sizes from a folder or the local cache; ``how_to_get`` ends the message if there are none.
 
     Raises:
         UserError: there is no config.json.
@@ -71,7 +72,7 @@ def read_bert_config(source: str) -> BertConfig:
     try:
         return BertConfig.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise UserError(f"No BERT config.json at {source!r}: {_first_line(error)}{HOW_TO_GET}") from error
+        raise UserError(f"No BERT config.json at {source!r}: {_first_line(error)}{how_to_get}") from error
 
 
 def read_t5(source: str) -> T5EncoderModel:

@@ -1,0 +1,108 @@
+"""What all CLAP networks share: sounds and captions that become vectors of one space."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from huggingface_hub import snapshot_download
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from audiolcm.errors import UserError
+from evaluation.features.extractor import Features
+
+Vectors = Float[Tensor, "batch width"]
+
+_PROBES = ["a dog barks", "the rain falls"]
+
+
+class JointSpace(ABC):
+    """A network with a half for sounds and a half for captions, as an extractor; subclasses are its two halves.
+
+    Every sound is brought to one length by itself, so that a batch never changes it.
+
+    Args:
+        name, identity, sample_rate: see ``Extractor``.
+        device: of torch.
+        batch_size: sounds, or captions, at a time.
+    """
+
+    is_embedded = False
+
+    def __init__(self, name: str, identity: str, sample_rate: int, device: str, batch_size: int) -> None:
+        self.name = name
+        self.identity = identity
+        self.sample_rate = sample_rate
+        self._device = torch.device(device)
+        self._batch_size = batch_size
+
+    @abstractmethod
+    def _hear(self, waveforms: list[np.ndarray]) -> Vectors:
+        """Return a vector of length one for each waveform (samples,), which is not empty."""
+
+    @abstractmethod
+    def _read(self, captions: list[str]) -> Vectors:
+        """Return a vector of length one for each caption."""
+
+    def extract(self, waveforms: Sequence[np.ndarray]) -> list[Features]:
+        """Return ``embedding`` (1, width), of length one, of each waveform (samples,).
+
+        Raises:
+            UserError: when a waveform has no samples.
+        """
+        if any(len(waveform) == 0 for waveform in waveforms):
+            raise UserError(f"A sound without samples can not be heard by {self.name}. Leave it out.")
+        return [{"embedding": row[None]} for row in self._in_batches(self._hear, waveforms)]
+
+    def embed_captions(self, captions: Sequence[str]) -> np.ndarray:
+        """Return (captions, width), each row of length one; there must be one caption or more."""
+        return np.stack(self._in_batches(self._read, captions))
+
+    @torch.inference_mode()
+    def _in_batches(self, embed: Callable[[list], Vectors], items: Sequence) -> list[np.ndarray]:
+        parts = (list(items[i : i + self._batch_size]) for i in range(0, len(items), self._batch_size))
+        return [row for part in parts for row in embed(part).cpu().numpy()]
+
+    def _check_captions(self) -> None:
+        """Refuse a text half that gives two captions the same vector, as an empty tokenizer or dead weights do.
+
+        Raises:
+            UserError: it does, or the vectors are not finite.
+        """
+        first, second = self.embed_captions(_PROBES)
+        if not np.isfinite([first, second]).all() or np.allclose(first, second, rtol=0, atol=1e-6):
+            raise UserError(
+                f"{self.name} can not tell {_PROBES[0]!r} from {_PROBES[1]!r}: its weights or its tokenizer are not "
+                "the published ones. Get both again."
+            )
+
+
+def local_folder(source: str, files: Sequence[str], online: bool, way_out: str) -> str:
+    """Return where to read a repository of the Hugging Face hub from, with ``files`` of it fetched if ``online``.
+
+    Args:
+        source: a folder, or the repository's name.
+        files: names or patterns of the files that are needed.
+        online: whether the hub may be asked; if not, ``source`` is returned as it is, for reading from the cache.
+        way_out: ends the message: what else a user can do.
+
+    Raises:
+        UserError: the hub could not be reached, or has no such repository.
+    """
+    if not online or Path(source).is_dir():
+        return source
+    try:
+        return snapshot_download(source, allow_patterns=list(files))
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"{source!r} can not be fetched from the hub ({reason}). {way_out}") from error
+
+
+def vocabulary_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return hexadecimal digits over the tokens and their numbers: part of what changes a caption's vector."""
+    return hashlib.sha256(json.dumps(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()
