@@ -41,7 +41,7 @@ class Efficiency:
             raise UserError("efficiency: num_clips, num_warmup and batch_sizes must be 1 or more.")
 
     def measure(self, pipeline: AudioLCM, items: Sequence[Item], seconds: float) -> tuple[Timing, ...]:
-        """Return one ``Timing`` for each batch size; captions are taken from ``items``, again from the first if need be."""
+        """Return one ``Timing`` for each batch size; captions come from ``items``, over again if need be."""
         return tuple(self._time(pipeline, items, seconds, size) for size in self.batch_sizes)
 
     def _time(self, pipeline: AudioLCM, items: Sequence[Item], seconds: float, batch_size: int) -> Timing:

@@ -1,4 +1,4 @@
-"""Protocols: which captions are spoken for, how long the sounds are, what they are compared with, and how it is heard."""
+"""Protocols: which captions are spoken for, how long sounds last, what they are compared with, how they are heard."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Item:
 class TestSet:
     """The items of a protocol, in its order.
 
-    seconds: length of a generated sound.  fingerprint: of the list.  padded_to: seconds that every sound is cut or padded
-    to before it is heard, as training examples are; 0: as it is.
+    seconds: length of a generated sound.  fingerprint: of the list.  padded_to: seconds that every sound is cut or
+    padded to before it is heard, as training examples are; 0: as it is.
     """
 
     items: tuple[Item, ...]

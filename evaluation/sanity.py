@@ -1,4 +1,4 @@
-"""Rows that a figure must beat, or can not beat: silence, noise, shuffled captions; reconstructions, the truth in halves."""
+"""Rows that a figure must beat, or can not: silence, noise, shuffled captions; reconstructions, the truth in halves."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ _SUFFIX = ".safetensors"
 class Shelf:
     """Entries ``key -> {name: array}`` below ``folder``, any number of them in a file.
 
-    Two processes may fill one shelf: at worst both compute the same entries. A damaged file is reported and removed, its
-    entries count as missing.
+    Two processes may fill one shelf: at worst both compute the same entries. A damaged file is reported and removed,
+    and its entries count as missing.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -18,9 +18,10 @@ _BY_POSITION = re.compile(r"output_(\d+)")
 class Folder:
     """Sound files made elsewhere.
 
-    For a clip with the name NAME and its caption number i (from 0) the file is ``NAME__i``, ``NAME_i``, ``NAME_sample_i``
-    or ``NAME_sample_i_0`` (released AudioLCM), and simply ``NAME`` where the protocol has one caption a clip; or
-    ``output_j`` (Tango) for the j-th caption of the list. Any sound format. Other files are refused, not ignored.
+    For a clip with the name NAME and its caption number i (from 0) the file is ``NAME__i``, ``NAME_i``,
+    ``NAME_sample_i`` or ``NAME_sample_i_0`` (released AudioLCM), and simply ``NAME`` where the protocol has one caption
+    a clip; or ``output_j`` (Tango) for the j-th caption of the list. Any sound format. Other files are refused, not
+    ignored.
 
     Args:
         path: the folder; with several seeds it holds one folder ``seed<s>`` for each.

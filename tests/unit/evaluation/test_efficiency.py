@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from audiolcm.data.manifest import Clip
 from audiolcm.errors import UserError
 from evaluation.efficiency import Efficiency, NotMeasured

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import soundfile
+
 from audiolcm.errors import UserError
 from evaluation.inspection import TOLERANCES, check_tolerances, inspect
 

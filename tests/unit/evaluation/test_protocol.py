@@ -3,6 +3,7 @@ import csv
 import numpy as np
 import pytest
 import soundfile
+
 from audiolcm.audio.io import read_audio, write_wav
 from audiolcm.errors import UserError
 from evaluation.protocol import Protocol

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from audiolcm.data.manifest import Clip
 from evaluation.protocol import Item
 from evaluation.record import Row, Score

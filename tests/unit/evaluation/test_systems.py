@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from audiolcm.audio.io import read_audio, write_wav
 from audiolcm.data.manifest import Clip
 from audiolcm.errors import UserError

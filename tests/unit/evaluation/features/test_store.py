@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from audiolcm.audio.io import write_wav
 from audiolcm.errors import UserError
 from evaluation.features.extractor import Extractor, TextAudioExtractor
