@@ -1,5 +1,8 @@
 """What continuous integration runs: `nox -s tests`, `nox -s lint`, `nox -s slow`."""
 
+import os
+import shutil
+
 import nox
 
 nox.needs_version = ">=2024.4.15"
@@ -21,8 +24,10 @@ PARALLEL = ("-n", "auto", "--dist", "loadfile")
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The default tests; words after `--` go to pytest."""
+    """Reports in a browser where there is Chromium, then the default tests; words after `--` go to the latter."""
     session.install("-e", ".[test]")
+    if "CI" in os.environ or shutil.which("chromium"):
+        session.run("pytest", "-q", "-m", "browser", "tests/browser", env=ENVIRONMENT)
     session.run("pytest", "-q", *PARALLEL, *session.posargs, env=ENVIRONMENT)
 
 

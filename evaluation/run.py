@@ -31,7 +31,7 @@ from evaluation.score import Ears, Measure, Trial
 from evaluation.systems.baselines import Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
 from evaluation.systems.system import System
-from evaluation.tables import write_tables
+from evaluation.table_formats import markdown, write_tables
 from evaluation.tracking import log_record
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     plain = checked(to_plain(cfg, SECTIONS))
     record = Evaluation(plain).record(folder)
     record.write(folder / "metrics.json")
-    log.info("\n%s", write_tables([record], folder))
+    log.info("\n%s", markdown(write_tables([record], folder)))
     for verdict in record.verdicts:
         log.info("%s", verdict)
     report = write_report(record, folder, plain["report_clips"])

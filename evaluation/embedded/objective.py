@@ -1,0 +1,90 @@
+"""The evaluator's losses: classes of sounds and of frames, and each sound nearest to its own caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audiolcm.objectives.objective import Batch, Scalars
+from evaluation.embedded.augmentation import augment
+from evaluation.embedded.network import EvaluatorNetwork, Heard, log_mel
+
+
+class EvaluatorObjective(nn.Module):
+    """Binary cross-entropy of the classes, of each frame where events are known, and a contrastive loss (InfoNCE).
+
+    Args:
+        model: the network to train.
+        frame_weight: of the frames' loss.
+        caption_weight: of the contrastive loss.
+    """
+
+    def __init__(
+        self, model: EvaluatorNetwork, frame_weight: float = 1.0, caption_weight: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.trained = nn.ModuleDict({"model": model})
+        self.frame_weight, self.caption_weight = frame_weight, caption_weight
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the network's parameters."""
+        return {"evaluator": list(self.trained["model"].parameters())}
+
+    def losses(
+        self, batch: Batch, step: int, generator: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+        """Yield the one loss, in nats: sums over the classes, means over sounds and frames."""
+        model = self.trained["model"].train()
+        mixture = augment(log_mel(batch["waveform"]), generator)
+        heard = model(mixture.spectrogram)
+        classes = _cross_entropy(heard.logits, mixture.blend(batch["labels"]))
+        frames = _frame_loss(heard, mixture.blend(batch["frames"]), batch["knows_events"])
+        same = (batch["caption"][:, None] == batch["caption"]).float()
+        wanted = mixture.blend(same / same.sum(1, keepdim=True))
+        captions = _contrast(heard, model.read(batch["text"]), model.temperature, wanted)
+        loss = classes + self.frame_weight * frames + self.caption_weight * captions
+        scalars = {"classes": classes.detach(), "frames": frames.detach(), "captions": captions.detach()}
+        yield "evaluator", loss, scalars
+
+    def after_step(self, step: int) -> None:
+        """Do nothing."""
+
+    @torch.no_grad()
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return ``accuracy``: how often the likeliest class is among a sound's labels; ``retrieval``: how often the
+        nearest caption of the batch is the sound's own; ``frames``: the loss of the frames."""
+        model = self.trained["model"].eval()
+        heard = model(log_mel(batch["waveform"]))
+        top = heard.logits.argmax(1, keepdim=True)
+        nearest = (heard.joint.float() @ model.read(batch["text"]).float().T).argmax(1)
+        return {
+            "accuracy": float(batch["labels"].gather(1, top).mean()),
+            "retrieval": float((batch["caption"][nearest] == batch["caption"]).float().mean()),
+            "frames": float(_frame_loss(heard, batch["frames"], batch["knows_events"])),
+        }
+
+    def product(self) -> nn.Module:
+        """Return the network."""
+        return self.trained["model"]
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the binary cross-entropy, summed over the classes, meant over the rest."""
+    return F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").sum(-1).mean()
+
+
+def _frame_loss(heard: Heard, targets: Tensor, knows_events: Tensor) -> Tensor:
+    """Return the mean over the frames of the sounds whose events are known; 0 when there are none."""
+    if not knows_events.any():
+        return heard.frames.new_zeros(())
+    frames = heard.frames[knows_events]
+    return _cross_entropy(frames, targets[knows_events, : frames.shape[1]])
+
+
+def _contrast(heard: Heard, captions: Tensor, temperature: Tensor, wanted: Tensor) -> Tensor:
+    """Return the cross-entropy of which caption belongs to a sound; ``wanted`` (batch, batch) are its probabilities."""
+    similarity = heard.joint.float() @ captions.float().T / temperature.exp()
+    return -(wanted * similarity.log_softmax(1)).sum(1).mean()

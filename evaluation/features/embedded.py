@@ -1,0 +1,103 @@
+"""The embedded evaluator as an extractor."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiolcm.artifacts import Artifact
+from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.data.manifest import fallback_structure
+from audiolcm.errors import UserError
+from audiolcm.training.tracking import read_metrics
+from evaluation.embedded.network import EvaluatorNetwork, log_mel
+from evaluation.features.extractor import Features
+
+_VERSION = "embedded-v1"  # change it with anything in `log_mel` or `extract`
+
+
+class EmbeddedExtractor:
+    """Features of a trained evaluator.
+
+    ``embedding`` (rows, width): one row for 0.96 s.  ``logits`` (classes,).  ``joint`` (1, width): of length one.
+    ``frames`` (frames, classes): probability of each class in each 0.08 s.
+
+    Args:
+        artifact: what the network was loaded from.
+        network: in evaluation mode.
+        classes: names of the classes, in the order of the logits.
+        device: of torch.
+        batch_size: sounds at a time.
+    """
+
+    name = "embedded"
+    sample_rate = SAMPLE_RATE
+    is_embedded = True
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        network: EvaluatorNetwork,
+        classes: Sequence[str],
+        device: torch.device,
+        batch_size: int = 32,
+    ) -> None:
+        self.artifact, self.classes = artifact, tuple(classes)
+        self.identity = f"{artifact.hash}{artifact.weights_hash}"
+        self._network, self._device, self._batch_size = network.to(device), device, batch_size
+
+    def about(self) -> dict[str, Any]:
+        """Return where it lies and how well it did on clips that it was not trained on."""
+        held_out = {
+            name.removeprefix("validation/"): round(value, 4)
+            for row in read_metrics(self.artifact.folder / "metrics.jsonl")
+            for name, value in row.items()
+            if name.startswith("validation/")
+        }
+        return {"folder": str(self.artifact.folder), "classes": len(self.classes), "held_out": held_out}
+
+    @torch.inference_mode()
+    def extract(self, waveforms: Sequence[np.ndarray]) -> list[Features]:
+        """Return the features of each waveform (samples,); those of equal lengths are computed together.
+
+        Raises:
+            UserError: when a waveform is too short for one row.
+        """
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for index, waveform in enumerate(waveforms):
+            by_length[len(waveform)].append(index)
+        needed = self._network.min_samples
+        if min(by_length, default=needed) < needed:
+            raise UserError(
+                f"A sound of {min(by_length)} samples at 16 kHz is too short for the embedded evaluator: it needs "
+                f"{needed} ({needed / SAMPLE_RATE:.2f} s) or more."
+            )
+        features: list[Features] = [{}] * len(waveforms)
+        for indices in by_length.values():
+            for first in range(0, len(indices), self._batch_size):
+                part = indices[first : first + self._batch_size]
+                for index, found in zip(part, self._hear([waveforms[i] for i in part]), strict=True):
+                    features[index] = found
+        return features
+
+    def _hear(self, waveforms: list[np.ndarray]) -> list[Features]:
+        batch = torch.from_numpy(np.stack(waveforms).astype(np.float32, copy=False)).to(self._device)
+        heard = self._network(log_mel(batch))
+        frames = heard.frames.sigmoid()
+        parts = (heard.rows, heard.logits, heard.joint[:, None], frames)
+        names = ("embedding", "logits", "joint", "frames")
+        return [
+            dict(zip(names, arrays, strict=True))
+            for arrays in zip(*(part.cpu().numpy() for part in parts), strict=True)
+        ]
+
+    @torch.inference_mode()
+    def embed_captions(self, captions: Sequence[str]) -> np.ndarray:
+        """Return (captions, width), each row of length one; structured captions are the plain ones, as one event."""
+        structured = [fallback_structure(caption) for caption in captions]
+        tokens = self._network.text_encoder(list(captions), structured)
+        return self._network.read(tokens.to(self._device)).cpu().numpy()
