@@ -51,7 +51,7 @@ class TestEqualsThePlainMetric:
 
 
 def test_rows_of_one_clip_are_no_clips():
-    """Ten equal rows a clip: as one draws clips, the interval is that of one row a clip; drawing rows would shrink it."""
+    """Ten equal rows a clip: the interval is that of one row a clip; drawing rows would shrink it."""
     random = np.random.default_rng(0)
     x, y = random.normal(size=(40, 2)), 0.5 + random.normal(size=(40, 2))
     few = frechet_of_clips(ClipRows(x, np.arange(40)), FixedRows(y))

@@ -189,16 +189,15 @@ class TestInfinity:
         correlation = np.corrcoef(1 / sizes, distances)[0, 1]
         assert result.r_squared == pytest.approx(correlation**2, rel=1e-6)
 
-    def test_takes_away_the_bias_of_few_rows(self):
-        """The truth is known: both sides come from one distribution, so that the distance of many rows is 0."""
-        random = np.random.default_rng(0)
-        rows, reference = random.normal(size=(3000, 32)), Gaussian(np.zeros(32), np.eye(32), 10**9)
-        result = frechet_infinity(rows, reference, seed=0, min_rows=100)
+    def test_takes_away_the_bias_of_the_drawn_rows(self):
+        """But not that of all rows: drawn with replacement, the line ends at their own distance, and the truth is 0."""
+        rows = np.random.default_rng(0).normal(size=(3000, 32))
+        reference = Gaussian(np.zeros(32), np.eye(32), 10**9)
+        result = frechet_infinity(rows, reference, seed=0)
         plain = frechet_distance(fit_gaussian(rows), reference)
-        # Drawing with replacement from N rows keeps what the N rows themselves differ by: the plain figure.
-        assert result.value == pytest.approx(plain, abs=0.5 * plain)
+        assert result.points[0, 1] > 5 * plain
+        assert result.value == pytest.approx(plain, rel=0.3)
         assert result.slope > 0 and result.r_squared > 0.99
-        assert result.points[0, 1] > 10 * plain
 
     def test_seed_alone_decides(self):
         rows, reference = np.random.default_rng(0).normal(size=(60, 3)), Gaussian(np.ones(3), np.eye(3), 99)
