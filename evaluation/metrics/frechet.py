@@ -91,7 +91,7 @@ def frechet_infinity(
     As ``score_inf`` of fadtk: ``num_points`` sizes n, evenly from ``min_rows`` to N; n rows (not sounds) drawn with
     replacement; a line through the distances over 1 / n. Only the drawing is seeded here. The reference stays as it
     is. Since the rows are drawn with replacement, the line ends at the distance of the N rows themselves: in
-    simulations the value was within a tenth or so of the plain distance, and the bias of N rows was still in it.
+    simulations the value was within a fifth of the plain distance, and the bias of N rows was still in it.
 
     Raises:
         UserError: when there are not more than ``min_rows`` rows.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from evaluation.metrics import kernel
 from evaluation.metrics.bootstrap import bootstrap_statistic
 from evaluation.metrics.clips import ClipRows, FixedRows, frechet_of_clips, kernel_of_clips
 from evaluation.metrics.frechet import frechet_distance_from_rows
@@ -37,6 +38,10 @@ class TestEqualsThePlainMetric:
         x, y = clip_rows(width, most_rows, 0), clip_rows(width, most_rows, 1, 1.5).rows
         expected = frechet_distance_from_rows(gathered(x, clips), y)
         assert frechet_of_clips(x, FixedRows(y))(clips) == pytest.approx(expected, rel=1e-9)
+
+    def test_kernel_in_many_tiles(self, width, most_rows, clips, monkeypatch):
+        monkeypatch.setattr(kernel, "_TILE", 5)
+        self.test_kernel(width, most_rows, clips)
 
     def test_kernel(self, width, most_rows, clips):
         x, y = clip_rows(width, most_rows, 0), clip_rows(width, most_rows, 1, 1.5)

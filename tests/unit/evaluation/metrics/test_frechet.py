@@ -197,7 +197,7 @@ class TestInfinity:
         plain = frechet_distance(fit_gaussian(rows), reference)
         assert result.points[0, 1] > 5 * plain
         assert result.value == pytest.approx(plain, rel=0.3)
-        assert result.slope > 0 and result.r_squared > 0.99
+        assert result.slope > 100 and result.r_squared > 0.9
 
     def test_seed_alone_decides(self):
         rows, reference = np.random.default_rng(0).normal(size=(60, 3)), Gaussian(np.ones(3), np.eye(3), 99)
