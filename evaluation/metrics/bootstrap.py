@@ -55,10 +55,13 @@ def bootstrap_statistic(
 ) -> tuple[float, float]:
     """Return the statistic of all clips, minus and plus 1.96 standard deviations of its resampled values.
 
-    For figures of whole sets (Frechet distances, KAD, IS). Repeated clips make a set look less diverse, so that its
-    resampled figures lie to one side of the figure itself and their quantiles miss it; their spread is right. The
-    interval is for the expectation of the figure at this number of clips: it knows nothing of the bias that FAD and IS
-    have against infinitely many clips. Not cut at 0, where a distance ends.
+    For figures of whole sets (Frechet distances, KAD, IS). Repeated clips make a set look less diverse: the resampled
+    figures lie to one side of the figure itself, and their quantiles miss it (in simulations, quantiles of resampled
+    Frechet distances held the truth 46 times in 100, these intervals 99 times). The spread of the resampled figures is
+    right, or up to twice too large where clips are fewer than features or two sets hardly differ.
+
+    The interval is for the expectation of the figure at this number of clips: it knows nothing of the bias that FAD
+    and IS have against infinitely many clips. It is not cut at 0, where a distance ends.
 
     For several generation seeds let ``statistic`` return the mean over them: each draw then takes the same clips from
     all.

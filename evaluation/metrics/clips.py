@@ -70,8 +70,8 @@ Rows = ClipRows | FixedRows
 def frechet_of_clips(generated: Rows, reference: Rows) -> Statistic:
     """Return the function from indices of clips to the Frechet distance of their rows.
 
-    One call takes 12 ms for 9000 against 9000 rows of 128 features, 80 ms for 900 against 900 of 2048 (one core of a
-    recent desktop computer); where both sets have many rows of 2048 features it takes seconds.
+    On one core a call takes about 13 ms for 9000 against 9000 rows of 128 features, 50 ms for 900 against 900 of 2048,
+    and seconds where both sets have more rows than 2048 features: take fewer resamples there.
     """
     x, y = matrix(generated.rows, "features"), matrix(reference.rows, "features")
     require_width(x.shape[1], y.shape[1])
@@ -109,8 +109,8 @@ def _from_products(x: np.ndarray, y: np.ndarray) -> Weighted:
         n, m = w.sum(), v.sum()
         x_mean, y_mean = w @ x / n, v @ y / m
         i, j = np.flatnonzero(w), np.flatnonzero(v)
-        centered = products - (x @ y_mean)[:, None] - y @ x_mean + x_mean @ y_mean
-        centered = np.sqrt(w[i])[:, None] * centered[np.ix_(i, j)] * np.sqrt(v[j])
+        centered = products[np.ix_(i, j)] - (x[i] @ y_mean)[:, None] - y[j] @ x_mean + x_mean @ y_mean
+        centered *= np.sqrt(np.outer(w[i], v[j]))
         overlap = scipy.linalg.svdvals(centered).sum() / math.sqrt((n - 1) * (m - 1))
         x_trace = (w @ x_squares - n * (x_mean @ x_mean)) / (n - 1)
         y_trace = (v @ y_squares - m * (y_mean @ y_mean)) / (m - 1)
@@ -123,7 +123,8 @@ def _from_products(x: np.ndarray, y: np.ndarray) -> Weighted:
 def kernel_of_clips(generated: Rows, reference: Rows, bandwidth: float | None = None) -> Statistic:
     """Return the function from indices of clips to KAD of their rows; the bandwidth is that of all clips.
 
-    The kernel is summed once over the rows of each pair of clips: some seconds for 9000 rows, then nothing.
+    The kernel is summed once over the rows of each pair of clips, 4 s for 9000 against 9000 rows of 128 features on
+    one core; a call then takes a millisecond.
     """
     x, y = matrix(generated.rows, "features"), matrix(reference.rows, "features")
     require_width(x.shape[1], y.shape[1])

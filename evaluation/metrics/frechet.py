@@ -3,7 +3,7 @@
 |m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2) for Gaussians fitted to the sets (Dowson and Landau, 1982). The
 symmetric form needs eigenvalues of symmetric matrices only: they stay real where a covariance is singular, and where
 the reference implementations (frechet_audio_distance 0.3.4, audioldm_eval, torch-fidelity) take the root of S1 S2 and
-drop an imaginary part, all agree to nine digits.
+drop an imaginary part, all agree to eight digits.
 """
 
 import math
@@ -90,7 +90,8 @@ def frechet_infinity(
 
     As ``score_inf`` of fadtk: ``num_points`` sizes n, evenly from ``min_rows`` to N; n rows (not sounds) drawn with
     replacement; a line through the distances over 1 / n. Only the drawing is seeded here. The reference stays as it
-    is, so that its own finite number of rows is still felt.
+    is. Since the rows are drawn with replacement, the line ends at the distance of the N rows themselves: in
+    simulations the value was within a fifth of the plain distance, and the bias of N rows was still in it.
 
     Raises:
         UserError: when there are not more than ``min_rows`` rows.
