@@ -2,9 +2,11 @@
 
 import hashlib
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import ClapFeatureExtractor, ClapModel, ClapProcessor
 
@@ -15,6 +17,8 @@ from evaluation.features.joint import JointSpace, Vectors, local_folder, vocabul
 
 _VERSION = "hf-clap-v1"  # change it with anything that can change the features
 _OFFSET = 2  # RoBERTa's first position is 2
+# Numbers that the network makes by itself; some versions of transformers stored them as well.
+_CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
 _FILES = ("*.json", "merges.txt", "model.safetensors", "pytorch_model.bin")
 
 
@@ -94,11 +98,12 @@ def _read_model(place: str, way_out: str) -> tuple[ClapModel, ClapFeatureExtract
         model, report = ClapModel.from_pretrained(
             place, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"No CLAP at {place!r}: {reason} {way_out}") from error
     # transformers only warns of these, and makes up the weights.
-    if wrong := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
+    missing = {name for name in report["missing_keys"] if not name.endswith(_CONSTANTS)}
+    if wrong := sorted(map(str, missing | set(report["mismatched_keys"]))):
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise UserError(
             f"The weights at {place!r} miss parts of ClapModel, or have other sizes: {', '.join(wrong[:5])}{more}. "
