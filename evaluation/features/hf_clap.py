@@ -15,6 +15,7 @@ from audiolcm.models.clap_t5_files import read_tokenizer
 from evaluation.features.crops import Crop
 from evaluation.features.joint import JointSpace, Vectors, local_folder, vocabulary_digest
 
+_DEFAULT = "laion/clap-htsat-unfused"
 _VERSION = "hf-clap-v1"  # change it with anything that can change the features
 _OFFSET = 2  # RoBERTa's first position is 2
 # Numbers that the network makes by itself; some versions of transformers stored them as well.
@@ -42,7 +43,7 @@ class TransformersClap(JointSpace):
 
     def __init__(
         self,
-        model: str = "laion/clap-htsat-unfused",
+        model: str = _DEFAULT,
         crop: str = "center",
         seed: int = 0,
         device: str = "cpu",
@@ -58,7 +59,7 @@ class TransformersClap(JointSpace):
         if self._network.config.audio_config.enable_fusion or features.truncation == "fusion":
             raise UserError(
                 f"{model!r} fuses random parts of a long sound, which is not supported. "
-                "Use a model without fusion, such as laion/clap-htsat-unfused."
+                f"Use a model without fusion, such as {_DEFAULT}."
             )
         self._network.eval().to(device)
         self._processor = ClapProcessor(features, tokenizer)
@@ -124,5 +125,5 @@ def _identity(network: nn.Module, *words: str) -> str:
 def _way_out(model: str) -> str:
     return f"""
 On a computer with a network, type
-  hf download {model}
+  hf download {_DEFAULT if Path(model).is_dir() else model}
 or copy the files and give their folder as the extractor's `model`, or let it fetch them with `online=true`."""

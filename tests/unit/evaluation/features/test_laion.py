@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -90,6 +90,7 @@ def test_float_samples_are_those_of_laion_clap_with_tensors(
 def test_full_size_embeddings_are_those_of_laion_clap(laion_clap: ModuleType, tmp_path: Path) -> None:
     files = save_laion(tmp_path, text_sizes={})
     check_against(reference(laion_clap, files), files)
+    files.weights.unlink()
 
 
 def test_rounding_is_that_of_laion_clap(laion_clap: ModuleType) -> None:
@@ -163,43 +164,43 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
         laion_package.build_network("HTSAT-tiny", transformers.RobertaConfig())
 
 
-def edited(files: LaionFiles, folder: Path, remove: str | None = None, **new: torch.Tensor) -> dict:
-    """Arguments of LaionClap for a copy of the checkpoint without prefixes and position_ids, and so edited."""
-    weights = network_weights(files.weights)
-    if remove:
-        del weights[remove]
-    torch.save(weights | new, folder / "edited.pt")
-    return files.arguments | {"weights": str(folder / "edited.pt")}
+@pytest.fixture
+def edited(laion_files: LaionFiles, tmp_path: Path) -> Iterator[Callable[..., dict]]:
+    """Makes LaionClap's arguments for a copy of the checkpoint without prefixes and position_ids, and so edited."""
+    path = tmp_path / "edited.pt"
+
+    def edit(remove: str | None = None, **new: torch.Tensor) -> dict:
+        weights = network_weights(laion_files.weights)
+        torch.save({name: w for name, w in (weights | new).items() if name != remove}, path)
+        return laion_files.arguments | {"weights": str(path)}
+
+    yield edit
+    path.unlink()
 
 
-def test_checkpoint_that_was_saved_again(
-    laion_files: LaionFiles, extractor: LaionClap, tmp_path: Path
-) -> None:
-    again = LaionClap(**edited(laion_files, tmp_path))
-    assert np.array_equal(again.embed_captions(CAPTIONS), extractor.embed_captions(CAPTIONS))
+def test_checkpoint_that_was_saved_again(edited: Callable[..., dict], extractor: LaionClap) -> None:
+    assert np.array_equal(LaionClap(**edited()).embed_captions(CAPTIONS), extractor.embed_captions(CAPTIONS))
 
 
-def test_weight_that_is_missing_is_named(laion_files: LaionFiles, tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError, match="edited.pt holds the weights of another network.*audio_projection.2.bias"
-    ):
-        LaionClap(**edited(laion_files, tmp_path, remove="audio_projection.2.bias"))
+def test_weight_that_is_missing_is_named(edited: Callable[..., dict]) -> None:
+    with pytest.raises(UserError, match="edited.pt holds the weights of another.*audio_projection.2.bias"):
+        LaionClap(**edited(remove="audio_projection.2.bias"))
 
 
-def test_weight_that_is_unknown_is_named(laion_files: LaionFiles, tmp_path: Path) -> None:
+def test_weight_that_is_unknown_is_named(edited: Callable[..., dict]) -> None:
     with pytest.raises(UserError, match="edited.pt holds the weights of another network.*stray"):
-        LaionClap(**edited(laion_files, tmp_path, stray=torch.zeros(1)))
+        LaionClap(**edited(stray=torch.zeros(1)))
+
+
+def test_text_half_that_tells_nothing_apart_is_refused(edited: Callable[..., dict]) -> None:
+    dead = {"text_projection.0.weight": torch.zeros(512, 768)}
+    with pytest.raises(UserError, match="can not tell 'a dog barks' from 'the rain falls'"):
+        LaionClap(**edited(**dead))
 
 
 def test_audio_half_must_be_that_of_the_checkpoint_named(laion_files: LaionFiles) -> None:
     with pytest.raises(UserError, match="laion.pt holds the weights of another network"):
         LaionClap("music_audioset_epoch_15_esc_90.14", **laion_files.arguments)
-
-
-def test_text_half_that_hears_nothing_is_refused(laion_files: LaionFiles, tmp_path: Path) -> None:
-    dead = torch.zeros(512, 768)
-    with pytest.raises(UserError, match="can not tell 'a dog barks' from 'the rain falls'"):
-        LaionClap(**edited(laion_files, tmp_path, **{"text_projection.0.weight": dead}))
 
 
 def test_file_that_is_no_checkpoint(laion_files: LaionFiles, tmp_path: Path) -> None:
