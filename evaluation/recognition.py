@@ -20,7 +20,6 @@ import argparse
 import dataclasses
 import json
 import logging
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,38 +35,10 @@ from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from evaluation.judge import Judge, load_judge
 from evaluation.judge_training import LabeledClips, labeled_clips, train_judge
+from evaluation.metrics.frechet import frechet_distance_from_rows
+from evaluation.metrics.rate import hit_rate, wilson_interval
 
 log = logging.getLogger("evaluation")
-
-
-def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
-    """Return the 95% Wilson score interval of a rate (E. B. Wilson, 1927)."""
-    z = 1.959963984540054  # the 97.5% quantile of the normal distribution
-    center = (hits + z * z / 2) / (trials + z * z)
-    half = z / (trials + z * z) * math.sqrt(hits * (trials - hits) / trials + z * z / 4)
-    return max(0.0, center - half), min(1.0, center + half)
-
-
-def frechet_distance(features: np.ndarray, others: np.ndarray) -> float:
-    """Return the Frechet distance between Gaussians fitted to two sets of features (N, D) and (M, D).
-
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2), the symmetric form: only eigenvalues of symmetric matrices,
-    which stay real where the covariances are singular.
-
-    Raises:
-        UserError: when a set has fewer than two rows.
-    """
-    if min(len(features), len(others)) < 2:
-        raise UserError(
-            f"The Frechet distance needs 2 clips or more on each side, not {len(features)} and {len(others)}."
-        )
-    a, b = features.astype(np.float64), others.astype(np.float64)
-    first, second = np.atleast_2d(np.cov(a.T)), np.atleast_2d(np.cov(b.T))
-    values, vectors = np.linalg.eigh(first)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    overlap = np.sqrt(np.linalg.eigvalsh(root @ second @ root).clip(0)).sum()
-    distance = np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(first) + np.trace(second) - 2 * overlap
-    return max(0.0, float(distance))
 
 
 def read_folder(folder: Path, judge: Judge) -> LabeledClips:
@@ -108,11 +79,13 @@ def score(judge: Judge, clips: LabeledClips, real: np.ndarray | None = None) -> 
     is_hit = np.array(judge.classes)[chosen] == labels
     scores: dict[str, Any] = {
         "clips": len(clips),
-        "hit_rate": float(is_hit.mean()),
+        "hit_rate": hit_rate(is_hit),
         "interval": wilson_interval(int(is_hit.sum()), len(clips)),
-        "per_class": {name: float(is_hit[labels == name].mean()) for name in sorted(set(clips.labels))},
+        "per_class": {name: hit_rate(is_hit[labels == name]) for name in sorted(set(clips.labels))},
     }
-    return scores if real is None else scores | {"frechet_distance": frechet_distance(features, real)}
+    if real is not None:
+        scores["frechet_distance"] = frechet_distance_from_rows(features, real)
+    return scores
 
 
 def markdown(rows: dict[str, dict[str, Any]]) -> str:

@@ -92,6 +92,7 @@ class Record:
     row: the system under evaluation.  sanity: silence, noise, reconstruction, ... under the same protocol.
     protocol: its name and all of its settings, ``title`` for people, ``is_subset`` when only its first clips were used.
     verdicts: sentences for people, such as "CLAP is no better than with shuffled captions".
+    notes: what a reader must know of these sounds, such as "3 files have several channels".
     provenance: command, code version, hardware, date, data fingerprint, seconds.
     """
 
@@ -101,6 +102,7 @@ class Record:
     timings: tuple[Timing, ...] = ()
     sanity: tuple[Row, ...] = ()
     verdicts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
@@ -129,6 +131,7 @@ def read_record(path: Path) -> Record:
                 "clips": tuple(ScoredClip(**clip) for clip in content["clips"]),
                 "timings": tuple(Timing(**timing) for timing in content["timings"]),
                 "verdicts": tuple(content["verdicts"]),
+                "notes": tuple(content["notes"]),
             }
         )
     except OSError as error:

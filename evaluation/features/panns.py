@@ -45,6 +45,11 @@ class LogMelSettings:
     low: float
     high: float
 
+    @property
+    def min_samples(self) -> int:
+        """The shortest waveform that leaves one frame after the poolings (and more than the padding mirrors)."""
+        return max((2**_POOLINGS - 1) * self.hop, self.window // 2 + 1)
+
 
 SETTINGS_16K = LogMelSettings(16000, window=512, hop=160, low=50, high=8000)
 SETTINGS_32K = LogMelSettings(32000, window=1024, hop=320, low=50, high=14000)
@@ -97,17 +102,12 @@ class Cnn14(nn.Module):
         self.fc1 = nn.Linear(2048, EMBEDDING_WIDTH)
         self.fc_audioset = nn.Linear(EMBEDDING_WIDTH, num_classes)
 
-    @property
-    def min_samples(self) -> int:
-        """The shortest waveform that leaves one frame after the poolings (and more than the padding mirrors)."""
-        return max((2**_POOLINGS - 1) * self.settings.hop, self.settings.window // 2 + 1)
-
     def log_mel(self, waveform: Waveform) -> Spectrogram2d:
         """Return the log-mel power spectrogram in dB, (batch, 1, samples // hop + 1, 64)."""
         return self.logmel_extractor(self.spectrogram_extractor(waveform))
 
     def embed(self, waveform: Waveform) -> Embeddings:
-        """Return the nonnegative output of the last hidden layer for each waveform of ``min_samples`` or more."""
+        """Return the nonnegative output of the last hidden layer for each waveform, of ``min_samples`` or more."""
         x = self.bn0(self.log_mel(waveform).transpose(1, 3)).transpose(1, 3)  # normalizes each band
         for block in (
             self.conv_block1,
@@ -169,12 +169,12 @@ class Panns:
         by_length: dict[int, list[int]] = defaultdict(list)
         for index, waveform in enumerate(waveforms):
             by_length[len(waveform)].append(index)
-        shortest = min(by_length, default=self._network.min_samples)
-        if shortest < self._network.min_samples:
+        needed = self._network.settings.min_samples
+        shortest = min(by_length, default=needed)
+        if shortest < needed:
             raise UserError(
                 f"A sound of {shortest} samples at {self.sample_rate} Hz is too short for {self.name}: it needs "
-                f"{self._network.min_samples} ({self._network.min_samples / self.sample_rate:.2f} s) or more. "
-                "Make it longer or leave it out."
+                f"{needed} ({needed / self.sample_rate:.2f} s) or more. Make it longer or leave it out."
             )
         features: list[Features] = [{}] * len(waveforms)
         for indices in by_length.values():

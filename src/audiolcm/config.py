@@ -61,20 +61,31 @@ def slug(overrides: str, empty: str = "default") -> str:
 
 
 def resolve(cfg: DictConfig) -> dict[str, typing.Any]:
-    """Return the configuration as plain dictionaries, interpolations resolved, checked.
+    """Return the configuration of ``train.py`` as plain dictionaries, interpolations resolved, checked.
 
     Raises:
         UserError: on a missing value, an unknown section, an unknown parameter or a value of the wrong type.
+    """
+    plain = to_plain(cfg, SECTIONS)
+    _check_plain_sections(plain)
+    check(plain)
+    return plain
+
+
+def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
+    """Return a configuration as plain dictionaries, interpolations resolved; only ``sections`` may stand in it.
+
+    Raises:
+        UserError: on a missing value or an unknown section.
     """
     try:
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise UserError(f"The configuration is incomplete: {str(error).splitlines()[0]}") from error
-    unknown = sorted(set(plain) - SECTIONS)
+    known = set(sections)
+    unknown = sorted(set(plain) - known)
     if unknown:
-        raise UserError(f"Unknown configuration section {unknown[0]!r}.{_nearest(unknown[0], SECTIONS)}")
-    _check_plain_sections(plain)
-    check(plain)
+        raise UserError(f"Unknown configuration section {unknown[0]!r}.{nearest(unknown[0], known)}")
     return plain
 
 
@@ -83,7 +94,7 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
     for section, keys in PLAIN_SECTIONS.items():
         for key in plain[section]:
             if key not in keys:
-                raise UserError(f"Unknown setting {section}.{key}.{_nearest(str(key), keys)}")
+                raise UserError(f"Unknown setting {section}.{key}.{nearest(str(key), keys)}")
     whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
     whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
     for path, value in whole.items():
@@ -147,7 +158,7 @@ def _check_call(node: Mapping[str, object], path: str) -> None:
         if key not in parameters:
             options = [name for name in parameters if name != "self"]
             raise UserError(
-                f"Unknown setting {path}.{key}.{_nearest(str(key), options)} "
+                f"Unknown setting {path}.{key}.{nearest(str(key), options)} "
                 f"{called.__name__} knows: {', '.join(options)}."
             )
         _check_type(f"{path}.{key}", value, hints.get(str(key)))
@@ -169,7 +180,8 @@ def _article(value: object) -> str:
     return "empty (null)" if value is None else f"of type {type(value).__name__}"
 
 
-def _nearest(word: str, options: Iterable[str]) -> str:
+def nearest(word: str, options: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the option next to a misspelled word; nothing when none is near."""
     close = difflib.get_close_matches(word, list(options), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 

@@ -1,4 +1,4 @@
-"""What ``python train.py`` does with a composed configuration: train, generate a preview, sum up."""
+"""What ``python train.py`` does with a composed configuration: train, generate a preview, sum up; and jobs at large."""
 
 import contextlib
 import json
@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -27,7 +28,12 @@ PREVIEW_SECTIONS = ("preview", "sampler", "teacher_sampler")
 
 
 def run_training(cfg: DictConfig) -> None:
-    """Run one job. A user's mistake ends it with one message and exit code 1.
+    """Run one job of ``train.py``; see ``run_job``."""
+    run_job(cfg, _train)
+
+
+def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
+    """Run one job in its run folder. A user's mistake ends it with one message and exit code 1.
 
     In a sweep a failed job is recorded in its ``result.json`` and the next job goes on; the sweep's summary lists
     it and gives the exit code. ``HYDRA_FULL_ERROR=1`` shows the stack trace.
@@ -35,9 +41,9 @@ def run_training(cfg: DictConfig) -> None:
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
     try:
-        _train(cfg, folder)
+        job(cfg, folder)
     except KeyboardInterrupt:
-        log.error("Stopped. The same command goes on from the last checkpoint.")
+        log.error("Stopped. The same command goes on where this one stopped.")
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         reason, expected = _explain(error)
@@ -46,7 +52,7 @@ def run_training(cfg: DictConfig) -> None:
             raise
         log.error(reason, exc_info=not expected or "HYDRA_FULL_ERROR" in os.environ)
         with contextlib.suppress(OSError, UserError):  # the disk may be what failed
-            _write_json(folder / RESULT, {"status": "failed", "error": reason})
+            write_result(folder, {"status": "failed", "error": reason})
         if not sweeping:
             sys.exit(1)
 
@@ -75,7 +81,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     last = read_metrics(student.folder / "metrics.jsonl")
     figures = {name: value for row in last for name, value in row.items()}
     result = {"status": "done", "folder": str(student.folder), "figures": figures} | facts
-    _write_json(folder / RESULT, result)
+    write_result(folder, result)
 
 
 def _finished(folder: Path) -> dict[str, object] | None:
@@ -85,6 +91,7 @@ def _finished(folder: Path) -> dict[str, object] | None:
     return {name: result.get(name) for name in ("student", "vocoder", *PREVIEW_SECTIONS)}
 
 
-def _write_json(path: Path, content: dict[str, object]) -> None:
-    with atomic_path(path) as temporary:
+def write_result(folder: Path, content: dict[str, object]) -> None:
+    """Leave what a sweep's summary reads of a job: its ``status``, and ``figures`` or an ``error``."""
+    with atomic_path(folder / RESULT) as temporary:
         temporary.write_text(json.dumps(content, indent=2))

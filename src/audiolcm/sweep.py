@@ -19,7 +19,7 @@ from audiolcm.files import atomic_path
 log = logging.getLogger(__name__)
 
 RESULT = "result.json"
-FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
+TRAINING_FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
 Row = dict[str, Any]
 
 
@@ -54,10 +54,16 @@ class SweepSummary(Callback):
 
     That is ``summary-<overrides>.md`` and ``.csv`` in the sweep's folder. A sweep with a failed job ends with exit
     code 1 after all its jobs had their turn.
+
+    Args:
+        pictures: what is drawn of it besides.
+        figures: names of the columns; None for every figure that a job left.
     """
 
-    def __init__(self, pictures: Sequence[Picture] = ()) -> None:
-        self.pictures = pictures
+    def __init__(
+        self, pictures: Sequence[Picture] = (), figures: Sequence[str] | None = TRAINING_FIGURES
+    ) -> None:
+        self.pictures, self.figures = pictures, figures
         self.rows: list[Row] = []
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: object) -> None:
@@ -73,10 +79,10 @@ class SweepSummary(Callback):
             return
         folder = Path(config.hydra.sweep.dir)
         name = f"summary-{slug(','.join(config.hydra.overrides.task))}"
-        table = markdown(self.rows)
+        table = markdown(self.rows, self.figures)
         with atomic_path(folder / f"{name}.md") as temporary:
             temporary.write_text(table)
-        _write_csv(folder / f"{name}.csv", self.rows)
+        _write_csv(folder / f"{name}.csv", self.rows, self.figures)
         log.info("\n%s\nWritten to %s", table, folder / f"{name}.md")
         failed = [row["job"] for row in self.rows if row["status"] != "done"]
         if failed:
@@ -98,23 +104,29 @@ def read_result(folder: Path) -> Row:
     return result if isinstance(result, dict) else {}
 
 
-def markdown(rows: list[Row]) -> str:
+def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
     """Return the rows as a Markdown table; a failed job shows its message instead of figures."""
-    lines = ["| job | " + " | ".join(FIGURES) + " | result |", "|" + "---|" * (len(FIGURES) + 2)]
+    names = _columns(rows, figures)
+    lines = ["| " + " | ".join(["job", *names, "result"]) + " |", "|" + "---|" * (len(names) + 2)]
     for row in rows:
-        figures = row.get("figures", {})
-        cells = [f"{figures[name]:#.4g}" if name in figures else "" for name in FIGURES]
+        found = row.get("figures", {})
+        cells = [f"{found[name]:#.4g}" if name in found else "" for name in names]
         result = row.get("folder") or f"failed: {row.get('error', '')}".replace("\n", " ").replace("|", "/")
         lines.append("| " + " | ".join([row["job"] or "(defaults)", *cells, result]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _write_csv(path: Path, rows: list[Row]) -> None:
+def _write_csv(path: Path, rows: list[Row], figures: Sequence[str] | None) -> None:
+    names = _columns(rows, figures)
     with atomic_path(path) as temporary, temporary.open("w", newline="") as handle:
         writer = csv.writer(handle)
-        writer.writerow(["job", "status", *FIGURES, "folder", "error"])
+        writer.writerow(["job", "status", *names, "folder", "error"])
         for row in rows:
-            figures = [row.get("figures", {}).get(name, "") for name in FIGURES]
-            writer.writerow(
-                [row["job"], row["status"], *figures, row.get("folder", ""), row.get("error", "")]
-            )
+            cells = [row.get("figures", {}).get(name, "") for name in names]
+            writer.writerow([row["job"], row["status"], *cells, row.get("folder", ""), row.get("error", "")])
+
+
+def _columns(rows: list[Row], figures: Sequence[str] | None) -> list[str]:
+    if figures is not None:
+        return list(figures)
+    return list(dict.fromkeys(name for row in rows for name in row.get("figures", {})))

@@ -23,17 +23,9 @@ def read_audio(path: str | Path, max_duration: float | None = None) -> np.ndarra
     """Read a sound file as float32 (samples,): mono (mean of the channels), 16 kHz, full scale 1.
 
     Any rate, channel count and sample format that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...). With
-    `max_duration` (seconds) only the start of a longer file is read. Raises UserError naming the file and the
-    reason when it is missing, unreadable, empty, cut off, or holds NaN or infinite samples.
+    `max_duration` (seconds) only the start of a longer file is read. Raises UserError as `decode` does.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"Audio file {path} not found.")
-    samples, rate = _decode(path, max_duration)
-    if len(samples) == 0:
-        raise UserError(f"Audio file {path} is empty: it has a header but no samples.")
-    if not np.isfinite(samples).all():
-        raise UserError(f"Audio file {path} holds NaN or infinite samples: export it again or drop it.")
+    samples, rate = decode(path, max_duration)
     mono = samples.mean(axis=1, dtype=np.float32)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE, quality=_RESAMPLER_QUALITY)
@@ -44,6 +36,23 @@ def read_audio(path: str | Path, max_duration: float | None = None) -> np.ndarra
             f"Audio file {path} is empty: {len(samples)} samples at {rate} Hz are none at 16 kHz."
         )
     return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def decode(path: str | Path, max_duration: float | None = None) -> tuple[np.ndarray, int]:
+    """Read a sound file as it is: float32 (samples, channels), full scale 1, and its sample rate.
+
+    Raises UserError naming the file and the reason when it is missing, unreadable, empty, cut off, or holds NaN or
+    infinite samples.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"Audio file {path} not found.")
+    samples, rate = _decode(path, max_duration)
+    if len(samples) == 0:
+        raise UserError(f"Audio file {path} is empty: it has a header but no samples.")
+    if not np.isfinite(samples).all():
+        raise UserError(f"Audio file {path} holds NaN or infinite samples: export it again or drop it.")
+    return samples, rate
 
 
 def _decode(path: Path, max_duration: float | None) -> tuple[np.ndarray, int]:

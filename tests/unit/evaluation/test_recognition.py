@@ -5,8 +5,6 @@ import json
 
 import numpy as np
 import pytest
-import scipy.linalg
-import scipy.stats
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -16,7 +14,8 @@ from audiolcm.errors import UserError
 from audiolcm.training.hardware import Hardware
 from evaluation.judge import FRONT_END, Judge, JudgeNetwork, fit_duration, load_judge, log_mel
 from evaluation.judge_training import LabeledClips, augment, train_judge
-from evaluation.recognition import frechet_distance, main, markdown, read_folder, score, wilson_interval
+from evaluation.metrics.rate import wilson_interval
+from evaluation.recognition import main, markdown, read_folder, score
 
 RATE = 16000
 HARDWARE = Hardware(device="cpu", precision="float32")
@@ -155,46 +154,6 @@ class TestFile:
             load_judge(tmp_path / "other.safetensors")
 
 
-class TestWilson:
-    @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (1, 7), (35, 40), (80, 80), (150, 200)])
-    def test_against_scipy(self, hits, trials):
-        expected = scipy.stats.binomtest(hits, trials).proportion_ci(0.95, method="wilson")
-        assert wilson_interval(hits, trials) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-    def test_known_value(self):
-        assert wilson_interval(81, 263) == pytest.approx(
-            (0.2553, 0.3662), abs=5e-5
-        )  # Newcombe 1998, method 3
-
-
-class TestFrechet:
-    def test_of_a_set_with_itself(self):
-        x = np.random.default_rng(0).normal(size=(20, 128))  # a singular covariance
-        assert frechet_distance(x, x) == pytest.approx(0.0, abs=1e-4)
-
-    def test_against_the_matrix_square_root(self):
-        random = np.random.default_rng(0)
-        x, y = random.normal(size=(50, 6)) @ random.normal(size=(6, 6)), 1 + 2 * random.normal(size=(40, 6))
-        first, second = np.cov(x.T), np.cov(y.T)
-        root = scipy.linalg.sqrtm(first @ second).real
-        expected = np.sum((x.mean(0) - y.mean(0)) ** 2) + np.trace(first + second - 2 * root)
-        assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-8)
-
-    def test_closed_form_of_two_gaussians(self):
-        """Independent axes: |m1 - m2|^2 + sum (s1 - s2)^2, exact for standardized samples."""
-        random = np.random.default_rng(0)
-        x = random.normal(size=(300, 3))
-        x = (x - x.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T))).T
-        mean, deviation = np.array([1.0, -2.0, 0.5]), np.array([0.5, 3.0, 1.0])
-        expected = (mean**2).sum() + ((1 - deviation) ** 2).sum()
-        assert frechet_distance(x, x * deviation + mean) == pytest.approx(expected, rel=1e-9)
-        assert frechet_distance(x * deviation + mean, x) == pytest.approx(expected, rel=1e-9)
-
-    def test_needs_two_clips(self):
-        with pytest.raises(UserError, match="2 clips or more"):
-            frechet_distance(np.zeros((1, 4)), np.zeros((5, 4)))
-
-
 class TestFolder:
     def test_hits_are_counted(self, judge, folder):
         result = score(judge, read_folder(folder, judge))
@@ -282,7 +241,7 @@ class TestCommandLine:
         assert header == "| folder | clips | hit rate | 95% interval | Frechet distance | dog |"
         (tmp_path / "made" / "dog__1.wav").unlink()
         assert main(["score", "--judge", str(path), str(tmp_path / "made"), "--real", *settings]) == 1
-        assert f"Folder {tmp_path / 'made'}: The Frechet distance needs 2 clips" in caplog.text
+        assert f"Folder {tmp_path / 'made'}: The Frechet distance needs 2 rows" in caplog.text
 
 
 def test_markdown_of_unlike_folders():

@@ -1,0 +1,21 @@
+"""Score a system under a protocol: ``python evaluate.py --help``."""
+
+import hydra
+from omegaconf import DictConfig
+
+from audiolcm.config import register_resolvers
+
+register_resolvers()
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
+def main(cfg: DictConfig) -> None:
+    """Hand the composed configuration to the framework; torch is imported only now, so that --help is fast."""
+    from audiolcm.run import run_job
+    from evaluation.run import evaluate
+
+    run_job(cfg, evaluate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A look at sounds before they are scored: what would bend a figure is told with names and counts, and stops it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import soundfile
+
+from audiolcm.errors import UserError
+
+TOLERANCES = ("stereo", "sample_rates", "durations", "missing_references", "few_clips")
+_LONGER_OR_SHORTER = 0.1  # seconds that a generated sound may differ from the protocol's length
+_THREADS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What a sound file says of itself; ``trouble`` is why it can not be opened, or ""."""
+
+    path: Path
+    sample_rate: int = 0
+    channels: int = 0
+    seconds: float = 0.0
+    trouble: str = ""
+
+
+def inspect(
+    what: str, paths: Sequence[Path], seconds: float | None, tolerated: Collection[str]
+) -> tuple[str, ...]:
+    """Return what a reader of the figures must know of these sounds; raise when it would bend them.
+
+    Args:
+        what: which sounds these are, for messages.
+        paths: the files.
+        seconds: the length that each must have, within 0.1 s; None for any.
+        tolerated: kinds of trouble that the user accepts, of ``TOLERANCES``; they become notes.
+
+    Raises:
+        UserError: naming counts and the first files of every kind of trouble that is not tolerated; files that can
+            not be opened are never tolerated.
+    """
+    with ThreadPoolExecutor(_THREADS) as pool:
+        headers = list(pool.map(_header, dict.fromkeys(paths)))
+    broken = [header for header in headers if header.trouble]
+    if broken:
+        first = broken[0]
+        raise UserError(
+            f"{what}: {len(broken)} of {len(headers)} files can not be opened, the first is {first.path} "
+            f"({first.trouble}). Nothing was scored."
+        )
+    found = {
+        "stereo": _named("have several channels", [h for h in headers if h.channels > 1]),
+        "sample_rates": _odd_rates(headers),
+        "durations": "" if seconds is None else _odd_lengths(headers, seconds),
+    }
+    told = {kind: text for kind, text in found.items() if text}
+    refused = [kind for kind in told if kind not in tolerated]
+    if refused:
+        raise UserError(
+            f"{what}, {len(headers)} files: {'; '.join(told[kind] for kind in refused)}. Nothing was scored. Mend the "
+            f"files, or accept it: allow=[{','.join(sorted({*tolerated, *refused}))}]."
+        )
+    return tuple(f"{what}: {text}" for text in told.values())
+
+
+def check_tolerances(allowed: Sequence[str]) -> None:
+    """Raise UserError when ``allow`` holds an unknown word."""
+    unknown = sorted(set(allowed) - set(TOLERANCES))
+    if unknown:
+        raise UserError(f"allow={unknown[0]} is unknown: choose of {', '.join(TOLERANCES)}.")
+
+
+def _header(path: Path) -> Header:
+    try:
+        info = soundfile.info(path)
+    except (soundfile.SoundFileError, OSError, TypeError) as error:
+        return Header(path, trouble=getattr(error, "error_string", "") or str(error))
+    if info.frames == 0:
+        return Header(path, trouble="no samples")
+    return Header(path, info.samplerate, info.channels, info.frames / info.samplerate)
+
+
+def _odd_rates(headers: Sequence[Header]) -> str:
+    rates = Counter(header.sample_rate for header in headers)
+    if len(rates) < 2:
+        return ""
+    common = rates.most_common(1)[0][0]
+    counts = ", ".join(f"{count} at {rate} Hz" for rate, count in rates.most_common())
+    return f"sample rates are mixed ({counts}; {_names([h for h in headers if h.sample_rate != common])})"
+
+
+def _odd_lengths(headers: Sequence[Header], seconds: float) -> str:
+    odd = [header for header in headers if abs(header.seconds - seconds) > _LONGER_OR_SHORTER]
+    if not odd:
+        return ""
+    lengths = [header.seconds for header in odd]
+    return (
+        f"{len(odd)} last {min(lengths):.2f} to {max(lengths):.2f} s instead of {seconds:g} s ({_names(odd)})"
+    )
+
+
+def _named(what: str, headers: Sequence[Header]) -> str:
+    return f"{len(headers)} {what} ({_names(headers)})" if headers else ""
+
+
+def _names(headers: Sequence[Header]) -> str:
+    names = ", ".join(header.path.name for header in headers[:3])
+    return names if len(headers) <= 3 else f"{names}, ..."

@@ -1,0 +1,200 @@
+"""Measures of whole sets of sounds: Frechet distances, the kernel distance, the inception score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evaluation.features.extractor import Features
+from evaluation.features.statistics import reference_gaussian
+from evaluation.measures.scoring import Resampling, reference_rows, rows_by_clip, scored, stacked
+from evaluation.metrics import inception
+from evaluation.metrics.clips import frechet_of_clips, kernel_of_clips
+from evaluation.metrics.frechet import (
+    fit_gaussian,
+    frechet_distance,
+    frechet_distance_from_rows,
+    frechet_infinity,
+    require_rows,
+)
+from evaluation.metrics.kernel import kernel_audio_distance
+from evaluation.record import Score
+from evaluation.score import Ears, Trial
+
+_WIDE = 512  # features from which one resampled Frechet distance takes long
+_DRAWS_OF_WIDE = 50  # leave an error of a tenth in the standard error
+
+
+class _SetMeasure:
+    """What measures of whole sets share.
+
+    Args:
+        extractor: the network, by its name in the section ``features``.
+        num_resamples: draws behind the 95% interval; below 2 for none.
+        seed: of the draws.
+    """
+
+    needs_references = True
+    is_paired = False
+
+    def __init__(self, extractor: str, num_resamples: int, seed: int) -> None:
+        self.extractor = extractor
+        self.resampling = Resampling(num_resamples, seed)
+
+
+class FrechetDistance(_SetMeasure):
+    """The Frechet distance between the generated and the true rows of ``embedding``.
+
+    Args:
+        extractor: the network.
+        num_resamples: draws behind the 95% interval; below 2 for none.
+        seed: of the draws.
+        label: FAD by convention for networks that give several rows a sound, FD for one.
+        allow_few_clips: accept fewer rows than the network has dimensions, with a note.
+    """
+
+    def __init__(
+        self, extractor: str, num_resamples: int, seed: int, label: str = "FAD", allow_few_clips: bool = False
+    ) -> None:
+        super().__init__(extractor, num_resamples, seed)
+        self.label, self.allow_few_clips = label, allow_few_clips
+
+    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+        """Return the distance.
+
+        Raises:
+            UserError: when there are too few rows for the network's dimensions.
+        """
+        extractor, seeds, true = (
+            ears[self.extractor],
+            trial.generated(ears, self.extractor),
+            trial.true(ears, self.extractor),
+        )
+        allowed = self.allow_few_clips or "few_clips" in trial.allowed
+        notes = tuple(
+            note
+            for what, features in (("generated sounds", seeds[0]), ("references", true))
+            for note in _few_rows(
+                f"{self.label} ({extractor.name}): {len(features)} {what}", features, allowed
+            )
+        )
+        per_seed = [self._distance(trial, ears, features, true) for features in seeds]
+        reference = reference_rows(trial, true)
+        statistics = [
+            frechet_of_clips(rows_by_clip(features, trial.clip_of_item), reference) for features in seeds
+        ]
+        most = _DRAWS_OF_WIDE if true[0]["embedding"].shape[1] > _WIDE else self.resampling.num_resamples
+        interval = self.resampling.of_statistic(statistics, int(trial.clip_of_item.max()) + 1, most)
+        return scored(key, self.label, "lower", per_seed, interval, extractor, trial, len(true), notes=notes)
+
+    def _distance(
+        self, trial: Trial, ears: Ears, features: Sequence[Features], true: Sequence[Features]
+    ) -> float:
+        rows, reference = stacked(features), stacked(true)
+        if min(len(rows), len(reference)) <= rows.shape[1]:
+            return frechet_distance_from_rows(rows, reference)
+        kept = reference_gaussian(ears.store, ears[self.extractor], trial.reference_reader, trial.references)
+        return frechet_distance(fit_gaussian(rows), kept)
+
+
+class FrechetInfinity(_SetMeasure):
+    """FAD extrapolated to infinitely many generated rows.
+
+    Args:
+        extractor: the network.
+        num_resamples: not used: the extrapolation already resamples.
+        seed: of the drawing.
+        min_rows: the smallest set that is drawn.
+    """
+
+    def __init__(self, extractor: str, num_resamples: int, seed: int, min_rows: int = 500) -> None:
+        super().__init__(extractor, num_resamples, seed)
+        self.min_rows = min_rows
+
+    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+        """Return the extrapolated distance; ``details`` has slope and R^2 of each seed.
+
+        Raises:
+            UserError: when there are too few rows.
+        """
+        extractor = ears[self.extractor]
+        reference = reference_gaussian(ears.store, extractor, trial.reference_reader, trial.references)
+        found = [
+            frechet_infinity(stacked(features), reference, self.resampling.seed, self.min_rows)
+            for features in trial.generated(ears, self.extractor)
+        ]
+        details = {"slope": [line.slope for line in found], "r_squared": [line.r_squared for line in found]}
+        values, count = [line.value for line in found], len(trial.references)
+        return scored(key, "FAD-inf", "lower", values, (None, ""), extractor, trial, count, details=details)
+
+
+class KernelDistance(_SetMeasure):
+    """KAD between the generated and the true rows of ``embedding``."""
+
+    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+        """Return the distance, 100 times the unbiased squared discrepancy; it may be negative."""
+        seeds, true = trial.generated(ears, self.extractor), trial.true(ears, self.extractor)
+        reference = stacked(true)
+        per_seed = [kernel_audio_distance(stacked(features), reference) for features in seeds]
+        known = reference_rows(trial, true)
+        statistics = [
+            kernel_of_clips(rows_by_clip(features, trial.clip_of_item), known) for features in seeds
+        ]
+        interval = self.resampling.of_statistic(statistics, int(trial.clip_of_item.max()) + 1)
+        return scored(key, "KAD", "lower", per_seed, interval, ears[self.extractor], trial, len(true))
+
+
+class InceptionScore(_SetMeasure):
+    """IS of the network's logits, sounds in the order of their names.
+
+    Args:
+        extractor: the network.
+        num_resamples: draws behind the 95% interval; below 2 for none.
+        seed: of the draws (not of the splits).
+        num_splits: the figure is the mean over them.
+        split_seed: of the shuffle before the splits.
+    """
+
+    needs_references = False
+
+    def __init__(
+        self, extractor: str, num_resamples: int, seed: int, num_splits: int = 10, split_seed: int = 2020
+    ) -> None:
+        super().__init__(extractor, num_resamples, seed)
+        self.num_splits, self.split_seed = num_splits, split_seed
+
+    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+        """Return the score; ``details`` has the spread over the splits of each seed.
+
+        Raises:
+            UserError: when there are fewer sounds than splits.
+        """
+        order = sorted(range(len(trial.items)), key=lambda index: trial.items[index].name)
+        clip = trial.clip_of_item[order]
+        seeds = [
+            stacked([features[index] for index in order], "logits")
+            for features in trial.generated(ears, self.extractor)
+        ]
+        found = [inception.inception_score(logits, self.num_splits, self.split_seed) for logits in seeds]
+        sounds_of_clip = [np.flatnonzero(clip == number) for number in range(int(clip.max()) + 1)]
+
+        def resampled(logits: np.ndarray, clips: np.ndarray) -> float:
+            drawn = logits[np.concatenate([sounds_of_clip[number] for number in clips])]
+            return inception.inception_score(drawn, self.num_splits, self.split_seed).mean
+
+        statistics = [lambda clips, logits=logits: resampled(logits, clips) for logits in seeds]
+        interval = self.resampling.of_statistic(statistics, len(sounds_of_clip))
+        details = {"std_over_splits": [score.std for score in found]}
+        values = [score.mean for score in found]
+        return scored(key, "IS", "higher", values, interval, ears[self.extractor], trial, details=details)
+
+
+def _few_rows(what: str, features: Sequence[Features], allowed: bool) -> list[str]:
+    num_rows = sum(len(found["embedding"]) for found in features)
+    width = features[0]["embedding"].shape[1]
+    remedy = "Take more clips, or accept a figure that orders nothing: allow=[few_clips]."
+    require_rows(num_rows, width, what, remedy, allowed)
+    if num_rows > width:
+        return []
+    return [f"{what} give {num_rows} rows of {width} features: compare only at equal numbers of clips"]

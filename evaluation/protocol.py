@@ -1,0 +1,223 @@
+"""Protocols: which captions are spoken for, how long sounds last, what they are compared with, how they are heard."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audiolcm.artifacts import content_hash
+from audiolcm.audio.io import write_wav
+from audiolcm.build import build
+from audiolcm.data.manifest import Clip
+from audiolcm.data.prepare import prepare
+from audiolcm.data.prepared import PreparedData
+from audiolcm.errors import UserError
+from evaluation.sound import SoundReader
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One caption to be turned into sound, and the true sound that it describes.
+
+    name: ``<clip>__<i>``, where i counts the captions of a clip from 0.  reference: a sound file; several items share
+    one when a clip has several captions.
+    """
+
+    name: str
+    clip: Clip
+    reference: Path
+
+    @property
+    def clip_name(self) -> str:
+        """The clip's name, without the number of the caption."""
+        return self.name.rpartition("__")[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class TestSet:
+    """The items of a protocol, in its order.
+
+    seconds: length of a generated sound.  fingerprint: of the list.  padded_to: seconds that every sound is cut or
+    padded to before it is heard, as training examples are; 0: as it is.
+    """
+
+    items: tuple[Item, ...]
+    seconds: float
+    fingerprint: str
+    padded_to: float = 0.0
+
+    __test__ = False  # for pytest: this is no test
+
+    @property
+    def references(self) -> list[Path]:
+        """Every reference once, in order of appearance."""
+        return list(dict.fromkeys(item.reference for item in self.items))
+
+    def first(self, count: int | None) -> TestSet:
+        """Return the first ``count`` items; None for all.
+
+        Raises:
+            UserError: when there are fewer, or ``count`` is below 1.
+        """
+        if count is None:
+            return self
+        if not 1 <= count <= len(self.items):
+            raise UserError(
+                f"num_clips={count} is out of range: the protocol has 1 to {len(self.items)} clips."
+            )
+        return dataclasses.replace(self, items=self.items[:count])
+
+    def with_references(self) -> TestSet:
+        """Return the items whose reference is there."""
+        there = {path for path in self.references if path.is_file()}
+        return dataclasses.replace(self, items=tuple(item for item in self.items if item.reference in there))
+
+    def require_references(self) -> None:
+        """Raise UserError when a reference is not there, with the number of those and the first names."""
+        absent = [path for path in self.references if not path.is_file()]
+        if absent:
+            raise UserError(
+                f"{len(absent)} of {len(self.references)} reference sounds are missing, such as "
+                f"{', '.join(str(path) for path in absent[:3])}. Put them below dataset.root (names: see README, "
+                "'Data'), or choose metrics that need no references, such as metrics=is_panns."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """What a published figure depends on besides the system.
+
+    Args:
+        name: as it is chosen, such as ``clotho_eval``.
+        title: for tables.
+        reader: how sounds are heard.
+        dataset: the only data set that it is defined on; null for any.
+        table: file name of its caption list; null takes ``split`` of the data set as it is prepared.
+        captions: folder of the list; null for ``dataset.root``.
+        split: of a prepared data set.
+        num_items: captions that the list must have; null: not checked.
+        num_references: distinct reference clips that the list must have; null: not checked.
+        seconds: length of a generated sound; null for the length of the data set's training examples.
+        reference_seconds: references are cut to this length; null leaves them whole.
+        is_published: whether its figures may be compared with published ones.
+        notes: what a reader must know.
+    """
+
+    name: str
+    title: str
+    reader: SoundReader
+    dataset: str | None = None
+    table: str | None = None
+    captions: str | None = None
+    split: str = "test"
+    num_items: int | None = None
+    num_references: int | None = None
+    seconds: float | None = None
+    reference_seconds: float | None = None
+    is_published: bool = True
+    notes: tuple[str, ...] | list[str] = ()
+
+    def test_set(self, dataset: Mapping[str, Any], cache: Path) -> TestSet:
+        """Return the items of this protocol on a data set of the configuration.
+
+        Raises:
+            UserError: when the data set is another one, the list is missing or has another number of rows, or rows are
+                bad.
+        """
+        if self.table is None:
+            return self._prepared_items(dataset, cache)
+        corpus = build(dict(dataset) | {"test": self._table(dataset)}, "dataset")
+        if self.dataset is not None and corpus.name != self.dataset:
+            raise UserError(
+                f"protocol={self.name} is defined on dataset={self.dataset}, not on {corpus.name}."
+            )
+        clips = corpus.clips("test")
+        _refuse_bad([f"{clip.name}: {clip.problem}" for clip in clips if clip.problem], len(clips))
+        items = _items(clips, [clip.audio_path or Path(clip.name) for clip in clips])
+        self._check_counts(items)
+        fingerprint = content_hash([[clip.name, clip.caption, clip.structured_caption] for clip in clips])
+        return TestSet(items, self.seconds or corpus.duration, fingerprint)
+
+    def _table(self, dataset: Mapping[str, Any]) -> str:
+        folder = self.captions or dataset.get("root")
+        if folder is None:
+            raise UserError(
+                f"protocol={self.name} needs the sounds, dataset.root=FOLDER, and its list {self.table}, there or in "
+                "protocol.captions=FOLDER."
+            )
+        path = (Path(folder).expanduser() / str(self.table)).absolute()
+        if not path.is_file():
+            raise UserError(
+                f"protocol={self.name} needs its list of captions {path}, which is missing. Copy it there, or add "
+                f"protocol.captions=FOLDER with the folder that holds {self.table}."
+            )
+        return str(path)
+
+    def _check_counts(self, items: Sequence[Item]) -> None:
+        found = {"captions": len(items), "reference clips": len({item.reference for item in items})}
+        wanted = {"captions": self.num_items, "reference clips": self.num_references}
+        for what, count in wanted.items():
+            if count is not None and found[what] != count:
+                raise UserError(
+                    f"protocol={self.name} has {count} {what}, but {self.table} gives {found[what]}: it is another "
+                    "version of the list, or cut off. Figures of another list may not bear the protocol's name."
+                )
+
+    def _prepared_items(self, dataset: Mapping[str, Any], cache: Path) -> TestSet:
+        data = prepare(build(dataset, "dataset"), cache)
+        split = data.split(self.split)
+        if not len(split):
+            raise UserError(
+                f"Split {self.split} of {data.name} is empty: choose protocol.split=train or validation."
+            )
+        _refuse_bad(
+            [f"row {bad.row}: {bad.reason}" for bad in split.bad_rows], len(split) + len(split.bad_rows)
+        )
+        sounds = references(data, self.split)
+        items = _items(split.clips, [sounds[position] for position in split.sound_of_clip])
+        seconds = self.seconds or data.duration
+        return TestSet(items, seconds, split.fingerprint[:10], padded_to=seconds)
+
+
+def references(data: PreparedData, split_name: str) -> list[Path]:
+    """Return one 16-bit WAV for each distinct sound of a split, written from the cache where it is not there."""
+    split = data.split(split_name)
+    folder = data.folder / f"references-{split_name}"
+    paths = [folder / f"{safe_name(split.clips[index].name)}.wav" for index in split.sounds]
+    for path, index in zip(paths, split.sounds, strict=True):
+        if not path.exists():
+            write_wav(path, split.waveform(index))
+    return paths
+
+
+def safe_name(name: str) -> str:
+    """Return a name as a file name: slashes become dashes."""
+    return name.replace("/", "-").replace("\\", "-")
+
+
+def _items(clips: Sequence[Clip], sounds: Sequence[Path]) -> tuple[Item, ...]:
+    """Number the captions of each sound; the first clip of a sound names it."""
+    names: dict[Path, str] = {}
+    counts: dict[Path, int] = {}
+    items = []
+    for clip, sound in zip(clips, sounds, strict=True):
+        base = names.setdefault(sound, safe_name(clip.name))
+        items.append(Item(f"{base}__{counts.get(sound, 0)}", clip, sound))
+        counts[sound] = counts.get(sound, 0) + 1
+    repeated = [name for name, count in Counter(item.name for item in items).items() if count > 1]
+    if repeated:
+        raise UserError(
+            f"{len(repeated)} clips share their name with another, such as {repeated[0]}: rename them."
+        )
+    return tuple(items)
+
+
+def _refuse_bad(problems: Sequence[str], total: int) -> None:
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {total} rows can not be used, the first: {problems[0]} A figure of the others would "
+            "not be the protocol's: mend them (audiolcm prepare lists them all)."
+        )

@@ -1,0 +1,40 @@
+"""Markup that can not be broken by the text in it: whatever is not ``Html`` already is escaped."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+_VOID = {"img", "input", "link", "meta"}  # neither content nor closing tag
+
+
+class Html(str):
+    """Markup made by ``element``, which is not escaped again."""
+
+    __slots__ = ()
+
+
+def element(name: str, /, *content: object, **attributes: Any) -> Html:
+    """Return ``<name attributes>content</name>``.
+
+    content: ``Html`` stays as it is, None is left out, anything else becomes escaped text.
+    attributes: ``class_`` is ``class``, ``data_name`` is ``data-name``; None and False are left out, True stands bare.
+    """
+    opening = Html(f"<{name}{''.join(_attribute(key, value) for key, value in attributes.items())}>")
+    return opening if name in _VOID else Html(f"{opening}{joined(*content)}</{name}>")
+
+
+def joined(*content: object) -> Html:
+    """Return the content one after the other, escaped as in ``element``."""
+    return Html("".join(_markup(part) for part in content if part is not None))
+
+
+def _markup(part: object) -> str:
+    return part if isinstance(part, Html) else html.escape(str(part))
+
+
+def _attribute(key: str, value: Any) -> str:
+    name = key.rstrip("_").replace("_", "-")
+    if value is None or value is False:
+        return ""
+    return f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'

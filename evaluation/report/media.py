@@ -1,0 +1,85 @@
+"""Sounds and pictures of sounds as bytes that a page can carry inside."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from audiolcm.audio.io import read_audio
+from audiolcm.audio.mel import LOG_MEL_MIN, N_FFT, SAMPLE_RATE, MelSpectrogram
+
+MAX_SECONDS = 12.0
+"""Of a longer sound the start is shown."""
+
+BRIGHTEST = 1.0
+"""log10 magnitude of the brightest color; the darkest is silence, -5. One scale for all pictures of all reports."""
+
+_LOSSLESS_BUDGET = 4_000_000  # bytes of all sounds of a page; base64 makes 5.3 MB of them
+_NUM_COLORS = 64  # two decibels a step: no banding to be seen, and half the bytes of 256
+
+
+def read_excerpt(path: Path) -> np.ndarray:
+    """Return the first ``MAX_SECONDS`` (samples,) at 16 kHz.
+
+    Raises:
+        UserError: when the file is missing or damaged.
+    """
+    return read_audio(path, MAX_SECONDS)
+
+
+def sound_uris(waveforms: Sequence[np.ndarray]) -> tuple[list[str], str]:
+    """Return the waveforms as data URIs and the name of their format: FLAC, lossless, where all fit, else MP3."""
+    sounds = [_encoded(waveform, "FLAC", "PCM_16") for waveform in waveforms]
+    if sum(map(len, sounds)) <= _LOSSLESS_BUDGET:
+        return [data_uri("audio/flac", sound) for sound in sounds], "FLAC, lossless"
+    sounds = [_encoded(waveform, "MP3", "MPEG_LAYER_III") for waveform in waveforms]
+    return [data_uri("audio/mpeg", sound) for sound in sounds], "MP3, lossy: judge fine detail by the files"
+
+
+def _encoded(waveform: np.ndarray, container: str, subtype: str) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE, format=container, subtype=subtype)
+    return file.getvalue()
+
+
+def mel_levels(waveform: np.ndarray) -> np.ndarray:
+    """Return the log-mel picture of a waveform (samples,) as color numbers (80, frames) uint8, low bands below."""
+    padded = np.pad(waveform, (0, max(0, N_FFT - len(waveform))))
+    mel = MelSpectrogram()(torch.from_numpy(padded)[None])[0].numpy()
+    shade = np.clip((mel - LOG_MEL_MIN) / (BRIGHTEST - LOG_MEL_MIN), 0.0, 1.0)
+    return np.rint(shade[::-1] * (_NUM_COLORS - 1)).astype(np.uint8)
+
+
+@functools.cache
+def palette() -> np.ndarray:
+    """Return the colors (64, 3) uint8, RGB: matplotlib's magma, as light to the eye as the sound is strong."""
+    from matplotlib import colormaps  # half a second, wanted only for pictures
+
+    return np.rint(colormaps["magma"](np.linspace(0.0, 1.0, _NUM_COLORS))[:, :3] * 255).astype(np.uint8)
+
+
+def png(levels: np.ndarray) -> bytes:
+    """Return color numbers (height, width) as a PNG file with ``palette`` (PNG specification, color type 3)."""
+    height, width = levels.shape
+    rows = np.pad(levels, ((0, 0), (1, 0)))  # each row begins with its filter: 0, none
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"PLTE", palette().tobytes()), (b"IDAT", zlib.compress(rows.tobytes(), 9)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in (*chunks, (b"IEND", b"")))
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def data_uri(media_type: str, data: bytes) -> str:
+    """Return the data as an address that holds it."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

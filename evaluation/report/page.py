@@ -1,0 +1,280 @@
+"""The page around the clips: headline, metrics, sanity rows, speed, provenance."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from audiolcm.files import atomic_path
+from evaluation.record import Record, Score
+from evaluation.report.charts import stage_bar, stage_class, stage_seconds, whisker
+from evaluation.report.clips import clips_section
+from evaluation.report.html import Html, element, joined
+from evaluation.tables import (
+    DASH,
+    EMBEDDED_NOTE,
+    as_text,
+    build_table,
+    cell,
+    column,
+    decimals,
+    protocol_title,
+)
+
+REPORT_NAME = "report.html"
+DEFAULT_CLIPS = 24
+
+
+def write_report(record: Record, folder: Path, max_clips: int = DEFAULT_CLIPS) -> Path:
+    """Write ``report.html`` beside the record: one file that holds everything, sounds too, and return its path.
+
+    Args:
+        record: the evaluation; the files of its clips are looked for in ``folder``.
+        folder: where the record lies.
+        max_clips: how many clips can be heard; scores are listed for all.
+
+    Raises:
+        UserError: when a sound is missing or damaged, or the page can not be written.
+    """
+    path = folder / REPORT_NAME
+    page = render(record, folder, max_clips)
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def render(record: Record, folder: Path, max_clips: int = DEFAULT_CLIPS) -> str:
+    """Return the page."""
+    sections = [
+        _metrics(record),
+        _verdicts(record),
+        _sanity(record),
+        _speed(record),
+        clips_section(record, folder, max_clips),
+        _provenance(record),
+    ]
+    skip = element("a", "Skip to the clips", href="#clips", class_="skip")
+    body = element("body", skip, _headline(record), element("main", *sections), _script())
+    return "<!doctype html>\n" + element("html", _head(record), body, lang="en") + "\n"
+
+
+def _asset(name: str) -> Html:
+    return Html(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def _script() -> Html:
+    return element("script", _asset("report.js"))
+
+
+def _head(record: Record) -> Html:
+    """Return the head. Its policy lets nothing be fetched and no script run but ours, known by its hash."""
+    style = _asset("report.css")
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(_asset('report.js'))}; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("link", rel="icon", href="data:,"),
+        element("title", f"{record.row.system}: {protocol_title(record.protocol)}"),
+        element("style", style),
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _headline(record: Record) -> Html:
+    facts = [
+        element("div", element("dt", key.replace("_", " ")), element("dd", as_text(value)))
+        for key, value in record.row.facts.items()
+    ]
+    return element(
+        "header",
+        element("p", "Evaluation", class_="eyebrow"),
+        element("h1", record.row.system),
+        element("p", protocol_title(record.protocol), class_="protocol"),
+        element("dl", *facts, class_="facts") if facts else None,
+        class_="headline",
+    )
+
+
+def _metrics(record: Record) -> Html:
+    """Return the metrics; those of networks trained here stand in a list of their own."""
+    published = [score for score in record.row.scores if not score.is_embedded]
+    embedded = [score for score in record.row.scores if score.is_embedded]
+    parts = (
+        [element("ul", *(_metric(score, record) for score in published), class_="metrics")]
+        if published
+        else []
+    )
+    if embedded:
+        parts += [
+            element("h3", "Embedded evaluator"),
+            element("p", f"{EMBEDDED_NOTE[0].upper()}{EMBEDDED_NOTE[1:]}.", class_="hint"),
+            element("ul", *(_metric(score, record) for score in embedded), class_="metrics"),
+        ]
+    if record.sanity and record.row.scores:
+        parts.append(
+            element("p", "Thin ticks on the axes are the sanity rows of the same metric.", class_="hint")
+        )
+    return element(
+        "section", element("h2", "Metrics"), *(parts or [element("p", "None were asked for.")]), id="metrics"
+    )
+
+
+def _metric(score: Score, record: Record) -> Html:
+    value, interval = cell(score).figures
+    sanity = [
+        (row.system, other.value) for row in record.sanity for other in row.scores if other.key == score.key
+    ]
+    network = " ".join(str(score.extractor[key]) for key in ("name", "identity") if key in score.extractor)
+    badge = element("span", "embedded", class_="badge") if score.is_embedded else None
+    notes = [element("li", note) for note in (*_interval_notes(score), *score.notes)]
+    return element(
+        "li",
+        element(
+            "div",
+            element("h3", score.title, badge),
+            element("p", f"{score.better} is better", f" · {network}" if network else None, class_="network"),
+        ),
+        element("p", element("strong", value), " ", interval, class_="figure"),
+        element("div", whisker(score, sanity), class_="whisker"),
+        element("p", cell(score).count, class_="count"),
+        element("ul", *notes, class_="notes") if notes else None,
+        class_="metric",
+    )
+
+
+def _interval_notes(score: Score) -> list[str]:
+    notes = []
+    if score.interval is not None:
+        notes.append(f"95% interval{f': {score.interval_method}' if score.interval_method else ''}")
+    if len(score.per_seed) > 1:
+        places = decimals(score.value)
+        seeds = ", ".join(f"{value:.{places}f}" for value in score.per_seed)
+        notes.append(f"mean of {len(score.per_seed)} generation seeds: {seeds}")
+    return notes
+
+
+def _verdicts(record: Record) -> Html | None:
+    if not record.verdicts:
+        return None
+    verdicts = element("ul", *(element("li", verdict) for verdict in record.verdicts), class_="verdicts")
+    return element("section", element("h2", "In words"), verdicts, id="verdicts")
+
+
+def _sanity(record: Record) -> Html | None:
+    """Return the table of the system and, set apart, the sanity rows."""
+    if not record.sanity:
+        return None
+    table = build_table([record])
+    scored = [found for found in table.columns if not found.key.startswith("rtf_")]
+    heads = [element("th", "System", scope="col")]
+    heads += [element("th", found.heading, scope="col", class_="number") for found in scored]
+
+    def row(label: str, cells: dict[str, Any]) -> Html:
+        texts = [
+            element("td", " ".join(cells[found.key].figures) if found.key in cells else DASH, class_="number")
+            for found in scored
+        ]
+        return element("tr", element("th", label, scope="row"), *texts)
+
+    bodies = [
+        element("tbody", *(row(line.label, line.cells) for line in lines), class_=kind)
+        for kind, lines in (("system", table.lines), ("sanity", table.sanity))
+    ]
+    inner = element("table", element("thead", element("tr", *heads)), *bodies)
+    return element("section", element("h2", "Sanity rows"), _scrolling(inner, "Sanity rows"), id="sanity")
+
+
+def _scrolling(content: Html, label: str) -> Html:
+    return element("div", content, class_="scroll", role="region", aria_label=label, tabindex=0)
+
+
+def _speed(record: Record) -> Html | None:
+    if not record.timings:
+        return None
+    order = list(dict.fromkeys(name for timing in record.timings for name in stage_seconds(timing)))
+    slowest = max(timing.rtf_total for timing in record.timings)
+    bars = [
+        element(
+            "div",
+            element("p", element("b", f"Batch {timing.batch_size}"), f" RTF {_short(timing.rtf_total)}"),
+            stage_bar(timing, slowest, order),
+            element(
+                "p",
+                f"sampler alone {_short(timing.rtf_sampler)} · {timing.audio_seconds:g} s of audio · "
+                f"NFE {timing.nfe} · {timing.num_runs} calls after {timing.num_warmup} for warming up",
+                class_="hint",
+            ),
+        )
+        for timing in record.timings
+    ]
+    known = [key for key in ("hardware", "device", "precision", "num_threads") if key in record.provenance]
+    where = " · ".join(f"{key.replace('_', ' ')}: {as_text(record.provenance[key])}" for key in known)
+    return element(
+        "section",
+        element("h2", "Speed"),
+        element("p", "RTF is seconds of computing for one second of sound: lower is better."),
+        element("p", where, class_="hint") if where else None,
+        *bars,
+        _stage_table(record, order),
+        id="speed",
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _stage_table(record: Record, order: Sequence[str]) -> Html:
+    """Return milliseconds by stage: median and 95th percentile of every batch size."""
+    heads = [element("th", "Milliseconds a call", scope="col")]
+    for timing in record.timings:
+        heads += [
+            element("th", f"batch {timing.batch_size}, {kind}", scope="col", class_="number")
+            for kind in ("median", "p95")
+        ]
+    rows = []
+    for name in (*order, "total", "sampler"):
+        cells = []
+        for timing in record.timings:
+            figures = timing.stages | {"total": timing.total, "sampler": timing.sampler}
+            rest = {"median": stage_seconds(timing).get(name)}
+            found = figures.get(name, rest)
+            cells += [_milliseconds(found.get(kind)) for kind in ("median", "p95")]
+        swatch = element("span", class_=f"swatch {stage_class(name, order)}") if name in order else None
+        rows.append(element("tr", element("th", swatch, name, scope="row"), *cells))
+    table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
+    return _scrolling(table, "Seconds by stage")
+
+
+def _milliseconds(seconds: float | None) -> Html:
+    return element("td", DASH if seconds is None else f"{1000 * seconds:.4g}", class_="number")
+
+
+def _provenance(record: Record) -> Html:
+    networks = {column(score).heading: score.extractor | score.details for score in record.row.scores}
+    content = {"provenance": record.provenance, "protocol": record.protocol, "metrics": networks}
+    parts = [
+        joined(element("h3", title.capitalize()), _tree(value)) for title, value in content.items() if value
+    ]
+    return element("details", element("summary", "Provenance"), *parts, id="provenance")
+
+
+def _tree(value: Any) -> Html:
+    """Return a value of a record's JSON as nested lists of terms."""
+    if not isinstance(value, dict):
+        return joined(as_text(value))
+    terms = [joined(element("dt", key), element("dd", _tree(inner))) for key, inner in value.items()]
+    return element("dl", *terms, class_="tree")

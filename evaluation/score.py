@@ -1,0 +1,127 @@
+"""One system under one protocol: its sounds, the networks that hear them, its scores."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from audiolcm.build import build
+from audiolcm.errors import UserError
+from evaluation.features.extractor import Extractor, Features
+from evaluation.features.store import FeatureStore
+from evaluation.protocol import Item
+from evaluation.record import Score
+from evaluation.sound import SoundReader
+
+EMBEDDED = "embedded"
+
+
+class Ears:
+    """The networks of an evaluation, each loaded when first needed, behind one store of their features.
+
+    Args:
+        nodes: the configuration of each network by name, the section ``features``.
+        store: where features are kept.
+        embedded: makes the embedded evaluator's extractor, trained now if need be.
+        device: of torch, for all of them.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Any],
+        store: FeatureStore,
+        embedded: Callable[[], Extractor],
+        device: str = "cpu",
+    ) -> None:
+        self._nodes, self._embedded, self._device = nodes, embedded, device
+        self._loaded: dict[str, Extractor] = {}
+        self.store = store
+
+    def load(self, names: Sequence[str]) -> None:
+        """Load the networks of these names.
+
+        Raises:
+            UserError: one message for all of them that can not be had.
+        """
+        problems = []
+        for name in dict.fromkeys(names):
+            try:
+                self[name]
+            except UserError as error:
+                problems.append(str(error))
+        if problems:
+            raise UserError("\n".join(problems))
+
+    def __getitem__(self, name: str) -> Extractor:
+        if name not in self._loaded:
+            self._loaded[name] = self._make(name)
+        return self._loaded[name]
+
+    def _make(self, name: str) -> Extractor:
+        if name == EMBEDDED:
+            return self._embedded()
+        if name not in self._nodes:
+            raise UserError(f"features.{name} is not configured; there are: {', '.join(self._nodes)}.")
+        return build(self._nodes[name], f"features.{name}", device=self._device)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """Sounds to be scored against their captions and references.
+
+    items: the captions.  sounds: for each seed one file for each item.  reader, reference_reader: how either side is
+    heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.
+    """
+
+    items: tuple[Item, ...]
+    sounds: tuple[tuple[Path, ...], ...]
+    references: tuple[Path, ...]
+    reader: SoundReader
+    reference_reader: SoundReader
+    allowed: frozenset[str] = frozenset()
+
+    @cached_property
+    def clip_of_item(self) -> np.ndarray:
+        """Return for each item the number of its clip (items,): captions of one clip are no independent draws."""
+        numbers: dict[str, int] = {}
+        return np.array([numbers.setdefault(item.clip_name, len(numbers)) for item in self.items])
+
+    def generated(self, ears: Ears, name: str, reader: SoundReader | None = None) -> list[list[Features]]:
+        """Return the features of every sound, [seed][item], heard by the trial's reader or another one."""
+        paths = [path for seed in self.sounds for path in seed]
+        flat = ears.store.features(ears[name], reader or self.reader, paths)
+        count = len(self.items)
+        return [flat[first : first + count] for first in range(0, len(flat), count)]
+
+    def true(self, ears: Ears, name: str) -> list[Features]:
+        """Return the features of every distinct reference."""
+        return ears.store.features(ears[name], self.reference_reader, self.references)
+
+    def reference_of_item(self) -> list[int]:
+        """Return for each item the position of its reference among ``references``."""
+        position = {path: number for number, path in enumerate(self.references)}
+        return [position[item.reference] for item in self.items]
+
+
+@runtime_checkable
+class Measure(Protocol):
+    """One column of a table.
+
+    Attributes:
+        extractor: the network that it needs, by its name in the section ``features``.
+        needs_references: whether true sounds are needed.
+        is_paired: whether it compares each sound with its own caption, label or reference.
+    """
+
+    extractor: str
+    needs_references: bool
+    is_paired: bool
+
+    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+        """Return the score of a trial under ``key``."""
+        ...

@@ -1,0 +1,100 @@
+"""How a protocol listens: which channel, which resampler, how long; published numbers depend on each of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from audiolcm.artifacts import content_hash
+from audiolcm.audio.io import decode
+from audiolcm.errors import UserError
+
+_SILENT = 1e-6  # a peak below it is not turned up to full
+READER_VERSION = 1  # in the cache key: raise it with any change of what `read` returns
+
+
+@dataclasses.dataclass(frozen=True)
+class SoundReader:
+    """Reads files as one protocol does.
+
+    Args:
+        channel: ``mean`` of all channels, or ``first``.
+        remove_mean: take out the constant part before resampling, as audioldm_eval does.
+        resampler: ``soxr`` (HQ), ``kaiser_best`` (resampy, as frechet_audio_distance) or ``sinc_hann`` (torchaudio's
+            default, as audioldm_eval).
+        min_seconds: shorter sounds are padded with zeros at the end.
+        max_seconds: of longer sounds only the start counts; null for all of it.
+        peak: every sound is turned to this largest sample, as ConsistencyTTA does; null leaves levels alone.
+
+    Raises:
+        UserError: on an unknown choice or a length that is none.
+    """
+
+    channel: str = "mean"
+    remove_mean: bool = False
+    resampler: str = "soxr"
+    min_seconds: float = 0.0
+    max_seconds: float | None = None
+    peak: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.channel not in ("mean", "first"):
+            raise UserError(f"protocol.reader.channel={self.channel}: choose mean or first.")
+        if self.resampler not in _RESAMPLERS:
+            raise UserError(f"protocol.reader.resampler={self.resampler}: choose {', '.join(_RESAMPLERS)}.")
+        if self.min_seconds < 0 or (self.max_seconds is not None and self.max_seconds <= 0):
+            raise UserError(
+                f"protocol.reader: min_seconds={self.min_seconds:g}, max_seconds={self.max_seconds} are no lengths."
+            )
+
+    @property
+    def identity(self) -> str:
+        """Return ten hexadecimal digits over every setting."""
+        return content_hash([READER_VERSION, dataclasses.asdict(self)])
+
+    def lasting(self, seconds: float | None) -> SoundReader:
+        """Return a reader that keeps at most ``seconds`` of each sound."""
+        return dataclasses.replace(self, max_seconds=seconds)
+
+    def read(self, path: Path, sample_rate: int) -> np.ndarray:
+        """Return float32 (samples,) at ``sample_rate``.
+
+        Raises:
+            UserError: as ``audiolcm.audio.io.decode`` does, naming the file.
+        """
+        samples, rate = decode(path, self.max_seconds)
+        mono = samples[:, 0] if self.channel == "first" else samples.mean(axis=1, dtype=np.float32)
+        if self.remove_mean:
+            mono = mono - mono.mean()
+        if rate != sample_rate:
+            mono = _RESAMPLERS[self.resampler](mono, rate, sample_rate)
+        if self.max_seconds is not None:
+            mono = mono[: round(self.max_seconds * sample_rate)]
+        if self.peak is not None:
+            mono = mono * (self.peak / max(float(np.abs(mono).max()), _SILENT))
+        shortage = round(self.min_seconds * sample_rate) - len(mono)
+        return np.pad(mono, (0, max(0, shortage))).astype(np.float32, copy=False)
+
+
+def _soxr(waveform: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    import soxr
+
+    return soxr.resample(waveform, rate, wanted, quality="HQ")
+
+
+def _kaiser_best(waveform: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    import resampy  # compiles itself with numba: seconds that only this protocol should wait for
+
+    return resampy.resample(waveform, rate, wanted, filter="kaiser_best")
+
+
+def _sinc_hann(waveform: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    import torch
+    import torchaudio.functional
+
+    return torchaudio.functional.resample(torch.from_numpy(waveform.copy()), rate, wanted).numpy()
+
+
+_RESAMPLERS = {"soxr": _soxr, "kaiser_best": _kaiser_best, "sinc_hann": _sinc_hann}

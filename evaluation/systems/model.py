@@ -1,0 +1,155 @@
+"""Our own students and teachers, and what their autoencoder and vocoder make of true sounds."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiolcm.artifacts import Artifact, newest, open_artifact
+from audiolcm.audio.io import read_audio
+from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
+from audiolcm.config import load_yaml
+from audiolcm.pipeline import AudioLCM
+from audiolcm.training.hardware import Hardware
+from evaluation.protocol import Item, TestSet
+from evaluation.systems.system import made
+
+log = logging.getLogger(__name__)
+
+
+class Model:
+    """A finished student or teacher.
+
+    Args:
+        stage: ``student`` or ``teacher``.
+        artifacts: where the newest student is looked for.
+        hardware: device and precision.
+        checkpoint: folder of a student or a teacher; null takes the newest finished student (for ``teacher``: that
+            student's teacher) and says so.
+        num_steps: of the sampler; null: as it was trained.
+        omega: guidance, CFG scale - 1; null: as it was trained.
+        vocoder: another vocoder's folder.
+        batch_size: sounds made at once.
+
+    Raises:
+        UserError: when there is no such artifact.
+    """
+
+    is_seeded = True
+
+    def __init__(
+        self,
+        stage: str,
+        artifacts: str,
+        hardware: Hardware,
+        checkpoint: str | None = None,
+        num_steps: int | None = None,
+        omega: float | None = None,
+        vocoder: str | None = None,
+        batch_size: int = 8,
+    ) -> None:
+        self.name = "audiolcm" if stage == "student" else stage
+        self.hardware, self.batch_size = hardware, batch_size
+        self.artifact = _find(stage, Path(artifacts), checkpoint)
+        self.vocoder = (
+            self.artifact.parent("vocoder") if vocoder is None else open_artifact(Path(vocoder), "vocoder")
+        )
+        asked = {"num_steps": num_steps, "omega": omega}
+        self._overrides = {name: value for name, value in asked.items() if value is not None}
+        section = "sampler" if stage == "student" else "teacher_sampler"
+        self.cfg = load_yaml(self.artifact.folder / "config.yaml")
+        self.sampler: dict[str, Any] = self.cfg[section] | self._overrides
+
+    @cached_property
+    def pipeline(self) -> AudioLCM:
+        """The model, loaded when a sound is first needed."""
+        return AudioLCM.from_checkpoint(
+            self.artifact.folder, self.vocoder.folder, self._overrides, self.hardware
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return artifact, sampler settings and parameters."""
+        return {
+            "checkpoint": str(self.artifact.folder),
+            "artifact": self.artifact.hash,
+            "trained_on": self.cfg["dataset"]["_target_"].rpartition(".")[2],
+            "num_steps": self.sampler["num_steps"],
+            "omega": self.sampler["omega"],
+            "sampler": self.sampler["_target_"].rpartition(".")[2],
+            "num_parameters": self.artifact.card.get("num_parameters"),
+            "vocoder": self.vocoder.card["name"],
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Return everything that can change a sound."""
+        weights = [self.artifact, self.artifact.parent("autoencoder"), self.vocoder]
+        return {
+            "weights": [artifact.weights_hash for artifact in weights],
+            "sampler": self.sampler,
+            "text_encoder": self.cfg["text_encoder"],
+            "bfloat16": self.hardware.uses_bfloat16(),
+        }
+
+    def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
+        """Return a sound for each caption; see ``System``."""
+
+        def make(items: list[Item], seeds: list[int]) -> np.ndarray:
+            structured = [item.clip.structured_caption for item in items]
+            captions = [item.clip.caption for item in items]
+            return self.pipeline(captions, test_set.seconds, seeds, structured).waveforms
+
+        return made(self, self.settings(), test_set, seed, folder, make, self.batch_size)
+
+
+class Reconstruction:
+    """The true sounds after the autoencoder and the vocoder of a model: the best that the model could do.
+
+    Args:
+        model: whose autoencoder and vocoder.
+    """
+
+    name = "reconstruction"
+    is_seeded = False
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def facts(self) -> dict[str, Any]:
+        """Return which autoencoder and vocoder."""
+        autoencoder = self.model.artifact.parent("autoencoder")
+        return {"autoencoder": str(autoencoder.folder), "vocoder": self.model.vocoder.card["name"]}
+
+    def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
+        """Return the reconstruction of each item's reference."""
+
+        def make(items: list[Item], seeds: list[int]) -> list[np.ndarray]:
+            return [self._reconstruct(item.reference, test_set.seconds) for item in items]
+
+        settings = self.model.settings() | {
+            "references": sorted({str(item.reference) for item in test_set.items})
+        }
+        return made(self, settings, test_set, 0, folder, make, batch_size=1)
+
+    def _reconstruct(self, reference: Path, seconds: float) -> np.ndarray:
+        waveform = read_audio(reference, seconds)
+        length = round(seconds * SAMPLE_RATE)
+        padded = torch.from_numpy(np.pad(waveform, (0, length - len(waveform))))[None]
+        return self.model.pipeline.reconstruct(MelSpectrogram()(padded))[0]
+
+
+def _find(stage: str, artifacts: Path, checkpoint: str | None) -> Artifact:
+    if checkpoint is None:
+        artifact = newest(artifacts, "student")
+        log.info("checkpoint: the newest finished student, %s", artifact.folder)
+    else:
+        folder = Path(checkpoint)
+        artifact = newest(folder, "student") if (folder / "student").is_dir() else open_artifact(folder)
+    if stage == "teacher" and artifact.card["stage"] == "student":
+        artifact = artifact.parent("teacher")
+        log.info("system=teacher: the teacher of that student, %s", artifact.folder)
+    return open_artifact(artifact.folder, stage)

@@ -1,0 +1,227 @@
+"""One table of one or several evaluations, made from their records; `table_formats` writes it.
+
+A table belongs to one protocol, a column to one metric by one network. Each cell has a value, its 95% interval and N.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from audiolcm.errors import UserError
+from evaluation.record import Record, Row, Score
+
+SIGNIFICANT = 3  # without an interval; with one its width decides, up to one digit more
+MOST_DECIMALS = 6
+DASH = "-"
+EMBEDDED_NOTE = "embedded: scored by a network trained here, not comparable with published figures"
+_ARROWS = {"lower": "↓", "higher": "↑"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One metric by one network, whose weights have ``identity``."""
+
+    key: str
+    title: str
+    better: str
+    is_embedded: bool = False
+    identity: str = ""
+
+    @property
+    def name(self) -> str:
+        """The title, marked when embedded."""
+        return f"{self.title}, embedded" if self.is_embedded else self.title
+
+    @property
+    def heading(self) -> str:
+        """The name with an arrow that tells where better is."""
+        return f"{self.name} {_ARROWS.get(self.better, '')}".rstrip()
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One figure: 95% interval if it has one, and the sounds on either side (0: needs none)."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+    num_generated: int = 0
+    num_reference: int = 0
+
+    @property
+    def figures(self) -> tuple[str, str]:
+        """Value and interval ("" without one) as text, with digits of the same weight."""
+        places = decimals(self.value, self.interval)
+        interval = "" if self.interval is None else ", ".join(f"{end:.{places}f}" for end in self.interval)
+        return f"{self.value:.{places}f}", interval and f"[{interval}]"
+
+    @property
+    def count(self) -> str:
+        """Such as ``N=900/886`` (generated / reference); "" when nothing was counted."""
+        counts = [str(count) for count in (self.num_generated, self.num_reference) if count]
+        return f"N={'/'.join(counts)}" if counts else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One system: its name and its cells by the key of their column; a metric that it lacks has none."""
+
+    label: str
+    cells: dict[str, Cell]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Systems under one protocol; ``sanity`` is set apart beneath them, then come the notes."""
+
+    title: str
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    sanity: tuple[Line, ...]
+    notes: tuple[str, ...]
+
+
+def decimals(value: float, interval: tuple[float, float] | None = None) -> int:
+    """Return how many digits behind the point are honest.
+
+    Three significant digits; with an interval as many as show two of its half width, but four significant at most.
+    """
+    places = SIGNIFICANT - 1 - _exponent(max(abs(number) for number in (value, *(interval or ()))))
+    if interval is not None and interval[1] > interval[0]:
+        places = min(places + 1, 1 - _exponent((interval[1] - interval[0]) / 2))
+    return min(max(places, 0), MOST_DECIMALS)
+
+
+def _exponent(number: float) -> int:
+    return math.floor(math.log10(number)) if number > 0 else 0
+
+
+def protocol_title(protocol: dict[str, Any]) -> str:
+    """Return the protocol's title for people, marked when only its first clips were used."""
+    title = str(protocol.get("title") or protocol.get("name") or "no protocol")
+    return f"{title} (subset: only its first clips)" if protocol.get("is_subset") else title
+
+
+def column(score: Score) -> Column:
+    """Return the column that a score belongs to."""
+    identity = str(score.extractor.get("identity", ""))
+    return Column(score.key, score.title, score.better, score.is_embedded, identity)
+
+
+def cell(score: Score) -> Cell:
+    """Return the cell of a score."""
+    return Cell(score.value, score.interval, score.num_generated, score.num_reference)
+
+
+def build_table(records: Sequence[Record]) -> Table:
+    """Join records into one table.
+
+    Raises:
+        UserError: when there are none, they follow different protocols, or used different weights for one metric.
+    """
+    if not records:
+        raise UserError("There is no record to make a table of. Run `python evaluate.py` first.")
+    _require_one_protocol(records)
+    columns: dict[str, Column] = {}
+    for record in records:
+        for row in (record.row, *record.sanity):
+            for score in row.scores:
+                _require_one_network(columns.setdefault(score.key, column(score)), column(score), row.system)
+    columns |= {found.key: found for record in records for found, _ in _timings(record)}
+    lines = [
+        Line(label, _cells(record.row) | {found.key: timed for found, timed in _timings(record)})
+        for label, record in zip(_labels([record.row for record in records]), records, strict=True)
+    ]
+    title = protocol_title(records[0].protocol)
+    notes = tuple(dict.fromkeys(note for record in records for note in _notes(record)))
+    return Table(title, tuple(columns.values()), tuple(lines), tuple(_sanity_lines(records)), notes)
+
+
+def _require_one_protocol(records: Sequence[Record]) -> None:
+    first = records[0]
+    for other in records[1:]:
+        if other.protocol == first.protocol:
+            continue
+        keys = sorted(first.protocol.keys() | other.protocol.keys())
+        odd = [key for key in keys if first.protocol.get(key) != other.protocol.get(key)]
+        values = ", ".join(f"{key}: {first.protocol.get(key)} / {other.protocol.get(key)}" for key in odd)
+        raise UserError(
+            f"{first.row.system} was evaluated under {protocol_title(first.protocol)}, {other.row.system} under "
+            f"{protocol_title(other.protocol)}: figures of different protocols share no table ({values}). "
+            "Evaluate both with the same protocol=... and num_clips=..."
+        )
+
+
+def _require_one_network(first: Column, other: Column, system: str) -> None:
+    if first != other:
+        raise UserError(
+            f"{other.heading} of {system} (weights {other.identity or 'unnamed'}) can not share a column with "
+            f"{first.heading} (weights {first.identity or 'unnamed'}): evaluate both with the same weights."
+        )
+
+
+def _labels(rows: Sequence[Row]) -> list[str]:
+    """Name rows by their system and, where several have the same, by the facts in which these differ."""
+    labels = []
+    for row in rows:
+        namesakes = [other.facts for other in rows if other.system == row.system]
+        odd = [k for k in row.facts if any(facts.get(k) != row.facts[k] for facts in namesakes)]
+        labels.append(
+            f"{row.system} ({', '.join(f'{key} {row.facts[key]}' for key in odd)})" if odd else row.system
+        )
+    return labels
+
+
+def _cells(row: Row) -> dict[str, Cell]:
+    return {score.key: cell(score) for score in row.scores}
+
+
+def _timings(record: Record) -> Iterable[tuple[Column, Cell]]:
+    for timing in record.timings:
+        for name, value in (("RTF", timing.rtf_total), ("RTF sampler", timing.rtf_sampler)):
+            key = f"{name.lower().replace(' ', '_')}_{timing.batch_size}"
+            yield (
+                Column(key, f"{name} (batch {timing.batch_size})", "lower"),
+                Cell(value, None, timing.num_runs),
+            )
+
+
+def _sanity_lines(records: Sequence[Record]) -> list[Line]:
+    """Return each sanity row once; those that depend on the system are named with it."""
+    rows = [(record.row.system, row.system, _cells(row)) for record in records for row in record.sanity]
+    distinct = [entry for i, entry in enumerate(rows) if entry[1:] not in [other[1:] for other in rows[:i]]]
+    count = Counter(name for _, name, _ in distinct)
+    return [
+        Line(f"{name} ({system})" if count[name] > 1 else name, cells) for system, name, cells in distinct
+    ]
+
+
+def _notes(record: Record) -> Iterable[str]:
+    system = record.row.system
+    if record.row.facts:
+        yield f"{system}: {', '.join(f'{key} {value}' for key, value in record.row.facts.items())}"
+    scores = [score for row in (record.row, *record.sanity) for score in row.scores]
+    if any(score.is_embedded for score in scores):
+        yield EMBEDDED_NOTE
+    uncertain = [score for score in scores if score.interval is not None]
+    for method in dict.fromkeys(score.interval_method for score in uncertain):
+        titles = dict.fromkeys(score.title for score in uncertain if score.interval_method == method)
+        yield f"95% intervals of {', '.join(titles)}: {method or 'method not recorded'}"
+    yield from (f"{score.title}: {note}" for score in scores for note in score.notes)
+    for timing in record.timings:
+        yield (
+            f"RTF of {system}, batch {timing.batch_size}: median of {timing.num_runs} calls after {timing.num_warmup} "
+            f"for warming up, {timing.audio_seconds:g} s of audio, NFE {timing.nfe}, on "
+            f"{as_text(record.provenance.get('hardware', 'unknown hardware'))}"
+        )
+    yield from (f"{system}: {verdict}" for verdict in record.verdicts)
+
+
+def as_text(value: Any) -> str:
+    """Return a value of a record's JSON as one line for people."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {as_text(inner)}" for key, inner in value.items())
+    return ", ".join(map(as_text, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,117 @@
+"""A record as a Weights & Biases run: a table of its metrics, and one of a sample of its clips to look at and hear."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.training.tracking import NoTracker, Tracker, WandbTracker
+from evaluation.record import Record
+from evaluation.report.media import mel_levels, palette, read_excerpt
+from evaluation.report.sample import choose_clips
+from evaluation.tables import column
+
+if TYPE_CHECKING:
+    import wandb
+
+DEFAULT_CLIPS = 16
+
+
+def log_record(record: Record, folder: Path, tracker: Tracker, max_clips: int = DEFAULT_CLIPS) -> None:
+    """Send a record to the tracker: ``logger=jsonl`` sends nothing, ``wandb_offline`` writes below ``folder/wandb``.
+
+    Args:
+        record: the evaluation; its protocol and provenance become the configuration of the run.
+        folder: where the record lies and the files of its clips are looked for.
+        tracker: what conf/logger builds.
+        max_clips: how many clips go along, chosen as for the report.
+
+    Raises:
+        UserError: when a sound is missing or damaged, or Weights & Biases does not start.
+    """
+    if isinstance(tracker, NoTracker):
+        return
+    if not isinstance(tracker, WandbTracker):
+        raise TypeError(f"{type(tracker).__name__} holds no tables")
+    facts = {"row": record.row.facts, "protocol": record.protocol, "provenance": record.provenance}
+    tracker.start(folder, f"evaluation/{record.row.system}", _identity(record), facts)
+    try:
+        import wandb  # a second of import that runs without it should not pay
+
+        wandb.log({"metrics": _metrics(record), "clips": _clips(record, folder, max_clips)})
+    finally:
+        tracker.finish()
+
+
+def _identity(record: Record) -> str:
+    """Return an id that the same record has again and no other one."""
+    return hashlib.sha256(json.dumps(asdict(record), sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _metrics(record: Record) -> wandb.Table:
+    """Return one line for each figure, those of the sanity rows too."""
+    import wandb
+
+    names = [
+        "system",
+        "kind",
+        "metric",
+        "better",
+        "value",
+        "low",
+        "high",
+        "generated",
+        "reference",
+        "embedded",
+        "notes",
+    ]
+    table = wandb.Table(columns=names, allow_mixed_types=True)
+    for row in (record.row, *record.sanity):
+        kind = "system" if row is record.row else "sanity"
+        for score in row.scores:
+            low, high = score.interval or (None, None)
+            counts = (score.num_generated, score.num_reference)
+            table.add_data(
+                row.system, kind, column(score).name, score.better, score.value, low, high, *counts, score.is_embedded,
+                "; ".join(score.notes),
+            )  # fmt: skip
+    for timing in record.timings:
+        for name, value in (("RTF", timing.rtf_total), ("RTF sampler", timing.rtf_sampler)):
+            title = f"{name} (batch {timing.batch_size})"
+            counts = (timing.num_runs, 0)
+            table.add_data(record.row.system, "system", title, "lower", value, None, None, *counts, False, "")
+    return table
+
+
+def _clips(record: Record, folder: Path, max_clips: int) -> wandb.Table:
+    """Return one line for each clip of the sample: caption, sounds, spectrograms, scores."""
+    import wandb
+
+    scores = [score for score in record.row.scores if score.per_clip]
+    names = [
+        "name",
+        "caption",
+        "generated",
+        "mel",
+        "reference",
+        "reference mel",
+        *(column(s).name for s in scores),
+    ]
+    table = wandb.Table(columns=names, allow_mixed_types=True)
+    for clip in choose_clips(record, max_clips):
+        media: list[wandb.Audio | wandb.Image | None] = []
+        for file in (clip.audio, clip.reference):
+            media += [None, None] if file is None else _media(folder / file)
+        table.add_data(clip.name, clip.caption, *media, *(score.per_clip.get(clip.name) for score in scores))
+    return table
+
+
+def _media(path: Path) -> list[wandb.Audio | wandb.Image]:
+    import wandb
+
+    waveform = read_excerpt(path)
+    return [wandb.Audio(waveform, sample_rate=SAMPLE_RATE), wandb.Image(palette()[mel_levels(waveform)])]

@@ -1,0 +1,89 @@
+"""The configuration of evaluate.py: every option of every group, protocols by data set, lists of metrics."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from audiolcm.build import build
+from audiolcm.config import register_resolvers, to_plain
+from audiolcm.errors import UserError
+from evaluation.protocol import Protocol
+from evaluation.run import SECTIONS, checked
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+GROUPS = ("protocol", "system", "metrics", "features", "evaluator", "efficiency", "dataset")
+OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+# Captions and reference clips of each published list, as its protocol states them.
+LISTS = {
+    "audiolcm_900x5": ("audiocaps", 4500, 900),
+    "tango_886": ("audiocaps", 886, 886),
+    "consistencytta_882": ("audiocaps", 882, 882),
+    "audioldm_964": ("audiocaps", 964, 964),
+    "clotho_eval": ("clotho", 1045, 1045),
+    "musiccaps_5405": ("musiccaps", 5405, 5405),
+    "stable_audio_4875": ("audiocaps", 4875, 975),
+}
+
+
+def composed(*overrides: str) -> dict:
+    GlobalHydra.instance().clear()
+    register_resolvers()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        return checked(to_plain(compose("evaluate", list(overrides)), SECTIONS))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_of_every_group_passes_the_check(group: str, option: str) -> None:
+    path = ["path=here"] if option == "folder" else []
+    composed(f"{group}={option}", *path)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "protocol"),
+    [
+        ("audiocaps", "audiolcm_900x5"), ("clotho", "clotho_eval"), ("musiccaps", "musiccaps_5405"),
+        ("foley", "replica"), ("esc10", "replica"), ("manifest", "replica"),
+    ],
+)  # fmt: skip
+def test_the_data_set_names_the_protocol(dataset: str, protocol: str) -> None:
+    assert composed(f"dataset={dataset}")["protocol"]["name"] == protocol
+
+
+def test_protocol_and_metrics_can_be_chosen() -> None:
+    assert composed("dataset=audiocaps", "protocol=tango_886")["protocol"]["name"] == "tango_886"
+    assert list(composed("metrics=[kl_panns,fad_vggish]")["metrics"]) == ["kl_panns", "fad_vggish"]
+    assert list(composed("metrics=is_panns")["metrics"]) == ["is_panns"]
+    everything = composed("metrics=[tango,kad_panns]")["metrics"]
+    assert list(everything)[-1] == "kad_panns" and len(everything) == 6
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_published_lists_have_the_counts_of_their_protocols(
+    name: str, shared_data: Path, tmp_path: Path
+) -> None:
+    dataset, num_items, num_references = LISTS[name]
+    cfg = composed(f"dataset={dataset}", f"protocol={name}", f"dataset.root={shared_data / 'captions'}")
+    protocol: Protocol = build(cfg["protocol"], "protocol")
+    assert (protocol.num_items, protocol.num_references) == (num_items, num_references)
+    test_set = protocol.test_set(cfg["dataset"], tmp_path)
+    assert (len(test_set.items), len(test_set.references)) == (num_items, num_references)
+    assert len({item.name for item in test_set.items}) == num_items
+    assert all(item.clip.caption and item.clip.structured_caption for item in test_set.items)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seeds=[]", "seeds"), ("seeds=[0,0]", "different seeds"), ("seeds=[a]", "whole number"),
+        ("num_resamples=-1", "num_resamples"), ("allow=[stero]", "stero"), ("+sanity=3", "sanity"),
+        ("+sampler.steps=2", "num_steps, omega"), ("+sanitty=true", "Did you mean 'sanity'"),
+        ("system.checkpont=x", "checkpont|Could not override"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told(override: str, message: str) -> None:
+    from hydra.errors import HydraException
+
+    with pytest.raises((UserError, HydraException), match=message):
+        composed(override)

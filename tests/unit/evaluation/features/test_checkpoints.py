@@ -1,0 +1,84 @@
+"""Checkpoints are read without running what is in them; only the network that they were made for takes them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from audiolcm.errors import UserError
+from evaluation.features.checkpoints import fill, identity, read_checkpoint
+
+
+class Intruder:
+    """An object whose unpickling runs a command."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.file}",)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_arrays_and_scalars_beside_the_weights_are_read(tmp_path: Path, zipped: bool) -> None:
+    """PANNs' checkpoints hold the state of their sampler; laion-clap's hold scalars of numpy."""
+    content = {
+        "model": {"weight": torch.arange(3.0)},
+        "sampler": {"indexes": np.arange(5), "pointer": 3},
+        "iteration": np.int64(7),
+        "best": np.float64(0.438),
+    }
+    torch.save(content, tmp_path / "c.pth", _use_new_zipfile_serialization=zipped)
+    read = read_checkpoint(tmp_path / "c.pth")
+    assert torch.equal(read["model"]["weight"], torch.arange(3.0))
+    np.testing.assert_array_equal(read["sampler"]["indexes"], np.arange(5))
+    assert (read["iteration"], read["best"]) == (7, 0.438)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, zipped: bool) -> None:
+    torch.save(Intruder(tmp_path / "ran"), tmp_path / "c.pth", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError, match="c.pth can not be read"):
+        read_checkpoint(tmp_path / "c.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("keep", [0, 10, 500])
+def test_damaged_file_is_a_user_error(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "c.pth"
+    torch.save({"weight": torch.zeros(1000)}, path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match="Remove it and get it again"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "fault"),
+    [
+        ({"weight": torch.zeros(2, 3)}, "bias"),
+        ({"weight": torch.zeros(2, 3), "bias": torch.zeros(2), "scale": torch.zeros(1)}, "scale"),
+        ({"weight": torch.zeros(3, 2), "bias": torch.zeros(2)}, "weight"),
+        ([1, 2], "list"),
+    ],
+    ids=["missing", "unexpected", "other shape", "no mapping"],
+)
+def test_weights_of_another_network_are_refused(weights: object, fault: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"x.pth holds the weights of another network than Linear: .*{fault}"
+    ):
+        fill(nn.Linear(3, 2), weights, Path("x.pth"))
+
+
+def test_identity_follows_content_and_words(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    (tmp_path / "b").write_bytes(b"two")
+    (tmp_path / "c").write_bytes(b"one")
+    first = identity(tmp_path / "a", "v1")
+    assert len(first) == 10 and int(first, 16) >= 0
+    assert identity(tmp_path / "c", "v1") == first
+    assert len({first, identity(tmp_path / "b", "v1"), identity(tmp_path / "a", "v2")}) == 3
+    (tmp_path / "a").write_bytes(b"other")
+    assert identity(tmp_path / "a", "v1") != first

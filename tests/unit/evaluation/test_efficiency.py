@@ -1,0 +1,61 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from audiolcm.data.manifest import Clip
+from audiolcm.errors import UserError
+from evaluation.efficiency import Efficiency, NotMeasured
+from evaluation.protocol import Item
+
+ITEMS = [
+    Item(f"c{i}__0", Clip(f"c{i}", None, f"caption {i}", "", 1.0, "test", ()), Path(f"{i}")) for i in range(3)
+]
+
+
+class Clockwork:
+    """A pipeline whose calls take known seconds by stage."""
+
+    def __init__(self) -> None:
+        self.calls = []
+
+    def __call__(self, captions, duration, seed, structured):
+        self.calls.append(captions)
+        slow = 10.0 if len(self.calls) <= 2 else 1.0  # what a warm-up hides
+        seconds = {"text": 0.1, "denoiser": 0.4 * slow, "decoder": 0.2, "vocoder": 0.3}
+        return SimpleNamespace(nfe=2, seconds=seconds, waveforms=np.zeros((len(captions), 16000)))
+
+
+def test_medians_leave_the_warm_up_out_and_count_the_sounds_of_a_batch():
+    pipeline = Clockwork()
+    one, four = Efficiency(num_clips=6, num_warmup=2, batch_sizes=[1, 4]).measure(pipeline, ITEMS, 2.0)
+    assert (one.num_runs, four.num_runs) == (6, 2)
+    assert [len(call) for call in pipeline.calls] == [1] * 8 + [4] * 4
+    assert one.sampler == pytest.approx({"median": 0.4, "p95": 0.4})
+    assert one.stages["vocoder"]["median"] == pytest.approx(0.3)
+    assert one.rtf_sampler == pytest.approx(0.4 / 2.0)
+    assert four.rtf_sampler == pytest.approx(0.4 / 8.0)
+    assert (one.nfe, four.audio_seconds) == (2, 8.0)
+
+
+def test_the_total_is_measured_from_outside_of_the_stages():
+    [timing] = Efficiency(num_clips=3, num_warmup=1, batch_sizes=[1]).measure(Clockwork(), ITEMS, 2.0)
+    assert 0 < timing.total["median"] < 0.1  # the clockwork only says that it takes a second
+    assert timing.rtf_total == pytest.approx(timing.total["median"] / 2.0)
+
+
+def test_captions_start_again_when_there_are_few():
+    pipeline = Clockwork()
+    Efficiency(num_clips=4, num_warmup=1, batch_sizes=[2]).measure(pipeline, ITEMS, 2.0)
+    assert pipeline.calls == [
+        ["caption 0", "caption 1"],
+        ["caption 2", "caption 0"],
+        ["caption 1", "caption 2"],
+    ]
+
+
+def test_odd_numbers_are_refused_and_no_timing_is_no_timing():
+    with pytest.raises(UserError, match="1 or more"):
+        Efficiency(num_warmup=0)
+    assert NotMeasured().measure(Clockwork(), ITEMS, 1.0) == ()

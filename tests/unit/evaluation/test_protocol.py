@@ -1,0 +1,116 @@
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from audiolcm.audio.io import read_audio, write_wav
+from audiolcm.errors import UserError
+from evaluation.protocol import Protocol
+from evaluation.sound import SoundReader
+
+RNG = np.random.default_rng(0)
+
+
+def manifest(folder, rows, split="test"):
+    """Write a corpus with one tone for each distinct sound; ``rows`` are (name, sound, caption)."""
+    for sound in {row[1] for row in rows}:
+        write_wav(folder / sound, RNG.normal(size=16000).astype(np.float32) / 10)
+    with (folder / "manifest.tsv").open("w", newline="") as handle:
+        writer = csv.writer(handle, delimiter="\t")
+        writer.writerow(["name", "audio_path", "caption", "split"])
+        writer.writerows([*row, split] for row in rows)
+    return {"_target_": "audiolcm.data.corpora.manifest.ManifestCorpus", "root": str(folder), "duration": 2.0}
+
+
+def audiocaps(folder, rows):
+    with (folder / "list.csv").open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["youtube_id", "start_time", "caption"])
+        writer.writerows(rows)
+    return {"_target_": "audiolcm.data.corpora.audiocaps.AudioCaps", "root": str(folder)}
+
+
+def protocol(**settings):
+    return Protocol(**{"name": "mine", "title": "mine", "reader": SoundReader()} | settings)
+
+
+def test_captions_of_one_sound_are_numbered_and_share_a_reference(tmp_path):
+    rows = [
+        ("b", "b.wav", "rain"),
+        ("a", "a.wav", "a dog"),
+        ("b2", "b.wav", "it rains"),
+        ("b3", "b.wav", "drops"),
+    ]
+    test_set = protocol().test_set(manifest(tmp_path, rows), tmp_path / "cache")
+    assert [item.name for item in test_set.items] == ["b__0", "a__0", "b__1", "b__2"]
+    assert [item.clip.caption for item in test_set.items] == ["rain", "a dog", "it rains", "drops"]
+    assert [path.stem for path in test_set.references] == ["b", "a"]
+    assert test_set.items[2].clip_name == "b"
+    assert (test_set.seconds, test_set.padded_to) == (2.0, 2.0)
+    np.testing.assert_allclose(read_audio(test_set.references[1]), read_audio(tmp_path / "a.wav"), atol=1e-7)
+
+
+def test_a_list_is_read_in_its_order_and_its_counts_are_checked(tmp_path):
+    data = audiocaps(tmp_path, [("x", "10", "one"), ("y", "0", "two"), ("x", "10", "three")])
+    settings = {"table": "list.csv", "dataset": "audiocaps", "num_items": 3, "num_references": 2}
+    test_set = protocol(**settings, seconds=9.984).test_set(data, tmp_path)
+    assert [item.name for item in test_set.items] == ["Yx__0", "Yy__0", "Yx__1"]
+    assert (test_set.seconds, test_set.padded_to) == (9.984, 0.0)
+    with pytest.raises(UserError, match=r"mine has 4 captions, but list\.csv gives 3"):
+        protocol(**settings | {"num_items": 4}).test_set(data, tmp_path)
+    with pytest.raises(UserError, match="3 reference clips"):
+        protocol(**settings | {"num_references": 3}).test_set(data, tmp_path)
+
+
+def test_the_list_may_lie_elsewhere_and_must_be_there(tmp_path):
+    data = audiocaps(tmp_path, [("x", "10", "one")])
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "list.csv").rename(tmp_path / "lists/list.csv")
+    with pytest.raises(UserError, match=r"list\.csv, which is missing.*protocol\.captions"):
+        protocol(table="list.csv").test_set(data, tmp_path)
+    found = protocol(table="list.csv", captions=str(tmp_path / "lists")).test_set(data, tmp_path)
+    assert len(found.items) == 1
+    with pytest.raises(UserError, match=r"dataset\.root=FOLDER"):
+        protocol(table="list.csv").test_set(data | {"root": None}, tmp_path)
+
+
+def test_a_protocol_of_another_data_set_is_refused(tmp_path):
+    data = audiocaps(tmp_path, [("x", "10", "one")])
+    with pytest.raises(UserError, match="defined on dataset=clotho, not on audiocaps"):
+        protocol(table="list.csv", dataset="clotho").test_set(data, tmp_path)
+
+
+def test_missing_references_are_counted_and_named(tmp_path):
+    data = audiocaps(tmp_path, [("x", "10", "one"), ("y", "0", "two"), ("z", "5", "three")])
+    soundfile.write(tmp_path / "Yy.wav", RNG.normal(size=16000) / 10, 16000)
+    test_set = protocol(table="list.csv").test_set(data, tmp_path)
+    with pytest.raises(UserError, match="2 of 3 reference sounds are missing.*Yx"):
+        test_set.require_references()
+    assert [item.name for item in test_set.with_references().items] == ["Yy__0"]
+    test_set.with_references().require_references()
+
+
+def test_bad_rows_are_no_smaller_test_set(tmp_path):
+    data = manifest(tmp_path, [("a", "a.wav", "rain"), ("b", "b.wav", "wind")])
+    (tmp_path / "b.wav").write_bytes(b"no sound")
+    with pytest.raises(UserError, match="1 of 2 rows can not be used.*row 3"):
+        protocol().test_set(data, tmp_path / "cache")
+
+
+def test_empty_splits_and_odd_numbers_of_clips_are_told(tmp_path):
+    data = manifest(tmp_path, [("a", "a.wav", "rain"), ("b", "b.wav", "wind")])
+    with pytest.raises(UserError, match="holds no usable clip|is empty"):
+        protocol(split="validation").test_set(data, tmp_path / "cache")
+    test_set = protocol().test_set(data, tmp_path / "cache")
+    assert len(test_set.first(1).items) == 1 and len(test_set.first(None).items) == 2
+    with pytest.raises(UserError, match="num_clips=3 is out of range"):
+        test_set.first(3)
+
+
+def test_another_caption_changes_the_fingerprint(tmp_path):
+    prints = set()
+    for caption in ("one", "two"):
+        data = audiocaps(tmp_path, [("x", "10", caption)])
+        prints.add(protocol(table="list.csv").test_set(data, tmp_path).fingerprint)
+    assert len(prints) == 2

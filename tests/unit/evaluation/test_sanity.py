@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from audiolcm.data.manifest import Clip
+from evaluation.protocol import Item
+from evaluation.record import Row, Score
+from evaluation.sanity import halves, shuffled, verdicts
+from evaluation.score import Trial
+from evaluation.sound import SoundReader
+
+
+def trial(captions):
+    made = [
+        Item(f"c{i}__0", Clip(f"c{i}", None, caption, "", 1.0, "test", ()), Path(f"r{i}.wav"))
+        for i, caption in enumerate(captions)
+    ]
+    sounds = tuple(Path(f"s{i}.wav") for i in range(len(made)))
+    references = tuple(item.reference for item in made)
+    return Trial(tuple(made), (sounds,), references, SoundReader(), SoundReader(max_seconds=1.0))
+
+
+@pytest.mark.parametrize("captions", [list("abcdefg"), list("aaabbbccc"), list("ababab")])
+def test_shuffling_gives_every_sound_another_caption(captions):
+    before = trial(captions)
+    after = shuffled(before, seed=0)
+    assert after.sounds == before.sounds
+    pairs = zip(before.items, after.items, strict=True)
+    assert all(own.clip.caption != given.clip.caption for own, given in pairs)
+    assert sorted(item.name for item in after.items) == sorted(item.name for item in before.items)
+
+
+def test_halves_part_the_references_and_hear_both_alike():
+    whole = trial(list("abcdefg"))
+    parted = halves(whole, seed=0)
+    first, rest = set(parted.sounds[0]), set(parted.references)
+    assert (len(first), len(rest)) == (3, 4)
+    assert first | rest == set(whole.references) and not first & rest
+    assert [item.reference for item in parted.items] == list(parted.sounds[0])
+    assert parted.reader == parted.reference_reader
+    assert halves(whole, seed=1).references != parted.references
+
+
+def scores(fad, clap, interval=None):
+    return (
+        Score("fad", "FAD (x)", fad, "lower", interval=interval),
+        Score("clap", "CLAP (x)", clap, "higher"),
+    )
+
+
+def test_verdicts_name_what_is_not_better_than_a_sanity_row():
+    row = Row("audiolcm", {}, scores(5.0, 0.2))
+    silence, shuffle = (
+        Row("silence", {}, scores(9.0, 0.1)),
+        Row("shuffled_captions", {}, scores(9.0, 0.25)[1:]),
+    )
+    assert verdicts(row, [silence]) == ("Every figure is better than those of all sanity rows.",)
+    [sentence] = verdicts(row, [silence, shuffle])
+    assert sentence == "CLAP (x) 0.2 is no better than that of shuffled captions, 0.25."
+    assert verdicts(row, []) == ()
+
+
+def test_an_interval_that_reaches_a_sanity_row_is_told_and_bounds_are_no_rivals():
+    row = Row("audiolcm", {}, scores(5.0, 0.2, interval=(4.0, 9.5)))
+    [sentence] = verdicts(row, [Row("silence", {}, scores(9.0, 0.1))])
+    assert "is better than that of silence, 9, but its 95% interval (4 to 9.5) reaches it" in sentence
+    assert verdicts(row, [Row("reconstruction", {}, scores(1.0, 0.9))]) == ()

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import soundfile
+
+from audiolcm.errors import UserError
+from evaluation.sound import SoundReader
+
+RATE = 16000
+TIME = np.arange(RATE) / RATE
+TONE = 0.5 * np.sin(2 * np.pi * 440 * TIME)
+
+
+def write(path, samples, rate=RATE):
+    soundfile.write(path, samples, rate, subtype="FLOAT")
+    return path
+
+
+def test_the_mean_of_the_channels_or_the_first(tmp_path):
+    path = write(tmp_path / "stereo.wav", np.stack([TONE, np.zeros_like(TONE)], 1))
+    np.testing.assert_allclose(SoundReader().read(path, RATE), TONE / 2, atol=1e-7)
+    np.testing.assert_allclose(SoundReader(channel="first").read(path, RATE), TONE, atol=1e-7)
+
+
+def test_the_constant_part_is_taken_out_only_when_asked(tmp_path):
+    path = write(tmp_path / "offset.wav", TONE + 0.25)
+    assert SoundReader().read(path, RATE).mean() == pytest.approx(0.25, abs=1e-6)
+    assert SoundReader(remove_mean=True).read(path, RATE).mean() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("resampler", ["soxr", "kaiser_best", "sinc_hann"])
+def test_every_resampler_keeps_a_tone_and_the_length(tmp_path, resampler):
+    path = write(tmp_path / "tone.wav", TONE)
+    up = SoundReader(resampler=resampler).read(path, 48000)
+    assert len(up) == 48000
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000)
+    np.testing.assert_allclose(up[2000:-2000], expected[2000:-2000], atol=2e-3)
+
+
+def test_resamplers_are_those_of_the_packages(tmp_path):
+    import resampy
+    import torch
+    import torchaudio
+
+    noise = np.random.RandomState(0).randn(RATE).astype(np.float32) / 10
+    path = write(tmp_path / "noise.wav", noise)
+    np.testing.assert_allclose(
+        SoundReader(resampler="kaiser_best").read(path, 32000),
+        resampy.resample(noise, RATE, 32000),
+        atol=1e-6,
+    )
+    expected = torchaudio.functional.resample(torch.from_numpy(noise), RATE, 44100).numpy()
+    np.testing.assert_allclose(SoundReader(resampler="sinc_hann").read(path, 44100), expected, atol=1e-6)
+
+
+def test_short_sounds_are_padded_and_long_ones_cut(tmp_path):
+    path = write(tmp_path / "tone.wav", TONE)
+    padded = SoundReader(min_seconds=1.5).read(path, RATE)
+    assert len(padded) == 24000 and not padded[RATE:].any()
+    cut = SoundReader().lasting(0.25).read(path, RATE)
+    np.testing.assert_allclose(cut, TONE[:4000], atol=1e-7)
+
+
+def test_sounds_are_turned_to_a_peak_and_silence_stays(tmp_path):
+    path = write(tmp_path / "tone.wav", TONE / 5)
+    assert np.abs(SoundReader(peak=0.5).read(path, RATE)).max() == pytest.approx(0.5, rel=1e-5)
+    silent = write(tmp_path / "silence.wav", np.zeros(RATE))
+    assert not SoundReader(peak=0.5).read(silent, RATE).any()
+
+
+def test_settings_change_the_identity_and_bad_ones_are_refused():
+    readers = [
+        SoundReader(),
+        SoundReader("first"),
+        SoundReader(remove_mean=True),
+        SoundReader(min_seconds=2.0),
+    ]
+    assert len({reader.identity for reader in readers}) == 4
+    with pytest.raises(UserError, match="channel"):
+        SoundReader(channel="left")
+    with pytest.raises(UserError, match="resampler"):
+        SoundReader(resampler="nearest")
+    with pytest.raises(UserError, match="no lengths"):
+        SoundReader(max_seconds=0.0)

@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audiolcm.audio.io import read_audio, write_wav
+from audiolcm.data.manifest import Clip
+from audiolcm.errors import UserError
+from evaluation.protocol import Item, TestSet
+from evaluation.systems.baselines import Reference, Silence, WhiteNoise
+from evaluation.systems.folder import Folder
+from evaluation.systems.system import System, made
+
+
+def items(*names: str) -> TestSet:
+    """Items of these names, one second each."""
+    made_items = [
+        Item(
+            name,
+            Clip(name, None, f"caption of {name}", "", 1.0, "test", ()),
+            Path(f"/{name.rpartition('__')[0]}.wav"),
+        )
+        for name in names
+    ]
+    return TestSet(tuple(made_items), 1.0, "0123456789")
+
+
+def fill(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        write_wav(folder / name, np.full(160, 0.1, np.float32))
+    return Folder(str(folder))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["a__0.wav", "a__1.wav", "b_3__0.wav"],
+        ["a_0.wav", "a_1.wav", "b_3.wav"],
+        ["a_sample_0_0.wav", "a_sample_1_0.wav", "b_3_sample_0_0.wav"],
+        ["output_0.wav", "output_1.wav", "output_2.wav"],
+    ],
+)
+def test_names_in_use_find_their_captions(tmp_path, files):
+    system = fill(tmp_path / "made", *files)
+    assert isinstance(system, System)
+    found = system.sounds(items("a__0", "a__1", "b_3__0"), 0, tmp_path)
+    assert [path.name for path in found] == files
+
+
+def test_a_folder_that_does_not_match_is_refused_with_counts(tmp_path):
+    system = fill(tmp_path / "made", "a__0.wav", "a_0.wav", "c.wav", "notes.txt")
+    with pytest.raises(
+        UserError, match=r"3 files for 2 captions.*1 captions have no file, such as b__0"
+    ) as error:
+        system.sounds(items("a__0", "b__0"), 0, tmp_path)
+    assert "1 files belong to no caption, such as c.wav" in str(error.value)
+    assert "1 captions have several files, such as a__0" in str(error.value)
+
+
+def test_empty_absent_and_unnamed_folders_are_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no sound file"):
+        Folder(str(tmp_path / "empty")).sounds(items("a__0"), 0, tmp_path)
+    with pytest.raises(UserError, match="is no folder"):
+        Folder(str(tmp_path / "absent"))
+    with pytest.raises(UserError, match="path=FOLDER"):
+        Folder(None)
+
+
+def test_a_folder_may_hold_several_seeds(tmp_path):
+    for seed in (0, 4):
+        fill(tmp_path / f"made/seed{seed}", "a.wav")
+    system = Folder(str(tmp_path / "made"))
+    assert system.is_seeded
+    assert system.sounds(items("a__0"), 4, tmp_path)[0].parent.name == "seed4"
+    with pytest.raises(UserError, match="seed1 holds no sound"):
+        system.sounds(items("a__0"), 1, tmp_path)
+
+
+def test_sounds_are_made_once_and_the_rest_after_a_stop(tmp_path):
+    system, calls = WhiteNoise(), []
+
+    def make(batch, seeds):
+        calls.append([item.name for item in batch])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return [np.full(160, seed % 7 / 10 + 0.1, np.float32) for seed in seeds]
+
+    def run(settings=None, seed=0):
+        return made(
+            system, settings or {"a": 1}, items("a__0", "b__0", "c__0"), seed, tmp_path, make, batch_size=2
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    paths = run()
+    assert calls == [["a__0", "b__0"], ["c__0"], ["c__0"]]
+    assert [path.name for path in paths] == ["a__0.wav", "b__0.wav", "c__0.wav"]
+    run()
+    assert len(calls) == 3
+    run({"a": 2})
+    run(seed=1)
+    assert len(calls) == 7
+
+
+def test_a_sound_does_not_depend_on_what_else_is_made(tmp_path):
+    one = WhiteNoise().sounds(items("b__0"), 0, tmp_path / "one")
+    two = WhiteNoise().sounds(items("a__0", "b__0"), 0, tmp_path / "two")
+    np.testing.assert_array_equal(read_audio(one[0]), read_audio(two[1]))
+    other = WhiteNoise().sounds(items("b__0"), 1, tmp_path / "one")
+    assert np.abs(read_audio(other[0]) - read_audio(one[0])).max() > 0.1
+
+
+def test_baselines_are_what_their_names_say(tmp_path):
+    silent = read_audio(Silence().sounds(items("a__0"), 0, tmp_path)[0])
+    noise = read_audio(WhiteNoise().sounds(items("a__0"), 0, tmp_path)[0])
+    assert len(silent) == len(noise) == 16000
+    assert not silent.any()
+    assert noise.std() == pytest.approx(0.1, rel=0.05)
+    spectrum = np.abs(np.fft.rfft(noise)) ** 2
+    assert spectrum[:4000].mean() == pytest.approx(spectrum[4000:].mean(), rel=0.1)
+    with pytest.raises(UserError, match="1 of 1 reference sounds are missing"):
+        Reference().sounds(items("a__0"), 0, tmp_path)
