@@ -2,9 +2,11 @@
 
 import hashlib
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import ClapFeatureExtractor, ClapModel, ClapProcessor
 
@@ -13,8 +15,11 @@ from audiolcm.models.clap_t5_files import read_tokenizer
 from evaluation.features.crops import Crop
 from evaluation.features.joint import JointSpace, Vectors, local_folder, vocabulary_digest
 
+_DEFAULT = "laion/clap-htsat-unfused"
 _VERSION = "hf-clap-v1"  # change it with anything that can change the features
 _OFFSET = 2  # RoBERTa's first position is 2
+# Numbers that the network makes by itself; some versions of transformers stored them as well.
+_CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
 _FILES = ("*.json", "merges.txt", "model.safetensors", "pytorch_model.bin")
 
 
@@ -38,7 +43,7 @@ class TransformersClap(JointSpace):
 
     def __init__(
         self,
-        model: str = "laion/clap-htsat-unfused",
+        model: str = _DEFAULT,
         crop: str = "center",
         seed: int = 0,
         device: str = "cpu",
@@ -54,7 +59,7 @@ class TransformersClap(JointSpace):
         if self._network.config.audio_config.enable_fusion or features.truncation == "fusion":
             raise UserError(
                 f"{model!r} fuses random parts of a long sound, which is not supported. "
-                "Use a model without fusion, such as laion/clap-htsat-unfused."
+                f"Use a model without fusion, such as {_DEFAULT}."
             )
         self._network.eval().to(device)
         self._processor = ClapProcessor(features, tokenizer)
@@ -94,11 +99,12 @@ def _read_model(place: str, way_out: str) -> tuple[ClapModel, ClapFeatureExtract
         model, report = ClapModel.from_pretrained(
             place, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"No CLAP at {place!r}: {reason} {way_out}") from error
     # transformers only warns of these, and makes up the weights.
-    if wrong := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
+    missing = {name for name in report["missing_keys"] if not name.endswith(_CONSTANTS)}
+    if wrong := sorted(map(str, missing | set(report["mismatched_keys"]))):
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise UserError(
             f"The weights at {place!r} miss parts of ClapModel, or have other sizes: {', '.join(wrong[:5])}{more}. "
@@ -119,5 +125,5 @@ def _identity(network: nn.Module, *words: str) -> str:
 def _way_out(model: str) -> str:
     return f"""
 On a computer with a network, type
-  hf download {model}
+  hf download {_DEFAULT if Path(model).is_dir() else model}
 or copy the files and give their folder as the extractor's `model`, or let it fetch them with `online=true`."""
