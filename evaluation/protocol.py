@@ -11,7 +11,7 @@ from typing import Any
 from audiolcm.artifacts import content_hash
 from audiolcm.audio.io import write_wav
 from audiolcm.build import build
-from audiolcm.data.manifest import Clip
+from audiolcm.data.manifest import Clip, Stated, StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
 from audiolcm.errors import UserError
@@ -167,7 +167,8 @@ class Protocol:
                 )
 
     def _prepared_items(self, dataset: Mapping[str, Any], cache: Path) -> TestSet:
-        data = prepare(build(dataset, "dataset"), cache)
+        corpus = build(dataset, "dataset")
+        data = prepare(corpus, cache)
         split = data.split(self.split)
         if not len(split):
             raise UserError(
@@ -178,6 +179,8 @@ class Protocol:
         )
         sounds = references(data, self.split)
         items = _items(split.clips, [sounds[position] for position in split.sound_of_clip])
+        if isinstance(corpus, StatesTruth):
+            items = tuple(dataclasses.replace(item, stated=corpus.stated(item.clip)) for item in items)
         seconds = self.seconds or data.duration
         return TestSet(items, seconds, split.fingerprint[:10], padded_to=seconds)
 

@@ -102,6 +102,12 @@ class Trial:
         """Return the features of every distinct reference."""
         return ears.store.features(ears[name], self.reference_reader, self.references)
 
+    def where(self, applies: Callable[[Item], bool]) -> Trial:
+        """Return the part of the items that a condition holds for, with their sounds; all references stay."""
+        kept = [index for index, item in enumerate(self.items) if applies(item)]
+        sounds = tuple(tuple(seed[index] for index in kept) for seed in self.sounds)
+        return dataclasses.replace(self, items=tuple(self.items[index] for index in kept), sounds=sounds)
+
     def reference_of_item(self) -> list[int]:
         """Return for each item the position of its reference among ``references``."""
         position = {path: number for number, path in enumerate(self.references)}

@@ -87,6 +87,22 @@ class RejectsRows(Protocol):
         """The rows that `clips` returns in no split."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Stated:
+    """What a caption states beyond its classes: how often a label sounds, and which labels begin one after the other."""
+
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class StatesTruth(Protocol):
+    """A corpus that knows what its captions state."""
+
+    def stated(self, clip: Clip) -> Stated:
+        """The counts and the order that the caption of a clip states."""
+
+
 def fallback_structure(caption: str) -> str:
     """Structured caption of a caption nobody has parsed: the whole of it as one event throughout."""
     return f"<{caption}& all>"

@@ -1,6 +1,7 @@
 """The corpus `dataset=foley`: captioned sounds made by a program, a controlled test bed."""
 
 import hashlib
+import itertools
 import json
 import zlib
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from audiolcm.data.foley.catalog import EVENT_CLASSES
 from audiolcm.data.foley.event_class import EventClass
 from audiolcm.data.foley.rendering import render
 from audiolcm.data.foley.scenes import Durations, Scene
-from audiolcm.data.manifest import SPLITS, Clip, Event
+from audiolcm.data.manifest import SPLITS, Clip, Event, Stated
 from audiolcm.errors import UserError
 
 GENERATOR_VERSION = 1
@@ -121,6 +122,13 @@ class FoleyCorpus:
     def scene(self, clip: Clip) -> Scene:
         """Plan of a clip: its sources with intervals, levels and what the caption states about each."""
         return self._scene(clip.name)[1]
+
+    def stated(self, clip: Clip) -> Stated:
+        """Counts and order that a clip's caption states; sources that overlap are told to sound together."""
+        sources = self.scene(clip).sources
+        counts = {source.label: source.count for source in sources if source.count is not None}
+        apart = all(before.span[1] <= after.span[0] for before, after in itertools.pairwise(sources))
+        return Stated(counts, tuple(source.label for source in sources) if apart and len(sources) > 1 else ())
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
         """SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
