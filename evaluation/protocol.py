@@ -23,12 +23,13 @@ class Item:
     """One caption to be turned into sound, and the true sound that it describes.
 
     name: ``<clip>__<i>``, where i counts the captions of a clip from 0.  reference: a sound file; several items share
-    one when a clip has several captions.
+    one when a clip has several captions.  stated: counts and order in the caption, where the data set knows them.
     """
 
     name: str
     clip: Clip
     reference: Path
+    stated: Stated = dataclasses.field(default_factory=Stated)
 
     @property
     def clip_name(self) -> str:

@@ -27,8 +27,8 @@ from evaluation.protocol import Protocol, TestSet
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
 from evaluation.report import write_report
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
-from evaluation.score import Ears, Measure, Trial
-from evaluation.systems.baselines import Silence, WhiteNoise
+from evaluation.score import EMBEDDED, Ears, Measure, Trial
+from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
 from evaluation.systems.system import System
 from evaluation.table_formats import markdown, write_tables
@@ -138,6 +138,10 @@ class Evaluation:
         test_set = test_set.first(self.cfg["num_clips"])
         if needed:
             test_set.require_references()
+        if self.protocol.split == "train" and EMBEDDED in self._extractors():
+            notes.append(
+                "The embedded evaluator was trained on these references: it is surer of them than of others."
+            )
         if len(test_set.items) < whole:
             notes.append(f"Only {len(test_set.items)} of the protocol's {whole} captions: not its figures.")
         return test_set, notes
@@ -174,11 +178,14 @@ class Evaluation:
 
     def _sanity(self, trial: Trial, test_set: TestSet) -> tuple[Row, ...]:
         """Return the sanity rows; few clips are no error there."""
+        seed, has_references = self.cfg["seed"], all(path.is_file() for path in trial.references)
         systems: list[System] = [Silence(), WhiteNoise()]
-        if isinstance(self.system, Model):
-            systems.append(Reconstruction(self.system))
-        trials = {system.name: self._trial(system, test_set) for system in systems}
-        trials |= {SHUFFLED: shuffled(trial, self.cfg["seed"]), HALVES: halves(trial, self.cfg["seed"])}
+        if has_references:
+            systems += [Reconstruction(self.system)] if isinstance(self.system, Model) else []
+            systems += [Reference()]
+        trials = {SHUFFLED: shuffled(trial, seed)}
+        trials |= {system.name: self._trial(system, test_set) for system in systems}
+        trials |= {HALVES: halves(trial, seed)} if has_references and len(trial.references) > 3 else {}
         rows = []
         for name, other in trials.items():
             lenient = dataclasses.replace(other, allowed=self.allowed | {"few_clips"})
@@ -204,7 +211,10 @@ class Evaluation:
             "captions": test_set.fingerprint,
             "seeds": list(self.cfg["seeds"]),
             "seconds": round(seconds, 1),
-        }
+        } | ({"evaluator": self.ears[EMBEDDED].about()} if EMBEDDED in self._extractors() else {})
+
+    def _extractors(self) -> list[str]:
+        return [measure.extractor for measure in self.measures.values()]
 
 
 def _clips(trial: Trial, folder: Path) -> tuple[ScoredClip, ...]:

@@ -57,11 +57,15 @@ class _TruthMeasure:
         """
         extractor = ears[self.extractor]
         if not isinstance(extractor, EmbeddedExtractor):
-            raise UserError(f"metrics.{key} needs extractor: embedded, which knows the classes of the data set.")
+            raise UserError(
+                f"metrics.{key} needs extractor: embedded, which knows the classes of the data set."
+            )
         numbers = {name: number for number, name in enumerate(extractor.classes)}
         part = trial.where(self.applies)
         if not part.items:
-            raise UserError(f"metrics.{key}: none of the {len(trial.items)} captions states {self.states}. Leave it out.")
+            raise UserError(
+                f"metrics.{key}: none of the {len(trial.items)} captions states {self.states}. Leave it out."
+            )
         values = [
             np.array([self.judge(f, item, numbers) for f, item in zip(features, part.items, strict=True)])
             for features in part.generated(ears, self.extractor)

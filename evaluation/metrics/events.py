@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,11 +34,13 @@ def recall(probabilities: np.ndarray, wanted: Sequence[int]) -> float:
 
 def counts_right(probabilities: np.ndarray, counts: dict[int, int]) -> float:
     """Return the share of classes that are heard as often as ``counts`` says."""
-    return float(np.mean([len(onsets(probabilities[:, number])) == count for number, count in counts.items()]))
+    return float(
+        np.mean([len(onsets(probabilities[:, number])) == count for number, count in counts.items()])
+    )
 
 
 def order_right(probabilities: np.ndarray, order: Sequence[int]) -> bool:
     """Return whether the classes begin in this order; one that is not heard at all is wrong."""
     first = [next(iter(onsets(probabilities[:, number])), None) for number in order]
     heard = [frame for frame in first if frame is not None]
-    return len(heard) == len(order) and all(a < b for a, b in zip(heard, heard[1:], strict=False))
+    return len(heard) == len(order) and all(a < b for a, b in itertools.pairwise(heard))
