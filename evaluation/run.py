@@ -27,7 +27,7 @@ from evaluation.protocol import Protocol, TestSet
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
 from evaluation.report import write_report
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
-from evaluation.score import EMBEDDED, Ears, Measure, Trial
+from evaluation.score import EMBEDDED, Ears, Measure, NothingToMeasure, Trial
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
 from evaluation.systems.system import System
@@ -174,7 +174,13 @@ class Evaluation:
         return self.efficiency.measure(self.system.pipeline, test_set.items, test_set.seconds)
 
     def _scores(self, trial: Trial, keys: list[str]) -> tuple[Score, ...]:
-        return tuple(self.measures[key].score(key, trial, self.ears) for key in keys)
+        scores = []
+        for key in keys:
+            try:
+                scores.append(self.measures[key].score(key, trial, self.ears))
+            except NothingToMeasure as nothing:
+                log.warning("%s", nothing)
+        return tuple(scores)
 
     def _sanity(self, trial: Trial, test_set: TestSet) -> tuple[Row, ...]:
         """Return the sanity rows; few clips are no error there."""

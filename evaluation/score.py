@@ -114,6 +114,10 @@ class Trial:
         return [position[item.reference] for item in self.items]
 
 
+class NothingToMeasure(UserError):
+    """No caption of a trial says anything that a measure could check: its column is left out, and that is noted."""
+
+
 @runtime_checkable
 class Measure(Protocol):
     """One column of a table.
@@ -129,5 +133,10 @@ class Measure(Protocol):
     is_paired: bool
 
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
-        """Return the score of a trial under ``key``."""
+        """Return the score of a trial under ``key``.
+
+        Raises:
+            NothingToMeasure: when the measure does not apply to any item.
+            UserError: when the sounds are too few, or the network is not one for it.
+        """
         ...

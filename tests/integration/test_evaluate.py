@@ -20,9 +20,11 @@ DATA = [
 ]  # fmt: skip
 TRAIN = ["trainer=smoke", "preview.num_clips=1", "preview.student_steps=[2]"]
 SMALL = [
-    "trainer.evaluator.steps=12", "trainer.evaluator.batch_size=8", "efficiency.num_clips=2", "efficiency.num_warmup=1",
-    "efficiency.batch_sizes=[1]", "num_resamples=10", "allow=[few_clips]", "report_clips=2",
+    "trainer.evaluator.steps=12", "trainer.evaluator.batch_size=8", "num_resamples=10", "allow=[few_clips]",
+    "report_clips=2",
 ]  # fmt: skip
+TIMED = ["efficiency.num_clips=2", "efficiency.num_warmup=1", "efficiency.batch_sizes=[1]"]
+UNTIMED = ["efficiency=none"]
 
 
 def run(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -53,7 +55,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluated(trained: Path) -> Path:
-    done = evaluate(trained, "+sanity=true", "sampler.num_steps=1", "seeds=[0,1]")
+    done = evaluate(trained, *TIMED, "+sanity=true", "sampler.num_steps=1", "seeds=[0,1]")
     assert done.returncode == 0, done.stderr[-3000:]
     (trained / "log").write_text(done.stdout + done.stderr)
     return trained
@@ -87,7 +89,7 @@ def test_true_sounds_score_as_true(evaluated: Path) -> None:
         row["system"]: {score["key"]: score["value"] for score in row["scores"]}
         for row in record(evaluated)["sanity"]
     }
-    assert values["reference"]["fad_embedded"] == pytest.approx(0.0, abs=1e-6)
+    assert values["reference"]["fad_embedded"] == pytest.approx(0.0, abs=1e-4)  # fewer rows than dimensions
     assert values["reference"]["kl_embedded"] == pytest.approx(0.0, abs=1e-4)
     assert values["reconstruction"]["fad_embedded"] < values["white_noise"]["fad_embedded"]
 
@@ -96,7 +98,7 @@ def test_the_same_again_makes_and_hears_nothing_new(evaluated: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (evaluated / "cache").rglob("*.wav")}
     shelves = sorted((evaluated / "cache/features").rglob("*.safetensors"))
     scores = record(evaluated)["row"]["scores"]
-    again = evaluate(evaluated, "+sanity=true", "sampler.num_steps=1", "seeds=[0,1]")
+    again = evaluate(evaluated, *TIMED, "+sanity=true", "sampler.num_steps=1", "seeds=[0,1]")
     assert again.returncode == 0, again.stderr[-2000:]
     assert {path: path.stat().st_mtime_ns for path in (evaluated / "cache").rglob("*.wav")} == before
     assert sorted((evaluated / "cache/features").rglob("*.safetensors")) == shelves
@@ -121,16 +123,16 @@ def test_a_folder_scores_as_the_system_that_made_it(evaluated: Path, tmp_path: P
 
 
 def test_a_killed_evaluation_goes_on(trained: Path) -> None:
-    """Sounds that are there are kept: only the one that is taken away is made again, and it is the same."""
-    arguments = ("sampler.num_steps=2", "efficiency=none", f"hydra.run.dir={trained}/killed")
+    """Sounds that are there are kept: only the one that is taken away is made again, the same up to rounding."""
+    arguments = (*UNTIMED, "sampler.num_steps=2", f"hydra.run.dir={trained}/killed")
     assert evaluate(trained, *arguments).returncode == 0
     clips = json.loads((trained / "killed/metrics.json").read_text())["clips"]
     paths = [trained / "killed" / clip["audio"] for clip in clips]
-    lost = paths[5].read_bytes()
+    lost, _ = soundfile.read(paths[5])
     kept = {path: path.stat().st_mtime_ns for path in paths if path != paths[5]}
     paths[5].unlink()
     assert evaluate(trained, *arguments).returncode == 0
-    assert paths[5].read_bytes() == lost
+    np.testing.assert_allclose(soundfile.read(paths[5])[0], lost, atol=0.02 * np.abs(lost).max())
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
@@ -157,7 +159,7 @@ def test_mistakes_are_one_message(trained: Path, overrides: list[str], message: 
 
 def test_a_sweep_ends_in_one_table(trained: Path) -> None:
     done = run(
-        "evaluate.py", "-m", *DATA, *SMALL, "efficiency=none", "metrics=clap_embedded", "sampler.num_steps=1,2",
+        "evaluate.py", "-m", *DATA, *SMALL, *UNTIMED, "metrics=clap_embedded", "sampler.num_steps=1,2",
         "hydra.sweep.dir=sweep", cwd=trained,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
