@@ -24,6 +24,9 @@ DEFAULT_CLIPS = 16
 def log_record(record: Record, folder: Path, tracker: Tracker, max_clips: int = DEFAULT_CLIPS) -> None:
     """Send a record to the tracker: ``logger=jsonl`` sends nothing, ``wandb_offline`` writes below ``folder/wandb``.
 
+    The tables lie in the files of the run. Their sounds and pictures of an offline run wait for ``wandb sync`` in the
+    data folder of wandb (``$WANDB_DATA_DIR``, by default below ``~/.local/share/wandb``).
+
     Args:
         record: the evaluation; its protocol and provenance become the configuration of the run.
         folder: where the record lies and the files of its clips are looked for.
@@ -69,7 +72,7 @@ def _metrics(record: Record) -> wandb.Table:
         "embedded",
         "notes",
     ]
-    table = wandb.Table(columns=names, allow_mixed_types=True)
+    table = wandb.Table(columns=names)
     for row in (record.row, *record.sanity):
         kind = "system" if row is record.row else "sanity"
         for score in row.scores:
@@ -101,7 +104,7 @@ def _clips(record: Record, folder: Path, max_clips: int) -> wandb.Table:
         "reference mel",
         *(column(s).name for s in scores),
     ]
-    table = wandb.Table(columns=names, allow_mixed_types=True)
+    table = wandb.Table(columns=names)
     for clip in choose_clips(record, max_clips):
         media: list[wandb.Audio | wandb.Image | None] = []
         for file in (clip.audio, clip.reference):
