@@ -13,7 +13,7 @@ from audiolcm.training.tracking import NoTracker, Tracker, WandbTracker
 from evaluation.record import Record
 from evaluation.report.media import mel_levels, palette, read_excerpt
 from evaluation.report.sample import choose_clips
-from evaluation.tables import column
+from evaluation.tables import column, timings
 
 if TYPE_CHECKING:
     import wandb
@@ -82,11 +82,11 @@ def _metrics(record: Record) -> wandb.Table:
                 row.system, kind, column(score).name, score.better, score.value, low, high, *counts, score.is_embedded,
                 "; ".join(score.notes),
             )  # fmt: skip
-    for timing in record.timings:
-        for name, value in (("RTF", timing.rtf_total), ("RTF sampler", timing.rtf_sampler)):
-            title = f"{name} (batch {timing.batch_size})"
-            counts = (timing.num_runs, 0)
-            table.add_data(record.row.system, "system", title, "lower", value, None, None, *counts, False, "")
+    for found, timed in timings(record):
+        counts = (timed.num_generated, timed.num_reference)
+        table.add_data(
+            record.row.system, "system", found.name, found.better, timed.value, None, None, *counts, False, ""
+        )
     return table
 
 
