@@ -16,7 +16,7 @@ from records import HOSTILE, make_record
 
 from audiolcm.audio.io import write_wav
 from audiolcm.errors import UserError
-from evaluation.record import Record, Timing
+from evaluation.record import Record, Score, Timing
 from evaluation.report import write_report
 from evaluation.report.charts import stage_bar, stage_seconds, whisker
 from evaluation.report.html import Html, element
