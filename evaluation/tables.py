@@ -211,6 +211,8 @@ def _notes(record: Record) -> Iterable[str]:
     for method in dict.fromkeys(score.interval_method for score in uncertain):
         titles = dict.fromkeys(score.title for score in uncertain if score.interval_method == method)
         yield f"95% intervals of {', '.join(titles)}: {method or 'method not recorded'}"
+    yield from map(str, record.protocol.get("notes", ()))
+    yield from (f"{system}: {note}" for note in record.notes)
     yield from (f"{score.title}: {note}" for score in scores for note in score.notes)
     for timing in record.timings:
         yield (
