@@ -146,8 +146,10 @@ class Evaluation:
 
     def _protocol_facts(self, test_set: TestSet) -> dict[str, Any]:
         settings = {name: value for name, value in self.cfg["protocol"].items() if name != "_target_"}
+        if not self.protocol.is_published:
+            settings["title"] = f"{self.protocol.title}: {test_set.data}, {self.protocol.split} split"
         return settings | {
-            "dataset": self.cfg["dataset"]["_target_"].rpartition(".")[2],
+            "dataset": test_set.data,
             "num_clips": len(test_set.items),
             "seconds": test_set.seconds,
             "is_subset": self.cfg["num_clips"] is not None or "missing_references" in self.allowed,

@@ -41,13 +41,14 @@ class Item:
 class TestSet:
     """The items of a protocol, in its order.
 
-    seconds: length of a generated sound.  fingerprint: of the list.  padded_to: seconds that every sound is cut or
-    padded to before it is heard, as training examples are; 0: as it is.
+    seconds: length of a generated sound.  fingerprint: of the list.  data: name of the data set.  padded_to: seconds
+    that every sound is cut or padded to before it is heard, as training examples are; 0: as it is.
     """
 
     items: tuple[Item, ...]
     seconds: float
     fingerprint: str
+    data: str
     padded_to: float = 0.0
 
     __test__ = False  # for pytest: this is no test
@@ -140,7 +141,7 @@ class Protocol:
         items = _items(clips, [clip.audio_path or Path(clip.name) for clip in clips])
         self._check_counts(items)
         fingerprint = content_hash([[clip.name, clip.caption, clip.structured_caption] for clip in clips])
-        return TestSet(items, self.seconds or corpus.duration, fingerprint)
+        return TestSet(items, self.seconds or corpus.duration, fingerprint, corpus.name)
 
     def _table(self, dataset: Mapping[str, Any]) -> str:
         folder = self.captions or dataset.get("root")
@@ -183,7 +184,7 @@ class Protocol:
         if isinstance(corpus, StatesTruth):
             items = tuple(dataclasses.replace(item, stated=corpus.stated(item.clip)) for item in items)
         seconds = self.seconds or data.duration
-        return TestSet(items, seconds, split.fingerprint[:10], padded_to=seconds)
+        return TestSet(items, seconds, split.fingerprint[:10], data.name, padded_to=seconds)
 
 
 def references(data: PreparedData, split_name: str) -> list[Path]:
