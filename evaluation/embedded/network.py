@@ -100,6 +100,13 @@ class EvaluatorNetwork(nn.Module):
         stages = zip(inputs, widths, _TIME_POOLING, strict=True)
         layers = [layer for channels, after, pooling in stages for layer in _stage(channels, after, pooling)]
         self.body = nn.Sequential(*layers)
+        # The bands that are left stay apart: a mean over them would forget how high a sound is.
+        bands = NUM_BANDS // 2 ** len(widths)
+        self.join = nn.Sequential(
+            nn.Conv1d(bands * widths[-1], widths[-1], 3, padding=1, bias=False),
+            nn.BatchNorm1d(widths[-1]),
+            nn.ReLU(),
+        )
         self.frames = nn.Linear(widths[-1], num_classes)
         self.rows = nn.Linear(widths[-1], width)
         self.classes = nn.Linear(width, num_classes)
@@ -118,7 +125,7 @@ class EvaluatorNetwork(nn.Module):
     def forward(self, spectrogram: Mel) -> Heard:
         """Return what is heard in log-mel spectrograms (batch, 64, frames); the level of each is taken out first."""
         x = (spectrogram - spectrogram.mean((1, 2), keepdim=True)) / 4.0
-        h = self.body(x[:, None].contiguous(memory_format=torch.channels_last)).mean(2)  # over the bands
+        h = self.join(self.body(x[:, None].contiguous(memory_format=torch.channels_last)).flatten(1, 2))
         rows = self.rows(F.avg_pool1d(h, ROW_FRAMES).transpose(1, 2))
         found = F.relu(rows)
         found = F.dropout(found.mean(1) + found.amax(1), _DROPOUT, self.training)

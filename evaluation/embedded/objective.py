@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiolcm.objectives.objective import Batch, Scalars
+from audiolcm.types import Mel
 from evaluation.embedded.augmentation import augment
 from evaluation.embedded.network import EvaluatorNetwork, Heard, log_mel
 
@@ -39,9 +40,9 @@ class EvaluatorObjective(nn.Module):
         """Yield the one loss, in nats: sums over the classes, means over sounds and frames."""
         model = self.trained["model"].train()
         mixture = augment(log_mel(batch["waveform"]), generator)
-        heard = model(mixture.spectrogram)
-        classes = _cross_entropy(heard.logits, mixture.blend(batch["labels"]))
-        frames = _frame_loss(heard, mixture.blend(batch["frames"]), batch["knows_events"])
+        heard = _with_dropout_from(generator, model, mixture.spectrogram)
+        classes = _cross_entropy(heard.logits, mixture.union(batch["labels"]))
+        frames = _frame_loss(heard, mixture.union(batch["frames"]), batch["knows_events"])
         same = (batch["caption"][:, None] == batch["caption"]).float()
         wanted = mixture.blend(same / same.sum(1, keepdim=True))
         captions = _contrast(heard, model.read(batch["text"]), model.temperature, wanted)
@@ -69,6 +70,13 @@ class EvaluatorObjective(nn.Module):
     def product(self) -> nn.Module:
         """Return the network."""
         return self.trained["model"]
+
+
+def _with_dropout_from(generator: torch.Generator, model: nn.Module, spectrogram: Mel) -> Heard:
+    """Return what the model hears; dropout draws from torch's global state, which is seeded for this one call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        return model(spectrogram)
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

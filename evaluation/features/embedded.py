@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiolcm.artifacts import Artifact
+from audiolcm.artifacts import Artifact, content_hash
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.manifest import fallback_structure
 from audiolcm.errors import UserError
-from audiolcm.training.tracking import read_metrics
 from evaluation.embedded.network import EvaluatorNetwork, log_mel
 from evaluation.features.extractor import Features
 
@@ -47,15 +46,14 @@ class EmbeddedExtractor:
         batch_size: int = 32,
     ) -> None:
         self.artifact, self.classes = artifact, tuple(classes)
-        self.identity = f"{artifact.hash}{artifact.weights_hash}"
+        self.identity = content_hash([_VERSION, artifact.hash, artifact.weights_hash])
         self._network, self._device, self._batch_size = network.to(device), device, batch_size
 
     def about(self) -> dict[str, Any]:
         """Return where it lies and how well it did on clips that it was not trained on."""
         held_out = {
             name.removeprefix("validation/"): round(value, 4)
-            for row in read_metrics(self.artifact.folder / "metrics.jsonl")
-            for name, value in row.items()
+            for name, value in self.artifact.card["figures"].items()
             if name.startswith("validation/")
         }
         return {"folder": str(self.artifact.folder), "classes": len(self.classes), "held_out": held_out}

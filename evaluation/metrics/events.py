@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-PRESENT = 0.5
-"""Probability from which a class counts as heard in a frame."""
+PRESENT = 0.3
+"""Probability from which a class counts as heard in a frame.
 
-_GONE = 0.35  # below it an event has ended: a dip between the two is still one event
+Below 0.5, because the embedded evaluator is wary of short events: 300 foley clips of another seed had 93% of their
+classes heard at 0.3 and 82% at 0.5, with 0.9 and 0.25 absent ones in a clip.
+"""
+
+_GONE = 0.2  # below it an event has ended: a dip between the two is still one event
 
 
 def onsets(probability: np.ndarray) -> list[int]:
     """Return the frames in which an event begins, of the probability of one class (frames,).
 
-    It begins where the probability rises to ``PRESENT`` and ends where it falls below 0.35.
+    It begins where the probability rises to ``PRESENT`` and ends where it falls below 0.2.
     """
     found: list[int] = []
     is_on = False
@@ -32,7 +36,7 @@ def recall(probabilities: np.ndarray, wanted: Sequence[int]) -> float:
     return float(np.mean([probabilities[:, number].max() >= PRESENT for number in wanted]))
 
 
-def counts_right(probabilities: np.ndarray, counts: dict[int, int]) -> float:
+def counts_right(probabilities: np.ndarray, counts: Mapping[int, int]) -> float:
     """Return the share of classes that are heard as often as ``counts`` says."""
     return float(
         np.mean([len(onsets(probabilities[:, number])) == count for number, count in counts.items()])

@@ -18,6 +18,7 @@ from audiolcm.objectives.objective import Objective
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, TrainingSet, fit
 from audiolcm.training.settings import StageSettings
+from audiolcm.training.tracking import read_metrics
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,9 @@ class Workshop:
             "hardware": self.hardware.describe(),
             "training_seconds": round(time.monotonic() - began, 1),
             "resumed_from_step": start,
+            "figures": {
+                key: value for row in read_metrics(folder / "metrics.jsonl") for key, value in row.items()
+            },
         }
         return self.store.finish(identity, product, to_yaml(placed(self.cfg)), facts)
 

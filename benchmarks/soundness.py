@@ -1,0 +1,38 @@
+"""How sound the embedded evaluator is as a judge: its figures of sounds that are spoiled a little and a lot.
+
+Usage:
+    python benchmarks/soundness.py                                           # foley, its test split
+    python benchmarks/soundness.py dataset=esc10 dataset.root=/path/to/ESC-10 \
+        dataset.train_folds=[1,2,3] dataset.test_folds=[4]                   # with fold 4 held out
+
+The evaluator is trained first if it is not among the artifacts. The table is printed and written to
+``runs/soundness/<overrides>/soundness.md``, with all figures in ``soundness.json`` beside it.
+"""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from audiolcm.config import check, register_resolvers, to_plain
+from audiolcm.run import run_job
+from evaluation.soundness.job import SECTIONS, assess
+
+register_resolvers()
+
+
+def job(cfg: DictConfig, folder: Path) -> None:
+    """Assess the evaluator of a composed configuration."""
+    plain = to_plain(cfg, SECTIONS)
+    check(plain)
+    assess(plain, folder)
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="soundness")
+def main(cfg: DictConfig) -> None:
+    """Run one job in its run folder."""
+    run_job(cfg, job)
+
+
+if __name__ == "__main__":
+    main()
