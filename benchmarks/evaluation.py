@@ -26,6 +26,9 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parents[1])
 )  # this file's own name hides the package otherwise
 os.environ["HF_HUB_OFFLINE"] = "1"  # frechet-audio-distance imports laion-clap, which would ask the hub
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "passive"
+)  # threads that spin while others compute distort both sides
 
 import numpy as np
 import torch
