@@ -95,13 +95,13 @@ class Evaluation:
         seeds = self.cfg["seeds"] if system.is_seeded else self.cfg["seeds"][:1]
         sounds = tuple(tuple(system.sounds(test_set, seed, self.cache / "generated")) for seed in seeds)
         reader = self.protocol.reader
-        fits = dataclasses.replace(reader, min_seconds=max(reader.min_seconds, test_set.padded_to))
+        shortest = max(reader.min_seconds, test_set.padded_to)
+        longest = self.protocol.reference_seconds or test_set.padded_to or reader.max_seconds
         return Trial(
             items=test_set.items,
             sounds=sounds,
             references=tuple(test_set.references),
-            reader=fits,
-            reference_reader=fits.lasting(self.protocol.reference_seconds or test_set.padded_to or None),
+            reader=dataclasses.replace(reader, min_seconds=shortest, max_seconds=longest),
             allowed=self.allowed,
         )
 

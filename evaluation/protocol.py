@@ -103,7 +103,7 @@ class Protocol:
         num_items: captions that the list must have; null: not checked.
         num_references: distinct reference clips that the list must have; null: not checked.
         seconds: length of a generated sound; null for the length of the data set's training examples.
-        reference_seconds: references are cut to this length; null leaves them whole.
+        reference_seconds: of a longer sound, as references may be, only the start is heard; null: all of it.
         is_published: whether its figures may be compared with published ones.
         notes: what a reader must know.
     """

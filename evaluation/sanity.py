@@ -44,7 +44,6 @@ def halves(trial: Trial, seed: int) -> Trial:
         items=tuple(item_of[trial.references[index]] for index in first),
         sounds=(tuple(trial.references[index] for index in first),),
         references=tuple(trial.references[index] for index in rest),
-        reader=trial.reference_reader,
     )
 
 

@@ -74,15 +74,14 @@ class Ears:
 class Trial:
     """Sounds to be scored against their captions and references.
 
-    items: the captions.  sounds: for each seed one file for each item.  reader, reference_reader: how either side is
-    heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.
+    items: the captions.  sounds: for each seed one file for each item.  reader: how both
+    sides are heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.
     """
 
     items: tuple[Item, ...]
     sounds: tuple[tuple[Path, ...], ...]
     references: tuple[Path, ...]
     reader: SoundReader
-    reference_reader: SoundReader
     allowed: frozenset[str] = frozenset()
 
     @cached_property
@@ -100,7 +99,7 @@ class Trial:
 
     def true(self, ears: Ears, name: str) -> list[Features]:
         """Return the features of every distinct reference."""
-        return ears.store.features(ears[name], self.reference_reader, self.references)
+        return ears.store.features(ears[name], self.reader, self.references)
 
     def where(self, applies: Callable[[Item], bool]) -> Trial:
         """Return the part of the items that a condition holds for, with their sounds; all references stay."""
