@@ -15,6 +15,7 @@ from typing import Any
 
 from audiolcm.artifacts import code_version
 from audiolcm.build import build
+from audiolcm.errors import UserError
 from evaluation.embedded.stage import embedded_extractor
 from evaluation.features.store import FeatureStore
 from evaluation.inspection import TOLERANCES, inspect
@@ -51,6 +52,11 @@ class Evaluation:
     def record(self, folder: Path) -> Record:
         """Return the record; sounds of models are kept in ``<paths.cache>/generated``."""
         began = time.monotonic()
+        if len(self.cfg["seeds"]) > 1 and not self.system.is_seeded:
+            raise UserError(
+                f"seeds={self.cfg['seeds']}, but system={self.system.name} has one sound for each caption: seeds=[0]. "
+                "(A folder of several seeds holds folders seed0, seed1, ...)"
+            )
         test_set, notes = self._test_set()
         self.ears.load(
             [measure.extractor for measure in self.measures.values()]
@@ -79,6 +85,10 @@ class Evaluation:
         whole = len(test_set.items)
         needed = any(measure.needs_references for measure in self.measures.values())
         if needed and "missing_references" in self.allowed:
+            missing = sum(not path.is_file() for path in test_set.references)
+            notes += (
+                [f"{missing} of {len(test_set.references)} reference sounds are missing."] if missing else []
+            )
             test_set = test_set.with_references()
         test_set = test_set.first(self.cfg["num_clips"])
         if needed:
@@ -110,7 +120,8 @@ class Evaluation:
         seconds = None if self.system.name == "reference" else test_set.seconds
         notes = inspect("Sounds to be scored", generated, seconds, self.allowed)
         if any(measure.needs_references for measure in self.measures.values()):
-            notes += inspect("References", trial.references, None, TOLERANCES)
+            at_least = 0.0 if test_set.padded_to else test_set.seconds
+            notes += inspect("References", trial.references, None, TOLERANCES, at_least)
         return list(notes)
 
     def _timings(self, test_set: TestSet) -> tuple[Timing, ...]:
@@ -142,7 +153,7 @@ class Evaluation:
             lenient = dataclasses.replace(other, allowed=self.allowed | {"few_clips"})
             keys = [key for key, measure in self.measures.items() if applies(measure, name)]
             rows.append(Row(name, {}, self._scores(lenient, keys)))
-        return tuple(rows)
+        return tuple(row for row in rows if row.scores)
 
     def _protocol_facts(self, test_set: TestSet) -> dict[str, Any]:
         settings = {name: value for name, value in self.cfg["protocol"].items() if name != "_target_"}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import soundfile
 
+from audiolcm.audio.containers import missing_bytes
 from audiolcm.errors import UserError
 
 TOLERANCES = ("stereo", "sample_rates", "durations", "missing_references", "few_clips")
@@ -29,7 +30,7 @@ class Header:
 
 
 def inspect(
-    what: str, paths: Sequence[Path], seconds: float | None, tolerated: Collection[str]
+    what: str, paths: Sequence[Path], seconds: float | None, tolerated: Collection[str], at_least: float = 0.0
 ) -> tuple[str, ...]:
     """Return what a reader of the figures must know of these sounds; raise when it would bend them.
 
@@ -38,6 +39,7 @@ def inspect(
         paths: the files.
         seconds: the length that each must have, within 0.1 s; None for any.
         tolerated: kinds of trouble that the user accepts, of ``TOLERANCES``; they become notes.
+        at_least: seconds that each should have where ``seconds`` is None, within 0.1 s.
 
     Raises:
         UserError: naming counts and the first files of every kind of trouble that is not tolerated; files that can
@@ -55,7 +57,7 @@ def inspect(
     found = {
         "stereo": _named("have several channels", [h for h in headers if h.channels > 1]),
         "sample_rates": _odd_rates(headers),
-        "durations": "" if seconds is None else _odd_lengths(headers, seconds),
+        "durations": _short(headers, at_least) if seconds is None else _odd_lengths(headers, seconds),
     }
     told = {kind: text for kind, text in found.items() if text}
     refused = [kind for kind in told if kind not in tolerated]
@@ -81,6 +83,8 @@ def _header(path: Path) -> Header:
         return Header(path, trouble=getattr(error, "error_string", "") or str(error))
     if info.frames == 0:
         return Header(path, trouble="no samples")
+    if missing := missing_bytes(path):
+        return Header(path, trouble=f"cut off: {missing} bytes or more are missing at its end")
     return Header(path, info.samplerate, info.channels, info.frames / info.samplerate)
 
 
@@ -91,6 +95,11 @@ def _odd_rates(headers: Sequence[Header]) -> str:
     common = rates.most_common(1)[0][0]
     counts = ", ".join(f"{count} at {rate} Hz" for rate, count in rates.most_common())
     return f"sample rates are mixed ({counts}; {_names([h for h in headers if h.sample_rate != common])})"
+
+
+def _short(headers: Sequence[Header], seconds: float) -> str:
+    short = [header for header in headers if header.seconds < seconds - _LONGER_OR_SHORTER]
+    return f"{len(short)} are shorter than {seconds:g} s ({_names(short)})" if short else ""
 
 
 def _odd_lengths(headers: Sequence[Header], seconds: float) -> str:

@@ -42,7 +42,8 @@ class TestSet:
     """The items of a protocol, in its order.
 
     seconds: length of a generated sound.  fingerprint: of the list.  data: name of the data set.  padded_to: seconds
-    that every sound is cut or padded to before it is heard, as training examples are; 0: as it is.
+    that every sound is cut or padded to before it is heard, as training examples are; 0: as it is.  whole: all items
+    of the protocol, where ``items`` are only some of them; empty otherwise.
     """
 
     items: tuple[Item, ...]
@@ -50,8 +51,14 @@ class TestSet:
     fingerprint: str
     data: str
     padded_to: float = 0.0
+    whole: tuple[Item, ...] = ()
 
     __test__ = False  # for pytest: this is no test
+
+    @property
+    def all_items(self) -> tuple[Item, ...]:
+        """All items of the protocol."""
+        return self.whole or self.items
 
     @property
     def references(self) -> list[Path]:
@@ -70,12 +77,20 @@ class TestSet:
             raise UserError(
                 f"num_clips={count} is out of range: the protocol has 1 to {len(self.items)} clips."
             )
-        return dataclasses.replace(self, items=self.items[:count])
+        return dataclasses.replace(self, items=self.items[:count], whole=self.all_items)
 
     def with_references(self) -> TestSet:
-        """Return the items whose reference is there."""
-        there = {path for path in self.references if path.is_file()}
-        return dataclasses.replace(self, items=tuple(item for item in self.items if item.reference in there))
+        """Return the items whose reference is there.
+
+        Raises:
+            UserError: when there is none.
+        """
+        kept = tuple(item for item in self.items if item.reference.is_file())
+        if not kept:
+            raise UserError(
+                f"None of the {len(self.references)} reference sounds is there: check dataset.root."
+            )
+        return dataclasses.replace(self, items=kept, whole=self.all_items)
 
     def require_references(self) -> None:
         """Raise UserError when a reference is not there, with the number of those and the first names."""
@@ -192,6 +207,11 @@ def references(data: PreparedData, split_name: str) -> list[Path]:
     split = data.split(split_name)
     folder = data.folder / f"references-{split_name}"
     paths = [folder / f"{safe_name(split.clips[index].name)}.wav" for index in split.sounds]
+    if repeated := [path.stem for path, count in Counter(paths).items() if count > 1]:
+        raise UserError(
+            f"{len(repeated)} names of clips are those of others but for slashes and dashes, such as {repeated[0]}: "
+            "rename them."
+        )
     for path, index in zip(paths, split.sounds, strict=True):
         if not path.exists():
             write_wav(path, split.waveform(index))

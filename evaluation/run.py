@@ -20,6 +20,7 @@ from evaluation.tracking import log_record
 
 log = logging.getLogger(__name__)
 
+OUTPUTS = ("metrics.json", "metrics.md", "metrics.csv", "metrics.tex", "report.html")
 SECTIONS = {
     "dataset", "protocol", "system", "metrics", "features", "evaluator", "trainer", "efficiency", "hardware", "logger",
     "optimizer", "paths", "seed", "seeds", "checkpoint", "path", "sampler", "num_clips", "num_resamples", "allow",
@@ -29,6 +30,8 @@ SECTIONS = {
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Score a system and leave ``metrics.json``, tables, ``report.html`` and a W&B run in ``folder``."""
+    for name in OUTPUTS:  # of an earlier call: a figure never stands beside a later failure
+        (folder / name).unlink(missing_ok=True)
     plain = checked(to_plain(cfg, SECTIONS))
     record = Evaluation(plain).record(folder)
     record.write(folder / "metrics.json")
@@ -48,6 +51,15 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: on a value of the wrong kind or an unknown setting.
     """
+    for name in ("seeds", "allow"):
+        if not isinstance(plain[name], list):
+            raise UserError(f"{name}={plain[name]} must be a list: {name}=[{plain[name]}].")
+    if not plain.get("metrics"):
+        raise UserError(
+            "metrics is empty: name a set or metrics of conf/metrics, such as metrics=[fad_vggish]."
+        )
+    if plain["num_clips"] is not None and type(plain["num_clips"]) is not int:
+        raise UserError(f"num_clips={plain['num_clips']!r} must be a whole number, or null for all.")
     counts = {"num_resamples": 0, "report_clips": 0, "seed": 0} | {
         f"seeds[{i}]": 0 for i in range(len(plain["seeds"]))
     }

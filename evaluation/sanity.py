@@ -49,7 +49,11 @@ def halves(trial: Trial, seed: int) -> Trial:
 
 def verdicts(row: Row, sanity: Sequence[Row]) -> tuple[str, ...]:
     """Return a sentence for each row to beat: which figures are no better, or too near to tell."""
-    return tuple(_verdict(row.scores, other) for other in sanity if other.system in TO_BEAT)
+    keys = {score.key for score in row.scores}
+    rivals = [other for other in sanity if other.system in TO_BEAT]
+    return tuple(
+        _verdict(row.scores, other) for other in rivals if keys & {score.key for score in other.scores}
+    )
 
 
 def _verdict(scores: Sequence[Score], other: Row) -> str:

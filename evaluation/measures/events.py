@@ -63,6 +63,12 @@ class _TruthMeasure:
             )
         numbers = {name: number for number, name in enumerate(extractor.classes)}
         part = trial.where(self.applies)
+        unknown = sorted({label for item in part.items for label in item.clip.labels if label not in numbers})
+        if unknown:
+            raise UserError(
+                f"metrics.{key}: the embedded evaluator does not know {len(unknown)} labels, such as {unknown[0]!r}: "
+                "no training clip has them. Train it on data that has, or leave the metric out."
+            )
         if not part.items:
             raise NothingToMeasure(
                 f"{key} is left out: none of the {len(trial.items)} captions states {self.states}."

@@ -184,10 +184,15 @@ class InceptionScore(_SetMeasure):
             return inception.inception_score(drawn, self.num_splits, self.split_seed).mean
 
         statistics = [lambda clips, logits=logits: resampled(logits, clips) for logits in seeds]
-        interval = self.resampling.of_statistic(statistics, len(sounds_of_clip))
-        details = {"std_over_splits": [score.std for score in found]}
         values = [score.mean for score in found]
-        return scored(key, "IS", "higher", values, interval, ears[self.extractor], trial, details=details)
+        spread, method = self.resampling.of_statistic(statistics, len(sounds_of_clip))
+        # Resampled sounds come in the order of the clips, on which the splits depend: only the width is the figure's.
+        half = 0.0 if spread is None else (spread[1] - spread[0]) / 2
+        interval = None if spread is None else (float(np.mean(values)) - half, float(np.mean(values)) + half)
+        details = {"std_over_splits": [score.std for score in found]}
+        return scored(
+            key, "IS", "higher", values, (interval, method), ears[self.extractor], trial, details=details
+        )
 
 
 def _few_rows(what: str, features: Sequence[Features], allowed: bool) -> list[str]:

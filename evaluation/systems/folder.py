@@ -35,7 +35,7 @@ class Folder:
         self.path = Path(path).expanduser()
         if not self.path.is_dir():
             raise UserError(f"path={self.path} is no folder.")
-        self.is_seeded = any(self.path.glob("seed[0-9]*"))
+        self.is_seeded = any(path.is_dir() for path in self.path.glob("seed[0-9]*"))
 
     def facts(self) -> dict[str, Any]:
         """Return where the sounds lie."""
@@ -51,7 +51,7 @@ class Folder:
         files = sorted(file for file in place.glob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
         if not files:
             raise UserError(f"{place} holds no sound file ({', '.join(AUDIO_SUFFIXES)}).")
-        found = _matched(files, test_set.items)
+        found = _matched(files, test_set.all_items)
         missing = [item.name for item in test_set.items if item.name not in found]
         surplus = sorted(set(files) - {path for paths in found.values() for path in paths})
         twice = [name for name, paths in found.items() if len(paths) > 1]

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiolcm.artifacts import Artifact, newest, open_artifact
+from audiolcm.artifacts import Artifact, content_hash, newest, open_artifact
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.config import load_yaml
+from audiolcm.data.digests import FileDigests
 from audiolcm.pipeline import AudioLCM
 from audiolcm.training.hardware import Hardware
 from evaluation.protocol import Item, TestSet
@@ -89,7 +90,7 @@ class Model:
         """Return everything that can change a sound."""
         weights = [self.artifact, self.artifact.parent("autoencoder"), self.vocoder]
         return {
-            "weights": [artifact.weights_hash for artifact in weights],
+            "artifacts": [[artifact.hash, artifact.weights_hash] for artifact in weights],
             "sampler": self.sampler,
             "text_encoder": self.cfg["text_encoder"],
             "bfloat16": self.hardware.uses_bfloat16(),
@@ -130,9 +131,8 @@ class Reconstruction:
         def make(items: list[Item], seeds: list[int]) -> list[np.ndarray]:
             return [self._reconstruct(item.reference, test_set.seconds) for item in items]
 
-        settings = self.model.settings() | {
-            "references": sorted({str(item.reference) for item in test_set.items})
-        }
+        digests = FileDigests().of(test_set.references)  # what they hold counts, not what they are called
+        settings = self.model.settings() | {"references": content_hash(sorted(digests.values()))}
         return made(self, settings, test_set, 0, folder, make, batch_size=1)
 
     def _reconstruct(self, reference: Path, seconds: float) -> np.ndarray:

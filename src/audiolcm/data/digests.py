@@ -16,14 +16,14 @@ from audiolcm.files import appending
 _THREADS = 4  # hashing releases Python's lock
 _PATIENCE = 2.0  # seconds before a progress bar appears
 
-Stamp = tuple[str, int, int]
+Stamp = tuple[str, int, int, int]
 
 
 class FileDigests:
-    """Digests of whole files by path, size and time of the last change; `path` keeps them between runs.
+    """Digests of whole files by path, size and times of the last change (of content, of the entry).
 
-    `path` is a file of one JSON line a digest, appended to while files are hashed, so that a killed run loses none;
-    None keeps nothing. A file that is changed without a change of its size and of its time is not noticed.
+    `path` keeps them between runs: a file of one JSON line a digest, appended to while files are hashed, so that a killed run loses none;
+    None keeps nothing.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -31,8 +31,8 @@ class FileDigests:
         self._known: dict[Stamp, str] = {}
         for line in _lines(path):
             with suppress(ValueError, TypeError):  # the last line of a killed run
-                name, size, changed, digest = json.loads(line)
-                self._known[name, size, changed] = digest
+                name, size, modified, changed, digest = json.loads(line)
+                self._known[name, size, modified, changed] = digest
 
     def of(self, paths: Iterable[Path]) -> dict[Path, str]:
         """Hexadecimal digest of every file; "missing" or "unreadable" where there is none to be had."""
@@ -64,7 +64,9 @@ def _stamp(path: Path) -> Stamp | None:
         found = path.stat()
     except OSError:
         return None
-    return (str(path.absolute()), found.st_size, found.st_mtime_ns) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return str(path.absolute()), found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _digest(path: Path) -> str | None:

@@ -194,3 +194,9 @@ def test_all_networks_that_are_missing_are_told_in_one_message(tmp_path):
     assert "vggish.pth" in str(error.value) and "panns_16k.pth" in str(error.value)
     with pytest.raises(UserError, match=r"features\.openl3 is not configured"):
         ears.load(["openl3"])
+
+
+def test_the_interval_of_the_inception_score_lies_around_it(trial, ears):
+    score = InceptionScore("embedded", 20, 0).score("is", trial, ears)
+    assert sum(score.interval) / 2 == pytest.approx(score.value)
+    assert score.interval[0] < score.interval[1]
