@@ -23,12 +23,13 @@ class Item:
     """One caption to be turned into sound, and the true sound that it describes.
 
     name: ``<clip>__<i>``, where i counts the captions of a clip from 0.  reference: a sound file; several items share
-    one when a clip has several captions.
+    one when a clip has several captions.  stated: counts and order in the caption, where the data set knows them.
     """
 
     name: str
     clip: Clip
     reference: Path
+    stated: Stated = dataclasses.field(default_factory=Stated)
 
     @property
     def clip_name(self) -> str:
@@ -40,13 +41,14 @@ class Item:
 class TestSet:
     """The items of a protocol, in its order.
 
-    seconds: length of a generated sound.  fingerprint: of the list.  padded_to: seconds that every sound is cut or
-    padded to before it is heard, as training examples are; 0: as it is.
+    seconds: length of a generated sound.  fingerprint: of the list.  data: name of the data set.  padded_to: seconds
+    that every sound is cut or padded to before it is heard, as training examples are; 0: as it is.
     """
 
     items: tuple[Item, ...]
     seconds: float
     fingerprint: str
+    data: str
     padded_to: float = 0.0
 
     __test__ = False  # for pytest: this is no test
@@ -101,7 +103,7 @@ class Protocol:
         num_items: captions that the list must have; null: not checked.
         num_references: distinct reference clips that the list must have; null: not checked.
         seconds: length of a generated sound; null for the length of the data set's training examples.
-        reference_seconds: references are cut to this length; null leaves them whole.
+        reference_seconds: of a longer sound, as references may be, only the start is heard; null: all of it.
         is_published: whether its figures may be compared with published ones.
         notes: what a reader must know.
     """
@@ -139,7 +141,7 @@ class Protocol:
         items = _items(clips, [clip.audio_path or Path(clip.name) for clip in clips])
         self._check_counts(items)
         fingerprint = content_hash([[clip.name, clip.caption, clip.structured_caption] for clip in clips])
-        return TestSet(items, self.seconds or corpus.duration, fingerprint)
+        return TestSet(items, self.seconds or corpus.duration, fingerprint, corpus.name)
 
     def _table(self, dataset: Mapping[str, Any]) -> str:
         folder = self.captions or dataset.get("root")
@@ -182,7 +184,7 @@ class Protocol:
         if isinstance(corpus, StatesTruth):
             items = tuple(dataclasses.replace(item, stated=corpus.stated(item.clip)) for item in items)
         seconds = self.seconds or data.duration
-        return TestSet(items, seconds, split.fingerprint[:10], padded_to=seconds)
+        return TestSet(items, seconds, split.fingerprint[:10], data.name, padded_to=seconds)
 
 
 def references(data: PreparedData, split_name: str) -> list[Path]:

@@ -44,42 +44,42 @@ def halves(trial: Trial, seed: int) -> Trial:
         items=tuple(item_of[trial.references[index]] for index in first),
         sounds=(tuple(trial.references[index] for index in first),),
         references=tuple(trial.references[index] for index in rest),
-        reader=trial.reference_reader,
     )
 
 
 def verdicts(row: Row, sanity: Sequence[Row]) -> tuple[str, ...]:
-    """Return a sentence for every figure that is not better than a sanity row's, and one when all are."""
-    sentences = [
-        _sentence(score, rival, other.system)
-        for other in sanity
-        if other.system in TO_BEAT
-        for score, rival in _pairs(row.scores, other.scores)
+    """Return a sentence for each row to beat: which figures are no better, or too near to tell."""
+    return tuple(_verdict(row.scores, other) for other in sanity if other.system in TO_BEAT)
+
+
+def _verdict(scores: Sequence[Score], other: Row) -> str:
+    rivals: Mapping[str, Score] = {score.key: score for score in other.scores}
+    pairs = [(score, rivals[score.key]) for score in scores if score.key in rivals]
+    no_better = [
+        _named(score, rival) for score, rival in pairs if _lead(score.value, rival.value, score) <= 0
     ]
-    told = tuple(sentence for sentence in sentences if sentence)
-    compared = any(other.system in TO_BEAT for other in sanity)
-    return told or (("Every figure is better than those of all sanity rows.",) if compared else ())
+    too_near = [
+        _named(score, rival)
+        for score, rival in pairs
+        if _lead(score.value, rival.value, score) > 0 >= _lead(_worse_end(score), rival.value, score)
+    ]
+    parts = [f"no better in {', '.join(no_better)}"] if no_better else []
+    parts += [f"better, but within the 95% interval, in {', '.join(too_near)}"] if too_near else []
+    name = other.system.replace("_", " ")
+    return f"Against {name}: {'; '.join(parts)}." if parts else f"Against {name}: every figure is better."
 
 
-def _pairs(scores: Sequence[Score], others: Sequence[Score]) -> list[tuple[Score, Score]]:
-    by_key: Mapping[str, Score] = {score.key: score for score in others}
-    return [(score, by_key[score.key]) for score in scores if score.key in by_key]
+def _lead(value: float, rival: float, score: Score) -> float:
+    return rival - value if score.better == "lower" else value - rival
 
 
-def _sentence(score: Score, rival: Score, system: str) -> str:
-    lead = rival.value - score.value if score.better == "lower" else score.value - rival.value
-    name = system.replace("_", " ")
-    if lead <= 0:
-        return f"{score.title} {score.value:.4g} is no better than that of {name}, {rival.value:.4g}."
+def _worse_end(score: Score) -> float:
     low, high = score.interval or (score.value, score.value)
-    reach = high if score.better == "lower" else low
-    hopeful = rival.value - reach if score.better == "lower" else reach - rival.value
-    if hopeful <= 0:
-        return (
-            f"{score.title} {score.value:.4g} is better than that of {name}, {rival.value:.4g}, but its 95% interval "
-            f"({low:.4g} to {high:.4g}) reaches it."
-        )
-    return ""
+    return high if score.better == "lower" else low
+
+
+def _named(score: Score, rival: Score) -> str:
+    return f"{score.title} ({score.value:.4g}; {rival.value:.4g})"
 
 
 def applies(measure: Measure, row: str) -> bool:

@@ -74,15 +74,14 @@ class Ears:
 class Trial:
     """Sounds to be scored against their captions and references.
 
-    items: the captions.  sounds: for each seed one file for each item.  reader, reference_reader: how either side is
-    heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.
+    items: the captions.  sounds: for each seed one file for each item.  reader: how both
+    sides are heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.
     """
 
     items: tuple[Item, ...]
     sounds: tuple[tuple[Path, ...], ...]
     references: tuple[Path, ...]
     reader: SoundReader
-    reference_reader: SoundReader
     allowed: frozenset[str] = frozenset()
 
     @cached_property
@@ -100,7 +99,7 @@ class Trial:
 
     def true(self, ears: Ears, name: str) -> list[Features]:
         """Return the features of every distinct reference."""
-        return ears.store.features(ears[name], self.reference_reader, self.references)
+        return ears.store.features(ears[name], self.reader, self.references)
 
     def where(self, applies: Callable[[Item], bool]) -> Trial:
         """Return the part of the items that a condition holds for, with their sounds; all references stay."""
@@ -112,6 +111,10 @@ class Trial:
         """Return for each item the position of its reference among ``references``."""
         position = {path: number for number, path in enumerate(self.references)}
         return [position[item.reference] for item in self.items]
+
+
+class NothingToMeasure(UserError):
+    """No caption of a trial says anything that a measure could check: its column is left out, and that is noted."""
 
 
 @runtime_checkable
@@ -129,5 +132,10 @@ class Measure(Protocol):
     is_paired: bool
 
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
-        """Return the score of a trial under ``key``."""
+        """Return the score of a trial under ``key``.
+
+        Raises:
+            NothingToMeasure: when the measure does not apply to any item.
+            UserError: when the sounds are too few, or the network is not one for it.
+        """
         ...

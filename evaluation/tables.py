@@ -130,9 +130,9 @@ def build_table(records: Sequence[Record]) -> Table:
         for row in (record.row, *record.sanity):
             for score in row.scores:
                 _require_one_network(columns.setdefault(score.key, column(score)), column(score), row.system)
-    columns |= {found.key: found for record in records for found, _ in _timings(record)}
+    columns |= {found.key: found for record in records for found, _ in timings(record)}
     lines = [
-        Line(label, _cells(record.row) | {found.key: timed for found, timed in _timings(record)})
+        Line(label, _cells(record.row) | {found.key: timed for found, timed in timings(record)})
         for label, record in zip(_labels([record.row for record in records]), records, strict=True)
     ]
     title = protocol_title(records[0].protocol)
@@ -179,7 +179,8 @@ def _cells(row: Row) -> dict[str, Cell]:
     return {score.key: cell(score) for score in row.scores}
 
 
-def _timings(record: Record) -> Iterable[tuple[Column, Cell]]:
+def timings(record: Record) -> Iterable[tuple[Column, Cell]]:
+    """Yield the columns and cells of speed: RTF in all and of the sampler, for each batch size; N counts calls."""
     for timing in record.timings:
         for name, value in (("RTF", timing.rtf_total), ("RTF sampler", timing.rtf_sampler)):
             key = f"{name.lower().replace(' ', '_')}_{timing.batch_size}"
@@ -210,6 +211,8 @@ def _notes(record: Record) -> Iterable[str]:
     for method in dict.fromkeys(score.interval_method for score in uncertain):
         titles = dict.fromkeys(score.title for score in uncertain if score.interval_method == method)
         yield f"95% intervals of {', '.join(titles)}: {method or 'method not recorded'}"
+    yield from map(str, record.protocol.get("notes", ()))
+    yield from (f"{system}: {note}" for note in record.notes)
     yield from (f"{score.title}: {note}" for score in scores for note in score.notes)
     for timing in record.timings:
         yield (

@@ -13,7 +13,7 @@ from audiolcm.training.tracking import NoTracker, Tracker, WandbTracker
 from evaluation.record import Record
 from evaluation.report.media import mel_levels, palette, read_excerpt
 from evaluation.report.sample import choose_clips
-from evaluation.tables import column
+from evaluation.tables import column, timings
 
 if TYPE_CHECKING:
     import wandb
@@ -23,6 +23,9 @@ DEFAULT_CLIPS = 16
 
 def log_record(record: Record, folder: Path, tracker: Tracker, max_clips: int = DEFAULT_CLIPS) -> None:
     """Send a record to the tracker: ``logger=jsonl`` sends nothing, ``wandb_offline`` writes below ``folder/wandb``.
+
+    The tables lie in the files of the run. Their sounds and pictures of an offline run wait for ``wandb sync`` in the
+    data folder of wandb (``$WANDB_DATA_DIR``, by default below ``~/.local/share/wandb``).
 
     Args:
         record: the evaluation; its protocol and provenance become the configuration of the run.
@@ -69,7 +72,7 @@ def _metrics(record: Record) -> wandb.Table:
         "embedded",
         "notes",
     ]
-    table = wandb.Table(columns=names, allow_mixed_types=True)
+    table = wandb.Table(columns=names)
     for row in (record.row, *record.sanity):
         kind = "system" if row is record.row else "sanity"
         for score in row.scores:
@@ -79,11 +82,11 @@ def _metrics(record: Record) -> wandb.Table:
                 row.system, kind, column(score).name, score.better, score.value, low, high, *counts, score.is_embedded,
                 "; ".join(score.notes),
             )  # fmt: skip
-    for timing in record.timings:
-        for name, value in (("RTF", timing.rtf_total), ("RTF sampler", timing.rtf_sampler)):
-            title = f"{name} (batch {timing.batch_size})"
-            counts = (timing.num_runs, 0)
-            table.add_data(record.row.system, "system", title, "lower", value, None, None, *counts, False, "")
+    for found, timed in timings(record):
+        counts = (timed.num_generated, timed.num_reference)
+        table.add_data(
+            record.row.system, "system", found.name, found.better, timed.value, None, None, *counts, False, ""
+        )
     return table
 
 
@@ -101,7 +104,7 @@ def _clips(record: Record, folder: Path, max_clips: int) -> wandb.Table:
         "reference mel",
         *(column(s).name for s in scores),
     ]
-    table = wandb.Table(columns=names, allow_mixed_types=True)
+    table = wandb.Table(columns=names)
     for clip in choose_clips(record, max_clips):
         media: list[wandb.Audio | wandb.Image | None] = []
         for file in (clip.audio, clip.reference):

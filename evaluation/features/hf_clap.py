@@ -126,4 +126,4 @@ def _way_out(model: str) -> str:
     return f"""
 On a computer with a network, type
   hf download {_DEFAULT if Path(model).is_dir() else model}
-or copy the files and give their folder as the extractor's `model`, or let it fetch them with `online=true`."""
+or copy the files and give their folder: features.hf_clap_htsat_unfused.model=FOLDER."""

@@ -47,7 +47,7 @@ _TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "v
 _HOW_TO_GET = f"""
 LAION's CLAP needs the tokenizer of roberta-base. On a computer with a network, type
   hf download roberta-base {" ".join(_TOKENIZER_FILES)}
-and keep the default, or copy the files and give their folder as the extractor's `tokenizer`."""
+and keep the default, or copy the files and give their folder: features.laion_630k_audioset.tokenizer=FOLDER."""
 
 
 class LaionClap(JointSpace):

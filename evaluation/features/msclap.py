@@ -37,7 +37,7 @@ _BERT_FILES = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.j
 _HOW_TO_GET = f"""
 MS-CLAP needs the configuration and the tokenizer of bert-base-uncased. On a computer with a network, type
   hf download bert-base-uncased {" ".join(_BERT_FILES)}
-and keep the default, or copy the files and give their folder as the extractor's `bert`."""
+and keep the default, or copy the files and give their folder: features.msclap_2022.bert=FOLDER."""
 
 
 class AudioEncoder(nn.Module):

@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from audiolcm.files import atomic_path
+from audiolcm.tensors import safetensors_path
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Shelf:
             for key, entry in entries.items()
             for name, array in entry.items()
         }
-        with atomic_path(path) as temporary:
+        with safetensors_path(path) as temporary:
             save_file(arrays, temporary)
         self._open(path)
 

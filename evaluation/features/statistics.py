@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from audiolcm.artifacts import content_hash
-from audiolcm.files import atomic_path
+from audiolcm.tensors import safetensors_path
 from evaluation.features.extractor import Extractor
 from evaluation.features.store import FeatureStore
 from evaluation.metrics.frechet import Gaussian, fit_gaussian
@@ -37,7 +37,7 @@ def reference_gaussian(
             log.warning("%s is damaged (%s): computed again.", path, error)
     rows = np.concatenate([found["embedding"] for found in store.features(extractor, reader, paths)])
     fitted = fit_gaussian(rows)
-    with atomic_path(path) as temporary:
+    with safetensors_path(path) as temporary:
         arrays = {
             "mean": fitted.mean,
             "covariance": fitted.covariance,

@@ -178,8 +178,11 @@ def _fault(file: WeightsFile, path: Path) -> str | None:
 
 
 def _not_weights(path: Path) -> str | None:
-    with path.open("rb") as content:
-        start = content.read(64).lstrip().lower()
+    try:
+        with path.open("rb") as content:
+            start = content.read(64).lstrip().lower()
+    except OSError as error:
+        return f"it can not be read ({error.strerror})"
     if not start:
         return "it is empty"
     if start.startswith(_WEB_PAGE):

@@ -17,7 +17,7 @@ from evaluation.measures.scoring import Resampling
 from evaluation.metrics.events import counts_right, order_right, recall
 from evaluation.protocol import Item
 from evaluation.record import Score
-from evaluation.score import Ears, Trial
+from evaluation.score import Ears, NothingToMeasure, Trial
 
 Judgment = Callable[[Features, Item, dict[str, int]], float]
 """What a sound's features are worth (0 to 1) for its item; the dictionary numbers the classes."""
@@ -53,15 +53,20 @@ class _TruthMeasure:
         """Return the mean over the items that the measure applies to.
 
         Raises:
-            UserError: when it applies to none, or the extractor knows no classes.
+            NothingToMeasure: when it applies to none.
+            UserError: when the extractor knows no classes.
         """
         extractor = ears[self.extractor]
         if not isinstance(extractor, EmbeddedExtractor):
-            raise UserError(f"metrics.{key} needs extractor: embedded, which knows the classes of the data set.")
+            raise UserError(
+                f"metrics.{key} needs extractor: embedded, which knows the classes of the data set."
+            )
         numbers = {name: number for number, name in enumerate(extractor.classes)}
         part = trial.where(self.applies)
         if not part.items:
-            raise UserError(f"metrics.{key}: none of the {len(trial.items)} captions states {self.states}. Leave it out.")
+            raise NothingToMeasure(
+                f"{key} is left out: none of the {len(trial.items)} captions states {self.states}."
+            )
         values = [
             np.array([self.judge(f, item, numbers) for f, item in zip(features, part.items, strict=True)])
             for features in part.generated(ears, self.extractor)

@@ -89,7 +89,7 @@ def scored(
     """Return the score whose value is the mean over the seeds, with what is the same for every measure."""
     return Score(
         key=key,
-        title=f"{label} ({extractor.name})",
+        title=label if extractor.is_embedded else f"{label} ({extractor.name})",  # tables mark embedded ones
         value=float(np.mean(per_seed)),
         better=better,
         interval=interval[0],

@@ -94,7 +94,7 @@ class FrechetDistance(_SetMeasure):
         rows, reference = stacked(features), stacked(true)
         if min(len(rows), len(reference)) <= rows.shape[1]:
             return frechet_distance_from_rows(rows, reference)
-        kept = reference_gaussian(ears.store, ears[self.extractor], trial.reference_reader, trial.references)
+        kept = reference_gaussian(ears.store, ears[self.extractor], trial.reader, trial.references)
         return frechet_distance(fit_gaussian(rows), kept)
 
 
@@ -119,7 +119,7 @@ class FrechetInfinity(_SetMeasure):
             UserError: when there are too few rows.
         """
         extractor = ears[self.extractor]
-        reference = reference_gaussian(ears.store, extractor, trial.reference_reader, trial.references)
+        reference = reference_gaussian(ears.store, extractor, trial.reader, trial.references)
         found = [
             frechet_infinity(stacked(features), reference, self.resampling.seed, self.min_rows)
             for features in trial.generated(ears, self.extractor)

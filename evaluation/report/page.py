@@ -167,10 +167,12 @@ def _interval_notes(score: Score) -> list[str]:
 
 
 def _verdicts(record: Record) -> Html | None:
-    if not record.verdicts:
+    """Return the verdicts, then what a reader must know of the protocol and of the sounds."""
+    said = [*record.verdicts, *map(str, record.protocol.get("notes", ())), *record.notes]
+    if not said:
         return None
-    verdicts = element("ul", *(element("li", verdict) for verdict in record.verdicts), class_="verdicts")
-    return element("section", element("h2", "In words"), verdicts, id="verdicts")
+    sentences = element("ul", *(element("li", sentence) for sentence in said), class_="verdicts")
+    return element("section", element("h2", "In words"), sentences, id="verdicts")
 
 
 def _sanity(record: Record) -> Html | None:

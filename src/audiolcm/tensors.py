@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -14,9 +16,16 @@ from audiolcm.files import atomic_path
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write the tensors to ``path`` atomically; a disk that refuses is a ``UserError`` and keeps no part."""
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with safetensors_path(path) as temporary:
+        save_file(owned, temporary, metadata)
+
+
+@contextmanager
+def safetensors_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path for safetensors, as ``atomic_path`` does: their errors of the disk are such errors too."""
     with atomic_path(path) as temporary:
         try:
-            save_file(owned, temporary, metadata)
+            yield temporary
         except SafetensorError as error:
             if number := re.search(r"os error (\d+)", str(error)):
                 raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error

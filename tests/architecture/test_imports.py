@@ -37,8 +37,10 @@ FORBIDDEN_PACKAGES = {
 }
 DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
-# The last two are the bodies of root scripts: what train.py calls, and the callback that ends a Hydra sweep.
-HYDRA_MODULES = {f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep")}
+# The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
+HYDRA_MODULES = {f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep")} | {
+    "evaluation.run"
+}
 
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40

@@ -16,10 +16,18 @@ from audiolcm.errors import UserError
 from audiolcm.workshop import Workshop
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
+OF_EVALUATE = (
+    "protocol",
+    "system",
+    "metrics",
+    "features",
+    "evaluator",
+    "efficiency",
+)  # see test_evaluate_config.py
 GROUPS = [
     (str(file.parent.relative_to(CONF)), file.stem)
     for file in sorted(CONF.rglob("*.yaml"))
-    if file.parent != CONF and file.parent.name not in ("experiment", "profile")
+    if file.parent != CONF and file.relative_to(CONF).parts[0] not in ("experiment", "profile", *OF_EVALUATE)
 ]
 EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 

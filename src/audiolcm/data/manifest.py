@@ -89,7 +89,7 @@ class RejectsRows(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Stated:
-    """What a caption states beyond its classes: how often a label sounds, and which labels begin one after the other."""
+    """What a caption states beyond its classes: how often a label sounds, which labels begin one after the other."""
 
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     order: tuple[str, ...] = ()

@@ -43,7 +43,8 @@ def make_record(folder: Path, num_clips: int = 5, seconds: float = 0.5) -> Recor
     }
     verdicts = ("CLAP (LAION) is no better than with shuffled captions.",)
     timings = tuple(_timing(size) for size in (1, 8))
-    return Record(row, PROTOCOL, clips, timings, sanity, verdicts, provenance)
+    notes = ("3 files have several channels (a.wav, ...)",)
+    return Record(row, PROTOCOL, clips, timings, sanity, verdicts, notes, provenance)
 
 
 def _write_clip(folder: Path, index: int, seconds: float) -> ScoredClip:

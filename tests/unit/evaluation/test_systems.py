@@ -22,7 +22,7 @@ def items(*names: str) -> TestSet:
         )
         for name in names
     ]
-    return TestSet(tuple(made_items), 1.0, "0123456789")
+    return TestSet(tuple(made_items), 1.0, "0123456789", "mine")
 
 
 def fill(folder, *names):

@@ -101,7 +101,10 @@ def test_identity_is_that_of_the_weights(copy: Path, extractor: TransformersClap
 
 
 def test_missing_model_says_what_to_type() -> None:
-    with pytest.raises(UserError, match=r"'no/such-clap'[\s\S]*hf download no/such-clap[\s\S]*online=true"):
+    with pytest.raises(
+        UserError,
+        match=r"'no/such-clap'[\s\S]*hf download no/such-clap[\s\S]*features.hf_clap_htsat_unfused.model",
+    ):
         TransformersClap("no/such-clap")
 
 

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from audiolcm.audio.io import write_wav
 from audiolcm.errors import UserError
@@ -104,3 +105,13 @@ def test_captions_are_embedded_once(tmp_path):
     assert loudness.seen == 2
     assert store.captions(loudness, ["a dog"])[0, 0] == 5
     assert loudness.seen == 2
+
+
+def test_a_full_disk_is_one_message(tmp_path, paths, monkeypatch):
+    def refuse(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("evaluation.features.shelf.save_file", refuse)
+    with pytest.raises(UserError, match="No space left on the disk"):
+        FeatureStore(tmp_path / "cache").features(Loudness(), SoundReader(), paths[:2])
+    assert not list((tmp_path / "cache").rglob("*.partial"))
