@@ -75,7 +75,7 @@ def _stage(inputs: Sequence[int], width: int, pooling: int) -> list[nn.Module]:
 
 
 class EvaluatorNetwork(nn.Module):
-    """Four stages of 3x3 convolutions over a log-mel spectrogram, and four readings of what they find.
+    """Four stages of 3x3 convolutions over a log-mel spectrogram, one over time, and four readings of what they find.
 
     Args:
         num_classes: labels of the data set.
@@ -94,7 +94,7 @@ class EvaluatorNetwork(nn.Module):
                 " Choose metrics of published networks, such as metrics=audiolcm."
             )
         if len(widths) != len(_TIME_POOLING):
-            raise UserError(f"evaluator.widths={list(widths)}: give {len(_TIME_POOLING)} numbers.")
+            raise UserError(f"evaluator.model.widths={list(widths)}: give {len(_TIME_POOLING)} numbers.")
         # At the full resolution convolutions are dear: the first stage has one, the others two.
         inputs = [(1,), *((before, after) for before, after in itertools.pairwise(widths))]
         stages = zip(inputs, widths, _TIME_POOLING, strict=True)
