@@ -53,7 +53,7 @@ class EmbeddedExtractor:
         """Return where it lies and how well it did on clips that it was not trained on."""
         held_out = {
             name.removeprefix("validation/"): round(value, 4)
-            for name, value in self.artifact.card["figures"].items()
+            for name, value in self.artifact.card.get("figures", {}).items()
             if name.startswith("validation/")
         }
         return {"folder": str(self.artifact.folder), "classes": len(self.classes), "held_out": held_out}

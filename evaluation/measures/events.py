@@ -97,11 +97,11 @@ class HitRate(_TruthMeasure):
 class EventRecall(_TruthMeasure):
     """How many of a clip's classes are heard anywhere in the sound."""
 
-    label, states = "Event recall", "a label"
+    label, states = "Event recall", "an event"
 
     def applies(self, item: Item) -> bool:
-        """Return whether the clip has labels."""
-        return bool(item.clip.labels)
+        """Return whether the clip's events are known: only then has the evaluator learned what a frame holds."""
+        return bool(item.clip.events)
 
     def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
         """Return the share of the clip's classes."""

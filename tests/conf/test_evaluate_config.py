@@ -77,7 +77,11 @@ def test_published_lists_have_the_counts_of_their_protocols(
     ("override", "message"),
     [
         ("seeds=[]", "seeds"), ("seeds=[0,0]", "different seeds"), ("seeds=[a]", "whole number"),
-        ("num_resamples=-1", "num_resamples"), ("allow=[stero]", "stero"), ("+sanity=3", "sanity"),
+        ("num_resamples=-1", "num_resamples"),
+        ("seeds=0", r"seeds=\[0\]"),
+        ("allow=few_clips", r"allow=\[few_clips\]"),
+        ("num_clips=1.5", "num_clips"),
+        ("metrics=[]", "metrics"), ("allow=[stero]", "stero"), ("+sanity=3", "sanity"),
         ("+sampler.steps=2", "num_steps, omega"), ("+sanitty=true", "Did you mean 'sanity'"),
         ("system.checkpont=x", "checkpont|Could not override"),
     ],

@@ -22,7 +22,7 @@ Stamp = tuple[str, int, int, int]
 class FileDigests:
     """Digests of whole files by path, size and times of the last change (of content, of the entry).
 
-    `path` keeps them between runs: a file of one JSON line a digest, appended to while files are hashed, so that a killed run loses none;
+    `path` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses none;
     None keeps nothing.
     """
 

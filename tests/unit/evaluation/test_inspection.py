@@ -58,3 +58,13 @@ def test_unknown_tolerances_are_refused():
     check_tolerances(["stereo", "few_clips"])
     with pytest.raises(UserError, match="allow=stero is unknown"):
         check_tolerances(["stero"])
+
+
+def test_short_references_are_told_and_cut_off_files_refused(good, tmp_path):
+    soundfile.write(tmp_path / "short.wav", NOISE[:8000, 0], 16000)
+    [note] = inspect("References", [*good, tmp_path / "short.wav"], None, TOLERANCES, at_least=1.0)
+    assert note == "References: 1 are shorter than 1 s (short.wav)"
+    whole = good[0].read_bytes()
+    (tmp_path / "half.wav").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"half\.wav \(cut off"):
+        inspect("Sounds", [*good, tmp_path / "half.wav"], 1.0, ("durations",))

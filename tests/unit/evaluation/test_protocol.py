@@ -114,3 +114,15 @@ def test_another_caption_changes_the_fingerprint(tmp_path):
         data = audiocaps(tmp_path, [("x", "10", caption)])
         prints.add(protocol(table="list.csv").test_set(data, tmp_path).fingerprint)
     assert len(prints) == 2
+
+
+def test_names_that_become_one_file_are_refused(tmp_path):
+    data = manifest(tmp_path, [("x/y", "a.wav", "rain"), ("x-y", "b.wav", "wind")])
+    with pytest.raises(UserError, match="1 names of clips are those of others .* such as x-y"):
+        protocol().test_set(data, tmp_path / "cache")
+
+
+def test_no_reference_at_all_is_told(tmp_path):
+    data = audiocaps(tmp_path, [("x", "10", "one")])
+    with pytest.raises(UserError, match="None of the 1 reference sounds is there"):
+        protocol(table="list.csv").test_set(data, tmp_path).with_references()

@@ -66,3 +66,8 @@ def test_an_interval_that_reaches_a_sanity_row_is_told_and_bounds_are_no_rivals(
     expected = "no better in CLAP (x) (0.1; 0.1); better, but within the 95% interval, in FAD (x) (5; 9)"
     assert sentence == f"Against silence: {expected}."
     assert verdicts(row, [Row("reconstruction", {}, scores(1.0, 0.9))]) == ()
+
+
+def test_a_row_without_a_shared_figure_gets_no_verdict():
+    row = Row("audiolcm", {}, scores(5.0, 0.2)[:1])
+    assert verdicts(row, [Row("shuffled_captions", {}, scores(9.0, 0.1)[1:])]) == ()

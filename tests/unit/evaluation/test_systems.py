@@ -78,6 +78,15 @@ def test_a_folder_may_hold_several_seeds(tmp_path):
         system.sounds(items("a__0"), 1, tmp_path)
 
 
+def test_a_complete_folder_serves_a_part_of_the_list(tmp_path):
+    system = fill(tmp_path / "made", "output_0.wav", "output_1.wav", "output_2.wav")
+    part = items("a__0", "b__0", "c__0").first(2)
+    assert [path.name for path in system.sounds(part, 0, tmp_path)] == ["output_0.wav", "output_1.wav"]
+    (tmp_path / "made/seed9.wav").write_bytes((tmp_path / "made/output_0.wav").read_bytes())
+    with pytest.raises(UserError, match=r"belong to no caption, such as seed9\.wav"):
+        Folder(str(tmp_path / "made")).sounds(part, 0, tmp_path)
+
+
 def test_sounds_are_made_once_and_the_rest_after_a_stop(tmp_path):
     system, calls = WhiteNoise(), []
 
