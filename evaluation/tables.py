@@ -16,6 +16,7 @@ from evaluation.record import Record, Row, Score
 
 SIGNIFICANT = 3  # without an interval; with one its width decides, up to one digit more
 MOST_DECIMALS = 6
+NOTHING = 1e-9  # what rounding leaves of 0
 DASH = "-"
 EMBEDDED_NOTE = "embedded: scored by a network trained here, not comparable with published figures"
 _ARROWS = {"lower": "↓", "higher": "↑"}
@@ -55,8 +56,11 @@ class Cell:
     def figures(self) -> tuple[str, str]:
         """Value and interval ("" without one) as text, with digits of the same weight."""
         places = decimals(self.value, self.interval)
-        interval = "" if self.interval is None else ", ".join(f"{end:.{places}f}" for end in self.interval)
-        return f"{self.value:.{places}f}", interval and f"[{interval}]"
+        value, *ends = (
+            f"{round(end, places) + 0.0:.{places}f}" for end in (self.value, *(self.interval or ()))
+        )
+        interval = ", ".join(ends)
+        return value, interval and f"[{interval}]"
 
     @property
     def count(self) -> str:
@@ -90,13 +94,13 @@ def decimals(value: float, interval: tuple[float, float] | None = None) -> int:
     Three significant digits; with an interval as many as show two of its half width, but four significant at most.
     """
     places = SIGNIFICANT - 1 - _exponent(max(abs(number) for number in (value, *(interval or ()))))
-    if interval is not None and interval[1] > interval[0]:
+    if interval is not None and interval[1] - interval[0] > NOTHING:
         places = min(places + 1, 1 - _exponent((interval[1] - interval[0]) / 2))
     return min(max(places, 0), MOST_DECIMALS)
 
 
 def _exponent(number: float) -> int:
-    return math.floor(math.log10(number)) if number > 0 else 0
+    return math.floor(math.log10(number)) if number > NOTHING else 0
 
 
 def protocol_title(protocol: dict[str, Any]) -> str:

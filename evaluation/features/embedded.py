@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,8 @@ import torch
 from audiolcm.artifacts import Artifact, content_hash
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.manifest import fallback_structure
-from audiolcm.errors import UserError
 from evaluation.embedded.network import EvaluatorNetwork, log_mel
+from evaluation.features.batching import in_equal_lengths, require_length
 from evaluation.features.extractor import Features
 
 _VERSION = "embedded-v1"  # change it with anything in `log_mel` or `extract`
@@ -65,25 +64,11 @@ class EmbeddedExtractor:
         Raises:
             UserError: when a waveform is too short for one row.
         """
-        by_length: dict[int, list[int]] = defaultdict(list)
-        for index, waveform in enumerate(waveforms):
-            by_length[len(waveform)].append(index)
-        needed = self._network.min_samples
-        if min(by_length, default=needed) < needed:
-            raise UserError(
-                f"A sound of {min(by_length)} samples at 16 kHz is too short for the embedded evaluator: it needs "
-                f"{needed} ({needed / SAMPLE_RATE:.2f} s) or more."
-            )
-        features: list[Features] = [{}] * len(waveforms)
-        for indices in by_length.values():
-            for first in range(0, len(indices), self._batch_size):
-                part = indices[first : first + self._batch_size]
-                for index, found in zip(part, self._hear([waveforms[i] for i in part]), strict=True):
-                    features[index] = found
-        return features
+        require_length(waveforms, self._network.min_samples, self.sample_rate, self.name)
+        return in_equal_lengths(self._hear, waveforms, self._batch_size)
 
-    def _hear(self, waveforms: list[np.ndarray]) -> list[Features]:
-        batch = torch.from_numpy(np.stack(waveforms).astype(np.float32, copy=False)).to(self._device)
+    def _hear(self, waveforms: np.ndarray) -> list[Features]:
+        batch = torch.from_numpy(waveforms).to(self._device)
         heard = self._network(log_mel(batch))
         frames = heard.frames.sigmoid()
         parts = (heard.rows, heard.logits, heard.joint[:, None], frames)

@@ -4,7 +4,6 @@ The network of Kong et al., "PANNs: Large-scale pretrained audio neural networks
 with the parameter names of its published checkpoints (https://zenodo.org/records/3987831).
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from torchlibrosa.stft import LogmelFilterBank, Spectrogram
 
 from audiolcm.errors import UserError
 from audiolcm.types import Waveform
+from evaluation.features.batching import in_equal_lengths, require_length
 from evaluation.features.checkpoints import fill, identity, read_checkpoint
 from evaluation.features.extractor import Features
 from evaluation.features.weights import obtain
@@ -166,26 +166,11 @@ class Panns:
         Raises:
             UserError: when a waveform is under 0.31 s; the network would be left without a frame.
         """
-        by_length: dict[int, list[int]] = defaultdict(list)
-        for index, waveform in enumerate(waveforms):
-            by_length[len(waveform)].append(index)
-        needed = self._network.settings.min_samples
-        shortest = min(by_length, default=needed)
-        if shortest < needed:
-            raise UserError(
-                f"A sound of {shortest} samples at {self.sample_rate} Hz is too short for {self.name}: it needs "
-                f"{needed} ({needed / self.sample_rate:.2f} s) or more. Make it longer or leave it out."
-            )
-        features: list[Features] = [{}] * len(waveforms)
-        for indices in by_length.values():
-            for start in range(0, len(indices), self._batch_size):
-                part = indices[start : start + self._batch_size]
-                for index, found in zip(part, self._features([waveforms[i] for i in part]), strict=True):
-                    features[index] = found
-        return features
+        require_length(waveforms, self._network.settings.min_samples, self.sample_rate, self.name)
+        return in_equal_lengths(self._hear, waveforms, self._batch_size)
 
-    def _features(self, waveforms: list[np.ndarray]) -> list[Features]:
-        batch = torch.from_numpy(np.stack(waveforms).astype(np.float32, copy=False)).to(self._device)
+    def _hear(self, waveforms: np.ndarray) -> list[Features]:
+        batch = torch.from_numpy(waveforms).to(self._device)
         embeddings = self._network.embed(batch)
         logits = self._network.classify(embeddings).cpu().numpy()
         return [

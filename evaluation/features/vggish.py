@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audiolcm.errors import UserError
+from evaluation.features.batching import require_length
 from evaluation.features.checkpoints import fill, identity, read_checkpoint
 from evaluation.features.extractor import Features
 from evaluation.features.weights import obtain
@@ -157,12 +157,7 @@ class Vggish:
         Raises:
             UserError: when a waveform is under 15,600 samples; other tools leave such sounds out without a word.
         """
-        shortest = min((len(waveform) for waveform in waveforms), default=MIN_SAMPLES)
-        if shortest < MIN_SAMPLES:
-            raise UserError(
-                f"A sound of {shortest} samples at 16 kHz is too short for vggish: it needs {MIN_SAMPLES} (0.975 s) or "
-                "more. Make it longer or leave it out."
-            )
+        require_length(waveforms, MIN_SAMPLES, SAMPLE_RATE, self.name)
         patches = [log_mel_patches(waveform) for waveform in waveforms]
         if not patches:
             return []

@@ -9,7 +9,6 @@ import logging
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,12 +97,6 @@ def weights_folder(folder: Path | None = None) -> Path:
     return Path(
         os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "audiolcm" / "weights"
     ).expanduser()
-
-
-def missing(names: Iterable[str], folder: Path | None = None) -> list[WeightsFile]:
-    """Return the files of registered names that are not in the cache folder: those that ``obtain`` would download."""
-    files = [_registered(name) for name in names]
-    return [file for file in files if not (weights_folder(folder) / file.filename).is_file()]
 
 
 def obtain(

@@ -11,7 +11,7 @@ from records import HOSTILE, make_record
 from audiolcm.errors import UserError
 from evaluation.record import Record, Score
 from evaluation.table_formats import csv_text, latex, markdown, write_tables
-from evaluation.tables import EMBEDDED_NOTE, build_table, cell, decimals
+from evaluation.tables import EMBEDDED_NOTE, Cell, build_table, cell, decimals
 
 
 @pytest.fixture
@@ -180,3 +180,8 @@ def test_three_files_are_written(record: Record, tmp_path: Path) -> None:
     assert (tmp_path / "metrics.md").read_text() == markdown(table)
     assert (tmp_path / "metrics.csv").read_text() == csv_text(table)
     assert (tmp_path / "metrics.tex").read_text() == latex(table)
+
+
+def test_what_rounding_leaves_of_zero_is_zero() -> None:
+    assert Cell(-3e-14, (-2e-13, 1e-13)).figures == ("0.00", "[0.00, 0.00]")
+    assert Cell(-0.0331, (-0.079, 0.013)).figures == ("-0.033", "[-0.079, 0.013]")

@@ -11,7 +11,7 @@ import pytest
 
 from audiolcm.errors import UserError
 from evaluation.features import weights
-from evaluation.features.weights import REGISTRY, WeightsFile, missing, obtain, weights_folder
+from evaluation.features.weights import REGISTRY, WeightsFile, obtain, weights_folder
 
 CONTENT = bytes(range(256)) * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -232,12 +232,6 @@ def test_given_path_without_weights_is_refused(
 def test_unknown_name_lists_the_names(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"named `vgg`. Choose from: vggish, panns_16k, "):
         obtain("vgg", folder=tmp_path)
-
-
-def test_missing_lists_all_at_once(tmp_path: Path) -> None:
-    (tmp_path / "Cnn14_mAP=0.431.pth").touch()
-    found = missing(["vggish", "panns_32k", "msclap_2022"], tmp_path)
-    assert [file.name for file in found] == ["vggish", "msclap_2022"]
 
 
 def test_cache_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
