@@ -28,7 +28,7 @@ LOG_FLOOR = 0.01  # added to the magnitudes
 PATCH = 96  # frames of one example: 0.96 s
 MIN_SAMPLES = WINDOW + (PATCH - 1) * HOP  # of one patch: 15,600
 _VERSION = "vggish-v1"  # change it with anything that can change the features
-_CHUNK = 12  # patches through the convolutions at a time: their arrays stay in the cache of the CPU
+_CHUNK = 8  # patches through the convolutions at a time: their arrays stay in the cache of the CPU
 
 Patches = Float[Tensor, "patches 96 64"]
 Embeddings = Float[Tensor, "patches 128"]
