@@ -6,7 +6,8 @@ Usage:
 
 Both sides decode the same WAV files, compute VGGish embeddings and the distance of the first half of the clips from the
 second. They take turns, up to 256 clips each. Take the figure on an idle machine: beside other work the threads of both
-sides wait for each other, ours more. Ours also hashes the files and keeps the features. Theirs is the package's own code (``get_embeddings``, its loader, ``calculate_embd_statistics``,
+sides wait for each other, ours more. Ours also hashes the files and keeps the features.
+Theirs is the package's own code (``get_embeddings``, its loader, ``calculate_embd_statistics``,
 ``calculate_frechet_distance``); only its model, which it takes from the internet, is built here in the way of
 torchvggish: numpy front end, one forward pass a clip, gradients on. The floor is the arithmetic of the network (a
 multiply-add is 2 operations) over what one large matrix product reaches.
