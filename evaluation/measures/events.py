@@ -5,7 +5,7 @@ They need the embedded evaluator, which knows the classes of the data set.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -19,11 +19,8 @@ from evaluation.protocol import Item
 from evaluation.record import Score
 from evaluation.score import Ears, NothingToMeasure, Trial
 
-Judgment = Callable[[Features, Item, dict[str, int]], float]
-"""What a sound's features are worth (0 to 1) for its item; the dictionary numbers the classes."""
 
-
-class _TruthMeasure:
+class _TruthMeasure(ABC):
     """What measures against the truth share.
 
     Args:
@@ -41,13 +38,13 @@ class _TruthMeasure:
         self.extractor = extractor
         self.resampling = Resampling(num_resamples, seed)
 
+    @abstractmethod
     def applies(self, item: Item) -> bool:
         """Return whether the truth of an item says anything here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
         """Return what a sound is worth, 0 to 1."""
-        raise NotImplementedError
 
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the mean over the items that the measure applies to.
