@@ -14,7 +14,7 @@ from transformers import RobertaConfig
 
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer
-from evaluation.features.checkpoints import fill, identity, read_checkpoint
+from audiolcm.weights.reading import fill, identity, read_checkpoint
 from evaluation.features.crops import Crop, repeat_and_pad
 from evaluation.features.joint import JointSpace, Vectors, local_folder, vocabulary_digest
 from evaluation.features.laion_package import build_network

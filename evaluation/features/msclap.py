@@ -17,7 +17,7 @@ from audiolcm.errors import UserError
 from audiolcm.models.clap_t5 import CaptionEncoder, Projection
 from audiolcm.models.clap_t5_files import read_bert_config, read_tokenizer
 from audiolcm.types import Waveform
-from evaluation.features.checkpoints import fill, identity, read_checkpoint
+from audiolcm.weights.reading import fill, identity, read_checkpoint
 from evaluation.features.crops import Crop, repeat_and_cut
 from evaluation.features.joint import JointSpace, Vectors, local_folder, vocabulary_digest
 from evaluation.features.panns import EMBEDDING_WIDTH, Cnn14, LogMelSettings

@@ -17,8 +17,8 @@ from torchlibrosa.stft import LogmelFilterBank, Spectrogram
 
 from audiolcm.errors import UserError
 from audiolcm.types import Waveform
+from audiolcm.weights.reading import fill, identity, read_checkpoint
 from evaluation.features.batching import in_equal_lengths, require_length
-from evaluation.features.checkpoints import fill, identity, read_checkpoint
 from evaluation.features.extractor import Features
 from evaluation.features.weights import obtain
 

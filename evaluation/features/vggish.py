@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiolcm.weights.reading import fill, identity, read_checkpoint
 from evaluation.features.batching import require_length
-from evaluation.features.checkpoints import fill, identity, read_checkpoint
 from evaluation.features.extractor import Features
 from evaluation.features.weights import obtain
 from evaluation.features.winograd import FirstConv, WinogradConv

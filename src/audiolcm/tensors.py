@@ -14,8 +14,19 @@ from audiolcm.files import atomic_path
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write the tensors to ``path`` atomically; a disk that refuses is a ``UserError`` and keeps no part."""
-    owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    """Write the tensors to ``path`` atomically; a disk that refuses is a ``UserError`` and keeps no part.
+
+    Nothing is copied but tensors that are views, or on another device: a network as large as the memory can be written.
+    """
+    owned: dict[str, Tensor] = {}
+    storages = set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() in storages or storage.nbytes() != tensor.nbytes:
+            tensor = tensor.clone()
+        storages.add(storage.data_ptr())
+        owned[name] = tensor
     with safetensors_path(path) as temporary:
         save_file(owned, temporary, metadata)
 

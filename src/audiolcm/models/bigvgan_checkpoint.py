@@ -1,7 +1,6 @@
 """Reading the published BigVGAN files: best_netG.pt with its weight norm still in place, and args.yml beside it."""
 
 import logging
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from audiolcm.audio.mel import F_MAX, F_MIN, HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE
 from audiolcm.errors import UserError
+from audiolcm.weights.reading import read_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -100,12 +100,7 @@ def require_mel_range(
 
 def load_generator(model: nn.Module, weights: Path) -> None:
     """Fill ``model`` from ``generator`` of a checkpoint; UserError names every key that does not fit one to one."""
-    try:
-        checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise UserError(
-            f"BigVGAN: {weights} is no readable checkpoint ({error}). Download it again."
-        ) from error
+    checkpoint = read_checkpoint(weights)
     if not isinstance(checkpoint, dict) or "generator" not in checkpoint:
         raise UserError(f"BigVGAN: {weights} has no entry `generator`. Is it the file of a discriminator?")
     state = checkpoint["generator"]

@@ -2,7 +2,6 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from jaxtyping import Int
@@ -10,6 +9,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase, T5EncoderModel
 
 from audiolcm.errors import UserError
+from audiolcm.weights.reading import read_checkpoint
 
 HOW_TO_GET = """
 text_encoder=clap_t5 reads three things and downloads none. On a computer with a network, type
@@ -106,9 +106,9 @@ def read_clap_weights(path: str) -> dict[str, Tensor]:
     if not Path(path).is_file():
         raise UserError(f"No CLAP checkpoint at {path!r} (text_encoder.clap_checkpoint).{HOW_TO_GET}")
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise UserError(f"{path!r} is no readable checkpoint: {_first_line(error)}{HOW_TO_GET}") from error
+        stored = read_checkpoint(Path(path), mapped=True)  # the audio half need not be read
+    except UserError as error:
+        raise UserError(f"{error}{HOW_TO_GET}") from error
     stored = stored.get("model", stored) if isinstance(stored, dict) else {}
     weights = {name.removeprefix(_PREFIX): w for name, w in stored.items() if name.startswith(_PREFIX)}
     weights.pop(_POSITION_IDS, None)

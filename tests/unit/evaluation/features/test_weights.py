@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from audiolcm.errors import UserError
-from evaluation.features import weights
-from evaluation.features.weights import REGISTRY, WeightsFile, obtain, weights_folder
+from audiolcm.weights import files as weights
+from audiolcm.weights.files import WeightsFile, weights_folder
+from evaluation.features.weights import REGISTRY, obtain
 
 CONTENT = bytes(range(256)) * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

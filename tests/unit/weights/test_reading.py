@@ -1,7 +1,9 @@
 """Checkpoints are read without running what is in them; only the network that they were made for takes them."""
 
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 from torch import nn
 
 from audiolcm.errors import UserError
-from evaluation.features.checkpoints import fill, identity, read_checkpoint
+from audiolcm.weights.reading import fill, identity, read_checkpoint
 
 
 class Intruder:
@@ -41,7 +43,7 @@ def test_arrays_and_scalars_beside_the_weights_are_read(tmp_path: Path, zipped: 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, zipped: bool) -> None:
     torch.save(Intruder(tmp_path / "ran"), tmp_path / "c.pth", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(UserError, match="c.pth can not be read"):
+    with pytest.raises(UserError, match="c.pth is no readable .* wants posix.system to be run"):
         read_checkpoint(tmp_path / "c.pth")
     assert not (tmp_path / "ran").exists()
 
@@ -82,3 +84,40 @@ def test_identity_follows_content_and_words(tmp_path: Path) -> None:
     assert len({first, identity(tmp_path / "b", "v1"), identity(tmp_path / "a", "v2")}) == 3
     (tmp_path / "a").write_bytes(b"other")
     assert identity(tmp_path / "a", "v1") != first
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<!DOCTYPE html><html><body>Not found</body></html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n", "a pointer of Git LFS"),
+        (b"", "it is empty"),
+    ],
+)
+def test_what_is_no_weights_is_called_by_its_name(tmp_path: Path, content: bytes, kind: str) -> None:
+    (tmp_path / "c.ckpt").write_bytes(content)
+    with pytest.raises(UserError, match=kind):
+        read_checkpoint(tmp_path / "c.ckpt")
+
+
+def test_a_checkpoint_cut_off_is_called_so(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1000)}, tmp_path / "c.ckpt")
+    (tmp_path / "c.ckpt").write_bytes((tmp_path / "c.ckpt").read_bytes()[:2000])
+    with pytest.raises(UserError, match="it is cut off"):
+        read_checkpoint(tmp_path / "c.ckpt", mapped=True)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_state_of_an_old_trainer_is_read_without_the_trainer(tmp_path: Path, mapped: bool) -> None:
+    """PyTorch Lightning before 1.5 keyed the state of ModelCheckpoint by its class."""
+    name = "pytorch_lightning.callbacks.model_checkpoint"
+    module = ModuleType(name)
+    module.ModelCheckpoint = type("ModelCheckpoint", (), {"__module__": name})
+    sys.modules[name] = module
+    try:
+        state = {"callbacks": {module.ModelCheckpoint: {"best_model_score": np.float64(0.5)}}, "epoch": 3}
+        torch.save(state | {"state_dict": {"weight": torch.arange(3.0)}}, tmp_path / "c.ckpt")
+    finally:
+        del sys.modules[name]
+    read = read_checkpoint(tmp_path / "c.ckpt", mapped)
+    assert read["epoch"] == 3 and torch.equal(read["state_dict"]["weight"], torch.arange(3.0))

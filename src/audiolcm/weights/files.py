@@ -1,0 +1,161 @@
+"""Published weights: what is known of a file, and how it gets here."""
+
+import http.client
+import logging
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from audiolcm.errors import UserError
+from audiolcm.files import TEMPORARY_SUFFIX, exclusive, explained
+from audiolcm.weights.reading import not_weights, sha256
+
+log = logging.getLogger(__name__)
+
+FOLDER_VARIABLE = "AUDIOLCM_WEIGHTS"
+_TIMEOUT = 60.0  # seconds without a byte
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One published file.
+
+    name: a word, such as ``vggish``.  size: bytes, sha256: hexadecimal; None where nobody published them.
+    license: of the weights, with its limits.
+    """
+
+    name: str
+    url: str
+    filename: str
+    license: str
+    size: int | None = None
+    sha256: str | None = None
+
+
+class _BrokenDownload(Exception):
+    """A server that sent something else than the file, or not all of it."""
+
+
+def weights_folder(folder: Path | None = None) -> Path:
+    """Return the cache folder: ``folder``, else ``$AUDIOLCM_WEIGHTS``, else ``~/.cache/audiolcm/weights``."""
+    if folder is not None:
+        return folder
+    return Path(
+        os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "audiolcm" / "weights"
+    ).expanduser()
+
+
+def obtain(file: WeightsFile, override: str, path: str | None = None, folder: Path | None = None) -> Path:
+    """Return the file: ``path`` if given, else from the cache folder, else downloaded into it.
+
+    A download that was broken off goes on where it stopped. Files of the cache folder must be the published ones, to
+    the last bit; a given path may be another file of the same network, which is said in the log.
+
+    Args:
+        file: what is known of it.
+        override: what a user types to give a path, for the messages.
+        path: a file that is there already.
+        folder: the cache folder; None takes ``$AUDIOLCM_WEIGHTS`` or ``~/.cache/audiolcm/weights``.
+
+    Raises:
+        UserError: when the file is not what it should be, or it can not be downloaded; says URL, target and what to
+            type.
+    """
+    if path is not None:
+        return _given(file, Path(path))
+    target = weights_folder(folder) / file.filename
+    way_out = how_to_get(file, target, override)
+    if not target.is_file():
+        with exclusive(target.parent):
+            if not target.is_file():  # nobody else brought it while this process waited
+                _download(file, target, way_out)
+    elif fault := _fault(file, target):
+        raise UserError(f"{target} is not the published file of {file.name}: {fault}. Remove it. {way_out}")
+    return target
+
+
+def how_to_get(file: WeightsFile, target: Path, override: str) -> str:
+    """Return the sentences that tell a user how to get the file: from where, whereto, or how to give it by path."""
+    size = "" if file.size is None else f"{file.size / 1e6:.0f} MB, "
+    return f"Download {file.url} ({size}license {file.license}) to {target}, or give its path: {override}"
+
+
+def _given(file: WeightsFile, path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(
+            f"There is no file {path}: give the path of the {file.name} weights ({file.filename})."
+        )
+    if fault := not_weights(path):
+        raise UserError(f"{path} is no file of weights: {fault}. Get {file.url} again.")
+    if fault := _fault(file, path):
+        log.warning("%s is not the published file of %s: %s.", path, file.name, fault)
+    return path
+
+
+def _fault(file: WeightsFile, path: Path) -> str | None:
+    """Say what is wrong with the file; None when nothing is."""
+    if fault := not_weights(path):
+        return fault
+    size = path.stat().st_size
+    if file.size is not None and size != file.size:
+        return f"it has {size:,} bytes, not {file.size:,}"
+    if file.sha256 is not None and (digest := sha256(path)) != file.sha256:
+        return f"its SHA-256 is {digest}, not {file.sha256}"
+    return None
+
+
+def _download(file: WeightsFile, target: Path, way_out: str) -> None:
+    partial = target.with_name(target.name + TEMPORARY_SUFFIX)
+    failed = f"The weights {file.name} can not be downloaded"
+    try:
+        _fetch(file, partial)
+        if fault := _fault(file, partial):
+            partial.unlink()
+            raise UserError(f"{failed}: what came is not the published file, {fault}. {way_out}")
+        with partial.open("rb") as content:
+            os.fsync(content.fileno())
+        partial.replace(target)
+    except (OSError, http.client.HTTPException, _BrokenDownload) as error:
+        if isinstance(error, OSError) and (of_disk := explained(error, target)):
+            raise of_disk from error
+        raise UserError(f"{failed} ({error or type(error).__name__}). {way_out}") from error
+
+
+def _fetch(file: WeightsFile, partial: Path) -> None:
+    """Bring the file to ``partial``, of which a start may be there; what comes is kept even if the rest does not."""
+    have = partial.stat().st_size if partial.is_file() else 0
+    if have and have == file.size:
+        return
+    request = urllib.request.Request(file.url, headers={"User-Agent": "audiolcm"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        partial.unlink()  # it is longer than the file: some other file, or complete but of unknown size
+        return _fetch(file, partial)
+    with response:
+        if response.headers.get_content_type() == "text/html":
+            raise _BrokenDownload("the server sent a web page")
+        if response.status != http.client.PARTIAL_CONTENT:
+            have = 0  # this server only sends whole files
+        length = response.headers.get("Content-Length")
+        total = file.size if length is None else have + int(length)
+        with (
+            partial.open("ab" if have else "wb") as out,
+            tqdm(desc=file.filename, total=total, initial=have, unit="B", unit_scale=True) as bar,
+        ):
+            while block := response.read(_BLOCK):
+                out.write(block)
+                bar.update(len(block))
+    if total is not None and (size := partial.stat().st_size) < total:
+        raise _BrokenDownload(
+            f"the connection broke after {size:,} of {total:,} bytes: the same command goes on there"
+        )
