@@ -108,16 +108,21 @@ def test_a_checkpoint_cut_off_is_called_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mapped", [False, True])
-def test_state_of_an_old_trainer_is_read_without_the_trainer(tmp_path: Path, mapped: bool) -> None:
+def test_state_of_an_old_trainer_is_read_without_the_trainer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mapped: bool
+) -> None:
     """PyTorch Lightning before 1.5 keyed the state of ModelCheckpoint by its class."""
-    name = "pytorch_lightning.callbacks.model_checkpoint"
-    module = ModuleType(name)
-    module.ModelCheckpoint = type("ModelCheckpoint", (), {"__module__": name})
-    sys.modules[name] = module
-    try:
-        state = {"callbacks": {module.ModelCheckpoint: {"best_model_score": np.float64(0.5)}}, "epoch": 3}
-        torch.save(state | {"state_dict": {"weight": torch.arange(3.0)}}, tmp_path / "c.ckpt")
-    finally:
-        del sys.modules[name]
+    parts = [
+        "pytorch_lightning",
+        "pytorch_lightning.callbacks",
+        "pytorch_lightning.callbacks.model_checkpoint",
+    ]
+    for part in parts:
+        monkeypatch.setitem(sys.modules, part, ModuleType(part))
+    key = type("ModelCheckpoint", (), {"__module__": parts[-1]})
+    sys.modules[parts[-1]].ModelCheckpoint = key
+    state = {"callbacks": {key: {"best_model_score": np.float64(0.5)}}, "epoch": 3}
+    torch.save(state | {"state_dict": {"weight": torch.arange(3.0)}}, tmp_path / "c.ckpt")
+    monkeypatch.undo()
     read = read_checkpoint(tmp_path / "c.ckpt", mapped)
     assert read["epoch"] == 3 and torch.equal(read["state_dict"]["weight"], torch.arange(3.0))
