@@ -24,11 +24,17 @@ from torch import Tensor, nn
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path, exclusive
 from audiolcm.tensors import save_tensors
+from audiolcm.weights.reading import misfits
 
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 HASH_LENGTH = 10
+_MAKE_ANEW = "Run `python train.py` to make it anew."
+_NO_PARENT = {
+    "vocoder": "Give one by --vocoder FOLDER (evaluate.py: system.vocoder=FOLDER), or convert the published weights "
+    "again with one: audiolcm convert SOURCE -o DIR --vocoder FOLDER"
+}
 _CARD = {"format_version": int, "stage": str, "name": str, "hash": str, "weights_hash": str}
 
 
@@ -82,12 +88,14 @@ class Artifact:
 
     def parent(self, stage: str) -> "Artifact":
         """Return the artifact that the card names as this one's ``stage``."""
-        recorded = self.card.get("parents", {}).get(stage)
-        if recorded is None:
-            raise UserError(
-                f"{self.folder}/card.json names no {stage}. Run `python train.py` to make it anew."
-            )
+        if not self.has_parent(stage):
+            raise UserError(f"{self.folder}/card.json names no {stage}. {_NO_PARENT.get(stage, _MAKE_ANEW)}")
+        recorded = self.card["parents"][stage]
         return open_artifact(Path(os.path.normpath(self.folder / recorded)), stage)
+
+    def has_parent(self, stage: str) -> bool:
+        """Return whether the card names an artifact as this one's ``stage``."""
+        return stage in self.card.get("parents", {})
 
     def load_weights(self, model: nn.Module) -> nn.Module:
         """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it.
@@ -103,13 +111,9 @@ class Artifact:
             weights = load_file(path)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path} cannot be read ({error}). {advice}") from error
-        wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-        found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-        if wanted != found:
-            odd = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
+        if problems := misfits(model.state_dict(), weights):
             raise UserError(
-                f"{path} holds another architecture than the configuration asks for: {len(odd)} tensors differ, "
-                f"first {odd[0]} (file {found.get(odd[0])}, configuration {wanted.get(odd[0])}). "
+                f"{path} holds another architecture than the configuration asks for: {problems}. "
                 "Use the settings in the config.yaml beside it, or train again."
             )
         model.load_state_dict(weights)
@@ -139,8 +143,15 @@ class ArtifactStore:
         self, identity: Identity, model: nn.Module, config_yaml: str, facts: dict[str, object]
     ) -> Artifact:
         """Write weights, configuration and, last, the card; then drop the checkpoints of the training."""
+        facts = {"num_parameters": sum(p.numel() for p in model.parameters())} | facts
+        return self.write(identity, model.state_dict(), config_yaml, facts)
+
+    def write(
+        self, identity: Identity, tensors: dict[str, Tensor], config_yaml: str, facts: dict[str, object]
+    ) -> Artifact:
+        """Write weights given by name; see ``finish``."""
         folder = self.folder(identity)
-        save_tensors(folder / "model.safetensors", model.state_dict())
+        save_tensors(folder / "model.safetensors", tensors)
         _write_text(folder / "config.yaml", config_yaml)
         card = {
             "format_version": FORMAT_VERSION,
@@ -150,7 +161,6 @@ class ArtifactStore:
             "weights_hash": _file_hash(folder / "model.safetensors"),
             "made_from": identity.content,
             "code": code_version(),
-            "num_parameters": sum(p.numel() for p in model.parameters()),
         } | facts
         _write_text(folder / "card.json", json.dumps(card, indent=2))
         for checkpoint in (folder / "checkpoints").glob("step-*.safetensors"):

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from audiolcm.audio.mel import F_MAX, F_MIN, HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE
 from audiolcm.errors import UserError
-from audiolcm.weights.reading import read_checkpoint
+from audiolcm.weights.files import weights_folder
+from audiolcm.weights.reading import misfits, read_checkpoint
 
 logger = logging.getLogger(__name__)
 
+FOLDER = "bigvnat16k93.5w"
 WEIGHTS_FILE = "best_netG.pt"
 ARGUMENTS_FILE = "args.yml"
 ARCHITECTURE = (
@@ -35,13 +37,14 @@ def read_arguments(path: str | Path | None) -> tuple[Path, dict[str, Any]]:
     Raises UserError when a file is missing, or args.yml is unreadable, incomplete or describes a vocoder other than
     the one implemented here, for another front end than ours.
     """
-    if path is None:
+    default = weights_folder() / FOLDER
+    if path is None and not default.is_dir():
         raise UserError(
-            f"vocoder=bigvgan needs the published vocoder: set vocoder.model.path to the folder with {WEIGHTS_FILE} "
-            f"and {ARGUMENTS_FILE} (Make-An-Audio 2 and AudioLCM publish it as vocoder/logs/bigvnat16k93.5w), or "
-            "choose vocoder=griffin_lim, which needs no files."
+            f"vocoder=bigvgan needs the published vocoder: put {WEIGHTS_FILE} and {ARGUMENTS_FILE} (AudioLCM and "
+            f"Make-An-Audio 2 publish them as vocoder/logs/{FOLDER}) into {default}, or set vocoder.model.path to "
+            "their folder, or choose vocoder=griffin_lim, which needs no files."
         )
-    weights = Path(path).expanduser()
+    weights = default if path is None else Path(path).expanduser()
     weights = weights / WEIGHTS_FILE if weights.is_dir() else weights
     arguments_path = weights.with_name(ARGUMENTS_FILE)
     for file in (weights, arguments_path):
@@ -104,27 +107,21 @@ def load_generator(model: nn.Module, weights: Path) -> None:
     if not isinstance(checkpoint, dict) or "generator" not in checkpoint:
         raise UserError(f"BigVGAN: {weights} has no entry `generator`. Is it the file of a discriminator?")
     state = checkpoint["generator"]
-    found, wanted = {key: tuple(value.shape) for key, value in state.items()}, published_layout(model)
-    wrong = [f"missing {key}" for key in wanted if key not in found]
-    wrong += [f"unknown {key}" for key in found if key not in wanted]
-    wrong += [
-        f"{k} {found[k]} instead of {wanted[k]}" for k in wanted if k in found and found[k] != wanted[k]
-    ]
-    if wrong:
-        listed = "; ".join(wrong[:5]) + ("; ..." if len(wrong) > 5 else "")
-        raise UserError(f"BigVGAN: {len(wrong)} keys of {weights} do not fit {ARGUMENTS_FILE}: {listed}.")
+    if problems := misfits(published_layout(model), state):
+        raise UserError(f"BigVGAN: keys of {weights} do not fit {ARGUMENTS_FILE}: {problems}.")
     model.load_state_dict(fold_weight_norm(state))
 
 
-def published_layout(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Names and shapes that a checkpoint of ``model`` has while weight norm is in place."""
-    layout: dict[str, tuple[int, ...]] = {}
+def published_layout(model: nn.Module) -> dict[str, Tensor]:
+    """Names and shapes (tensors without content) of a checkpoint of ``model`` whose weight norm is in place."""
+    layout: dict[str, Tensor] = {}
     for key, value in model.state_dict().items():
+        empty = value.to("meta")
         if key.endswith(".weight"):
-            layout[f"{key}_g"] = (value.shape[0], 1, 1)
-            layout[f"{key}_v"] = tuple(value.shape)
+            layout[f"{key}_g"] = empty[:, :1, :1]
+            layout[f"{key}_v"] = empty
         else:
-            layout[key] = tuple(value.shape)
+            layout[key] = empty
     return layout
 
 

@@ -1,10 +1,15 @@
 """The paper's text encoders: the text half of MS-CLAP 2022 (BERT) and T5-v1.1-large, frozen."""
 
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, PreTrainedTokenizerBase, T5Config, T5EncoderModel
 
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import (
@@ -12,9 +17,11 @@ from audiolcm.models.clap_t5_files import (
     read_clap_weights,
     read_t5,
     read_tokenizer,
+    released_tokenizer,
     token_ids,
 )
 from audiolcm.types import TextTokens
+from audiolcm.weights.reading import misfits
 
 
 class Projection(nn.Module):
@@ -56,74 +63,47 @@ class CaptionEncoder(nn.Module):
         return self.projection(hidden.last_hidden_state)
 
 
-def load_exactly(module: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Copy ``weights`` into ``module`` if, and only if, names and shapes are the same.
-
-    Raises:
-        UserError: a name is missing or left over, or a shape differs; the first ones are named.
-    """
-    expected = module.state_dict()
-    problems = [f"missing {name}" for name in expected if name not in weights]
-    problems += [f"unknown {name}" for name in weights if name not in expected]
-    problems += [
-        f"{name} is {tuple(weights[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in expected.items()
-        if name in weights and weights[name].shape != tensor.shape
-    ]
-    if problems:
-        raise UserError(
-            f"{source} does not fit {type(module).__name__}: {'; '.join(problems[:5])}"
-            f"{f'; and {len(problems) - 5} more' if len(problems) > 5 else ''}. "
-            "Check that text_encoder.clap_checkpoint is CLAP_weights_2022.pth and text_encoder.bert is "
-            "bert-base-uncased."
-        )
-    module.load_state_dict(weights)
-
-
-class ClapT5TextEncoder(nn.Module):
+class ClapT5(nn.Module):
     """Plain captions through CLAP's BERT, structured captions through T5, joined along the tokens.
 
-    Nothing is downloaded: files must lie in local folders or in the Hugging Face cache. As in the released
-    code there is no attention mask, so padding takes part. The encoder is frozen and stays in eval mode.
+    As in the released code there is no attention mask, so padding takes part. Frozen, and always in eval mode.
 
     Args:
-        bert: folder or hub name of BERT's config and tokenizer (bert-base-uncased).
-        t5: folder or hub name of T5's config, tokenizer and weights (google/t5-v1_1-large).
-        clap_checkpoint: path of CLAP_weights_2022.pth, which holds BERT's weights and the projection.
+        caption_encoder: BERT and its projection.
+        t5_transformer: T5's encoder.
+        tokenizers: of BERT and of T5.
         tokens_per_half: tokens of either half.
-        min_vocabulary: smallest plausible tokenizer; a smaller one is an incomplete download.
 
     Attributes:
         num_tokens: 2 * tokens_per_half.
         width: width of the tokens.
-
-    Raises:
-        UserError: a file is missing or broken, keys do not match, or a tokenizer is unusable.
     """
 
     def __init__(
-        self, bert: str, t5: str, clap_checkpoint: str, tokens_per_half: int = 77, min_vocabulary: int = 30000
+        self,
+        caption_encoder: CaptionEncoder,
+        t5_transformer: T5EncoderModel,
+        tokenizers: tuple[PreTrainedTokenizerBase, PreTrainedTokenizerBase],
+        tokens_per_half: int,
     ) -> None:
         super().__init__()
         self.tokens_per_half = tokens_per_half
         self.num_tokens = 2 * tokens_per_half
-        weights = read_clap_weights(clap_checkpoint)
-        self.width = weights["projection.linear1.weight"].shape[0]
-        self._bert_tokenizer = read_tokenizer(bert, min_vocabulary)
-        self._t5_tokenizer = read_tokenizer(t5, min_vocabulary)
-        self.caption_encoder = CaptionEncoder(read_bert_config(bert), self.width)
-        load_exactly(self.caption_encoder, weights, clap_checkpoint)
-        self.t5_transformer = read_t5(t5)
-        if self.t5_transformer.config.d_model != self.width:
-            raise UserError(
-                f"text_encoder=clap_t5: {clap_checkpoint} projects to width {self.width}, but T5 at {t5} has width "
-                f"{self.t5_transformer.config.d_model}. Use google/t5-v1_1-large with CLAP_weights_2022.pth."
-            )
+        self.width = t5_transformer.config.d_model
+        self.caption_encoder = caption_encoder
+        self.t5_transformer = t5_transformer
+        self._bert_tokenizer, self._t5_tokenizer = tokenizers
         self.requires_grad_(False).eval()
 
-    def train(self, mode: bool = True) -> "ClapT5TextEncoder":
+    def train(self, mode: bool = True) -> "ClapT5":
         """Stay in eval mode: dropout is never wanted here."""
         return super().train(False)
+
+    def identity(self) -> dict[str, object]:
+        """Return what its features depend on beside the weights: no path among it."""
+        vocabularies = [sorted(t.get_vocab().items()) for t in (self._bert_tokenizer, self._t5_tokenizer)]
+        digest = hashlib.sha256(json.dumps(vocabularies).encode()).hexdigest()
+        return {"class": "ClapT5", "tokens_per_half": self.tokens_per_half, "vocabularies": digest}
 
     @torch.no_grad()
     def forward(self, captions: list[str], structured: list[str]) -> TextTokens:
@@ -149,3 +129,83 @@ class ClapT5TextEncoder(nn.Module):
             plain_tokens = self.caption_encoder(plain)
             hidden = self.t5_transformer(input_ids=structure, attention_mask=torch.ones_like(structure))
         return torch.cat((plain_tokens, hidden.last_hidden_state), dim=1)
+
+
+class ClapT5TextEncoder(ClapT5):
+    """Both encoders from their own published files: stock T5, and BERT with its projection from MS-CLAP 2022.
+
+    Nothing is downloaded: files must lie in local folders or in the Hugging Face cache.
+
+    Args:
+        bert: folder or hub name of BERT's config and tokenizer (bert-base-uncased).
+        t5: folder or hub name of T5's config, tokenizer and weights (google/t5-v1_1-large).
+        clap_checkpoint: path of CLAP_weights_2022.pth, which holds BERT's weights and the projection.
+        tokens_per_half: tokens of either half.
+        min_vocabulary: smallest plausible tokenizer; a smaller one is an incomplete download.
+
+    Raises:
+        UserError: a file is missing or broken, keys do not match, or a tokenizer is unusable.
+    """
+
+    def __init__(
+        self, bert: str, t5: str, clap_checkpoint: str, tokens_per_half: int = 77, min_vocabulary: int = 30000
+    ) -> None:
+        weights = read_clap_weights(clap_checkpoint)
+        width = weights["projection.linear1.weight"].shape[0]
+        tokenizers = (read_tokenizer(bert, min_vocabulary), read_tokenizer(t5, min_vocabulary))
+        caption_encoder = CaptionEncoder(read_bert_config(bert), width)
+        if problems := misfits(caption_encoder.state_dict(), weights):
+            raise UserError(
+                f"{clap_checkpoint} does not fit {type(caption_encoder).__name__}: {problems}. Check that "
+                "text_encoder.clap_checkpoint is CLAP_weights_2022.pth and text_encoder.bert is bert-base-uncased."
+            )
+        caption_encoder.load_state_dict(weights)
+        t5_transformer = read_t5(t5)
+        if t5_transformer.config.d_model != width:
+            raise UserError(
+                f"text_encoder=clap_t5: {clap_checkpoint} projects to width {width}, but T5 at {t5} has width "
+                f"{t5_transformer.config.d_model}. Use google/t5-v1_1-large with CLAP_weights_2022.pth."
+            )
+        super().__init__(caption_encoder, t5_transformer, tokenizers, tokens_per_half)
+
+
+class ReleasedTextEncoder(ClapT5):
+    """Both encoders as a released checkpoint holds them, T5 fine-tuned; sizes here, weights in the artifact.
+
+    Args:
+        bert: sizes of BERT, names of transformers' BertConfig.
+        t5: sizes of T5, names of transformers' T5Config.
+        tokens_per_half: tokens of either half.
+        bert_tokenizer, t5_tokenizer: hub names, for an artifact that was made without the tokenizers' files.
+        folder: of the artifact, where the tokenizers lie in ``bert_tokenizer`` and ``t5_tokenizer``.
+
+    Raises:
+        UserError: when a tokenizer is in neither place, or is another one than the weights were trained with.
+    """
+
+    def __init__(
+        self,
+        bert: dict[str, int],
+        t5: dict[str, int],
+        tokens_per_half: int = 77,
+        bert_tokenizer: str = "bert-base-uncased",
+        t5_tokenizer: str = "google/t5-v1_1-large",
+        folder: Path | None = None,
+    ) -> None:
+        encoders = released_encoders(bert, t5)
+        names = {"bert_tokenizer": bert_tokenizer, "t5_tokenizer": t5_tokenizer}
+        tokenizers = [
+            released_tokenizer(folder, kind, hub_name, rows)
+            for (kind, hub_name), rows in zip(
+                names.items(), (bert["vocab_size"], t5["vocab_size"]), strict=True
+            )
+        ]
+        super().__init__(*encoders, tuple(tokenizers), tokens_per_half)
+
+
+def released_encoders(
+    bert: Mapping[str, int], t5: Mapping[str, int]
+) -> tuple[CaptionEncoder, T5EncoderModel]:
+    """Return both networks of these sizes, untrained."""
+    t5_config = T5Config(**t5, feed_forward_proj="gated-gelu")
+    return CaptionEncoder(BertConfig(**bert), t5_config.d_model), T5EncoderModel(t5_config)

@@ -63,6 +63,33 @@ def read_tokenizer(source: str, min_vocabulary: int, how_to_get: str = HOW_TO_GE
     return tokenizer
 
 
+HOW_TO_GET_TOKENIZERS = """
+The released checkpoints hold no tokenizers. On a computer with a network, type
+  hf download bert-base-uncased config.json vocab.txt tokenizer.json tokenizer_config.json
+  hf download google/t5-v1_1-large config.json spiece.model special_tokens_map.json tokenizer_config.json
+or copy these files and convert again: audiolcm convert SOURCE -o DIR --bert FOLDER --t5 FOLDER"""
+
+
+def released_tokenizer(
+    folder: Path | None, kind: str, hub_name: str, num_rows: int
+) -> PreTrainedTokenizerBase:
+    """Read the tokenizer for an embedding of ``num_rows`` rows: from ``folder / kind``, else by its hub name.
+
+    Raises:
+        UserError: there is none, or it has more tokens than rows, or fewer than half as many.
+    """
+    place = hub_name
+    if folder is not None and (folder / kind).is_dir():
+        place = str(folder / kind)
+    tokenizer = read_tokenizer(place, min_vocabulary=num_rows // 2, how_to_get=HOW_TO_GET_TOKENIZERS)
+    if len(tokenizer) > num_rows:
+        raise UserError(
+            f"The tokenizer at {place!r} has {len(tokenizer)} tokens, but the weights know {num_rows}: it is "
+            f"another one than they were trained with.{HOW_TO_GET_TOKENIZERS}"
+        )
+    return tokenizer
+
+
 def read_bert_config(source: str, how_to_get: str = HOW_TO_GET) -> BertConfig:
     """Read BERT's sizes from a folder or the local cache; ``how_to_get`` ends the message if there are none.
 

@@ -4,13 +4,14 @@ import functools
 import hashlib
 import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from audiolcm.errors import UserError
 
@@ -69,6 +70,20 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         return "it is not what torch.save writes"
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+def misfits(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
+    """Say which names or shapes differ between two sets of tensors, the first five of them; None when none does."""
+    problems = [f"missing {name}" for name in wanted if name not in found]
+    problems += [f"unknown {name}" for name in found if name not in wanted]
+    problems += [
+        f"{name} is {tuple(found[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in found and found[name].shape != tensor.shape
+    ]
+    if not problems:
+        return None
+    return "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
 
 
 def not_weights(path: Path) -> str | None:

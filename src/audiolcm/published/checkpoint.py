@@ -1,0 +1,144 @@
+"""Reading a released checkpoint strictly: every tensor has its place, or is one that is computed again and compared."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from audiolcm.diffusion.schedule import ScaledLinearSchedule
+from audiolcm.errors import UserError
+from audiolcm.published.layout import (
+    DENOISERS,
+    OMEGA_PROJECTION,
+    TEXT_ENCODER,
+    Sizes,
+    Slot,
+    Tensors,
+    expected,
+)
+from audiolcm.weights.reading import misfits, read_checkpoint
+
+log = logging.getLogger(__name__)
+
+POSITION_IDS = f"{TEXT_ENCODER}caption_encoder.base.embeddings.position_ids"
+_WORDS = f"{TEXT_ENCODER}t5_transformer.shared.weight"
+_WORDS_AGAIN = f"{TEXT_ENCODER}t5_transformer.encoder.embed_tokens.weight"
+
+
+@dataclass(frozen=True)
+class ReleasedCheckpoint:
+    """What a released file holds, under our names.
+
+    ``kind`` is "audiolcm" or "make_an_audio_2". ``parts`` are teacher, student, target (the last two of AudioLCM
+    only), autoencoder (with ``scale_factor``) and text_encoder. Tensors stay in the file until they are used.
+    """
+
+    path: Path
+    kind: str
+    sizes: Sizes
+    parts: dict[str, dict[str, Tensor]]
+
+
+def read_released(path: Path) -> ReleasedCheckpoint:
+    """Read audiolcm.ckpt or maa2.ckpt.
+
+    Raises:
+        UserError: the file is damaged, is of another model, or a tensor is missing, left over, of another shape or,
+            where it can be computed, of another value; the first ones are named.
+    """
+    state = _state_dict(path)
+    denoisers = [part for part, prefix in DENOISERS.items() if any(n.startswith(prefix) for n in state)]
+    try:
+        sizes = Sizes.of(state)
+    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+        raise UserError(
+            f"{path} is no checkpoint of AudioLCM or Make-An-Audio 2: {_look(state, error)}"
+        ) from error
+    kind = "make_an_audio_2" if denoisers == ["teacher"] else "audiolcm"
+    if kind == "audiolcm":
+        denoisers = list(DENOISERS)
+    slots = expected(sizes, denoisers)
+    known = computed_buffers() | _position_ids(sizes)
+    state = {name: tensor for name, tensor in state.items() if not _recomputed(path, name, tensor, known)}
+    omega = DENOISERS["teacher"] + OMEGA_PROJECTION
+    if (
+        kind == "make_an_audio_2" and omega not in state
+    ):  # it never knew omega: no effect, until a student learns it
+        state[omega] = torch.zeros(slots[omega].shape.shape)
+    if problems := misfits({name: slot.shape for name, slot in slots.items()}, state):
+        raise UserError(
+            f"{path} is not the released checkpoint that it looks like ({kind}): {problems}. Get it again; a file "
+            "of other sizes, or one of another version of the code, can not be read."
+        )
+    if not torch.equal(state[_WORDS], state[_WORDS_AGAIN]):
+        log.warning("%s holds T5's table of words twice, not alike: %s is used.", path, _WORDS_AGAIN)
+        state[_WORDS] = state[_WORDS_AGAIN]
+    return ReleasedCheckpoint(path, kind, sizes, _sorted_out(state, slots))
+
+
+def _state_dict(path: Path) -> dict[str, Tensor]:
+    stored = read_checkpoint(path, mapped=True)
+    state = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _look(state: Tensors, error: Exception) -> str:
+    """Say what a file holds that is of another model."""
+    advice = "Give audiolcm.ckpt or maa2.ckpt."
+    if not state:
+        return f"it holds no table of tensors. {advice}"
+    tops = sorted({name.partition(".")[0] for name in state})
+    return f"it holds {len(state)} tensors below {', '.join(tops[:6])}, and misses {error}. {advice}"
+
+
+def _sorted_out(state: Tensors, slots: dict[str, Slot]) -> dict[str, dict[str, Tensor]]:
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, slot in slots.items():
+        parts.setdefault(slot.part, {})[slot.name] = state[name]
+    return parts
+
+
+def _recomputed(path: Path, name: str, tensor: Tensor, known: dict[str, Tensor]) -> bool:
+    """Return whether a tensor is one that needs no loading, after comparing it with what it should be."""
+    if name not in known:
+        return False
+    if tensor.shape != known[name].shape or not torch.allclose(
+        tensor.double(), known[name], rtol=1e-4, atol=1e-7
+    ):
+        raise UserError(
+            f"{path}: {name} differs from what the released settings give (1000 timesteps, beta from 0.00085 to "
+            "0.012, scaled linear). The file was made with other settings and can not be used."
+        )
+    return True
+
+
+def _position_ids(sizes: Sizes) -> dict[str, Tensor]:
+    return {POSITION_IDS: torch.arange(sizes.bert["max_position_embeddings"], dtype=torch.float64)[None]}
+
+
+def computed_buffers() -> dict[str, Tensor]:
+    """Return the buffers of latent diffusion that the released schedule fixes, by name, (1000,) float64 each.
+
+    These, and BERT's ``position_ids``, are all that a released file may hold beside the networks: they may be there or
+    not, and are compared when they are. The posterior is that of DDPM (Ho et al., 2020, Eq. 6 and 7).
+    """
+    betas = ScaledLinearSchedule().betas.double()
+    total = torch.cumprod(1 - betas, dim=0)
+    previous = torch.cat((torch.ones(1, dtype=torch.float64), total[:-1]))
+    variance = betas * (1 - previous) / (1 - total)
+    return {
+        "betas": betas,
+        "alphas_cumprod": total,
+        "alphas_cumprod_prev": previous,
+        "sqrt_alphas_cumprod": total.sqrt(),
+        "sqrt_one_minus_alphas_cumprod": (1 - total).sqrt(),
+        "log_one_minus_alphas_cumprod": (1 - total).log(),
+        "sqrt_recip_alphas_cumprod": (1 / total).sqrt(),
+        "sqrt_recipm1_alphas_cumprod": (1 / total - 1).sqrt(),
+        "posterior_variance": variance,
+        "posterior_log_variance_clipped": variance.clamp_min(1e-20).log(),
+        "posterior_mean_coef1": betas * previous.sqrt() / (1 - total),
+        "posterior_mean_coef2": (1 - previous) * (1 - betas).sqrt() / (1 - total),
+    }
