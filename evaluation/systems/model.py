@@ -16,6 +16,7 @@ from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.config import load_yaml
 from audiolcm.data.digests import FileDigests
 from audiolcm.pipeline import AudioLCM
+from audiolcm.published.models import open_model
 from audiolcm.training.hardware import Hardware
 from evaluation.protocol import Item, TestSet
 from evaluation.systems.system import made
@@ -143,13 +144,10 @@ class Reconstruction:
 
 
 def _find(stage: str, artifacts: Path, checkpoint: str | None) -> Artifact:
+    artifact = newest(artifacts, "student") if checkpoint is None else open_model(checkpoint)
     if checkpoint is None:
-        artifact = newest(artifacts, "student")
         log.info("checkpoint: the newest finished student, %s", artifact.folder)
-    else:
-        folder = Path(checkpoint)
-        artifact = newest(folder, "student") if (folder / "student").is_dir() else open_artifact(folder)
-    if stage == "teacher" and artifact.card["stage"] == "student":
-        artifact = artifact.parent("teacher")
-        log.info("system=teacher: the teacher of that student, %s", artifact.folder)
-    return open_artifact(artifact.folder, stage)
+    found = open_model(artifact.folder, stage)
+    if found.folder != artifact.folder:
+        log.info("system=teacher: the teacher of that student, %s", found.folder)
+    return found

@@ -116,7 +116,7 @@ class Artifact:
                 f"{path} holds another architecture than the configuration asks for: {problems}. "
                 "Use the settings in the config.yaml beside it, or train again."
             )
-        model.load_state_dict(weights)
+        model.load_state_dict(weights, assign=True)  # the tensors of the file, not a copy of them
         return model.eval()
 
 

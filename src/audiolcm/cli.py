@@ -1,4 +1,4 @@
-"""The ``audiolcm`` command: generate sound, prepare data."""
+"""The ``audiolcm`` command: generate sound, convert released weights, prepare data."""
 
 import argparse
 import logging
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from audiolcm.errors import UserError
+from audiolcm.published.command import add_parser as add_convert
 
 log = logging.getLogger("audiolcm")
 
@@ -35,8 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     generate = commands.add_parser("generate", help="turn captions into wav files")
     generate.add_argument("captions", nargs="*", help="what is to be heard")
     generate.add_argument("--from-file", type=Path, help="text file with one caption a line")
-    generate.add_argument("--checkpoint", type=Path, default=Path("artifacts"), help="a student or teacher folder, "
-                          "or an artifacts folder for its newest student (default: artifacts)")  # fmt: skip
+    generate.add_argument("--checkpoint", default="artifacts", help="a student or teacher folder, or an "
+                          "artifacts folder for its newest student, or published:audiolcm (default: artifacts)")  # fmt: skip
     generate.add_argument("--vocoder", type=Path, help="another vocoder's folder")
     generate.add_argument("--steps", type=int, help="sampling steps (default: as trained, 2)")
     generate.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained, 4)")
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("-o", "--output", type=Path, default=Path("sound.wav"),
                           help="wav file, or a folder when there are several captions")  # fmt: skip
     generate.set_defaults(run=_generate)
+    add_convert(commands)
     prepare = commands.add_parser("prepare", help="check and cache a data set")
     prepare.add_argument(
         "overrides", nargs="*", help="as for train.py: dataset=esc10 dataset.root=FOLDER ..."

@@ -22,13 +22,14 @@ from audiolcm.errors import UserError
 
 OUR_PACKAGES = ("audiolcm.", "evaluation.", "experiments.")
 SECTIONS = {
-    "seed", "parents", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset", "schedule", "solver",
-    "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware", "logger", "paths",
-    "preview",
+    "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
+    "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
+    "logger", "paths", "preview",
 }  # fmt: skip
-OPTIONAL_SECTIONS = {"preview", "logger", "hardware"}
+OPTIONAL_SECTIONS = {"teacher", "preview", "logger", "hardware"}
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
+    "teacher": ("retrofit",),
     "model": ("width", "depth", "num_heads", "kernel_size", "prediction_type"),
     "preview": ("num_clips", "student_steps", "seed"),
     "trainer": ("autoencoder", "vocoder", "teacher", "student"),
@@ -95,6 +96,12 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
         for key in plain[section]:
             if key not in keys:
                 raise UserError(f"Unknown setting {section}.{key}.{nearest(str(key), keys)}")
+    if (retrofit := plain["teacher"]["retrofit"]) is not None:
+        raise UserError(
+            f"teacher.retrofit={retrofit} is refused: the published teacher has LayerNorm, learned positions and "
+            "GEGLU. With others it is another network, for which there are no weights: it must be trained. Leave out "
+            "teacher=..., then python train.py profile=paper dataset=... trains one."
+        )
     whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
     whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
     for path, value in whole.items():

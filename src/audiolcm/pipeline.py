@@ -4,12 +4,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from audiolcm.artifacts import Artifact, newest, open_artifact
+from audiolcm.artifacts import Artifact, open_artifact
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import load_yaml
@@ -18,10 +19,14 @@ from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.published.models import open_model
+from audiolcm.tensors import without_initialization
 from audiolcm.training.hardware import Hardware
-from audiolcm.types import Mel, TextEncoder, Vocoder
+from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
 
 MIN_SECONDS, MAX_SECONDS = 1.0, 30.0
+KEPT_PROMPTS = 256
+"""Prompts whose text features are remembered: 160 MB of the paper's (154 x 1024 in float32)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class AudioLCM:
         self.vocoder = vocoder.to(self.device).eval()
         self.schedule = schedule
         self.sampler = sampler
+        self._encoded: dict[tuple[str, str], torch.Tensor] = {}
         with torch.no_grad(), self.hardware.autocast():
             self.unconditional = self.text_encoder([""], [""]).to(self.device)
 
@@ -79,7 +85,8 @@ class AudioLCM:
         """Load a student or a teacher with everything it needs.
 
         Args:
-            path: the folder of a finished student or teacher, or of ``artifacts`` for its newest student.
+            path: the folder of a finished student or teacher, or of ``artifacts`` for its newest student, or
+                ``published:audiolcm`` or another name that ``published.models.open_model`` understands.
             vocoder: the folder of a vocoder; None takes the one the run was made with.
             sampler: settings that replace those of the run, such as ``{"num_steps": 4, "omega": 6.0}``.
             hardware: device and precision; None chooses.
@@ -87,22 +94,25 @@ class AudioLCM:
         Raises:
             UserError: when a folder is missing, unfinished, of a newer format or of another architecture.
         """
-        artifact = _open_model(Path(path))
+        artifact = open_model(path)
         cfg = load_yaml(artifact.folder / "config.yaml")
         autoencoder = artifact.parent("autoencoder")
         vocoder_artifact = (
             artifact.parent("vocoder") if vocoder is None else open_artifact(Path(vocoder), "vocoder")
         )
-        text_encoder = build(cfg["text_encoder"], "text_encoder")
         autoencoder_cfg = load_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
         vocoder_cfg = load_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
-        denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
-        section = "sampler" if artifact.card["stage"] == "student" else "teacher_sampler"
+        text_encoder = load_text_encoder(artifact, cfg)
+        with without_initialization():  # all of them are loaded at once
+            denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
+            autoencoder_model = build(autoencoder_cfg, "autoencoder.model")
+            vocoder_model = build(vocoder_cfg, "vocoder.model")
+        section = "teacher_sampler" if artifact.card["stage"] == "teacher" else "sampler"
         return cls(
             text_encoder,
             artifact.load_weights(denoiser),
-            autoencoder.load_weights(build(autoencoder_cfg, "autoencoder.model")),
-            vocoder_artifact.load_weights(build(vocoder_cfg, "vocoder.model")),
+            autoencoder.load_weights(autoencoder_model),
+            vocoder_artifact.load_weights(vocoder_model),
             build(cfg["schedule"], "schedule"),
             build(cfg[section] | dict(sampler or {}), section),
             hardware,
@@ -132,7 +142,7 @@ class AudioLCM:
         seconds: dict[str, float] = {}
         with self.hardware.autocast():
             with _Stopwatch(seconds, "text", self.device):
-                text = self.text_encoder(captions, structured).to(self.device)
+                text = self._encode(list(zip(captions, structured, strict=True)))
                 free = self.unconditional.expand_as(text)
             with _Stopwatch(seconds, "denoiser", self.device):
                 mel_frames = -(-round(duration * SAMPLE_RATE) // HOP_LENGTH)
@@ -146,6 +156,16 @@ class AudioLCM:
             waveforms = self._sound(mels, round(duration * SAMPLE_RATE))
         return Generated(waveforms, mels.cpu().numpy(), sampled.nfe, seconds)
 
+    def _encode(self, prompts: list[tuple[str, str]]) -> TextTokens:
+        """Return the features of (caption, structured caption) pairs; those of equal prompts are computed once."""
+        if new := [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._encoded]:
+            features = self.text_encoder([prompt[0] for prompt in new], [prompt[1] for prompt in new])
+            self._encoded |= dict(zip(new, features.to(self.device), strict=True))
+        text = torch.stack([self._encoded[prompt] for prompt in prompts])
+        for prompt in list(self._encoded)[:-KEPT_PROMPTS]:
+            del self._encoded[prompt]
+        return text
+
     @torch.no_grad()
     def reconstruct(self, mel: Mel) -> np.ndarray:
         """Return (batch, samples): true mels (batch, 80, frames) after autoencoder and vocoder."""
@@ -157,6 +177,16 @@ class AudioLCM:
         """Return waveforms in float32, a sound above full scale turned down to it rather than clipped."""
         waveforms = self.vocoder(mels).float()[:, :num_samples]
         return (waveforms / waveforms.abs().amax(dim=1, keepdim=True).clamp_min(1.0)).cpu().numpy()
+
+
+def load_text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
+    """Return the text encoder of a student or a teacher: its own artifact, or what its configuration describes."""
+    if not model.has_parent("text_encoder"):
+        return build(cfg["text_encoder"], "text_encoder")
+    artifact = model.parent("text_encoder")
+    with without_initialization():
+        encoder = build(cfg["text_encoder"], "text_encoder", folder=artifact.folder)
+    return artifact.load_weights(encoder)
 
 
 class _Stopwatch:
@@ -192,14 +222,3 @@ def _check_request(captions: list[str], structured: list[str], seeds: list[int],
             f"{len(captions)} captions, {len(structured)} structured captions and {len(seeds)} seeds do not match: "
             "give one of each for every sound."
         )
-
-
-def _open_model(path: Path) -> Artifact:
-    if (path / "student").is_dir():
-        return newest(path, "student")
-    artifact = open_artifact(path)
-    if artifact.card["stage"] not in ("student", "teacher"):
-        raise UserError(
-            f"{path} holds a {artifact.card['stage']}. Give the folder of a student or a teacher."
-        )
-    return artifact

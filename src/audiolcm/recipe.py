@@ -19,11 +19,15 @@ from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData, PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.models.clap_t5 import ClapT5
+from audiolcm.models.embedding import forget_guidance
 from audiolcm.objectives.objective import Objective
+from audiolcm.pipeline import load_text_encoder
+from audiolcm.published.models import open_model
 from audiolcm.training.loop import TrainingSet
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.types import Mel, TextEncoder, TextTokens
-from audiolcm.workshop import Config, Data, Workshop
+from audiolcm.workshop import Config, Data, Workshop, keep_vocoder
 
 DENOISER_SECTIONS = ("model", "backbone", "text_encoder", "schedule")
 """What teacher and student share, beside the autoencoder."""
@@ -33,6 +37,12 @@ class Recipe:
     """The stages of one resolved configuration."""
 
     def __init__(self, cfg: Config) -> None:
+        place = cfg["parents"]["teacher"]
+        self._given_teacher = None if place is None else open_model(place, "teacher")
+        if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
+            # Its own text encoder belongs to it, as its autoencoder does.
+            known = load_yaml(self._given_teacher.folder / "config.yaml")
+            cfg = dict(cfg) | {"text_encoder": known["text_encoder"]}
         self.cfg = cfg
         self.workshop = Workshop(cfg)
         # Built first, so that a bad k, range or schedule is refused before hours of training its parents.
@@ -56,8 +66,18 @@ class Recipe:
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """The frozen text encoder, on the training device."""
-        encoder = build(self.cfg["text_encoder"], "text_encoder")
+        if self._given_teacher:
+            encoder = load_text_encoder(self._given_teacher, self.cfg)
+        else:
+            encoder = build(self.cfg["text_encoder"], "text_encoder")
         return encoder.to(self.workshop.hardware.torch_device())
+
+    @cached_property
+    def text_identity(self) -> dict[str, object]:
+        """What the text features depend on: the configuration, or the content of the weights where there are any."""
+        if isinstance(self.text_encoder, ClapT5):
+            return self.text_encoder.identity() | tensors_identity(self.text_encoder.state_dict())
+        return dict(self.cfg["text_encoder"])
 
     @cached_property
     def unconditional(self) -> TextTokens:
@@ -69,8 +89,8 @@ class Recipe:
         """Return the autoencoder, with its ``scale_factor`` measured on the training latents."""
         if given := self.workshop.given("autoencoder"):
             return given
-        if teacher := self.workshop.given("teacher"):
-            return teacher.parent("autoencoder")  # the one whose latents it knows
+        if self._given_teacher:
+            return self._given_teacher.parent("autoencoder")  # the one whose latents it knows
         cfg = self.cfg["autoencoder"]
 
         def objective() -> Objective:
@@ -92,12 +112,7 @@ class Recipe:
             return given
         cfg = self.cfg["vocoder"]
         if cfg["objective"] is None:
-            model = build(cfg["model"], "vocoder.model")
-            # Of published weights the content counts, not the path; the artifact then needs their files no more.
-            kept = dict(cfg) | {"model": getattr(model, "standalone", cfg["model"])}
-            content = {"vocoder": kept} | tensors_identity(model.state_dict())
-            identity = Identity("vocoder", type(model).__name__.lower(), content)
-            return self.workshop.keep(identity, model, dict(self.cfg) | {"vocoder": kept})
+            return keep_vocoder(self.workshop.store, self.cfg)
         parents = {"autoencoder": self.autoencoder}
 
         def objective() -> Objective:
@@ -116,9 +131,9 @@ class Recipe:
     @cached_property
     def teacher(self) -> Artifact:
         """Return the teacher: noise prediction with dropped captions."""
-        if given := self.workshop.given("teacher"):
-            self._check_same_denoiser(given)
-            return given
+        if self._given_teacher:
+            self._check_same_denoiser(self._given_teacher)
+            return self._given_teacher
         parents = {"autoencoder": self.autoencoder}
         cfg = self.cfg["objective"]["diffusion"]
 
@@ -131,7 +146,7 @@ class Recipe:
                 unconditional=self.unconditional,
             )
 
-        sections = {name: self.cfg[name] for name in DENOISER_SECTIONS}
+        sections = {name: self.cfg[name] for name in DENOISER_SECTIONS} | {"text_encoder": self.text_identity}
         identity = self._identity("teacher", self._variant(), parents, sections | {"objective": cfg})
         return self.workshop.make(identity, objective, lambda: self.latents("teacher"), self._heard(parents))
 
@@ -145,7 +160,7 @@ class Recipe:
             return build(
                 cfg["consistency"],
                 "objective.consistency",
-                teacher=parents["teacher"].load_weights(self.new_denoiser()),
+                teacher=forget_guidance(parents["teacher"].load_weights(self.new_denoiser())),
                 schedule=self.schedule,
                 boundary=build(cfg["boundary"], "objective.boundary"),
                 solver=self.solver,
@@ -155,6 +170,7 @@ class Recipe:
             )
 
         sections = {name: self.cfg[name] for name in (*DENOISER_SECTIONS, "solver", "guidance")}
+        sections["text_encoder"] = self.text_identity
         sections["objective"] = {name: cfg[name] for name in ("consistency", "boundary", "distance")}
         name = f"{self._variant()}-k{self.solver.k}-w{self.guidance.w_min:g}-{self.guidance.w_max:g}"
         identity = self._identity("student", f"{name}-seed{self.cfg['seed']}", parents, sections)
@@ -190,8 +206,11 @@ class Recipe:
                 )
 
     def _heard(self, parents: dict[str, Artifact]) -> dict[str, Artifact]:
-        """Return what a card records: the parents, and the vocoder that this run listens through."""
-        return parents | {"vocoder": self.vocoder}
+        """Return what a card records: the parents, the vocoder that this run listens through, and a text encoder."""
+        recorded = parents | {"vocoder": self.vocoder}
+        if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
+            recorded["text_encoder"] = self._given_teacher.parent("text_encoder")
+        return recorded
 
     def _variant(self) -> str:
         """Return a readable name for size and backbone, from what the configuration names."""
@@ -218,7 +237,7 @@ class Recipe:
         autoencoder, frames = self.load_autoencoder(), self.crop_frames(stage)
         device = self.workshop.hardware.torch_device()
         latent_folder = self.data.folder / f"latents-{self.autoencoder.weights_hash}"
-        text_folder = self.data.folder / f"text-{content_hash(self.cfg['text_encoder'])}"
+        text_folder = self.data.folder / f"text-{content_hash(self.text_identity)}"
 
         def clips(split: PreparedSplit) -> LatentClips:
             latents = encode_latents(autoencoder, split, latent_folder, frames, device)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from audiolcm.artifacts import Artifact, ArtifactStore, Identity, open_artifact
+from audiolcm.artifacts import Artifact, ArtifactStore, Identity, open_artifact, tensors_identity
 from audiolcm.build import build
 from audiolcm.config import to_yaml
 from audiolcm.files import remove_leftovers
@@ -81,10 +81,6 @@ class Workshop:
             # Another process may have finished it while this one waited.
             return self.store.find(identity) or self._train(identity, objective, data, parents, afterwards)
 
-    def keep(self, identity: Identity, product: nn.Module, cfg: Config) -> Artifact:
-        """Return the artifact of a network that needs no training, written now with ``cfg`` if it is not there."""
-        return self.store.find(identity) or self.store.finish(identity, product, to_yaml(placed(cfg)), {})
-
     def _train(
         self,
         identity: Identity,
@@ -121,6 +117,19 @@ class Workshop:
             },
         }
         return self.store.finish(identity, product, to_yaml(placed(self.cfg)), facts)
+
+
+def keep_vocoder(store: ArtifactStore, cfg: Config) -> Artifact:
+    """Return the artifact of a configured vocoder that needs no training, written now if it is not there."""
+    section = cfg["vocoder"]
+    model = build(section["model"], "vocoder.model")
+    # Of published weights the content counts, not the path; the artifact then needs their files no more.
+    kept = dict(section) | {"model": getattr(model, "standalone", section["model"])}
+    content = {"vocoder": kept} | tensors_identity(model.state_dict())
+    identity = Identity("vocoder", type(model).__name__.lower(), content)
+    facts = {"origin": model.origin} if hasattr(model, "origin") else {}
+    config = to_yaml(placed(dict(cfg) | {"vocoder": kept}))
+    return store.find(identity) or store.finish(identity, model, config, facts)
 
 
 def placed(cfg: Config) -> Config:

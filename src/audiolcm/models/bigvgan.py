@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiolcm.errors import UserError
-from audiolcm.models.bigvgan_checkpoint import load_generator, read_arguments, require_mel_range
+from audiolcm.models.bigvgan_checkpoint import LICENSE, load_generator, read_arguments, require_mel_range
 from audiolcm.types import Mel, Waveform
+from audiolcm.weights.reading import sha256
 
 FILTER_TAPS = 12
 MEL_LOG_FACTORS = {"log10": 1.0, "ln": math.log(10.0)}
@@ -138,9 +139,11 @@ class BigVGAN(nn.Module):
 
     Attributes:
         standalone: of a vocoder ``from_published``, the configuration that builds the same network without those files.
+        origin: of such a vocoder, the file that its weights are from.
     """
 
     standalone: dict[str, Any]
+    origin: dict[str, str]
 
     def __init__(
         self,
@@ -194,6 +197,12 @@ class BigVGAN(nn.Module):
         model = cls(**settings)
         load_generator(model, weights)
         model.standalone = {"_target_": f"{cls.__module__}.{cls.__qualname__}"} | settings
+        model.origin = {
+            "name": "BigVGAN",
+            "file": weights.name,
+            "sha256": sha256(weights),
+            "license": LICENSE,
+        }
         return model.eval().requires_grad_(False)
 
     def forward(self, mel: Mel) -> Waveform:

@@ -17,6 +17,7 @@ from audiolcm.weights.reading import misfits, read_checkpoint
 logger = logging.getLogger(__name__)
 
 FOLDER = "bigvnat16k93.5w"
+LICENSE = "MIT (of the repository of Make-An-Audio 2, which states none apart for the weights)"
 WEIGHTS_FILE = "best_netG.pt"
 ARGUMENTS_FILE = "args.yml"
 ARCHITECTURE = (

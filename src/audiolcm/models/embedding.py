@@ -68,6 +68,18 @@ class TimestepEmbedding(nn.Module):
         return self.mlp(embedded)
 
 
+def forget_guidance(teacher: nn.Module) -> nn.Module:
+    """Set the projection of omega in a teacher to zero, in place, and return the teacher.
+
+    A teacher is never told omega, so a student that starts as its copy must start deaf to omega. Our own teachers have
+    zeros there already; the teacher inside the released AudioLCM file has numbers that were never used.
+    """
+    for module in teacher.modules():
+        if isinstance(module, TimestepEmbedding):
+            nn.init.zeros_(module.omega_projection.weight)
+    return teacher
+
+
 class TextEmbedding(nn.Module):
     """Linear, GELU (tanh form), Linear, LayerNorm: maps one half of the text to the denoiser's width.
 

@@ -82,7 +82,7 @@ def obtain(file: WeightsFile, override: str, path: str | None = None, folder: Pa
 def how_to_get(file: WeightsFile, target: Path, override: str) -> str:
     """Return the sentences that tell a user how to get the file: from where, whereto, or how to give it by path."""
     size = "" if file.size is None else f"{file.size / 1e6:.0f} MB, "
-    return f"Download {file.url} ({size}license {file.license}) to {target}, or give its path: {override}"
+    return f"Download {file.url} ({size}license {file.license}) to {target}, or give {override}"
 
 
 def _given(file: WeightsFile, path: Path) -> Path:

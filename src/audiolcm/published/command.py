@@ -1,0 +1,47 @@
+"""``audiolcm convert``: a released checkpoint becomes artifacts."""
+
+import argparse
+import logging
+from pathlib import Path
+
+log = logging.getLogger("audiolcm")
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand to the parser of ``audiolcm``."""
+    convert = commands.add_parser("convert", help="turn released weights into artifacts, once")
+    convert.add_argument(
+        "source",
+        help="published:audiolcm, published:make_an_audio_2, or the path of audiolcm.ckpt or maa2.ckpt",
+    )
+    convert.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
+                         help="folder of artifacts to write to, for --checkpoint DIR")  # fmt: skip
+    convert.add_argument("--vocoder", metavar="FOLDER", help="folder with best_netG.pt and args.yml, or griffin_lim, "
+                         "which needs no files (default: bigvnat16k93.5w in the folder of weights)")  # fmt: skip
+    convert.add_argument("--mel-range", type=float, nargs=2, metavar=("LOW", "HIGH"),
+                         help="Hz that the vocoder was trained on, where args.yml is known to be wrong")  # fmt: skip
+    convert.add_argument(
+        "--bert", metavar="FOLDER", help="folder of BERT's tokenizer (default: bert-base-uncased)"
+    )
+    convert.add_argument(
+        "--t5", metavar="FOLDER", help="folder of T5's tokenizer (default: google/t5-v1_1-large)"
+    )
+    convert.set_defaults(run=_convert)
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from audiolcm.published.convert import Companions, convert
+    from audiolcm.published.sources import find_source
+
+    given = {name: getattr(options, name) for name in ("vocoder", "bert", "t5") if getattr(options, name)}
+    mel_range = None if options.mel_range is None else tuple(options.mel_range)
+    made = convert(find_source(options.source), options.output, Companions(mel_range=mel_range, **given))
+    for stage, artifact in made.items():
+        log.info(
+            "%-12s %7.1f M parameters  %s", stage, artifact.card["num_parameters"] / 1e6, artifact.folder
+        )
+    license_ = made["teacher"].card["origin"]["license"]
+    log.info("License of the weights: %s.", license_)
+    listened = "" if "vocoder" in made else " --vocoder FOLDER"
+    log.info('Next: audiolcm generate "A dog is barking" --checkpoint %s%s', options.output, listened)
+    return 0

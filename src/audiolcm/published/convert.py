@@ -1,0 +1,143 @@
+"""Turning a released checkpoint into artifacts, once; afterwards nothing unpickles."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from audiolcm.artifacts import Artifact, ArtifactStore, Identity
+from audiolcm.config import compose, to_yaml
+from audiolcm.errors import UserError
+from audiolcm.models.clap_t5_files import read_tokenizer
+from audiolcm.published.checkpoint import ReleasedCheckpoint, read_released
+from audiolcm.published.layout import DENOISERS, Sizes
+from audiolcm.published.sources import PUBLISHED, Source
+from audiolcm.workshop import keep_vocoder
+
+log = logging.getLogger(__name__)
+
+BERT, T5 = "bert-base-uncased", "google/t5-v1_1-large"
+GRIFFIN_LIM = "griffin_lim"
+
+
+@dataclass(frozen=True)
+class Companions:
+    """What a released checkpoint does not hold.
+
+    ``vocoder``: folder with best_netG.pt and args.yml, or ``griffin_lim``, or None for the folder of weights.
+    ``mel_range``: overrules that of args.yml.  ``bert``, ``t5``: folders or hub names of the tokenizers.
+    """
+
+    vocoder: str | None = None
+    mel_range: tuple[float, float] | None = None
+    bert: str = BERT
+    t5: str = T5
+
+
+def convert(source: Source, root: Path, companions: Companions | None = None) -> dict[str, Artifact]:
+    """Write every part of ``source`` as an artifact below ``root`` and return them by stage.
+
+    Raises:
+        UserError: the file is not what it should be (``read_released``), a vocoder that was named is not there, or
+            the disk is full.
+    """
+    companions = companions or Companions()
+    converter = _Converter(source, read_released(source.path), ArtifactStore(root), companions)
+    made = {"vocoder": vocoder} if (vocoder := converter.vocoder()) else {}
+    made |= {"autoencoder": converter.part("autoencoder", {}), "text_encoder": converter.text_encoder()}
+    for stage in DENOISERS:
+        if stage in converter.released.parts:
+            teacher = {"teacher": made["teacher"]} if stage != "teacher" else {}
+            parents = {name: part for name, part in made.items() if name not in DENOISERS}
+            made[stage] = converter.part(stage, parents | teacher)
+    return made
+
+
+def part_identity(source: Source, kind: str, stage: str) -> Identity:
+    """Return what a converted part is made from: the content of the released file."""
+    return Identity(stage, kind, {"published": source.sha256})
+
+
+class _Converter:
+    """One file and the store it goes to."""
+
+    def __init__(
+        self, source: Source, released: ReleasedCheckpoint, store: ArtifactStore, companions: Companions
+    ) -> None:
+        self.source, self.released, self.store, self.companions = source, released, store, companions
+        self.cfg = configuration(released.sizes)
+        known = PUBLISHED[released.kind]
+        self.origin = {
+            "name": f"published:{released.kind}",
+            "file": source.path.name,
+            "sha256": source.sha256,
+            "url": known.url,
+            "license": known.license,
+        }
+
+    def part(self, stage: str, parents: Mapping[str, Artifact]) -> Artifact:
+        """Write one network and return it."""
+        identity = part_identity(self.source, self.released.kind, stage)
+        tensors = {name: tensor.float() for name, tensor in self.released.parts[stage].items()}
+        folder = self.store.folder(identity)
+        facts = {
+            "num_parameters": _count(tensors),
+            "origin": self.origin,
+            "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
+        }
+        with self.store.lock(identity):
+            log.info("%s: writing %s", stage, folder)
+            return self.store.write(identity, tensors, to_yaml(self.cfg), facts)
+
+    def text_encoder(self) -> Artifact:
+        """Write the text encoders, with the tokenizers where they are on this computer."""
+        artifact = self.part("text_encoder", {})
+        for kind, place in (("bert_tokenizer", self.companions.bert), ("t5_tokenizer", self.companions.t5)):
+            try:
+                tokenizer = read_tokenizer(place, min_vocabulary=0, how_to_get="")
+            except UserError as error:
+                if place not in (BERT, T5):
+                    raise
+                log.warning("%s It is looked for again when a sound is made.", error)
+                continue
+            tokenizer.save_pretrained(artifact.folder / kind)
+        return artifact
+
+    def vocoder(self) -> Artifact | None:
+        """Write the vocoder and return it; None, which is said, when there is none."""
+        place = self.companions.vocoder
+        chosen = compose([f"vocoder={GRIFFIN_LIM if place == GRIFFIN_LIM else 'bigvgan'}"])["vocoder"]
+        if place != GRIFFIN_LIM:
+            mel_range = self.companions.mel_range
+            chosen["model"] |= {"path": place, "mel_range": None if mel_range is None else list(mel_range)}
+        try:
+            return keep_vocoder(self.store, self.cfg | {"vocoder": chosen})
+        except UserError as error:
+            if place is not None:
+                raise
+            log.warning("There is no vocoder to convert with the rest. %s", error)
+            return None
+
+
+def configuration(sizes: Sizes) -> dict[str, Any]:
+    """Return the paper's configuration with the networks of a released checkpoint."""
+    cfg = compose(["profile=paper", "teacher=published:make_an_audio_2"])
+    cfg["model"] |= sizes.model
+    cfg["backbone"]["position"]["max_positions"] = sizes.num_positions
+    cfg["autoencoder"]["model"] |= sizes.autoencoder
+    cfg["text_encoder"] = {
+        "_target_": "audiolcm.models.clap_t5.ReleasedTextEncoder",
+        "bert": sizes.bert,
+        "t5": sizes.t5,
+        "tokens_per_half": 77,
+    }
+    return cfg
+
+
+def _count(tensors: Mapping[str, Tensor]) -> int:
+    """Return the number of parameters; what the file names twice, or ``scale_factor``, is none."""
+    return sum({tensor.data_ptr(): tensor.numel() for tensor in tensors.values() if tensor.dim()}.values())

@@ -1,0 +1,71 @@
+"""Finding a student or a teacher by whatever names it: an artifact's folder, a folder of artifacts, a released file."""
+
+import logging
+from pathlib import Path
+
+from audiolcm.artifacts import Artifact, ArtifactStore, newest, open_artifact
+from audiolcm.errors import UserError
+from audiolcm.files import exclusive
+from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
+from audiolcm.published.convert import convert, part_identity
+from audiolcm.published.sources import PUBLISHED, Source, find_source, is_source
+from audiolcm.weights.files import weights_folder
+
+log = logging.getLogger(__name__)
+
+CONVERTED = "converted"
+"""Where in the folder of weights the artifacts of released files go that were named instead of an artifact."""
+
+STAGES = ("student", "teacher", "target")
+
+
+def open_model(place: str | Path, stage: str | None = None) -> Artifact:
+    """Return a model.
+
+    Args:
+        place: folder of a finished student or teacher; or a folder of artifacts, for its newest student (where there
+            is none, its newest teacher); or ``published:NAME`` or the file of a released checkpoint, which is
+            converted once, into the folder of weights.
+        stage: "student" or "teacher", when only that will do; of a student its teacher is found. None takes what is
+            there.
+
+    Raises:
+        UserError: there is none.
+    """
+    artifact = _converted(place) if is_source(place) else _open(Path(place))
+    if stage == "teacher" and artifact.card["stage"] != "teacher":
+        return artifact.parent("teacher")
+    if artifact.card["stage"] not in ((stage,) if stage else STAGES):
+        raise UserError(
+            f"{place} holds a {artifact.card['stage']}. Give the folder of a {stage or 'student or a teacher'}."
+        )
+    return artifact
+
+
+def _converted(place: str | Path) -> Artifact:
+    source = find_source(place)
+    store = ArtifactStore(weights_folder() / CONVERTED)
+    with exclusive(store.root):
+        if found := _found(source, store):
+            return found
+        log.info("%s: converting it, once, into %s", source.path, store.root)
+        made = convert(source, store.root)
+    return made.get("student", made["teacher"])
+
+
+def _found(source: Source, store: ArtifactStore) -> Artifact | None:
+    """Return what was made of the file before; None also when a vocoder has come since."""
+    identities = [
+        part_identity(source, kind, stage) for stage in ("student", "teacher") for kind in PUBLISHED
+    ]
+    found = next((artifact for identity in identities if (artifact := store.find(identity))), None)
+    if found and not found.has_parent("vocoder") and (weights_folder() / VOCODER_FOLDER).is_dir():
+        return None
+    return found
+
+
+def _open(folder: Path) -> Artifact:
+    for stage in ("student", "teacher"):
+        if (folder / stage).is_dir():
+            return newest(folder, stage)
+    return open_artifact(folder)

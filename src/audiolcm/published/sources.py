@@ -1,0 +1,70 @@
+"""``published:audiolcm``, ``published:make_an_audio_2`` or the path of such a file: found, fetched, converted once."""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from audiolcm.data.digests import FileDigests
+from audiolcm.errors import UserError
+from audiolcm.weights.files import WeightsFile, obtain, weights_folder
+
+log = logging.getLogger(__name__)
+
+SCHEME = "published:"
+PUBLISHED = {
+    file.name: file
+    for file in (
+        WeightsFile(
+            "audiolcm",
+            "https://huggingface.co/liuhuadai/AudioLCM/resolve/main/audiolcm.ckpt",
+            "audiolcm.ckpt",
+            "none stated in the authors' repository: ask them before you redistribute or sell",
+        ),
+        WeightsFile(
+            "make_an_audio_2",
+            "https://huggingface.co/ByteDance/Make-An-Audio-2/resolve/main/maa2.ckpt",
+            "maa2.ckpt",
+            "MIT (of the authors' repository, which states none apart for the weights)",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A released checkpoint on this computer."""
+
+    path: Path
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hexadecimal digest of the file, remembered between runs in the folder of weights."""
+        return FileDigests(weights_folder() / "digests.jsonl").of([self.path])[self.path]
+
+
+def is_source(text: str | Path) -> bool:
+    """Return whether this names a released checkpoint rather than an artifact's folder."""
+    return str(text).startswith(SCHEME) or Path(text).is_file()
+
+
+def find_source(text: str | Path) -> Source:
+    """Return the file that ``published:NAME`` stands for, downloaded if need be, or the file of this path.
+
+    Raises:
+        UserError: there is no such name or file, or it can not be downloaded; says from where and whereto.
+    """
+    text = str(text)
+    if text.startswith(SCHEME):
+        name = text.removeprefix(SCHEME)
+        if name not in PUBLISHED:
+            choices = ", ".join(SCHEME + known for known in PUBLISHED)
+            raise UserError(f"{text} is not known. Choose from: {choices}, or give the path of the file.")
+        return Source(obtain(PUBLISHED[name], f"its path instead of {text}"))
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"There is no file {path}. Give audiolcm.ckpt or maa2.ckpt, or one of "
+            f"{', '.join(SCHEME + known for known in PUBLISHED)}."
+        )
+    return Source(path)
