@@ -27,6 +27,7 @@ PARTS = {
     "diffusion": {"types", "errors"},
     "models": FOUNDATION | {"audio"},
     "data": FOUNDATION | {"audio"},
+    "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models"},
     "training": FOUNDATION | {"audio", "data", "objectives"},
 }
