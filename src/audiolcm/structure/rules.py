@@ -21,18 +21,14 @@ _IDIOMS = re.compile(
     re.IGNORECASE,
 )
 
-# What opens a caption in the wrong place: "After X, Y" is "X, then Y".
-_TURNED = (
-    (re.compile(r"after (?P<one>[^,]+), (?P<two>.+)", re.IGNORECASE), r"\g<one> then \g<two>"),
-    (re.compile(r"before (?P<one>[^,]+), (?P<two>.+)", re.IGNORECASE), r"\g<two> before \g<one>"),
-    (re.compile(r"(?:while|as) (?P<one>[^,]+), (?P<two>.+)", re.IGNORECASE), r"\g<one> while \g<two>"),
-)
+# A caption that opens with its joining word: "After X, Y".
+_OPENING = re.compile(r"(?P<word>after|before|while|as) (?P<one>[^,]+), (?P<two>.+)", re.IGNORECASE)
 _FIRST = re.compile(r"(?:at )?first,? ", re.IGNORECASE)
 
-_SOON = r"(?:just|right|shortly|soon|immediately)\s+"
+_SOON = r"(?:just|right|shortly|soon|immediately|quickly|closely)\s+"
 _THEN = re.compile(
     rf"[,;.]?\s+(?:and\s+|but\s+)?(?:(?P<swap>(?:{_SOON})?after(?!\s+(?:that|which)\b))|(?:{_SOON})?before|"
-    rf"after\s+(?:that|which)|(?:(?:is|are)\s+)?(?:\w+ly\s+|{_SOON})?followed\s+(?:\w+ly\s+)?by|"
+    rf"after\s+(?:that|which)|(?:(?:is|are)\s+)?(?:{_SOON})?followed\s+(?:{_SOON})?by|"
     r"then(?:\s+(?:finally|later))?|finally|later|afterwards?),?(?=\s)",
     re.IGNORECASE,
 )
@@ -65,25 +61,26 @@ def events(caption: str) -> tuple[Event, ...]:
     phases = _phases(_IDIOMS.sub(lambda found: found[0].replace(" ", _HIDDEN), text))
     tags = _tags(len(phases))
     return tuple(
-        Event(_lowered(sound.replace(_HIDDEN, " ")), tag)
-        for phase, tag in zip(phases, tags, strict=True)
-        for sound in _sounds(phase)
+        Event(_plain(sound), tag) for phase, tag in zip(phases, tags, strict=True) for sound in _sounds(phase)
     )
 
 
 def _phases(text: str) -> list[str]:
     """Return what sounds one after the other."""
-    for pattern, turned in _TURNED:
-        if pattern.fullmatch(text):
-            text = pattern.sub(turned, text)
-            break
+    opening = _OPENING.fullmatch(text)
+    if opening and has_words(opening["one"]) and has_words(opening["two"]):
+        word, one, two = opening.groups()
+        if word.lower() in ("after", "before"):
+            earlier, later = (one, two) if word.lower() == "after" else (two, one)
+            return _phases(earlier) + _phases(later)
+        text = f"{one} {word} {two}"
     phases: list[str] = []
     swap = False
     for phase, joint in _split(_THEN, text):
         phases.insert(len(phases) - swap, phase)
         swap = joint is not None and joint["swap"] is not None
-    if len(phases) > 1:
-        phases[0] = _FIRST.sub("", phases[0], count=1) if _FIRST.match(phases[0]) else phases[0]
+    if len(phases) > 1 and (first := _FIRST.match(phases[0])):
+        phases[0] = phases[0][first.end() :]
     return phases
 
 
@@ -127,6 +124,7 @@ def _tags(phases: int) -> list[str]:
     return ["start", *["mid"] * (phases - 2), "end"]
 
 
-def _lowered(text: str) -> str:
-    """Write the first word small, unless it is an abbreviation."""
-    return text if len(text) > 1 and text[1].isupper() else text[0].lower() + text[1:]
+def _plain(sound: str) -> str:
+    """Show the hidden blanks, and write the first word small unless it is an abbreviation."""
+    text = " ".join(sound.replace(_HIDDEN, " ").split())
+    return text if text[1:2].isupper() else text[0].lower() + text[1:]
