@@ -1,4 +1,4 @@
-"""The ``audiolcm`` command: generate sound, convert released weights, prepare data."""
+"""The ``audiolcm`` command: generate sound, convert released weights, structure captions, prepare data."""
 
 import argparse
 import logging
@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.published.command import add_parser as add_convert
+from audiolcm.published import command as published
+from audiolcm.structure import command as structure
 
 log = logging.getLogger("audiolcm")
 
@@ -35,9 +36,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     generate = commands.add_parser("generate", help="turn captions into wav files")
     generate.add_argument("captions", nargs="*", help="what is to be heard")
-    generate.add_argument("--from-file", type=Path, help="text file with one caption a line")
+    generate.add_argument("--from-file", type=Path, help="text file with one caption a line, and after "
+                          "a tab, if you like, its structured caption")  # fmt: skip
+    generate.add_argument("--structured", action="append", default=[], metavar="STRUCTURED",
+                          help="structured caption, <event& tag>@<event& tag>; one for each caption")  # fmt: skip
     generate.add_argument("--checkpoint", default="artifacts", help="a student or teacher folder, or an "
-                          "artifacts folder for its newest student, or published:audiolcm (default: artifacts)")  # fmt: skip
+                          "artifacts folder for its newest student, or published:audiolcm "
+                          "(default: artifacts)")  # fmt: skip
     generate.add_argument("--vocoder", type=Path, help="another vocoder's folder")
     generate.add_argument("--steps", type=int, help="sampling steps (default: as trained, 2)")
     generate.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained, 4)")
@@ -48,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("-o", "--output", type=Path, default=Path("sound.wav"),
                           help="wav file, or a folder when there are several captions")  # fmt: skip
     generate.set_defaults(run=_generate)
-    add_convert(commands)
+    published.add_parser(commands)
+    structure.add_parser(commands)
     prepare = commands.add_parser("prepare", help="check and cache a data set")
     prepare.add_argument(
         "overrides", nargs="*", help="as for train.py: dataset=esc10 dataset.root=FOLDER ..."
@@ -62,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 def _generate(options: argparse.Namespace) -> int:
     if options.batch_size < 1:
         raise UserError(f"--batch-size {options.batch_size} must be 1 or more.")
-    captions = _captions(options)
+    captions, structured = _captions(options)
     targets = _targets(options.output, len(captions))
 
     from audiolcm.audio.io import write_wav
@@ -77,29 +83,27 @@ def _generate(options: argparse.Namespace) -> int:
         Hardware(device=options.device),
     )
     for first in range(0, len(captions), options.batch_size):
-        batch = captions[first : first + options.batch_size]
-        made = model(batch, options.duration, options.seed)
+        batch = slice(first, first + options.batch_size)
+        made = model(captions[batch], options.duration, options.seed, structured[batch])
         for offset, waveform in enumerate(made.waveforms):
             write_wav(targets[first + offset], waveform)
             log.info("%s", targets[first + offset])
     return 0
 
 
-def _captions(options: argparse.Namespace) -> list[str]:
-    captions = list(options.captions)
+def _captions(options: argparse.Namespace) -> tuple[list[str], list[str]]:
+    from audiolcm.data.manifest import fallback_structure
+    from audiolcm.structure.captions import read_captions, typed_captions
+
+    pairs = typed_captions(options.captions, options.structured)
     if options.from_file is not None:
-        if not options.from_file.is_file():
-            raise UserError(f"--from-file {options.from_file}: there is no such file.")
-        try:
-            lines = options.from_file.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise UserError(f"--from-file {options.from_file} is not UTF-8 text ({error}).") from error
-        captions += [line.strip() for line in lines if line.strip()]
-    if not captions:
+        pairs += read_captions(options.from_file)
+    if not pairs:
         raise UserError(
             'No caption. Type audiolcm generate "A dog is barking" -o dog.wav, or use --from-file.'
         )
-    return captions
+    captions = [pair.caption for pair in pairs]
+    return captions, [pair.structured or fallback_structure(pair.caption) for pair in pairs]
 
 
 def _targets(output: Path, count: int) -> list[Path]:

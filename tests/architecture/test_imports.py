@@ -28,6 +28,7 @@ PARTS = {
     "weights": {"errors", "files"},
     "models": FOUNDATION | {"audio", "weights"},
     "data": FOUNDATION | {"audio"},
+    "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models"},
     "training": FOUNDATION | {"audio", "data", "objectives"},
 }

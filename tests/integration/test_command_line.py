@@ -97,6 +97,18 @@ def test_generate_many_from_a_file(trained: Path) -> None:
     assert sorted(p.name for p in (trained / "many").iterdir()) == ["000.wav", "001.wav", "002.wav"]
 
 
+def test_structured_caption_is_heard(trained: Path) -> None:
+    command = ["-m", "audiolcm.cli", "generate", "a bell rings then rain falls", "--duration", "1"]
+    for name, structured in {
+        "fallback": "<a bell rings then rain falls& all>",
+        "given": "<bell& start>@<rain& end>",
+    }.items():
+        done = run(*command, "--structured", structured, "-o", f"{name}.wav", cwd=trained)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert run(*command, "-o", "plain.wav", cwd=trained).returncode == 0
+    assert digest(trained / "plain.wav") == digest(trained / "fallback.wav") != digest(trained / "given.wav")
+
+
 def test_classes_are_generated_by_name_and_kept(trained: Path) -> None:
     command = ["-m", "evaluation.generate", "--clips-per-class", "1", "--steps", "1", "-o", "classes"]
     done = run(*command, cwd=trained)
