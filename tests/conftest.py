@@ -1,9 +1,14 @@
 """Fixtures that many tests share."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
+
+sys.path.append(str(Path(__file__).parent))
+
+from released_file import Layout, read_layout
 
 # Shapes and types at the public boundaries are checked here and cost a user nothing.
 install_import_hook("audiolcm", "beartype.beartype")
@@ -16,3 +21,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared/data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def released_layout(shared_data: Path) -> Layout:
+    """Names and shapes inside the released checkpoint."""
+    return read_layout(shared_data.parent)

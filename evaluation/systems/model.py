@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiolcm.artifacts import Artifact, content_hash, newest, open_artifact
+from audiolcm.artifacts import Artifact, content_hash, newest
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.config import load_yaml
 from audiolcm.data.digests import FileDigests
 from audiolcm.pipeline import AudioLCM
-from audiolcm.published.models import open_model
+from audiolcm.published.models import open_model, open_vocoder
 from audiolcm.training.hardware import Hardware
 from evaluation.protocol import Item, TestSet
 from evaluation.systems.system import made
@@ -31,11 +31,11 @@ class Model:
         stage: ``student`` or ``teacher``.
         artifacts: where the newest student is looked for.
         hardware: device and precision.
-        checkpoint: folder of a student or a teacher; null takes the newest finished student (for ``teacher``: that
-            student's teacher) and says so.
+        checkpoint: folder of a student or a teacher, or published:NAME, or a released file; null takes the newest
+            finished student (for ``teacher``: that student's teacher) and says so.
         num_steps: of the sampler; null: as it was trained.
         omega: guidance, CFG scale - 1; null: as it was trained.
-        vocoder: another vocoder's folder.
+        vocoder: another vocoder's folder, or griffin_lim.
         batch_size: sounds made at once.
 
     Raises:
@@ -58,9 +58,7 @@ class Model:
         self.name = "audiolcm" if stage == "student" else stage
         self.hardware, self.batch_size = hardware, batch_size
         self.artifact = _find(stage, Path(artifacts), checkpoint)
-        self.vocoder = (
-            self.artifact.parent("vocoder") if vocoder is None else open_artifact(Path(vocoder), "vocoder")
-        )
+        self.vocoder = self.artifact.parent("vocoder") if vocoder is None else open_vocoder(vocoder)
         asked = {"num_steps": num_steps, "omega": omega}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
         section = "sampler" if stage == "student" else "teacher_sampler"
@@ -76,7 +74,8 @@ class Model:
 
     def facts(self) -> dict[str, Any]:
         """Return artifact, sampler settings and parameters."""
-        return {
+        origin = self.artifact.card.get("origin", {})
+        return {name: origin[name] for name in ("url", "license") if name in origin} | {
             "checkpoint": str(self.artifact.folder),
             "artifact": self.artifact.hash,
             "trained_on": self.cfg["dataset"]["_target_"].rpartition(".")[2],
@@ -90,6 +89,8 @@ class Model:
     def settings(self) -> dict[str, Any]:
         """Return everything that can change a sound."""
         weights = [self.artifact, self.artifact.parent("autoencoder"), self.vocoder]
+        if self.artifact.has_parent("text_encoder"):
+            weights.append(self.artifact.parent("text_encoder"))
         return {
             "artifacts": [[artifact.hash, artifact.weights_hash] for artifact in weights],
             "sampler": self.sampler,

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--checkpoint", default="artifacts", help="a student or teacher folder, or an "
                           "artifacts folder for its newest student, or published:audiolcm "
                           "(default: artifacts)")  # fmt: skip
-    generate.add_argument("--vocoder", type=Path, help="another vocoder's folder")
+    generate.add_argument("--vocoder", help="another vocoder's folder, or griffin_lim")
     generate.add_argument("--steps", type=int, help="sampling steps (default: as trained, 2)")
     generate.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained, 4)")
     generate.add_argument("--duration", type=float, default=5.0, help="seconds, 1 to 30 (default: 5)")

@@ -11,6 +11,7 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import yaml
@@ -116,6 +117,7 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
     """Return the configuration that ``python train.py`` would run with, for other entry points."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
     folder = Path(__file__).resolve().parents[2] / "conf"
@@ -123,7 +125,10 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
         raise UserError(f"{folder} is missing: install the project from its checkout, `pip install -e .`.")
     register_resolvers()
     try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
+        running = (
+            GlobalHydra.instance().is_initialized()
+        )  # inside train.py and evaluate.py, with this same folder
+        with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(folder)):
             return resolve(hydra_compose("train", overrides))
     except HydraException as error:
         raise UserError(str(error)) from error

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from audiolcm.artifacts import Artifact, open_artifact
+from audiolcm.artifacts import Artifact
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import load_yaml
@@ -19,7 +19,7 @@ from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
-from audiolcm.published.models import open_model
+from audiolcm.published.models import open_model, open_vocoder
 from audiolcm.tensors import without_initialization
 from audiolcm.training.hardware import Hardware
 from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
@@ -87,7 +87,8 @@ class AudioLCM:
         Args:
             path: the folder of a finished student or teacher, or of ``artifacts`` for its newest student, or
                 ``published:audiolcm`` or another name that ``published.models.open_model`` understands.
-            vocoder: the folder of a vocoder; None takes the one the run was made with.
+            vocoder: the folder of a vocoder, or another name that ``published.models.open_vocoder`` understands; None
+                takes the one the run was made with.
             sampler: settings that replace those of the run, such as ``{"num_steps": 4, "omega": 6.0}``.
             hardware: device and precision; None chooses.
 
@@ -97,9 +98,7 @@ class AudioLCM:
         artifact = open_model(path)
         cfg = load_yaml(artifact.folder / "config.yaml")
         autoencoder = artifact.parent("autoencoder")
-        vocoder_artifact = (
-            artifact.parent("vocoder") if vocoder is None else open_artifact(Path(vocoder), "vocoder")
-        )
+        vocoder_artifact = artifact.parent("vocoder") if vocoder is None else open_vocoder(vocoder)
         autoencoder_cfg = load_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
         vocoder_cfg = load_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
         text_encoder = load_text_encoder(artifact, cfg)

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase, T5EncoderModel
 
 from audiolcm.errors import UserError
+from audiolcm.weights.files import weights_folder
 from audiolcm.weights.reading import read_checkpoint
 
 HOW_TO_GET = """
@@ -67,18 +68,26 @@ HOW_TO_GET_TOKENIZERS = """
 The released checkpoints hold no tokenizers. On a computer with a network, type
   hf download bert-base-uncased config.json vocab.txt tokenizer.json tokenizer_config.json
   hf download google/t5-v1_1-large config.json spiece.model special_tokens_map.json tokenizer_config.json
-or copy these files and convert again: audiolcm convert SOURCE -o DIR --bert FOLDER --t5 FOLDER"""
+or copy these files into the folder of weights ($AUDIOLCM_WEIGHTS or ~/.cache/audiolcm/weights), as
+bert-base-uncased and t5-v1_1-large; or convert again: audiolcm convert SOURCE -o DIR --bert FOLDER --t5 FOLDER"""
+
+
+def tokenizer_place(hub_name: str) -> str:
+    """Return where a tokenizer lies: a folder of its last name in the folder of weights, else Hugging Face's cache."""
+    folder = weights_folder() / hub_name.rpartition("/")[2]
+    return str(folder) if folder.is_dir() else hub_name
 
 
 def released_tokenizer(
     folder: Path | None, kind: str, hub_name: str, num_rows: int
 ) -> PreTrainedTokenizerBase:
-    """Read the tokenizer for an embedding of ``num_rows`` rows: from ``folder / kind``, else by its hub name.
+    """Read the tokenizer for an embedding of ``num_rows`` rows: from ``folder / kind``, else by its hub name, which
+    may be a folder in the folder of weights.
 
     Raises:
         UserError: there is none, or it has more tokens than rows, or fewer than half as many.
     """
-    place = hub_name
+    place = tokenizer_place(hub_name)
     if folder is not None and (folder / kind).is_dir():
         place = str(folder / kind)
     tokenizer = read_tokenizer(place, min_vocabulary=num_rows // 2, how_to_get=HOW_TO_GET_TOKENIZERS)

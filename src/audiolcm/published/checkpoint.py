@@ -63,10 +63,10 @@ def read_released(path: Path) -> ReleasedCheckpoint:
     known = computed_buffers() | _position_ids(sizes)
     state = {name: tensor for name, tensor in state.items() if not _recomputed(path, name, tensor, known)}
     omega = DENOISERS["teacher"] + OMEGA_PROJECTION
-    if (
-        kind == "make_an_audio_2" and omega not in state
-    ):  # it never knew omega: no effect, until a student learns it
-        state[omega] = torch.zeros(slots[omega].shape.shape)
+    if kind == "make_an_audio_2" and omega not in state:
+        state[omega] = torch.zeros(
+            slots[omega].shape.shape
+        )  # it never knew omega; a student learns it from zero
     if problems := misfits({name: slot.shape for name, slot in slots.items()}, state):
         raise UserError(
             f"{path} is not the released checkpoint that it looks like ({kind}): {problems}. Get it again; a file "
@@ -81,7 +81,9 @@ def read_released(path: Path) -> ReleasedCheckpoint:
 def _state_dict(path: Path) -> dict[str, Tensor]:
     stored = read_checkpoint(path, mapped=True)
     state = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    return {
+        name: torch.as_tensor(value) for name, value in state.items() if isinstance(value, Tensor | float)
+    }
 
 
 def _look(state: Tensors, error: Exception) -> str:

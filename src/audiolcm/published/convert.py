@@ -12,7 +12,7 @@ from torch import Tensor
 from audiolcm.artifacts import Artifact, ArtifactStore, Identity
 from audiolcm.config import compose, to_yaml
 from audiolcm.errors import UserError
-from audiolcm.models.clap_t5_files import read_tokenizer
+from audiolcm.models.clap_t5_files import read_tokenizer, tokenizer_place
 from audiolcm.published.checkpoint import ReleasedCheckpoint, read_released
 from audiolcm.published.layout import DENOISERS, Sizes
 from audiolcm.published.sources import PUBLISHED, Source
@@ -29,13 +29,14 @@ class Companions:
     """What a released checkpoint does not hold.
 
     ``vocoder``: folder with best_netG.pt and args.yml, or ``griffin_lim``, or None for the folder of weights.
-    ``mel_range``: overrules that of args.yml.  ``bert``, ``t5``: folders or hub names of the tokenizers.
+    ``mel_range``: overrules that of args.yml.  ``bert``, ``t5``: folders of the tokenizers; None looks in the
+    folder of weights and in Hugging Face's cache.
     """
 
     vocoder: str | None = None
     mel_range: tuple[float, float] | None = None
-    bert: str = BERT
-    t5: str = T5
+    bert: str | None = None
+    t5: str | None = None
 
 
 def convert(source: Source, root: Path, companions: Companions | None = None) -> dict[str, Artifact]:
@@ -96,11 +97,14 @@ class _Converter:
     def text_encoder(self) -> Artifact:
         """Write the text encoders, with the tokenizers where they are on this computer."""
         artifact = self.part("text_encoder", {})
-        for kind, place in (("bert_tokenizer", self.companions.bert), ("t5_tokenizer", self.companions.t5)):
+        given = {"bert_tokenizer": (self.companions.bert, BERT), "t5_tokenizer": (self.companions.t5, T5)}
+        for kind, (place, hub_name) in given.items():
             try:
-                tokenizer = read_tokenizer(place, min_vocabulary=0, how_to_get="")
+                tokenizer = read_tokenizer(
+                    place or tokenizer_place(hub_name), min_vocabulary=0, how_to_get=""
+                )
             except UserError as error:
-                if place not in (BERT, T5):
+                if place is not None:
                     raise
                 log.warning("%s It is looked for again when a sound is made.", error)
                 continue
@@ -109,25 +113,32 @@ class _Converter:
 
     def vocoder(self) -> Artifact | None:
         """Write the vocoder and return it; None, which is said, when there is none."""
-        place = self.companions.vocoder
-        chosen = compose([f"vocoder={GRIFFIN_LIM if place == GRIFFIN_LIM else 'bigvgan'}"])["vocoder"]
-        if place != GRIFFIN_LIM:
-            mel_range = self.companions.mel_range
-            chosen["model"] |= {"path": place, "mel_range": None if mel_range is None else list(mel_range)}
         try:
-            return keep_vocoder(self.store, self.cfg | {"vocoder": chosen})
+            return convert_vocoder(self.store, self.companions.vocoder, self.companions.mel_range)
         except UserError as error:
-            if place is not None:
+            if self.companions.vocoder is not None:
                 raise
             log.warning("There is no vocoder to convert with the rest. %s", error)
             return None
+
+
+def convert_vocoder(
+    store: ArtifactStore, place: str | None, mel_range: tuple[float, float] | None = None
+) -> Artifact:
+    """Write a vocoder that needs no training as an artifact and return it; the arguments are those of Companions."""
+    if place == GRIFFIN_LIM:
+        return keep_vocoder(store, compose([f"vocoder={GRIFFIN_LIM}"]))
+    cfg = compose(["vocoder=bigvgan"])
+    cfg["vocoder"]["model"] |= {"path": place, "mel_range": None if mel_range is None else list(mel_range)}
+    return keep_vocoder(store, cfg)
 
 
 def configuration(sizes: Sizes) -> dict[str, Any]:
     """Return the paper's configuration with the networks of a released checkpoint."""
     cfg = compose(["profile=paper", "teacher=published:make_an_audio_2"])
     cfg["model"] |= sizes.model
-    cfg["backbone"]["position"]["max_positions"] = sizes.num_positions
+    if sizes.num_positions != 1000:  # the default, which a configuration leaves out
+        cfg["backbone"]["position"]["max_positions"] = sizes.num_positions
     cfg["autoencoder"]["model"] |= sizes.autoencoder
     cfg["text_encoder"] = {
         "_target_": "audiolcm.models.clap_t5.ReleasedTextEncoder",

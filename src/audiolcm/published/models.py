@@ -7,7 +7,8 @@ from audiolcm.artifacts import Artifact, ArtifactStore, newest, open_artifact
 from audiolcm.errors import UserError
 from audiolcm.files import exclusive
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
-from audiolcm.published.convert import convert, part_identity
+from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
+from audiolcm.published.convert import GRIFFIN_LIM, convert, convert_vocoder, part_identity
 from audiolcm.published.sources import PUBLISHED, Source, find_source, is_source
 from audiolcm.weights.files import weights_folder
 
@@ -40,6 +41,19 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
             f"{place} holds a {artifact.card['stage']}. Give the folder of a {stage or 'student or a teacher'}."
         )
     return artifact
+
+
+def open_vocoder(place: str | Path) -> Artifact:
+    """Return a vocoder: an artifact's folder, the folder of BigVGAN's published files, or ``griffin_lim``.
+
+    Raises:
+        UserError: there is none, or the published files are not what they should be.
+    """
+    if place == GRIFFIN_LIM or (Path(place) / WEIGHTS_FILE).is_file():
+        store = ArtifactStore(weights_folder() / CONVERTED)
+        with exclusive(store.root):
+            return convert_vocoder(store, str(place))
+    return open_artifact(Path(place), "vocoder")
 
 
 def _converted(place: str | Path) -> Artifact:
