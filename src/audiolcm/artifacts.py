@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path, exclusive
 from audiolcm.tensors import save_tensors
-from audiolcm.weights.reading import misfits
+from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Artifact:
             weights = load_file(path)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path} cannot be read ({error}). {advice}") from error
-        if problems := misfits(model.state_dict(), weights):
+        if problems := misfits(shapes(model.state_dict()), shapes(weights)):
             raise UserError(
                 f"{path} holds another architecture than the configuration asks for: {problems}. "
                 "Use the settings in the config.yaml beside it, or train again."

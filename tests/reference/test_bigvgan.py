@@ -215,7 +215,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     [
         ({"conv_post.bias": None}, r"missing conv_post\.bias"),
         ({"surplus.weight": torch.zeros(1)}, r"unknown surplus\.weight"),
-        ({"conv_post.bias": torch.zeros(2)}, r"conv_post\.bias \(2,\) instead of \(1,\)"),
+        ({"conv_post.bias": torch.zeros(2)}, r"conv_post\.bias is \(2,\) instead of \(1,\)"),
     ],
 )
 def test_keys_that_do_not_fit_are_named(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from audiolcm.audio.mel import F_MAX, F_MIN, HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE
 from audiolcm.errors import UserError
 from audiolcm.weights.files import weights_folder
-from audiolcm.weights.reading import misfits, read_checkpoint
+from audiolcm.weights.reading import Shapes, misfits, read_checkpoint, shapes
 
 logger = logging.getLogger(__name__)
 
@@ -108,21 +108,20 @@ def load_generator(model: nn.Module, weights: Path) -> None:
     if not isinstance(checkpoint, dict) or "generator" not in checkpoint:
         raise UserError(f"BigVGAN: {weights} has no entry `generator`. Is it the file of a discriminator?")
     state = checkpoint["generator"]
-    if problems := misfits(published_layout(model), state):
+    if problems := misfits(published_layout(model), shapes(state)):
         raise UserError(f"BigVGAN: keys of {weights} do not fit {ARGUMENTS_FILE}: {problems}.")
     model.load_state_dict(fold_weight_norm(state))
 
 
-def published_layout(model: nn.Module) -> dict[str, Tensor]:
-    """Names and shapes (tensors without content) of a checkpoint of ``model`` whose weight norm is in place."""
-    layout: dict[str, Tensor] = {}
-    for key, value in model.state_dict().items():
-        empty = value.to("meta")
+def published_layout(model: nn.Module) -> Shapes:
+    """Names and shapes that a checkpoint of ``model`` has while weight norm is in place."""
+    layout: Shapes = {}
+    for key, shape in shapes(model.state_dict()).items():
         if key.endswith(".weight"):
-            layout[f"{key}_g"] = empty[:, :1, :1]
-            layout[f"{key}_v"] = empty
+            layout[f"{key}_g"] = (shape[0], 1, 1)
+            layout[f"{key}_v"] = shape
         else:
-            layout[key] = empty
+            layout[key] = shape
     return layout
 
 

@@ -21,7 +21,7 @@ from audiolcm.models.clap_t5_files import (
     token_ids,
 )
 from audiolcm.types import TextTokens
-from audiolcm.weights.reading import misfits
+from audiolcm.weights.reading import misfits, shapes
 
 
 class Projection(nn.Module):
@@ -154,7 +154,7 @@ class ClapT5TextEncoder(ClapT5):
         width = weights["projection.linear1.weight"].shape[0]
         tokenizers = (read_tokenizer(bert, min_vocabulary), read_tokenizer(t5, min_vocabulary))
         caption_encoder = CaptionEncoder(read_bert_config(bert), width)
-        if problems := misfits(caption_encoder.state_dict(), weights):
+        if problems := misfits(shapes(caption_encoder.state_dict()), shapes(weights)):
             raise UserError(
                 f"{clap_checkpoint} does not fit {type(caption_encoder).__name__}: {problems}. Check that "
                 "text_encoder.clap_checkpoint is CLAP_weights_2022.pth and text_encoder.bert is bert-base-uncased."

@@ -18,7 +18,7 @@ from audiolcm.published.layout import (
     Tensors,
     expected,
 )
-from audiolcm.weights.reading import misfits, read_checkpoint
+from audiolcm.weights.reading import misfits, read_checkpoint, shapes
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +64,8 @@ def read_released(path: Path) -> ReleasedCheckpoint:
     state = {name: tensor for name, tensor in state.items() if not _recomputed(path, name, tensor, known)}
     omega = DENOISERS["teacher"] + OMEGA_PROJECTION
     if kind == "make_an_audio_2" and omega not in state:
-        state[omega] = torch.zeros(
-            slots[omega].shape.shape
-        )  # it never knew omega; a student learns it from zero
-    if problems := misfits({name: slot.shape for name, slot in slots.items()}, state):
+        state[omega] = torch.zeros(slots[omega].shape)  # it never knew omega; a student learns it from zero
+    if problems := misfits({name: slot.shape for name, slot in slots.items()}, shapes(state)):
         raise UserError(
             f"{path} is not the released checkpoint that it looks like ({kind}): {problems}. Get it again; a file "
             "of other sizes, or one of another version of the code, can not be read."

@@ -18,6 +18,7 @@ from audiolcm.models.feed_forward import GEGLU
 from audiolcm.models.norm import LayerNorm
 from audiolcm.models.position import LearnedPosition
 from audiolcm.models.transformer import Transformer
+from audiolcm.weights.reading import shapes
 
 Tensors = Mapping[str, Tensor]
 
@@ -170,11 +171,11 @@ def _t5_sizes(text: _Shapes) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a tensor of a released file belongs: the part, our name in it, and its shape (no content)."""
+    """Where a tensor of a released file belongs: the part, our name in it, and its shape."""
 
     part: str
     name: str
-    shape: Tensor
+    shape: tuple[int, ...]
 
 
 def expected(sizes: Sizes, denoisers: Iterable[str]) -> dict[str, Slot]:
@@ -184,15 +185,14 @@ def expected(sizes: Sizes, denoisers: Iterable[str]) -> dict[str, Slot]:
         autoencoder = dict(Autoencoder(**sizes.autoencoder).named_parameters())
         caption_encoder, t5_transformer = released_encoders(sizes.bert, sizes.t5)
     encoders = nn.ModuleDict({"caption_encoder": caption_encoder, "t5_transformer": t5_transformer})
-    slots = {
-        DENOISERS[part] + released_name(name): Slot(part, name, tensor)
-        for part in denoisers
-        for name, tensor in denoiser.items()
-    }
-    for part, prefix, tensors in (
+    parts = [(part, DENOISERS[part], denoiser) for part in denoisers]
+    parts += [
         ("autoencoder", AUTOENCODER, autoencoder),
         ("text_encoder", TEXT_ENCODER, encoders.state_dict()),
-    ):
-        slots |= {prefix + name: Slot(part, name, tensor) for name, tensor in tensors.items()}
-    slots[SCALE_FACTOR] = Slot("autoencoder", "scale_factor", torch.empty((), device="meta"))
+    ]
+    slots = {SCALE_FACTOR: Slot("autoencoder", SCALE_FACTOR, ())}
+    for part, prefix, tensors in parts:
+        for name, shape in shapes(tensors).items():
+            theirs = released_name(name) if part in DENOISERS else name
+            slots[prefix + theirs] = Slot(part, name, shape)
     return slots

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from audiolcm.errors import UserError
 
+Shapes = dict[str, tuple[int, ...]]
+
 _IDENTITY_DIGITS = 10
 _ZIP = b"PK"
 _POINTER = b"version https://git-lfs"
@@ -72,14 +74,19 @@ def _reason(path: Path, error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def misfits(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
-    """Say which names or shapes differ between two sets of tensors, the first five of them; None when none does."""
+def shapes(tensors: Mapping[str, Tensor]) -> Shapes:
+    """Return the shapes of named tensors."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def misfits(wanted: Shapes, found: Shapes) -> str | None:
+    """Say which names or shapes differ, the first five of them; None when none does."""
     problems = [f"missing {name}" for name in wanted if name not in found]
     problems += [f"unknown {name}" for name in found if name not in wanted]
     problems += [
-        f"{name} is {tuple(found[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in found and found[name].shape != tensor.shape
+        f"{name} is {found[name]} instead of {shape}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
     ]
     if not problems:
         return None

@@ -39,7 +39,7 @@ def test_every_released_name_and_shape_has_its_slot(released_layout: Layout) -> 
     full["scale_factor"] = []
     sizes = Sizes.of({name: torch.empty(shape, device="meta") for name, shape in full.items()})
     slots = expected(sizes, ["teacher", "student", "target"])
-    assert {name: list(slot.shape.shape) for name, slot in slots.items()} == full
+    assert {name: list(slot.shape) for name, slot in slots.items()} == full
 
 
 def test_all_parts_hold_the_tensors_of_the_file(state: dict[str, Tensor], tmp_path: Path) -> None:

@@ -1,0 +1,216 @@
+"""A released file becomes artifacts, and the artifacts sound as a transcription of the released code does."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from released_file import Layout, random_state, save, save_tokenizers, small_layout
+from safetensors.torch import load_file
+from torch import Tensor
+
+from audiolcm.cli import main
+from audiolcm.errors import UserError
+from audiolcm.pipeline import AudioLCM
+from audiolcm.published.models import open_model, open_vocoder
+from audiolcm.training.hardware import Hardware
+
+FLOAT32 = Hardware(device="cpu", precision="float32", num_threads=1)
+
+
+@pytest.fixture(scope="module")
+def small(released_layout: Layout) -> Layout:
+    return small_layout(released_layout)
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of weights."""
+    monkeypatch.setenv("AUDIOLCM_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "weights").mkdir()
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def convert(small: Layout, weights: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Make a file of the kind and convert it by the command; returns the folder of artifacts."""
+
+    def run(kind: str = "audiolcm", *options: str, vocoder: str = "griffin_lim") -> Path:
+        source = save(random_state(small, kind), tmp_path / f"{kind}.ckpt")
+        companions = [*save_tokenizers(tmp_path), *(["--vocoder", vocoder] if vocoder else [])]
+        assert main(["convert", str(source), "-o", str(tmp_path / kind), *companions, *options]) == 0
+        return tmp_path / kind
+
+    return run
+
+
+def one(folder: Path, stage: str) -> Path:
+    (found,) = (folder / stage).iterdir()
+    return found
+
+
+def test_every_stage_is_an_artifact_with_origin_and_license(convert: Callable[..., Path]) -> None:
+    folder = convert()
+    stages = {path.name for path in folder.iterdir()}
+    assert stages == {"autoencoder", "student", "target", "teacher", "text_encoder", "vocoder"}
+    card = json.loads((one(folder, "student") / "card.json").read_text())
+    assert card["origin"]["name"] == "published:audiolcm" and len(card["origin"]["sha256"]) == 64
+    assert "ask them" in card["origin"]["license"]
+    assert set(card["parents"]) == {"autoencoder", "teacher", "text_encoder", "vocoder"}
+
+
+def test_weights_are_bit_for_bit_those_of_the_file(convert: Callable[..., Path], small: Layout) -> None:
+    state, folder = random_state(small), convert()
+    text = load_file(one(folder, "text_encoder") / "model.safetensors")
+    for name, tensor in text.items():
+        assert torch.equal(tensor, state[f"cond_stage_model.{name}"])
+    target = load_file(one(folder, "target") / "model.safetensors")
+    assert torch.equal(target["position.table.weight"], state["target_unet.diffusion_model.pos_emb.weight"])
+    autoencoder = load_file(one(folder, "autoencoder") / "model.safetensors")
+    assert autoencoder.pop("scale_factor") == 0.75
+    assert all(torch.equal(tensor, state[f"first_stage_model.{n}"]) for n, tensor in autoencoder.items())
+
+
+def test_nothing_is_unpickled_afterwards(
+    convert: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = convert()
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("torch.load was called"))
+    model = AudioLCM.from_checkpoint(folder, hardware=FLOAT32)
+    made = model(["a dog barks", "rain falls", "a dog barks"], duration=1.0, seed=[0, 0, 0])
+    assert made.nfe == 2 and made.waveforms.std() > 0
+    # Equal prompts and seeds, equal sounds; other prompts, other sounds.
+    torch.testing.assert_close(made.mels[0], made.mels[2])
+    assert abs(made.mels[0] - made.mels[1]).max() > 1e-4
+
+
+def test_text_features_of_equal_prompts_are_computed_once(
+    convert: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = AudioLCM.from_checkpoint(convert(), hardware=FLOAT32)
+    seen: list[str] = []
+    forward = model.text_encoder.forward
+
+    def counted(captions: list[str], structured: list[str]) -> Tensor:
+        seen.extend(captions)
+        return forward(captions, structured)
+
+    monkeypatch.setattr(model.text_encoder, "forward", counted)
+    model(["a dog barks", "rain falls", "a dog barks"], duration=1.0)
+    model("a dog barks", duration=1.0)
+    model("a dog barks", duration=1.0, structured=["<a dog& start>"])
+    assert seen == ["a dog barks", "rain falls", "a dog barks"]
+
+
+def test_structured_fallback_is_the_released_one(convert: Callable[..., Path]) -> None:
+    model = AudioLCM.from_checkpoint(convert(), hardware=FLOAT32)
+    fallback = model("a dog barks", duration=1.0)
+    given = model("a dog barks", duration=1.0, structured=["<a dog barks& all>"])
+    torch.testing.assert_close(fallback.mels, given.mels, rtol=0, atol=0)
+    other = model("a dog barks", duration=1.0, structured=["<a dog barks& end>"])
+    assert abs(other.mels - given.mels).max() > 1e-4
+
+
+def test_teacher_alone_generates(convert: Callable[..., Path], tmp_path: Path) -> None:
+    folder = convert("make_an_audio_2")
+    assert open_model(folder).card["stage"] == "teacher"
+    arguments = ["generate", "a dog barks", "--checkpoint", str(folder), "--steps", "2", "--duration", "1"]
+    assert main([*arguments, "-o", str(tmp_path / "t.wav")]) == 0
+    assert (tmp_path / "t.wav").stat().st_size > 30_000
+
+
+def test_a_file_named_instead_of_an_artifact_is_converted_once(
+    small: Layout, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(random_state(small), weights / "audiolcm.ckpt")
+    save_tokenizers(weights)
+    (weights / "bert").rename(weights / "bert-base-uncased")
+    (weights / "t5").rename(weights / "t5-v1_1-large")
+    command = ["generate", "rain falls", "--checkpoint", "published:audiolcm", "--vocoder", "griffin_lim"]
+    command += ["--duration", "1", "-o", str(tmp_path / "a.wav")]
+    caplog.set_level("INFO")
+    assert main(command) == 0
+    assert "converting it, once" in caplog.text
+    first = (tmp_path / "a.wav").read_bytes()
+    caplog.clear()
+    assert main(command) == 0
+    assert "converting" not in caplog.text
+    assert (tmp_path / "a.wav").read_bytes() == first
+    assert open_model("published:audiolcm", "teacher").card["stage"] == "teacher"
+    assert open_model(weights / "audiolcm.ckpt").card["stage"] == "student"
+
+
+def test_without_vocoder_or_tokenizers_the_message_says_how(
+    small: Layout, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = save(random_state(small), tmp_path / "audiolcm.ckpt")
+    assert main(["convert", str(source), "-o", str(tmp_path / "a")]) == 0
+    assert "There is no vocoder" in caplog.text and "bigvnat16k93.5w" in caplog.text
+    with pytest.raises(UserError, match="names no vocoder. Give one by --vocoder"):
+        AudioLCM.from_checkpoint(tmp_path / "a")
+    with pytest.raises(UserError, match="hf download bert-base-uncased"):
+        AudioLCM.from_checkpoint(tmp_path / "a", vocoder="griffin_lim")
+
+
+def test_tokenizers_of_other_weights_are_refused(convert: Callable[..., Path], tmp_path: Path) -> None:
+    folder = convert()
+    save_tokenizers(tmp_path / "large", bert_size=41)
+    kind = one(folder, "text_encoder") / "bert_tokenizer"
+    for file in (tmp_path / "large" / "bert").iterdir():
+        (kind / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(UserError, match="has 41 tokens, but the weights know 40"):
+        AudioLCM.from_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<html>Access denied</html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
+        (b"PK\x03\x04 and no end", "cut off"),
+        (b"", "empty"),
+    ],
+)
+def test_what_is_no_checkpoint_is_called_by_its_name(
+    content: bytes, kind: str, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "audiolcm.ckpt").write_bytes(content)
+    assert main(["convert", str(tmp_path / "audiolcm.ckpt"), "-o", str(tmp_path / "a")]) == 1
+    assert kind in caplog.text and "get it again" in caplog.text
+    assert not list(tmp_path.glob("a/*/*/card.json"))
+
+
+def test_unknown_names_and_places_are_one_message(weights: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for source, message in (
+        ("published:audiolm", "Choose from: published:audiolcm, published:make_an_audio_2"),
+        ("nowhere.ckpt", "There is no file nowhere.ckpt"),
+    ):
+        caplog.clear()
+        assert main(["convert", source, "-o", "x"]) == 1
+        assert message in caplog.text
+    with pytest.raises(UserError, match="no artifact"):
+        open_vocoder("nowhere")
+
+
+@pytest.mark.slow
+def test_base_size_is_read_from_the_file_not_into_memory(
+    released_layout: Layout, weights: Path, tmp_path: Path
+) -> None:
+    """The whole layout, 4.6 GB: conversion and then a sound need less than 1.3 times the file in memory, each."""
+    import subprocess
+
+    source = save(random_state(released_layout), tmp_path / "audiolcm.ckpt")
+    tokenizers = save_tokenizers(tmp_path, 30522, 32100)
+    convert = ["convert", str(source), "-o", str(tmp_path / "a"), "--vocoder", "griffin_lim", *tokenizers]
+    generate = ["generate", "a dog barks", "--checkpoint", str(tmp_path / "a"), "-o", str(tmp_path / "a.wav")]
+    for arguments in (convert, generate):
+        code = (
+            "import resource, sys; from audiolcm.cli import main; code = main(sys.argv[1:]); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024); sys.exit(code)"
+        )
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert int(done.stdout.split()[-1]) < 1.3 * source.stat().st_size
