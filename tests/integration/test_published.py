@@ -90,7 +90,7 @@ def test_the_published_student_is_evaluated(place: Path) -> None:
     done = run(place, *command)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     row = json.loads((place / "out/metrics.json").read_text())["row"]
-    assert row["facts"]["nfe"] == 2 and row["facts"]["url"].endswith("audiolcm.ckpt")
+    assert row["facts"]["num_steps"] == 2 and row["facts"]["url"].endswith("audiolcm.ckpt")
     assert "ask them" in row["facts"]["license"]
 
 
