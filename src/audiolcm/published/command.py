@@ -20,6 +20,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                          "which needs no files (default: bigvnat16k93.5w in the folder of weights)")  # fmt: skip
     convert.add_argument("--mel-range", type=float, nargs=2, metavar=("LOW", "HIGH"),
                          help="Hz that the vocoder was trained on, where args.yml is known to be wrong")  # fmt: skip
+    convert.add_argument("--mel-log", choices=("log10", "ln"), default="log10",
+                         help="logarithm of the mels that the vocoder was trained on (default: log10)")  # fmt: skip
     convert.add_argument(
         "--bert", metavar="FOLDER", help="folder of BERT's tokenizer (default: bert-base-uncased)"
     )
@@ -35,7 +37,11 @@ def _convert(options: argparse.Namespace) -> int:
 
     given = {name: getattr(options, name) for name in ("vocoder", "bert", "t5") if getattr(options, name)}
     mel_range = None if options.mel_range is None else tuple(options.mel_range)
-    made = convert(find_source(options.source), options.output, Companions(mel_range=mel_range, **given))
+    made = convert(
+        find_source(options.source),
+        options.output,
+        Companions(mel_range=mel_range, mel_log=options.mel_log, **given),
+    )
     for stage, artifact in made.items():
         log.info(
             "%-12s %7.1f M parameters  %s", stage, artifact.card["num_parameters"] / 1e6, artifact.folder

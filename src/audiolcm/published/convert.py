@@ -28,13 +28,16 @@ GRIFFIN_LIM = "griffin_lim"
 class Companions:
     """What a released checkpoint does not hold.
 
-    ``vocoder``: folder with best_netG.pt and args.yml, or ``griffin_lim``, or None for the folder of weights.
-    ``mel_range``: overrules that of args.yml.  ``bert``, ``t5``: folders of the tokenizers; None looks in the
-    folder of weights and in Hugging Face's cache.
+    Attributes:
+        vocoder: folder with best_netG.pt and args.yml, or ``griffin_lim``, or None for the folder of weights.
+        mel_range: Hz, overrules that of args.yml.
+        mel_log: logarithm of the vocoder's mels, log10 or ln.
+        bert, t5: folders of the tokenizers; None looks in the folder of weights and in Hugging Face's cache.
     """
 
     vocoder: str | None = None
     mel_range: tuple[float, float] | None = None
+    mel_log: str = "log10"
     bert: str | None = None
     t5: str | None = None
 
@@ -114,7 +117,7 @@ class _Converter:
     def vocoder(self) -> Artifact | None:
         """Write the vocoder and return it; None, which is said, when there is none."""
         try:
-            return convert_vocoder(self.store, self.companions.vocoder, self.companions.mel_range)
+            return convert_vocoder(self.store, self.companions)
         except UserError as error:
             if self.companions.vocoder is not None:
                 raise
@@ -122,14 +125,14 @@ class _Converter:
             return None
 
 
-def convert_vocoder(
-    store: ArtifactStore, place: str | None, mel_range: tuple[float, float] | None = None
-) -> Artifact:
-    """Write a vocoder that needs no training as an artifact and return it; the arguments are those of Companions."""
-    if place == GRIFFIN_LIM:
+def convert_vocoder(store: ArtifactStore, companions: Companions) -> Artifact:
+    """Write the vocoder that ``companions`` name, which needs no training, as an artifact and return it."""
+    if companions.vocoder == GRIFFIN_LIM:
         return keep_vocoder(store, compose([f"vocoder={GRIFFIN_LIM}"]))
     cfg = compose(["vocoder=bigvgan"])
-    cfg["vocoder"]["model"] |= {"path": place, "mel_range": None if mel_range is None else list(mel_range)}
+    mel_range = None if companions.mel_range is None else list(companions.mel_range)
+    given = {"path": companions.vocoder, "mel_range": mel_range, "mel_log": companions.mel_log}
+    cfg["vocoder"]["model"] |= given
     return keep_vocoder(store, cfg)
 
 

@@ -8,7 +8,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import exclusive
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
-from audiolcm.published.convert import GRIFFIN_LIM, convert, convert_vocoder, part_identity
+from audiolcm.published.convert import GRIFFIN_LIM, Companions, convert, convert_vocoder, part_identity
 from audiolcm.published.sources import PUBLISHED, Source, find_source, is_source
 from audiolcm.weights.files import weights_folder
 
@@ -52,7 +52,7 @@ def open_vocoder(place: str | Path) -> Artifact:
     if place == GRIFFIN_LIM or (Path(place) / WEIGHTS_FILE).is_file():
         store = ArtifactStore(weights_folder() / CONVERTED)
         with exclusive(store.root):
-            return convert_vocoder(store, str(place))
+            return convert_vocoder(store, Companions(vocoder=str(place)))
     return open_artifact(Path(place), "vocoder")
 
 
