@@ -109,6 +109,7 @@ class Workshop:
             afterwards(product)
         facts = {
             "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
+            "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
             "hardware": self.hardware.describe(),
             "training_seconds": round(time.monotonic() - began, 1),
             "resumed_from_step": start,

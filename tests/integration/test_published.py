@@ -62,6 +62,7 @@ def test_the_published_teacher_is_distilled(place: Path) -> None:
     teacher = (student / card["parents"]["teacher"] / "card.json").resolve()
     assert json.loads(teacher.read_text())["origin"]["name"] == "published:make_an_audio_2"
     assert "text_encoder" in card["parents"]
+    assert "published:make_an_audio_2" in {origin["name"] for origin in card["derived_from"]}
     assert not (place / "artifacts/teacher").exists() and not (place / "artifacts/autoencoder").exists()
     again = run(place, *command)
     assert again.returncode == 0 and "All of it was done before" in again.stdout + again.stderr

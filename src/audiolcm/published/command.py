@@ -46,8 +46,7 @@ def _convert(options: argparse.Namespace) -> int:
         log.info(
             "%-12s %7.1f M parameters  %s", stage, artifact.card["num_parameters"] / 1e6, artifact.folder
         )
-    license_ = made["teacher"].card["origin"]["license"]
-    log.info("License of the weights: %s.", license_)
+    log.info("License of the weights: %s.", made["teacher"].card["origin"]["license"])
     listened = "" if "vocoder" in made else " --vocoder FOLDER"
     log.info('Next: audiolcm generate "A dog is barking" --checkpoint %s%s', options.output, listened)
     return 0

@@ -79,7 +79,10 @@ def _found(source: Source, store: ArtifactStore) -> Artifact | None:
 
 
 def _open(folder: Path) -> Artifact:
-    for stage in ("student", "teacher"):
-        if (folder / stage).is_dir():
-            return newest(folder, stage)
+    if (folder / "student").is_dir():
+        return newest(folder, "student")
+    if (folder / "teacher").is_dir():
+        teacher = newest(folder, "teacher")
+        log.info("There is no student in %s: the newest teacher is taken, %s", folder, teacher.folder)
+        return teacher
     return open_artifact(folder)

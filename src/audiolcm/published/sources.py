@@ -45,7 +45,7 @@ class Source:
 
 def is_source(text: str | Path) -> bool:
     """Return whether this names a released checkpoint rather than an artifact's folder."""
-    return str(text).startswith(SCHEME) or Path(text).is_file()
+    return str(text).startswith(SCHEME) or Path(text).is_file() or Path(text).suffix == ".ckpt"
 
 
 def find_source(text: str | Path) -> Source:
