@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-sys.path.append(str(Path(__file__).parent))
-
-from released_file import Layout, read_layout
+sys.path.append(str(Path(__file__).parent))  # of released_file
 
 # Shapes and types at the public boundaries are checked here and cost a user nothing.
 install_import_hook("audiolcm", "beartype.beartype")
@@ -24,6 +22,8 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def released_layout(shared_data: Path) -> Layout:
+def released_layout(shared_data: Path) -> dict[str, dict[str, list[int]]]:
     """Names and shapes inside the released checkpoint."""
+    from released_file import read_layout  # here: most tests need neither it nor what it imports
+
     return read_layout(shared_data.parent)

@@ -6,12 +6,16 @@ import re
 from pathlib import Path
 
 import torch
+import yaml
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
+
+from audiolcm.models.bigvgan import BigVGAN
+from audiolcm.models.bigvgan_checkpoint import published_layout
 
 DENOISERS = {
     "audiolcm": ("model.diffusion_model.", "unet.diffusion_model.", "target_unet.diffusion_model."),
@@ -113,3 +117,24 @@ def save_tokenizers(folder: Path, bert_size: int = 40, t5_size: int = 40) -> lis
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", unk_token=unknown)
         tokenizer.save_pretrained(folder / name)
     return ["--bert", str(folder / "bert"), "--t5", str(folder / "t5")]
+
+
+def save_bigvgan(folder: Path, **arguments: object) -> Path:
+    """Save a small vocoder as published, weight norm in place; ``arguments`` go into args.yml."""
+    sizes = {
+        "num_mels": 80, "upsample_initial_channel": 64, "upsample_rates": [4, 4, 2, 2, 2, 2],
+        "upsample_kernel_sizes": [8, 8, 4, 4, 4, 4], "resblock_kernel_sizes": [3],
+        "resblock_dilation_sizes": [[1, 3, 5]], "resblock": "1", "activation": "snakebeta", "snake_logscale": True,
+        "sampling_rate": 16000, "n_fft": 1024, "win_size": 1024, "hop_size": 256, "fmin": 0, "fmax": 8000,
+    }  # fmt: skip
+    model = BigVGAN(channels=64, block_kernels=(3,), block_dilations=((1, 3, 5),))
+    generator = torch.Generator().manual_seed(0)
+    filters = {name: value for name, value in model.state_dict().items() if name.endswith("filter")}
+    state = {
+        name: filters[name] if name in filters else 0.2 * torch.randn(shape, generator=generator)
+        for name, shape in published_layout(model).items()
+    }
+    folder.mkdir(parents=True)
+    torch.save({"generator": state}, folder / "best_netG.pt")
+    (folder / "args.yml").write_text(yaml.safe_dump(sizes | arguments))
+    return folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from released_file import Layout, random_state, save, save_tokenizers, small_layout
+from released_file import Layout, random_state, save, save_bigvgan, save_tokenizers, small_layout
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -214,3 +214,35 @@ def test_base_size_is_read_from_the_file_not_into_memory(
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         assert 1024 * int(done.stdout.split()[-1]) < 1.3 * source.stat().st_size
+
+
+def test_the_published_vocoder_is_converted_with_the_rest(
+    convert: Callable[..., Path], tmp_path: Path
+) -> None:
+    vocoder = save_bigvgan(tmp_path / "bigvgan")
+    folder = convert(vocoder=str(vocoder))
+    card = json.loads((one(folder, "vocoder") / "card.json").read_text())
+    assert card["origin"]["file"] == "best_netG.pt" and "MIT" in card["origin"]["license"]
+    for file in vocoder.iterdir():
+        file.unlink()
+    assert AudioLCM.from_checkpoint(folder, hardware=FLOAT32)("a dog barks", 1.0).waveforms.std() > 0
+
+
+def test_the_vocoder_in_the_folder_of_weights_is_found(convert: Callable[..., Path], weights: Path) -> None:
+    save_bigvgan(weights / "bigvnat16k93.5w")
+    assert one(convert(vocoder=""), "vocoder").name.startswith("bigvgan")
+
+
+def test_mels_of_another_range_or_logarithm_are_explicit(
+    small: Layout, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vocoder = save_bigvgan(tmp_path / "bigvgan", fmin=125, fmax=7600)
+    source = save(random_state(small), tmp_path / "audiolcm.ckpt")
+    command = ["convert", str(source), "--vocoder", str(vocoder), *save_tokenizers(tmp_path)]
+    assert main([*command, "-o", str(tmp_path / "a")]) == 1
+    assert "mels from 125 to 7600 Hz" in caplog.text
+    assert main([*command, "-o", str(tmp_path / "a"), "--mel-range", "0", "8000"]) == 0
+    assert main([*command, "-o", str(tmp_path / "b"), "--mel-range", "0", "8000", "--mel-log", "ln"]) == 0
+    sounds = [AudioLCM.from_checkpoint(tmp_path / name, hardware=FLOAT32)("rain falls", 1.0) for name in "ab"]
+    assert abs(sounds[0].mels - sounds[1].mels).max() == 0
+    assert abs(sounds[0].waveforms - sounds[1].waveforms).max() > 1e-3
