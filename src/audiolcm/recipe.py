@@ -33,10 +33,11 @@ class Recipe:
     """The stages of one resolved configuration."""
 
     def __init__(self, cfg: Config) -> None:
-        self.cfg = cfg
-        self.workshop = Workshop(cfg)
         # Built first, so that a bad k, range or schedule is refused before hours of training its parents.
         self.schedule = build(cfg["schedule"], "schedule")
+        # Of a schedule that was read the content counts, not the path; artifacts then need its file no more.
+        self.cfg = cfg = dict(cfg) | {"schedule": self.schedule.standalone or cfg["schedule"]}
+        self.workshop = Workshop(cfg)
         self.solver = build(cfg["solver"], "solver")
         self.guidance = build(cfg["guidance"], "guidance")
         self.distance = build(cfg["objective"]["distance"], "objective.distance")
