@@ -37,16 +37,18 @@ class Recipe:
     """The stages of one resolved configuration."""
 
     def __init__(self, cfg: Config) -> None:
+        # Built first, so that a bad k, range or schedule is refused before hours of training its parents.
+        self.schedule = build(cfg["schedule"], "schedule")
+        # Of a schedule that was read the content counts, not the path; artifacts then need its file no more.
+        cfg = dict(cfg) | {"schedule": self.schedule.standalone or cfg["schedule"]}
         place = cfg["parents"]["teacher"]
         self._given_teacher = None if place is None else open_model(place, "teacher")
         if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
             # Its own text encoder belongs to it, as its autoencoder does.
             known = load_yaml(self._given_teacher.folder / "config.yaml")
-            cfg = dict(cfg) | {"text_encoder": known["text_encoder"]}
+            cfg["text_encoder"] = known["text_encoder"]
         self.cfg = cfg
         self.workshop = Workshop(cfg)
-        # Built first, so that a bad k, range or schedule is refused before hours of training its parents.
-        self.schedule = build(cfg["schedule"], "schedule")
         self.solver = build(cfg["solver"], "solver")
         self.guidance = build(cfg["guidance"], "guidance")
         self.distance = build(cfg["objective"]["distance"], "objective.distance")

@@ -1,5 +1,7 @@
 """Noise schedules: z_t = alpha_t z_0 + sigma_t epsilon with alpha_t^2 + sigma_t^2 = 1."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,7 +14,12 @@ class NoiseSchedule:
 
     ``alphas`` and ``sigmas`` hold alpha_t and sigma_t for t = 0 .. T-1 as float32 vectors, computed in
     float64: alpha_t = sqrt(prod_{s<=t} (1 - beta_s)), sigma_t = sqrt(1 - alpha_t^2).
+
+    Attributes:
+        standalone: of a schedule read from a file, the configuration that builds it without that file; else None.
     """
+
+    standalone: dict[str, Any] | None = None
 
     def __init__(self, betas: Tensor) -> None:
         alphas_cumprod = torch.cumprod(1.0 - betas.double(), dim=0)
