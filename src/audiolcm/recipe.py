@@ -41,14 +41,6 @@ class Recipe:
         self.schedule = build(cfg["schedule"], "schedule")
         # Of a schedule that was read the content counts, not the path; artifacts then need its file no more.
         cfg = dict(cfg) | {"schedule": self.schedule.standalone or cfg["schedule"]}
-        place = cfg["parents"]["teacher"]
-        self._given_teacher = None if place is None else open_model(place, "teacher")
-        if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
-            # Its own text encoder belongs to it, as its autoencoder does.
-            known = load_yaml(self._given_teacher.folder / "config.yaml")
-            cfg["text_encoder"] = known["text_encoder"]
-        self.cfg = cfg
-        self.workshop = Workshop(cfg)
         self.solver = build(cfg["solver"], "solver")
         self.guidance = build(cfg["guidance"], "guidance")
         self.distance = build(cfg["objective"]["distance"], "objective.distance")
@@ -59,6 +51,14 @@ class Recipe:
         with torch.device("meta"):
             build_transformer(cfg, text_width=8, latent_channels=8)
         self.corpus = build(cfg["dataset"], "dataset")
+        place = cfg["parents"]["teacher"]
+        self._given_teacher = None if place is None else open_model(place, "teacher")
+        if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
+            # Its own text encoder belongs to it, as its autoencoder does.
+            known = load_yaml(self._given_teacher.folder / "config.yaml")
+            cfg["text_encoder"] = known["text_encoder"]
+        self.cfg = cfg
+        self.workshop = Workshop(cfg)
 
     @cached_property
     def data(self) -> PreparedData:
