@@ -1,6 +1,7 @@
 """A released file becomes artifacts, and the artifacts sound as a transcription of the released code does."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -214,6 +215,8 @@ def test_base_size_is_read_from_the_file_not_into_memory(
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         assert 1024 * int(done.stdout.split()[-1]) < 1.3 * source.stat().st_size
+    source.unlink()
+    shutil.rmtree(tmp_path / "a")
 
 
 def test_the_published_vocoder_is_converted_with_the_rest(
