@@ -143,7 +143,7 @@ def _check_fields(values: Mapping[str, Any], settings: Mapping[str, Any], file: 
             raise UserError(
                 f"{file} says {field}={_shortened(found)}: {CHANGES[field]}. {_next(field, found, values, settings)}"
             )
-    known = {"beta_schedule", "set_alpha_to_one", *NUMBERS, *OURS, *NOT_READ}
+    known = {"beta_schedule", *NUMBERS, *OURS, *NOT_READ}
     for field in values:
         if field not in known and not field.startswith("_"):
             raise UserError(
