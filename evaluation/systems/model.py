@@ -16,7 +16,7 @@ from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.config import load_yaml
 from audiolcm.data.digests import FileDigests
 from audiolcm.pipeline import AudioLCM
-from audiolcm.published.models import open_model, open_vocoder
+from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.training.hardware import Hardware
 from evaluation.protocol import Item, TestSet
 from evaluation.systems.system import made
@@ -28,7 +28,7 @@ class Model:
     """A finished student or teacher.
 
     Args:
-        stage: ``student`` or ``teacher``.
+        stage: ``student`` or ``teacher``; null takes what ``checkpoint`` names.
         artifacts: where the newest student is looked for.
         hardware: device and precision.
         checkpoint: folder of a student or a teacher, or published:NAME, or a released file; null takes the newest
@@ -46,7 +46,7 @@ class Model:
 
     def __init__(
         self,
-        stage: str,
+        stage: str | None,
         artifacts: str,
         hardware: Hardware,
         checkpoint: str | None = None,
@@ -55,13 +55,13 @@ class Model:
         vocoder: str | None = None,
         batch_size: int = 8,
     ) -> None:
-        self.name = "audiolcm" if stage == "student" else stage
+        self.name = "teacher" if stage == "teacher" else "audiolcm"
         self.hardware, self.batch_size = hardware, batch_size
         self.artifact = _find(stage, Path(artifacts), checkpoint)
-        self.vocoder = self.artifact.parent("vocoder") if vocoder is None else open_vocoder(vocoder)
+        self.vocoder = vocoder_of(self.artifact, vocoder)
         asked = {"num_steps": num_steps, "omega": omega}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
-        section = "sampler" if stage == "student" else "teacher_sampler"
+        section = "teacher_sampler" if self.artifact.card["stage"] == "teacher" else "sampler"
         self.cfg = load_yaml(self.artifact.folder / "config.yaml")
         self.sampler: dict[str, Any] = self.cfg[section] | self._overrides
 
@@ -144,7 +144,7 @@ class Reconstruction:
         return self.model.pipeline.reconstruct(MelSpectrogram()(padded))[0]
 
 
-def _find(stage: str, artifacts: Path, checkpoint: str | None) -> Artifact:
+def _find(stage: str | None, artifacts: Path, checkpoint: str | None) -> Artifact:
     artifact = newest(artifacts, "student") if checkpoint is None else open_model(checkpoint)
     if checkpoint is None:
         log.info("checkpoint: the newest finished student, %s", artifact.folder)

@@ -32,8 +32,8 @@ FORMAT_VERSION = 1
 HASH_LENGTH = 10
 _MAKE_ANEW = "Run `python train.py` to make it anew."
 _NO_PARENT = {
-    "vocoder": "Give one by --vocoder FOLDER (evaluate.py: system.vocoder=FOLDER), or convert the published weights "
-    "again with one: audiolcm convert SOURCE -o DIR --vocoder FOLDER"
+    "vocoder": "Give one by --vocoder FOLDER (evaluate.py: system.vocoder=FOLDER, or system.model.vocoder=FOLDER for "
+    "reconstructions), or convert the published weights again with one: audiolcm convert SOURCE -o DIR --vocoder FOLDER"
 }
 _CARD = {"format_version": int, "stage": str, "name": str, "hash": str, "weights_hash": str}
 
@@ -90,7 +90,7 @@ class Artifact:
         """Return the artifact that the card names as this one's ``stage``."""
         if not self.has_parent(stage):
             raise UserError(f"{self.folder}/card.json names no {stage}. {_NO_PARENT.get(stage, _MAKE_ANEW)}")
-        recorded = self.card["parents"][stage]
+        recorded = str(self.card["parents"][stage])
         return open_artifact(Path(os.path.normpath(self.folder / recorded)), stage)
 
     def has_parent(self, stage: str) -> bool:
@@ -201,7 +201,10 @@ def newest(root: Path, stage: str) -> Artifact:
     """Return the newest finished artifact of a stage below ``root``."""
     cards = sorted((root / stage).glob("*/card.json"), key=lambda path: path.stat().st_mtime)
     if not cards:
-        raise UserError(f"There is no finished {stage} in {root / stage}. Run `python train.py` first.")
+        raise UserError(
+            f"There is no finished {stage} in {root / stage}. Run `python train.py` first; if released weights were "
+            "converted into it, convert them again."
+        )
     return open_artifact(cards[-1].parent)
 
 

@@ -22,6 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 from audiolcm.errors import UserError
 
 OUR_PACKAGES = ("audiolcm.", "evaluation.", "experiments.")
+_MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
+"""Functions that a ``_target_`` may name; everything else that it names is a class or its classmethod."""
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
     "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
@@ -162,6 +164,9 @@ def _check_call(node: Mapping[str, object], path: str) -> None:
         raise UserError(
             f"{path}._target_={target} is refused: it is not defined in {', '.join(OUR_PACKAGES)}."
         )
+    # Only what makes a part: a class, or what makes an object of its class. A stranger's configuration calls no others.
+    if not (inspect.isclass(called) or inspect.ismethod(called) or target in _MAKERS) or "._" in target:
+        raise UserError(f"{path}._target_={target} is refused: it is no class of {', '.join(OUR_PACKAGES)}.")
     parameters = inspect.signature(called).parameters
     hints = typing.get_type_hints(called.__init__ if inspect.isclass(called) else called)
     for key, value in node.items():

@@ -19,7 +19,7 @@ from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
-from audiolcm.published.models import open_model, open_vocoder
+from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.tensors import without_initialization
 from audiolcm.training.hardware import Hardware
 from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
@@ -98,7 +98,7 @@ class AudioLCM:
         artifact = open_model(path)
         cfg = load_yaml(artifact.folder / "config.yaml")
         autoencoder = artifact.parent("autoencoder")
-        vocoder_artifact = artifact.parent("vocoder") if vocoder is None else open_vocoder(vocoder)
+        vocoder_artifact = vocoder_of(artifact, vocoder)
         autoencoder_cfg = load_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
         vocoder_cfg = load_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
         text_encoder = load_text_encoder(artifact, cfg)

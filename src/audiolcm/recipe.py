@@ -23,7 +23,7 @@ from audiolcm.models.clap_t5 import ClapT5
 from audiolcm.models.embedding import forget_guidance
 from audiolcm.objectives.objective import Objective
 from audiolcm.pipeline import load_text_encoder
-from audiolcm.published.models import open_model
+from audiolcm.published.models import open_model, open_vocoder
 from audiolcm.training.loop import TrainingSet
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.types import Mel, TextEncoder, TextTokens
@@ -110,8 +110,8 @@ class Recipe:
     @cached_property
     def vocoder(self) -> Artifact:
         """Return the vocoder, trained behind the autoencoder; one without an objective is kept as it is."""
-        if given := self.workshop.given("vocoder"):
-            return given
+        if place := self.cfg["parents"].get("vocoder"):
+            return open_vocoder(place)
         cfg = self.cfg["vocoder"]
         if cfg["objective"] is None:
             return keep_vocoder(self.workshop.store, self.cfg)

@@ -194,7 +194,12 @@ class BigVGAN(nn.Module):
             "block_dilations": arguments["resblock_dilation_sizes"],
             "mel_log": mel_log,
         }
-        model = cls(**settings)
+        try:
+            model = cls(**settings)
+        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise UserError(
+                f"BigVGAN: the args.yml beside {weights} describes no vocoder ({error}). Download it again."
+            ) from error
         load_generator(model, weights)
         model.standalone = {"_target_": f"{cls.__module__}.{cls.__qualname__}"} | settings
         model.origin = {

@@ -1,6 +1,7 @@
 """Reading the published BigVGAN files: best_netG.pt with its weight norm still in place, and args.yml beside it."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def _check_arguments(file: Path, arguments: object) -> None:
             raise UserError(
                 f"BigVGAN: {file} says {key}: {arguments[key]}, but only {value} works here. {_OTHER}"
             )
-    samples = torch.tensor(arguments["upsample_rates"]).prod().item()
+    rates = arguments["upsample_rates"]
+    samples = math.prod(rates) if isinstance(rates, list) and all(type(r) is int for r in rates) else rates
     if samples != HOP_LENGTH:
         raise UserError(
             f"BigVGAN: upsample_rates in {file} make {samples} samples of a frame, ours has {HOP_LENGTH}. {_OTHER}"
@@ -105,7 +107,7 @@ def require_mel_range(
 def load_generator(model: nn.Module, weights: Path) -> None:
     """Fill ``model`` from ``generator`` of a checkpoint; UserError names every key that does not fit one to one."""
     checkpoint = read_checkpoint(weights)
-    if not isinstance(checkpoint, dict) or "generator" not in checkpoint:
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("generator"), dict):
         raise UserError(f"BigVGAN: {weights} has no entry `generator`. Is it the file of a discriminator?")
     state = checkpoint["generator"]
     if problems := misfits(published_layout(model), shapes(state)):

@@ -46,8 +46,8 @@ def read_tokenizer(source: str, min_vocabulary: int, how_to_get: str = HOW_TO_GE
         UserError: no tokenizer there, fewer than ``min_vocabulary`` tokens, or two captions encode equally.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
-    except (OSError, ValueError, ImportError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
         hint = "" if find_spec("sentencepiece") else f" {_SENTENCEPIECE}"
         raise UserError(f"No tokenizer at {source!r}: {_first_line(error)}{hint}{how_to_get}") from error
     if len(tokenizer) < min_vocabulary:

@@ -50,16 +50,14 @@ def read_released(path: Path) -> ReleasedCheckpoint:
     """
     state = _state_dict(path)
     denoisers = [part for part, prefix in DENOISERS.items() if any(n.startswith(prefix) for n in state)]
+    kind = "make_an_audio_2" if denoisers == ["teacher"] else "audiolcm"
     try:
         sizes = Sizes.of(state)
-    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+        slots = expected(sizes, list(DENOISERS) if kind == "audiolcm" else denoisers)
+    except (KeyError, ValueError, IndexError, ZeroDivisionError, RuntimeError) as error:
         raise UserError(
             f"{path} is no checkpoint of AudioLCM or Make-An-Audio 2: {_look(state, error)}"
         ) from error
-    kind = "make_an_audio_2" if denoisers == ["teacher"] else "audiolcm"
-    if kind == "audiolcm":
-        denoisers = list(DENOISERS)
-    slots = expected(sizes, denoisers)
     known = computed_buffers() | _position_ids(sizes)
     state = {name: tensor for name, tensor in state.items() if not _recomputed(path, name, tensor, known)}
     omega = DENOISERS["teacher"] + OMEGA_PROJECTION
@@ -70,6 +68,7 @@ def read_released(path: Path) -> ReleasedCheckpoint:
             f"{path} is not the released checkpoint that it looks like ({kind}): {problems}. Get it again; a file "
             "of other sizes, or one of another version of the code, can not be read."
         )
+    _check_numbers(path, state)
     if not torch.equal(state[_WORDS], state[_WORDS_AGAIN]):
         log.warning("%s holds T5's table of words twice, not alike: %s is used.", path, _WORDS_AGAIN)
         state[_WORDS] = state[_WORDS_AGAIN]
@@ -78,10 +77,21 @@ def read_released(path: Path) -> ReleasedCheckpoint:
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
     stored = read_checkpoint(path, mapped=True)
-    state = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
-    return {
-        name: torch.as_tensor(value) for name, value in state.items() if isinstance(value, Tensor | float)
-    }
+    state = stored.get("state_dict", stored) if isinstance(stored, dict) else None
+    if not isinstance(state, dict):
+        return {}
+    return {str(name): torch.as_tensor(v) for name, v in state.items() if isinstance(v, Tensor | float)}
+
+
+def _check_numbers(path: Path, state: Tensors) -> None:
+    """Refuse a tensor that is not of finite floating point numbers."""
+    for name, tensor in state.items():
+        plain = tensor.layout is torch.strided and tensor.device.type == "cpu" and tensor.is_floating_point()
+        if not plain or not all(bound.isfinite() for bound in torch.aminmax(tensor.detach())):
+            raise UserError(
+                f"{path}: {name} holds something else than finite numbers ({tensor.dtype}): the file is damaged. "
+                "Get it again."
+            )
 
 
 def _look(state: Tensors, error: Exception) -> str:

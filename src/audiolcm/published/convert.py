@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from audiolcm.artifacts import Artifact, ArtifactStore, Identity
 from audiolcm.config import compose, to_yaml
@@ -51,8 +52,14 @@ def convert(source: Source, root: Path, companions: Companions | None = None) ->
     """
     companions = companions or Companions()
     converter = _Converter(source, read_released(source.path), ArtifactStore(root), companions)
+    tokenizers = (
+        converter.tokenizers()
+    )  # first, so that nothing is written when one that was named is not there
     made = {"vocoder": vocoder} if (vocoder := converter.vocoder()) else {}
-    made |= {"autoencoder": converter.part("autoencoder", {}), "text_encoder": converter.text_encoder()}
+    made |= {
+        "autoencoder": converter.part("autoencoder", {}),
+        "text_encoder": converter.text_encoder(tokenizers),
+    }
     for stage in DENOISERS:
         if stage in converter.released.parts:
             teacher = {"teacher": made["teacher"]} if stage != "teacher" else {}
@@ -97,22 +104,31 @@ class _Converter:
             log.info("%s: writing %s", stage, folder)
             return self.store.write(identity, tensors, to_yaml(self.cfg), facts)
 
-    def text_encoder(self) -> Artifact:
-        """Write the text encoders, with the tokenizers where they are on this computer."""
-        artifact = self.part("text_encoder", {})
+    def tokenizers(self) -> dict[str, PreTrainedTokenizerBase]:
+        """Return the tokenizers that are on this computer."""
+        found = {}
         given = {"bert_tokenizer": (self.companions.bert, BERT), "t5_tokenizer": (self.companions.t5, T5)}
         for kind, (place, hub_name) in given.items():
+            source = place or tokenizer_place(hub_name)
             try:
-                tokenizer = read_tokenizer(
-                    place or tokenizer_place(hub_name), min_vocabulary=0, how_to_get=""
-                )
+                found[kind] = read_tokenizer(source, min_vocabulary=0, how_to_get="")
             except UserError as error:
                 if place is not None:
                     raise
                 log.warning("%s It is looked for again when a sound is made.", error)
-                continue
-            tokenizer.save_pretrained(artifact.folder / kind)
-        return artifact
+        return found
+
+    def text_encoder(self, tokenizers: Mapping[str, PreTrainedTokenizerBase]) -> Artifact:
+        """Write the text encoders, the tokenizers before the card."""
+        folder = self.store.folder(part_identity(self.source, self.released.kind, "text_encoder"))
+        for kind, tokenizer in tokenizers.items():
+            try:
+                tokenizer.save_pretrained(folder / kind)
+            except Exception as error:
+                raise UserError(
+                    f"{folder / kind} can not be written ({error}). Free some space, then again."
+                ) from error
+        return self.part("text_encoder", {})
 
     def vocoder(self) -> Artifact | None:
         """Write the vocoder and return it; None, which is said, when there is none."""
@@ -121,6 +137,9 @@ class _Converter:
         except UserError as error:
             if self.companions.vocoder is not None:
                 raise
+            before = self.store.find(part_identity(self.source, self.released.kind, "teacher"))
+            if before and before.has_parent("vocoder"):
+                return before.parent("vocoder")
             log.warning("There is no vocoder to convert with the rest. %s", error)
             return None
 

@@ -9,11 +9,12 @@ from audiolcm.files import exclusive
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
 from audiolcm.published.convert import GRIFFIN_LIM, Companions, convert, convert_vocoder, part_identity
-from audiolcm.published.sources import PUBLISHED, Source, find_source, is_source
+from audiolcm.published.sources import Source, find_source, is_source
 from audiolcm.weights.files import weights_folder
 
 log = logging.getLogger(__name__)
 
+STAGES_OF = {"audiolcm": ("student", "teacher", "target"), "make_an_audio_2": ("teacher",)}
 CONVERTED = "converted"
 """Where in the folder of weights the artifacts of released files go that were named instead of an artifact."""
 
@@ -38,7 +39,8 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
         return artifact.parent("teacher")
     if artifact.card["stage"] not in ((stage,) if stage else STAGES):
         raise UserError(
-            f"{place} holds a {artifact.card['stage']}. Give the folder of a {stage or 'student or a teacher'}."
+            f"{place} holds a {artifact.card['stage']}. Give the folder of a {stage or 'student or a teacher'}"
+            f"{' (of a teacher: evaluate.py system=teacher)' if stage == 'student' else ''}."
         )
     return artifact
 
@@ -56,6 +58,20 @@ def open_vocoder(place: str | Path) -> Artifact:
     return open_artifact(Path(place), "vocoder")
 
 
+def vocoder_of(model: Artifact, place: str | Path | None = None) -> Artifact:
+    """Return the vocoder that ``place`` names (``open_vocoder``); None takes the model's own.
+
+    A released model that was converted without a vocoder takes the published one, once the folder of weights has it.
+
+    Raises:
+        UserError: there is none.
+    """
+    published = weights_folder() / VOCODER_FOLDER
+    if place is None and not model.has_parent("vocoder") and (published / WEIGHTS_FILE).is_file():
+        place = published
+    return model.parent("vocoder") if place is None else open_vocoder(place)
+
+
 def _converted(place: str | Path) -> Artifact:
     source = find_source(place)
     store = ArtifactStore(weights_folder() / CONVERTED)
@@ -68,14 +84,12 @@ def _converted(place: str | Path) -> Artifact:
 
 
 def _found(source: Source, store: ArtifactStore) -> Artifact | None:
-    """Return what was made of the file before; None also when a vocoder has come since."""
-    identities = [
-        part_identity(source, kind, stage) for stage in ("student", "teacher") for kind in PUBLISHED
-    ]
-    found = next((artifact for identity in identities if (artifact := store.find(identity))), None)
-    if found and not found.has_parent("vocoder") and (weights_folder() / VOCODER_FOLDER).is_dir():
-        return None
-    return found
+    """Return what was made of the file before; None also when that was cut off, which is then done again."""
+    for kind, stages in STAGES_OF.items():
+        made = [store.find(part_identity(source, kind, stage)) for stage in stages]
+        if all(made):
+            return made[0]
+    return None
 
 
 def _open(folder: Path) -> Artifact:

@@ -40,7 +40,10 @@ class Source:
     @cached_property
     def sha256(self) -> str:
         """Hexadecimal digest of the file, remembered between runs in the folder of weights."""
-        return FileDigests(weights_folder() / "digests.jsonl").of([self.path])[self.path]
+        try:
+            return FileDigests(weights_folder() / "digests.jsonl").of([self.path])[self.path]
+        except UserError:  # that folder can not be written, which here matters to speed alone
+            return FileDigests().of([self.path])[self.path]
 
 
 def is_source(text: str | Path) -> bool:

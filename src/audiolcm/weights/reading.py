@@ -58,7 +58,7 @@ def read_checkpoint(path: Path, mapped: bool = False) -> Any:
                 return torch.load(
                     path, map_location="cpu", weights_only=True, mmap=mapped and is_zipfile(path)
                 )
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        except Exception as error:  # noqa: BLE001 (a damaged pickle raises whatever its reader stumbles over)
             fault = _reason(path, error)
     raise UserError(f"{path} is no readable checkpoint of weights: {fault}. Remove it and get it again.")
 

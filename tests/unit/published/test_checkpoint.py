@@ -15,11 +15,6 @@ STUDENT = "unet.diffusion_model."
 POSITION_IDS = "cond_stage_model.caption_encoder.base.embeddings.position_ids"
 
 
-@pytest.fixture(scope="module")
-def small(released_layout: Layout) -> Layout:
-    return small_layout(released_layout)
-
-
 @pytest.fixture
 def state(small: Layout) -> dict[str, Tensor]:
     return random_state(small)
@@ -129,6 +124,9 @@ def test_buffers_are_those_of_the_definition() -> None:
             r"1 tensors below encoder, and misses '?model\.diff",
         ),
         (torch.zeros(3), "it holds no table of tensors"),
+        ({"state_dict": [torch.zeros(3)]}, "it holds no table of tensors"),
+        ({"state_dict": None}, "it holds no table of tensors"),
+        ({0: torch.zeros(3), "a": torch.zeros(3)}, "2 tensors below 0, a"),
     ],
 )
 def test_another_model_is_described(content: object, kind: str, tmp_path: Path) -> None:
@@ -154,3 +152,32 @@ def test_a_malicious_file_does_not_run(state: dict[str, Tensor], tmp_path: Path)
     with pytest.raises(UserError, match="do not trust it"):
         read_released(tmp_path / "evil.ckpt")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_named(
+    state: dict[str, Tensor], tmp_path: Path, value: float
+) -> None:
+    name = f"{STUDENT}pos_emb.weight"
+    state[name][3, 4] = value
+    with pytest.raises(UserError, match=r"unet\.diffusion_model\.pos_emb\.weight holds something else"):
+        read_released(save(state, tmp_path / "a.ckpt"))
+
+
+def test_integers_are_no_weights(state: dict[str, Tensor], tmp_path: Path) -> None:
+    state[f"{STUDENT}pos_emb.weight"] = torch.zeros(1000, 64, dtype=torch.int8)
+    with pytest.raises(UserError, match=r"torch\.int8"):
+        read_released(save(state, tmp_path / "a.ckpt"))
+
+
+def test_half_precision_is_read(state: dict[str, Tensor], tmp_path: Path) -> None:
+    assert (
+        read_released(save({n: t.half() for n, t in state.items()}, tmp_path / "a.ckpt")).kind == "audiolcm"
+    )
+
+
+def test_sizes_that_no_network_has_are_one_message(released_layout: Layout, tmp_path: Path) -> None:
+    layout = small_layout(released_layout)
+    odd = {n: [100 if size == 64 else size for size in shape] for n, shape in layout["denoiser"].items()}
+    with pytest.raises(UserError, match="is no checkpoint of AudioLCM or Make-An-Audio 2"):
+        read_released(save(random_state(layout | {"denoiser": odd}), tmp_path / "a.ckpt"))

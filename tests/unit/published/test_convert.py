@@ -8,44 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from released_file import Layout, random_state, save, save_bigvgan, save_tokenizers, small_layout
+from released_file import Layout, random_state, save, save_bigvgan, save_tokenizers
 from safetensors.torch import load_file
 from torch import Tensor
 
+from audiolcm.artifacts import Artifact, ArtifactStore, Identity
 from audiolcm.cli import main
-from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
-from audiolcm.published.models import open_model, open_vocoder
+from audiolcm.published.models import open_model
 from audiolcm.training.hardware import Hardware
 
 FLOAT32 = Hardware(device="cpu", precision="float32", num_threads=1)
-
-
-@pytest.fixture(scope="module")
-def small(released_layout: Layout) -> Layout:
-    return small_layout(released_layout)
-
-
-@pytest.fixture
-def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder of weights."""
-    monkeypatch.setenv("AUDIOLCM_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    (tmp_path / "weights").mkdir()
-    return tmp_path / "weights"
-
-
-@pytest.fixture
-def convert(small: Layout, weights: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Make a file of the kind and convert it by the command; returns the folder of artifacts."""
-
-    def run(kind: str = "audiolcm", *options: str, vocoder: str = "griffin_lim") -> Path:
-        source = save(random_state(small, kind), tmp_path / f"{kind}.ckpt")
-        companions = [*save_tokenizers(tmp_path), *(["--vocoder", vocoder] if vocoder else [])]
-        assert main(["convert", str(source), "-o", str(tmp_path / kind), *companions, *options]) == 0
-        return tmp_path / kind
-
-    return run
 
 
 def one(folder: Path, stage: str) -> Path:
@@ -144,56 +117,28 @@ def test_a_file_named_instead_of_an_artifact_is_converted_once(
     assert open_model(weights / "audiolcm.ckpt").card["stage"] == "student"
 
 
-def test_without_vocoder_or_tokenizers_the_message_says_how(
-    small: Layout, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_conversion_that_was_cut_off_is_done_again(
+    small: Layout, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = save(random_state(small), tmp_path / "audiolcm.ckpt")
-    assert main(["convert", str(source), "-o", str(tmp_path / "a")]) == 0
-    assert "There is no vocoder" in caplog.text and "bigvnat16k93.5w" in caplog.text
-    with pytest.raises(UserError, match="names no vocoder. Give one by --vocoder"):
-        AudioLCM.from_checkpoint(tmp_path / "a")
-    with pytest.raises(UserError, match="hf download bert-base-uncased"):
-        AudioLCM.from_checkpoint(tmp_path / "a", vocoder="griffin_lim")
+    source = save(random_state(small), weights / "audiolcm.ckpt")
+    write = ArtifactStore.write
+
+    def killed(self: ArtifactStore, identity: Identity, *rest: object) -> Artifact:
+        if identity.stage == "student":
+            raise KeyboardInterrupt
+        return write(self, identity, *rest)
+
+    monkeypatch.setattr(ArtifactStore, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        open_model(source)
+    monkeypatch.setattr(ArtifactStore, "write", write)
+    assert open_model("published:audiolcm").card["stage"] == "student"
+    assert list((weights / "converted/target").iterdir())
 
 
-def test_tokenizers_of_other_weights_are_refused(convert: Callable[..., Path], tmp_path: Path) -> None:
-    folder = convert()
-    save_tokenizers(tmp_path / "large", bert_size=41)
-    kind = one(folder, "text_encoder") / "bert_tokenizer"
-    for file in (tmp_path / "large" / "bert").iterdir():
-        (kind / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(UserError, match="has 41 tokens, but the weights know 40"):
-        AudioLCM.from_checkpoint(folder)
-
-
-@pytest.mark.parametrize(
-    ("content", "kind"),
-    [
-        (b"<html>Access denied</html>", "a web page"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
-        (b"PK\x03\x04 and no end", "cut off"),
-        (b"", "empty"),
-    ],
-)
-def test_what_is_no_checkpoint_is_called_by_its_name(
-    content: bytes, kind: str, weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "audiolcm.ckpt").write_bytes(content)
-    assert main(["convert", str(tmp_path / "audiolcm.ckpt"), "-o", str(tmp_path / "a")]) == 1
-    assert kind in caplog.text and "get it again" in caplog.text
-    assert not list(tmp_path.glob("a/*/*/card.json"))
-
-
-def test_unknown_names_and_places_are_one_message(weights: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for source, message in (
-        ("published:audiolm", "Choose from: published:audiolcm, published:make_an_audio_2"),
-        ("nowhere.ckpt", "There is no file nowhere.ckpt"),
-    ):
-        caplog.clear()
-        assert main(["convert", source, "-o", "x"]) == 1
-        assert message in caplog.text
-    with pytest.raises(UserError, match="no artifact"):
-        open_vocoder("nowhere")
+def test_converting_again_keeps_the_vocoder(convert: Callable[..., Path]) -> None:
+    convert()
+    assert "vocoder" in json.loads((one(convert(vocoder=""), "student") / "card.json").read_text())["parents"]
 
 
 @pytest.mark.slow
