@@ -65,8 +65,9 @@ def read_released(path: Path) -> ReleasedCheckpoint:
         state[omega] = torch.zeros(slots[omega].shape)  # it never knew omega; a student learns it from zero
     if problems := misfits({name: slot.shape for name, slot in slots.items()}, shapes(state)):
         raise UserError(
-            f"{path} is not the released checkpoint that it looks like ({kind}): {problems}. Get it again; a file "
-            "of other sizes, or one of another version of the code, can not be read."
+            f"{path} is not the released checkpoint that it looks like ({kind}): {problems}. If it is damaged, get it "
+            "again; a file of another version of the code, or with more in it (model_ema. of a training), can not be "
+            "read."
         )
     _check_numbers(path, state)
     if not torch.equal(state[_WORDS], state[_WORDS_AGAIN]):
