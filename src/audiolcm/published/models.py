@@ -9,7 +9,7 @@ from audiolcm.files import exclusive
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
 from audiolcm.published.convert import GRIFFIN_LIM, Companions, convert, convert_vocoder, part_identity
-from audiolcm.published.sources import Source, find_source, is_source
+from audiolcm.published.sources import SCHEME, Source, find_source, is_source
 from audiolcm.weights.files import weights_folder
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,10 @@ def _open(folder: Path) -> Artifact:
         return newest(folder, "student")
     if (folder / "teacher").is_dir():
         teacher = newest(folder, "teacher")
+        if teacher.card.get("origin", {}).get("name") == f"{SCHEME}audiolcm":
+            raise UserError(
+                f"{folder}: its conversion was cut off before the student. Convert the file again."
+            )
         log.info("There is no student in %s: the newest teacher is taken, %s", folder, teacher.folder)
         return teacher
     return open_artifact(folder)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from audiolcm.artifacts import Artifact, ArtifactStore, Identity
 from audiolcm.cli import main
+from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
 from audiolcm.training.hardware import Hardware
@@ -131,6 +132,9 @@ def test_a_conversion_that_was_cut_off_is_done_again(
     monkeypatch.setattr(ArtifactStore, "write", killed)
     with pytest.raises(KeyboardInterrupt):
         open_model(source)
+    shutil.rmtree(weights / "converted" / "student")
+    with pytest.raises(UserError, match="cut off before the student"):
+        open_model(weights / "converted")
     monkeypatch.setattr(ArtifactStore, "write", write)
     assert open_model("published:audiolcm").card["stage"] == "student"
     assert list((weights / "converted/target").iterdir())
