@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from audiolcm.config import resolve
 from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, atomic_path, explained
+from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.preview import write_preview
 from audiolcm.recipe import Recipe
 from audiolcm.sweep import RESULT, read_result
@@ -41,10 +42,11 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
     try:
-        job(cfg, folder)
-    except KeyboardInterrupt:
+        with raise_on_signal():
+            job(cfg, folder)
+    except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
         log.error("Stopped. The same command goes on where this one stopped.")
-        sys.exit(128 + signal.SIGINT)
+        raise stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT) from stop
     except Exception as error:
         reason, expected = _explain(error)
         sweeping = hydra_cfg.mode == RunMode.MULTIRUN

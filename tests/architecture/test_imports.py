@@ -21,6 +21,7 @@ FOUNDATION = {"types", "errors", "files", "tensors"}
 PARTS = {
     "types": set(),
     "errors": set(),
+    "interrupts": set(),
     "files": {"errors"},
     "tensors": {"errors", "files"},
     "audio": FOUNDATION,
@@ -30,7 +31,7 @@ PARTS = {
     "data": FOUNDATION | {"audio"},
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models"},
-    "training": FOUNDATION | {"audio", "data", "objectives"},
+    "training": FOUNDATION | {"audio", "data", "interrupts", "objectives"},
 }
 FORBIDDEN_PACKAGES = {
     "audiolcm": {"evaluation", "experiments", "train", "evaluate"},

@@ -2,11 +2,8 @@
 
 import logging
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -17,6 +14,7 @@ from tqdm import tqdm
 
 from audiolcm.data.batches import batch_indices
 from audiolcm.errors import UserError
+from audiolcm.interrupts import Interrupted, stop_on_signal
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.hardware import Hardware
@@ -56,10 +54,6 @@ class StageRun:
     tracker: Tracker
 
 
-class Interrupted(SystemExit):
-    """SIGTERM or Ctrl-C arrived and the checkpoint is written; exits with the signal's code, 143 or 130."""
-
-
 def fit(
     objective: Objective,
     data: TrainingSet,
@@ -75,7 +69,7 @@ def fit(
 
     Raises:
         UserError: on a loss that is not finite, naming the step and the clips, and on a full disk.
-        Interrupted: after SIGTERM or Ctrl-C, with a checkpoint written.
+        Interrupted: after SIGTERM, SIGUSR2 or Ctrl-C, with a checkpoint written.
     """
     device = run.hardware.torch_device()
     objective.to(device)
@@ -115,7 +109,7 @@ def fit(
                 checkpoints.save(done, objective.trained, optimizers)
             if arrived:
                 log.warning("%s: stopped at step %d; the same command goes on from there.", run.name, done)
-                raise Interrupted(128 + arrived[0])
+                raise Interrupted(arrived[0])
     return start
 
 
@@ -181,28 +175,3 @@ def validate(
             for name, value in objective.validate(batch, rng).items():
                 sums[name] = sums.get(name, 0.0) + value * len(indices)
     return {f"validation/{name}": value / count for name, value in sums.items()}
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[list[int]]:
-    """Yield a list to which SIGTERM or Ctrl-C is added, so that the loop ends after a whole step.
-
-    A second Ctrl-C interrupts at once.
-    """
-    arrived: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield arrived
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def note(number: int, frame: object) -> None:
-        arrived.append(number)
-        signal.signal(signal.SIGINT, before[signal.SIGINT])
-
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield arrived
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

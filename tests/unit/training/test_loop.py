@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from toy_training import Numbers, run_in, settings
 
 from audiolcm.errors import UserError
+from audiolcm.interrupts import Interrupted
 from audiolcm.training.checkpoint import Checkpoints
-from audiolcm.training.loop import Interrupted, fit
+from audiolcm.training.loop import fit
 from audiolcm.training.tracking import read_metrics
 
 

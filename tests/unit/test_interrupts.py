@@ -1,0 +1,45 @@
+"""Signals end a loop after its step, and everything else where it stands."""
+
+import os
+import signal
+
+import pytest
+
+from audiolcm.interrupts import SIGNALS, Interrupted, raise_on_signal, stop_on_signal
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_loop_notes_the_signal_and_goes_on(number):
+    with stop_on_signal() as arrived:
+        os.kill(os.getpid(), number)
+        assert arrived == [number]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_anything_else_ends_with_the_code_of_the_signal(number):
+    with pytest.raises(Interrupted) as caught, raise_on_signal():
+        os.kill(os.getpid(), number)
+    assert (caught.value.code, caught.value.number) == (128 + number, number)
+
+
+def test_a_loop_inside_notes_and_the_code_after_it_raises():
+    with raise_on_signal():
+        with stop_on_signal() as arrived:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert arrived
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_second_ctrl_c_interrupts_at_once():
+    with stop_on_signal():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_handlers_before_come_back():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with raise_on_signal(), stop_on_signal():
+        pass
+    assert [signal.getsignal(number) for number in SIGNALS] == before
