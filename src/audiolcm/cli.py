@@ -127,7 +127,7 @@ def _named_targets(output: Path, count: int) -> list[Path]:
 
 def _prepare(options: argparse.Namespace) -> int:
     from audiolcm.config import compose
-    from audiolcm.data.prepare import prepare_report
+    from audiolcm.data.report import prepare_report
     from audiolcm.recipe import Recipe
 
     recipe = Recipe(compose(options.overrides))
