@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -13,14 +14,15 @@ _MP3_FRAME = 1441  # bytes of the largest one: encoders do not agree on whether 
 _PADDING = 1  # a byte that some writers count and others do not
 
 
-def missing_bytes(path: Path) -> int:
+def missing_bytes(path: Path, content: bytes | None = None) -> int:
     """How many bytes of sound a WAV, AIFF, OGG or MP3 file lacks of what it announces; 0 when it is whole.
 
     An OGG stream announces no size: one that does not end in a whole last page lacks 1. 0 for every other format, and
-    where a file announces nothing (streamed WAV, MP3 without a Xing header).
+    where a file announces nothing (streamed WAV, MP3 without a Xing header). With `content`, the bytes of the file,
+    nothing is read from disk.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = path.stat().st_size if content is None else len(content)
+    with path.open("rb") if content is None else io.BytesIO(content) as file:
         start = file.read(12)
         if start[:4] in (b"RIFF", b"RF64"):
             return _missing_of_chunk(file, size, b"data", "little")

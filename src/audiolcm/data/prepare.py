@@ -32,7 +32,7 @@ from audiolcm.data.shards import CLAIMS, INDEX, Store
 from audiolcm.errors import UserError
 from audiolcm.files import exclusive, remove_leftovers
 
-__all__ = ["KnowsPrepared", "prepare", "prepare_part", "prepared_fingerprint"]
+__all__ = ["KnowsPrepared", "prepare", "prepare_part", "prepared_fingerprint", "prepared_folder"]
 
 SOUNDS_PER_SHARD = 128  # 54 MB for sounds of 10 s: also what a killed worker loses at most
 _LEAST_PER_SHARD = 8
@@ -96,6 +96,13 @@ def prepare_part(
 def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> str:
     """SHA-256 (hex) of the corpus and the way it is cached: names the cache, identifies the training data."""
     return hashlib.sha256(f"{FORMAT_VERSION} {corpus.fingerprint(digests)}".encode()).hexdigest()
+
+
+def prepared_folder(corpus: Corpus, cache_root: str | Path) -> Path:
+    """Where `prepare` puts a corpus, whether it is there already or not."""
+    if isinstance(corpus, KnowsPrepared):
+        return corpus.prepared().folder
+    return _identified(corpus, Path(cache_root)).folder
 
 
 def _identified(corpus: Corpus, cache_root: Path) -> PreparedData:
