@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import BinaryIO
 
 _OGG_PAGE = 65307  # the largest one: 27 + 255 + 255 * 255 bytes
 _END_OF_STREAM = 0x04
@@ -35,7 +34,7 @@ def missing_bytes(path: Path, content: bytes | None = None) -> int:
     return 0
 
 
-def _missing_of_chunk(file: BinaryIO, size: int, wanted: bytes, order: str) -> int:
+def _missing_of_chunk(file: io.BufferedIOBase, size: int, wanted: bytes, order: str) -> int:
     """Walk the chunks behind the 12 bytes of a RIFF or FORM header to the one that holds the samples."""
     announced_in_ds64 = 0
     while len(header := file.read(8)) == 8:
@@ -53,7 +52,7 @@ def _missing_of_chunk(file: BinaryIO, size: int, wanted: bytes, order: str) -> i
     return 0
 
 
-def _missing_of_ogg(file: BinaryIO, size: int) -> int:
+def _missing_of_ogg(file: io.BufferedIOBase, size: int) -> int:
     file.seek(max(0, size - _OGG_PAGE))
     tail = file.read()
     page = tail.rfind(b"OggS")
@@ -65,7 +64,7 @@ def _missing_of_ogg(file: BinaryIO, size: int) -> int:
     return max(0, end - len(tail))
 
 
-def _missing_of_mp3(file: BinaryIO, size: int, start: bytes) -> int:
+def _missing_of_mp3(file: io.BufferedIOBase, size: int, start: bytes) -> int:
     """A Xing or Info header in the first frame may count the bytes of the stream."""
     begin = 0
     if start[:3] == b"ID3":  # its length: four times seven bits

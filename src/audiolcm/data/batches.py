@@ -28,8 +28,9 @@ def bucketed_indices(bucket_of: np.ndarray, batch_size: int, step: int, seed: in
     """Clip indices of optimizer step `step` (from 0), all of one bucket; `bucket_of`: int (clips,).
 
     An epoch takes the clips of each bucket in a new order, in batches, and the batches of all buckets in a new order.
-    The last batch of a bucket is filled with the first clips of that bucket's order: every clip once an epoch, and
-    fewer than `batch_size` of each bucket twice. Like `batch_indices` a function of its arguments alone.
+    The last batch of a bucket is filled with the first clips of that bucket's order: every clip comes once an epoch,
+    and fewer than `batch_size` of each bucket once more (more often where a bucket is smaller than a batch). Like
+    `batch_indices` a function of its arguments alone.
     """
     if len(bucket_of) < 1 or batch_size < 1:
         raise UserError(f"{len(bucket_of)} clips in batches of {batch_size}: both must be at least 1.")

@@ -21,14 +21,11 @@ class PreparedCorpus:
     of a run on the data set that was prepared.
     """
 
+    name = "prepared"
+
     def __init__(self, folder: str | None = None, duration: float = 9.984) -> None:
         self.duration = duration
         self._folder = folder
-
-    @property
-    def name(self) -> str:
-        """Name of the data set that was prepared."""
-        return self.prepared().name
 
     def prepared(self) -> PreparedData:
         """The prepared data. Raises UserError when the folder is not set or holds none."""
