@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if options.verify:
         log.info("%d stores in %s are as they were written.", verify(data.folder), data.folder)
     log.info("%s", prepare_report(data))
+    log.info("  Without a look at the original files: dataset=prepared dataset.folder=%s", data.folder)
     if not any(len(data.open_split(name)) for name in data.splits):
         raise UserError(
             f"{data.name} holds no usable clip: check dataset.root, the tables and the splits in the dataset config."
