@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audiolcm.data.prepared import SPLIT_FILE
 from audiolcm.data.records import MEND, file_fault, read_json
 from audiolcm.data.rows import Rows
-from audiolcm.data.shards import FILES_TABLE, INDEX, record_path
+from audiolcm.data.shards import FILES_TABLE, INDEX, ITEMS_TABLE, record_path
 from audiolcm.errors import UserError
 
 
@@ -35,11 +35,12 @@ def discard(folder: Path) -> list[Path]:
     """
     found: list[Path] = []
     for store in _stores(folder):
-        broken = discard_damaged(store)
-        broken += [name for _, name, _ in _damaged_tables(store)]
-        if broken:
-            (store / SPLIT_FILE).unlink(missing_ok=True)
-            found += [store / name for name in broken]
+        damaged = [*damaged_files(store), *_damaged_tables(store)]
+        if damaged:
+            (store / SPLIT_FILE).unlink(
+                missing_ok=True
+            )  # first: what is not finished is never taken for good
+            found += [store / name for name in _discard_shards(store, damaged)]
     return found
 
 
@@ -67,23 +68,22 @@ def damaged_files(folder: Path) -> Iterator[tuple[int | None, str, str]]:
             yield row["shard"], row["name"], fault
 
 
-def discard_damaged(folder: Path) -> list[str]:
-    """Make a store unfinished where it is damaged, so that the next build makes those shards anew; names the files.
+def _discard_shards(store: Path, damaged: Sequence[tuple[int | None, str, str]]) -> list[str]:
+    """Drop the records of damaged shards, and the index when anything that it rests on is damaged; names the files.
 
     With an index that can not be trusted the shards are held against their own records.
     """
-    found = list(damaged_files(folder))
-    if not found:
-        return []
-    (folder / INDEX).unlink()
-    numbers = {number for number, _, _ in found if number is not None}
-    names = [name for _, name, _ in found]
-    if any(number is None for number, _, _ in found):
-        for path in sorted(folder.glob("[0-9]*.json")):
+    names = [name for _, name, _ in damaged]
+    numbers = {number for number, _, _ in damaged if number is not None}
+    if {ITEMS_TABLE, FILES_TABLE}.intersection(names):
+        for path in sorted(store.glob("[0-9]*.json")):
             for name, facts in read_json(path)["files"].items():
-                if file_fault(folder / name, facts, content=True):
+                if file_fault(store / name, facts, content=True):
                     numbers.add(int(path.stem))
                     names.append(name)
+    elif not numbers:
+        return names
     for number in numbers:
-        record_path(folder, number).unlink(missing_ok=True)
+        record_path(store, number).unlink(missing_ok=True)
+    (store / INDEX).unlink()
     return names

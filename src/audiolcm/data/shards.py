@@ -23,6 +23,7 @@ import pyarrow
 
 from audiolcm.data.records import file_facts, file_fault, read_json, write_json
 from audiolcm.data.rows import writing_rows
+from audiolcm.errors import UserError
 from audiolcm.files import TEMPORARY_SUFFIX, atomic_path, exclusive
 
 INDEX = "index.json"
@@ -67,7 +68,10 @@ class Store:
         path = record_path(self.folder, number)
         if not path.is_file():
             return None
-        record = read_json(path)
+        try:
+            record = read_json(path)
+        except UserError:  # a damaged record is as good as none: the shard is made anew
+            return None
         whole = all(file_fault(self.folder / name, facts) is None for name, facts in record["files"].items())
         return record if whole and record["num_items"] == len(self.items(number)) else None
 

@@ -68,6 +68,18 @@ def test_a_cut_off_or_missing_shard_is_refused_when_the_data_is_opened(prepared:
     assert len(prepared.split("validation")) == 3  # the others are in use
 
 
+def test_a_damaged_record_counts_as_none(prepared: PreparedData) -> None:
+    before = files(prepared.folder)
+    flip(prepared.folder / "train" / "index.arrow", 300)
+    discard(prepared.folder)
+    record = prepared.folder / "train" / "00001.json"
+    record.write_text(record.read_text()[:20])
+    corpus = corpus_of(20)
+    prepare(corpus, prepared.folder.parent, progress=False, sounds_per_shard=4)
+    assert corpus.num_decoded == 4
+    assert files(prepared.folder) == before
+
+
 def test_a_spoiled_header_is_a_message(prepared: PreparedData) -> None:
     path = prepared.folder / "train" / "00000.mel.npy"
     flip(path, 0)

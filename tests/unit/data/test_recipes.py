@@ -202,7 +202,10 @@ def test_a_mix_names_every_corpus_that_is_not_there(tmp_path: Path) -> None:
 
 def test_missing_clips_of_audiocaps_are_listed_with_their_ids(tmp_path: Path) -> None:
     make_mix(tmp_path)
+    with (tmp_path / "second" / "train.csv").open("a") as file:
+        file.write("gone,A kitten\n")  # the same sound again
     prepared = prepare(AudioCaps(str(tmp_path / "second")), tmp_path / "cache", progress=False)
+    assert len(prepared.bad_rows) == 2
     assert "1 of 2 sound files of train are missing: see" in prepare_report(prepared)
     (row,) = read_table(prepared.folder / "missing.tsv")
     assert (row["split"], row["row"], row["name"]) == ("train", "4", "Ygone")
