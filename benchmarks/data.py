@@ -7,7 +7,7 @@ Usage:
 `index` makes synthetic prepared data (every row has its own name, caption and sound, a sound is 4 samples) and opens
 it in a fresh process: seconds until the first and the last clip and a batch of indices are there, and resident memory
 beyond what the process had before. `prepare` writes FLAC files of 10 s at 44.1 kHz, prepares them from a folder and
-from tar shards, each round with every number of workers in turn, and reads the shards back.
+from tar shards, each round with every number of threads in turn, then of processes, and reads the shards back.
 """
 
 import argparse
@@ -20,6 +20,8 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +32,9 @@ from audiolcm.data.batches import batch_indices
 from audiolcm.data.corpora import ManifestCorpus, WebDataset
 from audiolcm.data.dataset import MelClips
 from audiolcm.data.manifest import Clip, write_manifest
+from audiolcm.data.parts import Part
 from audiolcm.data.plan import write_plan
-from audiolcm.data.prepare import prepare
+from audiolcm.data.prepare import prepare, prepare_part
 from audiolcm.data.prepared import PreparedData, PreparedSplit
 from audiolcm.data.sealing import seal_split
 from audiolcm.data.shards import Item, Store
@@ -165,10 +168,26 @@ def measure_prepare(count: int, workers: Sequence[int], rounds: int, folder: Pat
                 seconds = time.perf_counter() - began
                 shards = len(list((prepared.folder / "train").glob("*.mel.npy")))
                 say(
-                    f"round {round_number}, {kind}, workers {number}: {count / seconds:.1f} clips/s, "
+                    f"round {round_number}, {kind}, {number} threads: {count / seconds:.1f} clips/s, "
                     f"{shards / seconds:.2f} shards/s"
                 )
+        for number in workers:
+            seconds = seconds_in_processes(
+                corpora["files"], folder / f"parts-{number}-{round_number}", number
+            )
+            say(f"round {round_number}, files, {number} processes (parts): {count / seconds:.1f} clips/s")
     measure_reading(prepared)
+
+
+def seconds_in_processes(corpus: ManifestCorpus, cache: Path, number: int) -> float:
+    """Time of the same preparation in parts, each in a process of its own that has started before."""
+    parts = [Part(one + 1, number) for one in range(number)]
+    with ProcessPoolExecutor(number, get_context("spawn")) as pool:
+        list(pool.map(time.sleep, [1.0] * number))  # every process is there and has imported all
+        began = time.perf_counter()
+        arguments = zip(*[(corpus, cache, part, 1, False) for part in parts], strict=True)
+        list(pool.map(prepare_part, *arguments))
+        return time.perf_counter() - began
 
 
 def measure_reading(prepared: PreparedData) -> None:

@@ -137,7 +137,7 @@ def test_every_caption_is_encoded_once(split: PreparedSplit, tmp_path: Path) -> 
     assert (text.unconditional() == 0).all()
     many = CorpusInMemory({"train": [clip(f"c{i}", caption="x" * (1 + i % 4)) for i in range(9)]})
     other = prepare(many, tmp_path / "many", progress=False).split("train")
-    tokens = encode_text(encoder, other, tmp_path, progress=False)
+    tokens = encode_text(encoder, other, tmp_path / "many", progress=False)
     lengths = [len(one.caption) + 100 * len(one.structured_caption) for one in other.clips]
     assert [tokens.tokens(index)[0, 0] for index in range(9)] == lengths
     encoder.seen = encoder.seen[:5]
