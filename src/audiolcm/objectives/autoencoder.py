@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from audiolcm.draws import Generator
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
@@ -54,9 +55,7 @@ class AutoencoderObjective(nn.Module):
         discriminator = list(self.trained["adversary"].parameters())
         return {"generator": generator} | ({"discriminator": discriminator} if discriminator else {})
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the autoencoder's loss, then the discriminator's once it has joined; batch: mel."""
         model, adversary, mel = self.trained["model"], self.trained["adversary"], batch["mel"]
         posterior = model.encode(mel)
@@ -78,7 +77,7 @@ class AutoencoderObjective(nn.Module):
         ema_update(self.trained["average"], self.trained["model"], rate)
 
     @torch.no_grad()
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return figures of the averaged autoencoder.
 
         ``mel_l1``: error of the mean's reconstruction, per bin; ``texture``: its curvature over the bands

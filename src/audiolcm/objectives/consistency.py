@@ -12,6 +12,7 @@ from audiolcm.diffusion.guidance import UniformGuidance, guide
 from audiolcm.diffusion.sampler import DPMSolverPlusPlusSampler, NoiseSource
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import SkippingSolver
+from audiolcm.draws import Generator, randint, randn
 from audiolcm.models.ema import ema_update, frozen_copy
 from audiolcm.objectives.objective import Batch, Scalars
 from audiolcm.types import TextTokens
@@ -51,18 +52,16 @@ class ConsistencyDistillation(nn.Module):
         """Return the one part, ``student``."""
         return {"student": list(self.trained["student"].parameters())}
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield L_CD of Eq. 14 for latent (batch, channels, frames) and text (batch, tokens, width)."""
         yield "student", self.distillation_loss(batch, generator), {}
 
-    def distillation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def distillation_loss(self, batch: Batch, generator: Generator) -> Tensor:
         """Lines 4 to 7 of Algorithm 1."""
         z, c = batch["latent"], batch["text"]
         t, s = (time.to(z.device) for time in self.solver.sample_pair(len(z), generator))  # line 4
         omega = self.guidance.sample(len(z), generator).to(z.device)  # line 4
-        noise = torch.randn(z.shape, generator=generator).to(z.device)
+        noise = randn(z.shape, generator).to(z.device)
         z_t = self.schedule.add_noise(z, noise, t)  # line 5
         with torch.no_grad():
             epsilon = self.guided_teacher(z_t, t, c, omega)
@@ -85,7 +84,7 @@ class ConsistencyDistillation(nn.Module):
         ema_update(self.trained["target"], self.trained["student"], self.ema_rate)
 
     @torch.no_grad()
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return the loss, and the distance of one student call to the end of the teacher's trajectory.
 
         The second figure needs no k, so it compares students of different k: both start from the same noise at
@@ -98,9 +97,9 @@ class ConsistencyDistillation(nn.Module):
         """Return the student; like the released sampler, inference uses it and not the target."""
         return self.trained["student"]
 
-    def _distance_to_teacher(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def _distance_to_teacher(self, batch: Batch, generator: Generator) -> Tensor:
         z, c = batch["latent"], batch["text"]
-        seeds = tuple(torch.randint(2**31, (len(z),), generator=generator).tolist())
+        seeds = tuple(randint(2**31, [len(z)], generator).tolist())
         omega = (self.guidance.w_min + self.guidance.w_max) / 2.0
         if seeds not in self._trajectory_ends:
             sampler = DPMSolverPlusPlusSampler(num_steps=25, omega=omega)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
+
+from audiolcm.draws import Generator
 
 Scalars = dict[str, float | Tensor]
 Batch = dict[str, Tensor]
@@ -25,9 +26,7 @@ class Objective(Protocol):
         """Return the parameters of each optimizer, by name; one entry unless the stage is adversarial."""
         ...
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield (part, loss, scalars to log); the loop updates ``part`` before it asks for the next loss."""
         ...
 
@@ -35,7 +34,7 @@ class Objective(Protocol):
         """Update moving averages."""
         ...
 
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return validation figures of one batch, averaged by the loop over batches."""
         ...
 
