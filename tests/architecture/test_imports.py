@@ -21,6 +21,7 @@ FOUNDATION = {"draws", "types", "errors", "files", "tensors"}
 PARTS = {
     "draws": set(),
     "types": set(),
+    "processes": {"errors"},
     "errors": set(),
     "interrupts": set(),
     "files": {"errors"},
@@ -32,8 +33,8 @@ PARTS = {
     "models": FOUNDATION | {"audio", "weights"},
     "data": FOUNDATION | {"audio", "locks"},
     "structure": {"errors", "files", "data"},
-    "objectives": FOUNDATION | {"audio", "data", "diffusion", "models"},
-    "training": FOUNDATION | {"audio", "data", "interrupts", "objectives"},
+    "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
+    "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {
     "audiolcm": {"evaluation", "experiments", "train", "evaluate"},

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiolcm import processes
 from audiolcm.objectives.objective import Scalars
 
 MAX_ADAPTIVE_WEIGHT = 1e4
@@ -25,8 +26,10 @@ def feature_matching_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
 
 def adaptive_weight(nll: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:
     """Return |grad nll| / |grad adversarial| at ``last_layer``, at most 10,000 (Esser et al. 2021, Eq. 7)."""
-    of_nll = torch.autograd.grad(nll, last_layer, retain_graph=True)[0].float().norm()
-    of_adversarial = torch.autograd.grad(adversarial, last_layer, retain_graph=True)[0].float().norm()
+    of_nll, of_adversarial = (
+        processes.mean(torch.autograd.grad(loss, last_layer, retain_graph=True)[0].float()).norm()
+        for loss in (nll, adversarial)
+    )
     return (of_nll / (of_adversarial + 1e-8)).clamp(max=MAX_ADAPTIVE_WEIGHT)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from audiolcm.diffusion.boundary import BoundaryScalings
 from audiolcm.diffusion.consistency import consistency_function
@@ -110,4 +109,4 @@ class ConsistencyDistillation(nn.Module):
         z_t = NoiseSource(list(seeds), *z.shape[1:], device=z.device).draw()
         t = torch.full((len(z),), self.schedule.num_timesteps - 1, device=z.device)
         reached = self.f("student", z_t, t, c, torch.full((len(z),), omega, device=z.device))
-        return F.mse_loss(reached, self._trajectory_ends[seeds]).sqrt()
+        return (reached - self._trajectory_ends[seeds]).square().mean((1, 2)).sqrt().mean()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiolcm import processes
 from audiolcm.audio.mel import HOP_LENGTH, MelSpectrogram
 from audiolcm.draws import Generator, first_examples, leading, randn
 from audiolcm.errors import UserError
@@ -151,7 +152,7 @@ def texture_matching(on_real: Judgment, on_fake: Judgment) -> Tensor:
     for (_, real_maps), (_, fake_maps) in zip(on_real, on_fake, strict=True):
         for real, fake in zip(real_maps, fake_maps, strict=True):
             (real_mean, real_std), (fake_mean, fake_std) = over_time(real), over_time(fake)
-            scale = real_std.mean().clamp(min=_SMALL)
+            scale = processes.mean(real_std.mean()).clamp(min=_SMALL)
             difference = F.l1_loss(fake_mean, real_mean) + F.l1_loss(fake_std, real_std)
             losses.append(difference / scale)
     return torch.stack(losses).mean()

@@ -11,7 +11,8 @@ class StageSettings:
 
     ``crop_seconds`` is the length of a training example. ``final_lr_fraction`` is where the cosine decay of the
     learning rate ends, as a share of ``learning_rate``; 1 keeps it constant. ``clip_norm`` bounds the gradient's
-    norm of each part. Only fields that can change the weights belong to a stage's identity.
+    norm of each part. ``batch_size`` counts the examples of one step over all processes; each process takes its share
+    in ``accumulate`` pieces, one after the other. Only fields that can change the weights belong to a stage's identity.
     """
 
     steps: int
@@ -25,9 +26,10 @@ class StageSettings:
     validate_every: int = 500
     checkpoint_every: int = 500
     num_validation: int = 32
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
+        for name in ("steps", "batch_size", "accumulate", "log_every", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"trainer: {name}={getattr(self, name)} must be 1 or more.")
         for name in ("learning_rate", "crop_seconds", "clip_norm"):
@@ -36,7 +38,21 @@ class StageSettings:
         if not 0.0 <= self.final_lr_fraction <= 1.0:
             raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
 
+    def piece_size(self, num_processes: int) -> int:
+        """Return how many examples a process takes at once.
+
+        Raises:
+            UserError: when the batch does not fall into equal pieces.
+        """
+        pieces = num_processes * self.accumulate
+        if self.batch_size % pieces:
+            raise UserError(
+                f"trainer: batch_size={self.batch_size} does not fall into {num_processes} processes x accumulate="
+                f"{self.accumulate} equal pieces: choose a multiple of {pieces}."
+            )
+        return self.batch_size // pieces
+
     def identity(self) -> dict[str, int | float]:
         """Return the settings that can change the trained weights."""
-        bookkeeping = {"log_every", "validate_every", "checkpoint_every", "num_validation"}
+        bookkeeping = {"log_every", "validate_every", "checkpoint_every", "num_validation", "accumulate"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}
