@@ -15,6 +15,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -42,8 +44,17 @@ _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def register_resolvers() -> None:
-    """Make ``${slug:...}`` known to Hydra: a folder name for a list of overrides."""
+    """Make known to Hydra: ``${slug:...}``, a folder name for a list of overrides, and ``${sweep_name:}``."""
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
+
+
+def sweep_name() -> str | None:
+    """Return what the jobs of one sweep share: the name of its experiment or of its folder; None for a single run."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    hydra_cfg = HydraConfig.get()
+    return hydra_cfg.runtime.choices.get("experiment") or Path(hydra_cfg.sweep.dir).name
 
 
 def slug(overrides: str, empty: str = "default") -> str:

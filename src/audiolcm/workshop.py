@@ -18,7 +18,7 @@ from audiolcm.objectives.objective import Objective
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, TrainingSet, fit
 from audiolcm.training.settings import StageSettings
-from audiolcm.training.tracking import read_metrics
+from audiolcm.training.tracking import read_metrics, tracking_facts
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Workshop:
             "figures": {
                 key: value for row in read_metrics(folder / "metrics.jsonl") for key, value in row.items()
             },
-        }
+        } | tracking_facts(tracker)
         return self.store.finish(identity, product, to_yaml(placed(self.cfg)), facts)
 
 
