@@ -22,7 +22,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path, exclusive
+from audiolcm.files import atomic_path
+from audiolcm.locks import exclusive
 from audiolcm.tensors import save_tensors
 from audiolcm.weights.reading import misfits, shapes
 

@@ -35,7 +35,8 @@ from audiolcm.data.prepared import (
 from audiolcm.data.shards import Item, Rejected, ShardReader, build_shards, write_json
 from audiolcm.data.tables import write_table
 from audiolcm.errors import UserError
-from audiolcm.files import exclusive, remove_leftovers
+from audiolcm.files import remove_leftovers
+from audiolcm.locks import exclusive
 
 __all__ = ["prepare", "prepare_report", "prepared_fingerprint"]
 

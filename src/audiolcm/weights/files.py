@@ -11,7 +11,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from audiolcm.errors import UserError
-from audiolcm.files import TEMPORARY_SUFFIX, exclusive, explained
+from audiolcm.files import TEMPORARY_SUFFIX, explained
+from audiolcm.locks import exclusive
 from audiolcm.weights.reading import not_weights, sha256
 
 log = logging.getLogger(__name__)
