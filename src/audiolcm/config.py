@@ -29,9 +29,11 @@ _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
     "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
-    "logger", "paths", "preview",
+    "logger", "paths", "preview", "stage",
 }  # fmt: skip
-OPTIONAL_SECTIONS = {"teacher", "preview", "logger", "hardware"}
+OPTIONAL_SECTIONS = {"teacher", "preview", "logger", "hardware", "stage"}
+STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
+"""In the order in which they are made."""
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
     "teacher": ("retrofit",),
@@ -116,6 +118,8 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
             "GEGLU. With others it is another network, for which there are no weights: it must be trained. Leave out "
             "teacher=..., then python train.py profile=paper dataset=... trains one."
         )
+    if plain["stage"] not in STAGES:
+        raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES[:-1])} or {STAGES[-1]}.")
     whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
     whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
     for path, value in whole.items():
