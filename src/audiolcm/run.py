@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,41 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from audiolcm.artifacts import Artifact
+from audiolcm.build import build
 from audiolcm.cluster.requeue import requeue
 from audiolcm.config import resolve
 from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, explained
+from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.preview import write_preview
+from audiolcm.progress import at_stage, begin
 from audiolcm.recipe import Recipe
 from audiolcm.sweep import RESULT, read_result, write_result
-from audiolcm.training.tracking import read_metrics
+from audiolcm.training.tracking import check_tracker, read_metrics
 
 log = logging.getLogger(__name__)
 
 PREVIEW_SECTIONS = ("preview", "sampler", "teacher_sampler")
 
 
-def run_training(cfg: DictConfig) -> None:
-    """Run one job of ``train.py``; see ``run_job``."""
+def run_training(cfg: DictConfig) -> float | None:
+    """Run one job of ``train.py``; see ``run_job``.
+
+    Returns:
+        In a sweep the figure ``objective_metric``, for sweepers that search; of a failed job the worst there is, so
+        that the search goes on.
+    """
     run_job(cfg, _train)
+    hydra_cfg = HydraConfig.get()
+    if hydra_cfg.mode != RunMode.MULTIRUN or cfg.stage != "student":
+        return None
+    direction = str(hydra_cfg.sweeper.get("direction", "minimize"))
+    try:
+        return objective_of(Path(hydra_cfg.runtime.output_dir), cfg.objective_metric, direction)
+    except UserError as error:  # of the sweep, not of this job
+        log.error(str(error))
+        sys.exit(1)
 
 
 def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
@@ -46,6 +64,7 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
     folder = Path(hydra_cfg.runtime.output_dir)
     try:
         with raise_on_signal():
+            begin(folder)
             job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
         log.error("Stopped. The same command goes on where this one stopped.")
@@ -84,7 +103,14 @@ def _explain(error: Exception) -> tuple[str, bool]:
 def _train(cfg: DictConfig, folder: Path) -> None:
     plain = resolve(cfg)
     began = time.monotonic()
+    inputs = inputs_of(plain)
+    if found_finished(folder, inputs, Path(plain["paths"]["artifacts"])):
+        log.info("All of it was done before. %s", (folder / "summary.md").resolve())
+        (folder / RESULT).touch()  # a sweep that waits for this job asks whether it left a result
+        return
+    check_tracker(build(plain["logger"], "logger"))
     recipe = Recipe(plain)
+    recipe.workshop.announce = partial(at_stage, folder)
     if plain["stage"] != "student":
         _only(plain["stage"], recipe, folder)
         return
@@ -93,17 +119,19 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     facts |= {section: plain[section] for section in PREVIEW_SECTIONS}
     if _finished(folder) == facts:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
-        (folder / RESULT).touch()  # a sweep that waits for this job asks whether it left a result
+        write_result(folder, read_result(folder) | {"inputs": inputs})
         return
     write_preview(folder, recipe, student, time.monotonic() - began)
-    write_result(folder, _result_of(student) | facts)
+    write_result(folder, _result_of(student) | facts | {"inputs": inputs})
 
 
 def _only(stage: str, recipe: Recipe, folder: Path) -> None:
     """Make one of the student's parents, and what that needs, and leave the rest."""
     made = getattr(recipe, stage)
     log.info("%s: done, in %s", stage, made.folder)
-    write_result(folder, {"status": "done", "folder": str(made.folder)} if stage == "data" else _result_of(made))
+    write_result(
+        folder, {"status": "done", "folder": str(made.folder)} if stage == "data" else _result_of(made)
+    )
 
 
 def _result_of(artifact: Artifact) -> Mapping[str, Any]:
