@@ -1,6 +1,7 @@
 """``python -m experiments status [FOLDER ...]``: how the jobs of a sweep are, during it and after."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,7 +13,6 @@ from audiolcm.planned import MULTIRUN, summary_of
 from audiolcm.sweep import TRAINING_FIGURES, row_of, write_summary
 from experiments.jobs import RECORD, Job, jobs_of, read_records
 
-_DEPTH = 3
 _SWEEP_FILES = (MULTIRUN, RECORD)
 _MOST_FIGURES = 3
 _DETAIL_WIDTH = 160
@@ -51,12 +51,9 @@ def _checked(folder: Path) -> Path:
 
 def _sweeps(root: Path, every: bool) -> list[Path]:
     """Return the folders of sweeps below ``root``, the newest first; only that one unless ``every``."""
-    begun = {
-        path.parent: path.stat().st_mtime
-        for depth in range(1, _DEPTH + 1)
-        for name in _SWEEP_FILES
-        for path in root.glob("/".join(["*"] * depth + [name]))
-    }
+    jobs = (path.parents[2] for path in root.glob("**/.hydra/hydra.yaml") if _is_of_a_sweep(path))
+    marked = (path.parent for name in _SWEEP_FILES for path in root.glob(f"**/{name}"))
+    begun = {folder: folder.stat().st_mtime for folder in (*jobs, *marked)}
     if not begun:
         raise UserError(
             f"There is no sweep in {root.absolute()}. `python train.py -m solver.k=5,20` starts one; for another "
@@ -64,6 +61,11 @@ def _sweeps(root: Path, every: bool) -> list[Path]:
         )
     newest = sorted(begun, key=lambda folder: -begun[folder])
     return newest if every else newest[:1]
+
+
+def _is_of_a_sweep(hydra_yaml: Path) -> bool:
+    """Whether a job was one of several: a search by Optuna leaves no other sign while it goes on."""
+    return "mode: MULTIRUN" in hydra_yaml.read_text(errors="replace")
 
 
 def _slurm_states(sweep: Path) -> dict[str, str]:
@@ -77,7 +79,8 @@ def _slurm_states(sweep: Path) -> dict[str, str]:
 def _page(folder: Path, jobs: Sequence[Job]) -> str:
     rows = [("job", "state", "", "left", "figures", "where")]
     rows += [
-        (job.name, job.state, _short(job), _time(job.seconds_left), _figures(job), job.place) for job in jobs
+        (name, job.state, _short(job), _time(job.seconds_left), _figures(job), _near(job.place))
+        for name, job in zip(_short_names(jobs), jobs, strict=True)
     ]
     kept = [column for column in zip(*rows, strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in kept]
@@ -91,6 +94,21 @@ def _page(folder: Path, jobs: Sequence[Job]) -> str:
     if "waiting" in states and not {"training", "preparing"} & set(states) and not (folder / RECORD).exists():
         lines.append("No job is at work now. The same command goes on, and skips what is done.")
     return "\n".join(lines) + "\n"
+
+
+def _short_names(jobs: Sequence[Job]) -> list[str]:
+    """Return what tells the jobs apart: their overrides without those that all have in common."""
+    overrides = [re.split(r",(?=[\w./+~@]+=)", job.name) for job in jobs]
+    shared = set.intersection(*map(set, overrides)) if len(jobs) > 1 else set()
+    return [
+        ",".join(o for o in own if o not in shared) or job.name
+        for own, job in zip(overrides, jobs, strict=True)
+    ]
+
+
+def _near(place: str) -> str:
+    path = Path(place)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else place
 
 
 def _short(job: Job) -> str:
