@@ -133,6 +133,7 @@ def _service_processes() -> list[int]:
             name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
         except OSError:  # it has ended meanwhile
             continue
-        if name.startswith("wandb-core") and int(rest.split()[1]) == os.getpid():
+        state, parent = rest.split()[:2]
+        if name.startswith("wandb-core") and int(parent) == os.getpid() and state not in "ZX":
             found.append(int(stat.parent.name))
     return found
