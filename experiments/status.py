@@ -140,7 +140,7 @@ def _sum_up(folder: Path, jobs: Sequence[Job]) -> None:
         return
     rows = [row_of(job.name, job.folder) for job in own]
     for row, job in zip(rows, own, strict=True):
-        if job.ended_badly and row["status"] != "failed":
+        if job.state in ("stopped", "cancelled"):  # what lies there is of an earlier call, if anything
             row |= {"status": "failed", "error": f"{job.state}: {job.detail}"}
             row.pop("folder", None)
     name, figures = summary_of(folder)

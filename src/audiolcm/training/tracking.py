@@ -159,7 +159,7 @@ class WandbTracker:
     def _complain(self, trouble: str) -> None:
         self.trouble = trouble
         log.warning(
-            "Weights & Biases: %s. Training goes on without it. metrics.jsonl in %s holds all figures; what W&B kept "
+            "Weights & Biases: %s. The run goes on without it. metrics.jsonl in %s holds all figures; what W&B kept "
             "on disk is uploaded by `python -m experiments sync %s`.",
             trouble.rstrip(". "), self._folder, self._folder,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""W&B that is unreachable, refuses the key, hangs or dies: a user's mistake is refused early, a fault stops no training."""
+"""W&B unreachable, with a wrong key, hanging or dead: a mistake is refused early, a fault stops no training."""
 
 import os
 import signal
@@ -22,7 +22,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbSer
     with serving() as server:
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
-        for name in ("WANDB_MODE", "WANDB_RUN_GROUP", "HTTP_PROXY", "http_proxy", "WANDB_IDENTITY_TOKEN_FILE"):
+        for name in (
+            "WANDB_MODE",
+            "WANDB_RUN_GROUP",
+            "HTTP_PROXY",
+            "http_proxy",
+            "WANDB_IDENTITY_TOKEN_FILE",
+        ):
             monkeypatch.delenv(name, raising=False)
         for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
             monkeypatch.setenv(name, str(tmp_path / "home"))
@@ -51,9 +57,7 @@ def test_online_run_is_sent_with_group_kind_and_tags(server: WandbServer, tmp_pa
     assert (opened["name"], opened["groupName"], opened["jobType"]) == ("abc123", "table7", "student")
     assert opened["tags"] == ["k20"]
     assert sum('"loss"' in row for row in server.history) == 3
-    assert tracking_facts(tracker) == {
-        "wandb": {"project": "audiolcm", "group": "table7", "mode": "online"}
-    }
+    assert tracking_facts(tracker) == {"wandb": {"project": "audiolcm", "group": "table7", "mode": "online"}}
 
 
 @pytest.mark.parametrize("key", [None, "b" * 40])

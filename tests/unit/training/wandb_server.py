@@ -40,7 +40,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.server.mood == "hang":
             time.sleep(60)
             return
-        known = self.headers.get("Authorization") == f"Basic {base64.b64encode(f'api:{KEY}'.encode()).decode()}"
+        known = (
+            self.headers.get("Authorization") == f"Basic {base64.b64encode(f'api:{KEY}'.encode()).decode()}"
+        )
         code = int(self.server.mood) if self.server.mood.isdigit() else 200 if known else 401
         answer = self._answer(body) if code == 200 else {"errors": [{"message": "no"}]}
         text = json.dumps(answer).encode()
@@ -60,7 +62,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         question = json.loads(body)
         if "upsertBucket" in question["query"]:
             self.server.upserts.append(question["variables"])
-            bucket = {"id": "b", "name": question["variables"].get("name"), "displayName": "x", "config": "{}"}
+            bucket = {
+                "id": "b",
+                "name": question["variables"].get("name"),
+                "displayName": "x",
+                "config": "{}",
+            }
             bucket |= {"description": "", "sweepName": None, "project": _PROJECT, "historyLineCount": 0}
             return {"data": {"upsertBucket": {"bucket": bucket, "inserted": True}}}
         if "createRunFiles" in question["query"]:
