@@ -10,7 +10,7 @@ from pathlib import Path
 from audiolcm.cluster.queue import ended, queued
 from audiolcm.errors import UserError
 from audiolcm.planned import MULTIRUN, summary_of
-from audiolcm.sweep import TRAINING_FIGURES, row_of, write_summary
+from audiolcm.sweep import RESULT, TRAINING_FIGURES, row_of, write_summary
 from experiments.jobs import RECORD, Job, jobs_of, read_records
 
 _SWEEP_FILES = (MULTIRUN, RECORD)
@@ -42,7 +42,8 @@ def status(folders: Sequence[Path], every: bool, as_json: bool) -> int:
 def _checked(folder: Path) -> Path:
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}. Give the folder of a sweep, such as runs/sweep.")
-    if not any((folder / name).exists() for name in (*_SWEEP_FILES, ".hydra")):
+    signs = (*_SWEEP_FILES, ".hydra", "*/.hydra", f"*/{RESULT}")
+    if not any(path for sign in signs for path in folder.glob(sign)):
         raise UserError(
             f"{folder} is no folder of a sweep (no multirun.yaml). Give one, such as {folder}/sweep."
         )

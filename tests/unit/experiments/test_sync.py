@@ -87,6 +87,7 @@ def test_a_run_that_stays_behind_is_named(
     server: WandbServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     offline_run(tmp_path, "abc", 0, 3)
+    wandb.teardown()  # or its service may still be writing
     (log,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     log.write_bytes(b"damaged")
     os.utime(log, (1, 1))
