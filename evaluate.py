@@ -3,9 +3,11 @@
 import hydra
 from omegaconf import DictConfig
 
+from audiolcm.cluster.launcher import register_launcher
 from audiolcm.config import register_resolvers
 
 register_resolvers()
+register_launcher()
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")

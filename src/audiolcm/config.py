@@ -15,6 +15,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -27,9 +29,11 @@ _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
     "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
-    "logger", "paths", "preview",
+    "logger", "paths", "preview", "stage", "objective_metric",
 }  # fmt: skip
-OPTIONAL_SECTIONS = {"teacher", "preview", "logger", "hardware"}
+OPTIONAL_SECTIONS = {"teacher", "preview", "logger", "hardware", "stage", "objective_metric"}
+STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
+"""In the order in which they are made."""
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
     "teacher": ("retrofit",),
@@ -42,8 +46,17 @@ _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def register_resolvers() -> None:
-    """Make ``${slug:...}`` known to Hydra: a folder name for a list of overrides."""
+    """Make known to Hydra: ``${slug:...}``, a folder name for a list of overrides, and ``${sweep_name:}``."""
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
+
+
+def sweep_name() -> str | None:
+    """Return what the jobs of one sweep share: the name of its experiment or of its folder; None for a single run."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    hydra_cfg = HydraConfig.get()
+    return hydra_cfg.runtime.choices.get("experiment") or Path(hydra_cfg.sweep.dir).name
 
 
 def slug(overrides: str, empty: str = "default") -> str:
@@ -105,6 +118,8 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
             "GEGLU. With others it is another network, for which there are no weights: it must be trained. Leave out "
             "teacher=..., then python train.py profile=paper dataset=... trains one."
         )
+    if plain["stage"] not in STAGES:
+        raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES[:-1])} or {STAGES[-1]}.")
     whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
     whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
     for path, value in whole.items():

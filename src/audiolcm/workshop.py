@@ -18,7 +18,7 @@ from audiolcm.objectives.objective import Objective
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, TrainingSet, fit
 from audiolcm.training.settings import StageSettings
-from audiolcm.training.tracking import read_metrics
+from audiolcm.training.tracking import read_metrics, tracking_facts
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ class Workshop:
     def __init__(self, cfg: Config) -> None:
         self.cfg = cfg
         self.hardware: Hardware = build(cfg["hardware"], "hardware")
+        self.announce: Callable[[str, Path, int], None] = lambda stage, folder, steps: None
+        """Told of each stage that is made: its name, its folder, its steps; a run notes them for onlookers."""
         self.store = ArtifactStore(Path(cfg["paths"]["artifacts"]))
         self.settings: dict[str, StageSettings] = {
             stage: build(node, f"trainer.{stage}") for stage, node in cfg["trainer"].items()
@@ -77,6 +79,8 @@ class Workshop:
         if found := self.store.find(identity):
             log.info("%s: done before, in %s", identity.stage, found.folder)
             return found
+        stage = identity.stage
+        self.announce(stage, self.store.folder(identity), self.settings[stage].steps)
         with self.store.lock(identity):
             # Another process may have finished it while this one waited.
             return self.store.find(identity) or self._train(identity, objective, data, parents, afterwards)
@@ -116,7 +120,7 @@ class Workshop:
             "figures": {
                 key: value for row in read_metrics(folder / "metrics.jsonl") for key, value in row.items()
             },
-        }
+        } | tracking_facts(tracker)
         return self.store.finish(identity, product, to_yaml(placed(self.cfg)), facts)
 
 

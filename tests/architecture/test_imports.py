@@ -34,6 +34,7 @@ PARTS = {
     "data": FOUNDATION | {"audio", "locks"},
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
+    "cluster": {"errors", "files", "config", "sweep", "version"},
     "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {
@@ -44,8 +45,10 @@ FORBIDDEN_PACKAGES = {
 DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
-HYDRA_MODULES = {f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep")} | {
-    "evaluation.run"
+HYDRA_MODULES = {f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep", "planned")} | {
+    "evaluation.run",
+    "audiolcm.cluster.launcher",
+    "audiolcm.cluster.settings",
 }
 
 MAX_FILE_LINES = 300
