@@ -103,7 +103,9 @@ def _only(stage: str, recipe: Recipe, folder: Path) -> None:
     """Make one of the student's parents, and what that needs, and leave the rest."""
     made = getattr(recipe, stage)
     log.info("%s: done, in %s", stage, made.folder)
-    write_result(folder, {"status": "done", "folder": str(made.folder)} if stage == "data" else _result_of(made))
+    write_result(
+        folder, {"status": "done", "folder": str(made.folder)} if stage == "data" else _result_of(made)
+    )
 
 
 def _result_of(artifact: Artifact) -> Mapping[str, Any]:

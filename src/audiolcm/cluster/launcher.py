@@ -98,7 +98,9 @@ class SweepLauncher(Launcher):
         try:
             wait(jobs, Results(jobs))
         except KeyboardInterrupt:
-            log.warning("No longer waiting. The jobs go on: see above how to look at them and how to end them.")
+            log.warning(
+                "No longer waiting. The jobs go on: see above how to look at them and how to end them."
+            )
             sys.exit(130)
         for row in rows:
             HydraConfig.instance().cfg = row.hydra_cfg
@@ -116,10 +118,16 @@ class SweepLauncher(Launcher):
         with read_write(task), open_dict(task):
             del task["hydra"]
         hydra_cfg = OmegaConf.masked_copy(cfg, ["hydra"])
-        return JobReturn(overrides, task, hydra_cfg, str(Path.cwd()), cfg.hydra.job.name, JobStatus.COMPLETED, None)
+        return JobReturn(
+            overrides, task, hydra_cfg, str(Path.cwd()), cfg.hydra.job.name, JobStatus.COMPLETED, None
+        )
 
     def _order(
-        self, planned: "Planned", rows: Sequence[JobReturn], configs: Sequence[Mapping[str, Any]], script: Path
+        self,
+        planned: "Planned",
+        rows: Sequence[JobReturn],
+        configs: Sequence[Mapping[str, Any]],
+        script: Path,
     ) -> "Order":
         from audiolcm.cluster.submission import Order
 
@@ -129,7 +137,9 @@ class SweepLauncher(Launcher):
             folder, overrides = Path(row.hydra_cfg.hydra.runtime.output_dir), list(row.overrides)
         else:
             overrides = [*self._shared(planned, rows, configs), f"stage={planned.stage}"]
-            name = f"stage={planned.stage} for {len(planned.rows)} jobs from #{row.hydra_cfg.hydra.job.num} on"
+            name = (
+                f"stage={planned.stage} for {len(planned.rows)} jobs from #{row.hydra_cfg.hydra.job.num} on"
+            )
             folder = self.sweep / "parents" / slug(",".join(overrides))
         kept = [o for o in self.config.hydra.overrides.hydra if not o.lstrip("+~").startswith(_OURS)]
         quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")

@@ -35,8 +35,12 @@ def queued() -> dict[str, str] | None:
 def ended(job_ids: Collection[str]) -> dict[str, str] | None:
     """Return the final states, such as COMPLETED or TIMEOUT, of those jobs that have one; None without accounting."""
     numbers = sorted({job_id.partition("_")[0] for job_id in job_ids})
-    listing = ask("sacct", "--allocations", "--parsable2", "--format=JobID,State", "--jobs", ",".join(numbers))
+    listing = ask(
+        "sacct", "--allocations", "--parsable2", "--format=JobID,State", "--jobs", ",".join(numbers)
+    )
     if listing is None:
         return None
-    states = {job_id: facts["State"].split()[0] for job_id, facts in SlurmInfoWatcher().read_info(listing).items()}
+    states = {
+        job_id: facts["State"].split()[0] for job_id, facts in SlurmInfoWatcher().read_info(listing).items()
+    }
     return {job_id: states[job_id] for job_id in job_ids if states.get(job_id) in _OVER}

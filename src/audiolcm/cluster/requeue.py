@@ -51,9 +51,13 @@ def requeue(number: int, folder: Path, places: Iterable[Path]) -> str | None:
             "--signal=USR2@600), then submit it again."
         )
     try:
-        subprocess.run(["scontrol", "requeue", job_id], check=True, timeout=60, capture_output=True, text=True)
+        subprocess.run(
+            ["scontrol", "requeue", job_id], check=True, timeout=60, capture_output=True, text=True
+        )
     except (OSError, subprocess.SubprocessError) as error:
-        return f"Job {job_id} could not be requeued ({getattr(error, 'stderr', '') or error}): submit it again."
+        return (
+            f"Job {job_id} could not be requeued ({getattr(error, 'stderr', '') or error}): submit it again."
+        )
     log.info("Job %s is in the queue again.", job_id)
     return None
 

@@ -15,7 +15,14 @@ _NUMBERS = {  # with the least that makes sense
     "mem_gb": 1, "max_parallel": 1,
 }  # fmt: skip
 _NEEDED = ("name", "timeout_min", "signal_delay_s", "nodes", "tasks_per_node")
-_OTHERS = {"wait": bool, "requeue": bool, "setup": list, "additional_parameters": dict, "parents": str, "group": str}
+_OTHERS = {
+    "wait": bool,
+    "requeue": bool,
+    "setup": list,
+    "additional_parameters": dict,
+    "parents": str,
+    "group": str,
+}
 
 
 def checked(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,9 @@ def python_path(snapshot: Path) -> str:
 def _files(root: Path) -> Iterator[Path]:
     """Yield the root scripts, pyproject.toml and every file of ``FOLDERS``, except compiled and hidden ones."""
     if not (root / "conf").is_dir():
-        raise UserError(f"{root} is no checkout of the project: it has no conf folder. Run the train.py of one.")
+        raise UserError(
+            f"{root} is no checkout of the project: it has no conf folder. Run the train.py of one."
+        )
     yield from sorted([*root.glob("*.py"), *root.glob("pyproject.toml")])
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
