@@ -44,8 +44,13 @@ _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def register_resolvers() -> None:
-    """Make ``${slug:...}`` known to Hydra: a folder name for a list of overrides."""
+    """Make two resolvers known to Hydra.
+
+    ``${slug:...}`` is a folder name for a list of overrides; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys,
+    by which an experiment sweeps other values in another profile.
+    """
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
 
 
 def slug(overrides: str, empty: str = "default") -> str:
