@@ -32,9 +32,14 @@ def expected(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+def begin(cluster: Cluster, folder: Path, *options: str) -> str:
+    """Submit a short run and return its id."""
+    return cluster.sbatch(folder, [*REQUEUE, *options], *TEACHER, SHORT)
+
+
 def begun(cluster: Cluster, folder: Path, *options: str) -> str:
     """Submit a short run and return its id when the teacher has taken some steps."""
-    job_id = cluster.sbatch(folder, [*REQUEUE, *options], *TEACHER, SHORT)
+    job_id = begin(cluster, folder, *options)
     until(lambda: steps_taken(folder) >= 5, 90, "the first steps")
     return job_id
 
@@ -49,9 +54,13 @@ def test_a_signal_means_checkpoint_requeue_go_on(cluster: Cluster, expected: Pat
     folders = {name: tmp_path / name for name in ("USR2", "TERM")}
     for folder in folders.values():
         folder.mkdir()
-    jobs = {name: begun(cluster, folder) for name, folder in folders.items()}
-    for name, job_id in jobs.items():
-        cluster.run("scancel", f"--signal={name}", job_id)
+    jobs = {name: begin(cluster, folder) for name, folder in folders.items()}
+    waiting = set(jobs)
+    while waiting:  # whichever is first
+        until(lambda: any(steps_taken(folders[name]) >= 5 for name in waiting), 90, "the first steps")
+        for name in [name for name in waiting if steps_taken(folders[name]) >= 5]:
+            cluster.run("scancel", f"--signal={name}", jobs[name])
+            waiting.remove(name)
     for name, folder in folders.items():
         assert cluster.end(jobs[name]) == "COMPLETED"
         assert cluster.restarts(jobs[name]) == 1
@@ -100,6 +109,7 @@ def test_a_killed_process_leaves_no_lock_behind(cluster: Cluster, expected: Path
 
     until(lambda: steps_taken(tmp_path) >= 10, 90, "the first steps")
     (holder,) = trainers()
+    cluster.run("scancel", "--signal=STOP", holder)  # so that it can not be done before the other comes
     (waiter,) = runs.keys() - {holder}
     until(lambda: (tmp_path / f"runs/{runs[waiter]}/train.log").exists(), 30, "the other job to be there")
     cluster.run("scancel", "--signal=KILL", holder)
