@@ -24,7 +24,7 @@ PARALLEL = ("-n", "auto", "--dist", "loadfile")
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Reports in a browser, sweeps on a cluster, where there are such; then the default tests, with words after `--`."""
+    """Reports in a browser and sweeps on SLURM, where there are such; then the default tests, with words after `--`."""
     session.install("-e", ".[test]")
     if "CI" in os.environ or shutil.which("chromium"):
         session.run("pytest", "-q", "-m", "browser", "tests/browser", env=ENVIRONMENT)
