@@ -116,7 +116,7 @@ def running_cluster() -> Iterator[Cluster]:
     started = subprocess.run(
         [str(tool / "start.sh"), str(folder)], capture_output=True, text=True, timeout=120
     )
-    assert started.returncode == 0, started.stderr
+    assert started.returncode == 0, started.stdout + started.stderr
     try:
         one_thread = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         place = {"SLURM_CONF": str(folder / "slurm.conf"), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
