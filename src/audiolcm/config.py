@@ -46,9 +46,15 @@ _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def register_resolvers() -> None:
-    """Make known to Hydra: ``${slug:...}``, a folder name for a list of overrides, and ``${sweep_name:}``."""
+    """Make three resolvers known to Hydra.
+
+    ``${slug:...}`` is a folder name for a list of overrides; ``${sweep_name:}`` what the jobs of a sweep share;
+    ``${one_of:key,{a:1,b:2}}`` the value of one of the keys, by which an experiment sweeps other values in another
+    profile.
+    """
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
+    OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
 
 
 def sweep_name() -> str | None:
