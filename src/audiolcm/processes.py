@@ -6,6 +6,8 @@ key-value store, which knows no time limit: it may wait for hours for another jo
 ``torch.distributed``: NCCL between GPUs, gloo between CPUs.
 """
 
+import atexit
+import contextlib
 import json
 import logging
 import os
@@ -13,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -28,6 +30,7 @@ _FOREVER = timedelta(days=365)
 _BEAT = 2.0
 _SILENCE = 40.0
 """Seconds without a sign of life after which a process counts as dead."""
+_LOST = ("closed by peer", "reset by peer", "Broken pipe", "Connection refused", "NCCL")
 _GRACE = 5.0
 """Seconds that a process has to end by itself after another one failed."""
 
@@ -69,10 +72,16 @@ def join() -> None:
         torch.cuda.set_device(local_rank())
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     _Watch.start()
+    atexit.register(leave)
+    if not is_first():  # one speaks for all, and writes the log
+        logging.getLogger().setLevel(logging.ERROR)
+        for handler in list(logging.getLogger().handlers):
+            if isinstance(handler, logging.FileHandler):
+                logging.getLogger().removeHandler(handler)
 
 
 def leave() -> None:
-    """Say that this process is done; the others go on without it."""
+    """Say that this process is done; the first one stays until all are, since it may keep what they talk through."""
     if watch := _Watch.running:
         watch.stop()
         dist.destroy_process_group()
@@ -81,6 +90,11 @@ def leave() -> None:
 def failed(reason: str) -> bool:
     """Tell the other processes that this one fails, so that all end; return whether it was the first to say so."""
     return _Watch.running is None or _Watch.running.report(reason)
+
+
+def lost_another(error: Exception) -> bool:
+    """Return whether an error says that another process is gone."""
+    return dist.is_initialized() and isinstance(error, RuntimeError) and any(w in str(error) for w in _LOST)
 
 
 def first_decides(decide: Callable[[], T]) -> T:
@@ -104,6 +118,14 @@ def first_then_others(work: Callable[[], T]) -> T:
     made: list[T] = []
     first_decides(lambda: made.append(work()))
     return made[0] if is_first() else work()
+
+
+def found_by_all(find: Callable[[], T | None]) -> T | None:
+    """Return what ``find`` finds of what the first process wrote; a shared file system may show it a little later."""
+    deadline = time.monotonic() + (0.0 if is_first() else 60.0)
+    while (found := find()) is None and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
 
 
 def largest(number: int) -> int:
@@ -144,9 +166,12 @@ class _Watch:
 
     def stop(self) -> None:
         """Stop watching and being watched."""
-        self._beats.set(f"done {rank()}", "1")
         self._stopped.set()
         self._thread.join()
+        with contextlib.suppress(RuntimeError):  # nobody is left to be told
+            self._beats.set(f"done {rank()}", "1")
+            if is_first() and not self.store.check(["failed"]):
+                self._beats.wait([f"done {other}" for other in range(count())], timedelta(seconds=_SILENCE))
         type(self).running = None
 
     def next_key(self) -> str:
@@ -159,8 +184,8 @@ class _Watch:
         mine = json.dumps([rank(), reason])
         try:
             return self.store.compare_set("failed", "", mine).decode() == mine
-        except RuntimeError:  # the process that keeps the store is gone: it was not the first
-            return False
+        except RuntimeError:  # the process that keeps the store is gone, and can say nothing any more
+            return True
 
     def _keep(self) -> None:
         seen: dict[int, tuple[bytes, float]] = {}
@@ -173,7 +198,8 @@ class _Watch:
             except RuntimeError as error:
                 reason = f"process 0 is gone ({str(error).splitlines()[0]})"
             if reason and not self._stopped.wait(_GRACE):
-                log.error("This process, %d of %d, ends: %s", rank(), count(), reason)
+                if is_first() or not self._failure():  # the failing one has said it itself
+                    log.error("This process, %d of %d, ends: %s", rank(), count(), reason)
                 logging.shutdown()
                 os._exit(1)
 
@@ -194,8 +220,3 @@ class _Watch:
             if now - seen[other][1] > _SILENCE:
                 return f"process {other} shows no sign of life since {_SILENCE:g} s"
         return ""
-
-
-def describe() -> dict[str, Any]:
-    """Return what a card says of the processes."""
-    return {"processes": count()}

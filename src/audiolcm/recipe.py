@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from audiolcm import processes
 from audiolcm.artifacts import Artifact, Identity, content_hash, tensors_identity
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
@@ -52,27 +53,38 @@ class Recipe:
             build_transformer(cfg, text_width=8, latent_channels=8)
         self.corpus = build(cfg["dataset"], "dataset")
         place = cfg["parents"]["teacher"]
-        self._given_teacher = None if place is None else open_model(place, "teacher")
+        self._given_teacher = place and processes.first_then_others(lambda: open_model(place, "teacher"))
         if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
             # Its own text encoder belongs to it, as its autoencoder does.
             known = load_yaml(self._given_teacher.folder / "config.yaml")
             cfg["text_encoder"] = known["text_encoder"]
         self.cfg = cfg
         self.workshop = Workshop(cfg)
+        for stage in self._trained_stages():
+            self.workshop.settings[stage].piece_size(processes.count(), stage)
+
+    def _trained_stages(self) -> list[str]:
+        """Return the stages that this configuration trains, when they are not there yet."""
+        given = {stage for stage, place in self.cfg["parents"].items() if place is not None}
+        given |= {"autoencoder"} if self._given_teacher else set()
+        given |= {"vocoder"} if self.cfg["vocoder"]["objective"] is None else set()
+        return [stage for stage in self.workshop.settings if stage not in given]
 
     @cached_property
     def data(self) -> PreparedData:
         """The prepared corpus."""
-        return prepare(self.corpus, Path(self.cfg["paths"]["cache"]))
+        return processes.first_then_others(lambda: prepare(self.corpus, Path(self.cfg["paths"]["cache"])))
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """The frozen text encoder, on the training device."""
-        if self._given_teacher:
-            encoder = load_text_encoder(self._given_teacher, self.cfg)
-        else:
-            encoder = build(self.cfg["text_encoder"], "text_encoder")
+        encoder = processes.first_then_others(self._load_text_encoder)  # which may download
         return encoder.to(self.workshop.hardware.torch_device())
+
+    def _load_text_encoder(self) -> TextEncoder:
+        if self._given_teacher:
+            return load_text_encoder(self._given_teacher, self.cfg)
+        return build(self.cfg["text_encoder"], "text_encoder")
 
     @cached_property
     def text_identity(self) -> dict[str, object]:
@@ -111,10 +123,10 @@ class Recipe:
     def vocoder(self) -> Artifact:
         """Return the vocoder, trained behind the autoencoder; one without an objective is kept as it is."""
         if place := self.cfg["parents"].get("vocoder"):
-            return open_vocoder(place)
+            return processes.first_then_others(lambda: open_vocoder(place))
         cfg = self.cfg["vocoder"]
         if cfg["objective"] is None:
-            return keep_vocoder(self.workshop.store, self.cfg)
+            return processes.first_then_others(lambda: keep_vocoder(self.workshop.store, self.cfg))
         parents = {"autoencoder": self.autoencoder}
 
         def objective() -> Objective:
@@ -242,8 +254,10 @@ class Recipe:
         text_folder = self.data.folder / f"text-{content_hash(self.text_identity)}"
 
         def clips(split: PreparedSplit) -> LatentClips:
-            latents = encode_latents(autoencoder, split, latent_folder, frames, device)
-            text = encode_text(self.text_encoder, split, text_folder)
+            latents = processes.first_then_others(
+                lambda: encode_latents(autoencoder, split, latent_folder, frames, device)
+            )
+            text = processes.first_then_others(lambda: encode_text(self.text_encoder, split, text_folder))
             return LatentClips(latents, text, frames // 2, float(autoencoder.scale_factor))
 
         return self._both(clips)

@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from audiolcm import processes
 from audiolcm.artifacts import Artifact
 from audiolcm.build import build
 from audiolcm.cluster.requeue import requeue
@@ -64,15 +65,19 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
     folder = Path(hydra_cfg.runtime.output_dir)
     try:
         with raise_on_signal():
+            processes.join()
             begin(folder)
             job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
-        log.error("Stopped. The same command goes on where this one stopped.")
+        if processes.is_first():
+            log.error("Stopped. The same command goes on where this one stopped.")
         if isinstance(stop, Interrupted):
             _back_into_the_queue(stop, cfg, folder)
         raise stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT) from stop
     except Exception as error:
         reason, expected = _explain(error)
+        if not processes.failed(reason):  # another process did, and says why
+            sys.exit(1)
         with contextlib.suppress(OSError, UserError):  # the disk may be what failed
             write_result(folder, {"status": "failed", "error": reason})
         sweeping = hydra_cfg.mode == RunMode.MULTIRUN
@@ -94,6 +99,8 @@ def _explain(error: Exception) -> tuple[str, bool]:
     """Return what to tell the user, and whether that says it all (a defect of ours needs its stack trace)."""
     if isinstance(error, UserError):
         return str(error), True
+    if processes.lost_another(error):
+        return "Another process of this run died. The same command goes on from the last checkpoint.", True
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         of_disk = explained(error, Path(error.filename or "a file"))
         return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True
@@ -103,18 +110,22 @@ def _explain(error: Exception) -> tuple[str, bool]:
 def _train(cfg: DictConfig, folder: Path) -> None:
     plain = resolve(cfg)
     began = time.monotonic()
-    inputs = inputs_of(plain)
-    if found_finished(folder, inputs, Path(plain["paths"]["artifacts"])):
+    inputs = processes.first_decides(lambda: inputs_of(plain))
+    if processes.first_decides(lambda: found_finished(folder, inputs, Path(plain["paths"]["artifacts"]))):
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         (folder / RESULT).touch()  # a sweep that waits for this job asks whether it left a result
         return
-    check_tracker(build(plain["logger"], "logger"))
+    if processes.is_first():
+        check_tracker(build(plain["logger"], "logger"))
     recipe = Recipe(plain)
     recipe.workshop.announce = partial(at_stage, folder)
     if plain["stage"] != "student":
         _only(plain["stage"], recipe, folder)
         return
     student = recipe.student
+    if not processes.is_first():  # one listens for all
+        recipe.vocoder  # noqa: B018 (the others may have to help to make it)
+        return
     facts = {"student": student.hash, "vocoder": recipe.vocoder.hash}
     facts |= {section: plain[section] for section in PREVIEW_SECTIONS}
     if _finished(folder) == facts:
@@ -129,9 +140,10 @@ def _only(stage: str, recipe: Recipe, folder: Path) -> None:
     """Make one of the student's parents, and what that needs, and leave the rest."""
     made = getattr(recipe, stage)
     log.info("%s: done, in %s", stage, made.folder)
-    write_result(
-        folder, {"status": "done", "folder": str(made.folder)} if stage == "data" else _result_of(made)
-    )
+    if processes.is_first():
+        write_result(
+            folder, {"status": "done", "folder": str(made.folder)} if stage == "data" else _result_of(made)
+        )
 
 
 def _result_of(artifact: Artifact) -> Mapping[str, Any]:

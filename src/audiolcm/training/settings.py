@@ -38,7 +38,7 @@ class StageSettings:
         if not 0.0 <= self.final_lr_fraction <= 1.0:
             raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
 
-    def piece_size(self, num_processes: int) -> int:
+    def piece_size(self, num_processes: int, stage: str = "<stage>") -> int:
         """Return how many examples a process takes at once.
 
         Raises:
@@ -47,8 +47,8 @@ class StageSettings:
         pieces = num_processes * self.accumulate
         if self.batch_size % pieces:
             raise UserError(
-                f"trainer: batch_size={self.batch_size} does not fall into {num_processes} processes x accumulate="
-                f"{self.accumulate} equal pieces: choose a multiple of {pieces}."
+                f"trainer.{stage}.batch_size={self.batch_size} is not {pieces} equal pieces ({num_processes} "
+                f"processes x trainer.{stage}.accumulate={self.accumulate}): choose a multiple of {pieces}."
             )
         return self.batch_size // pieces
 
