@@ -53,7 +53,7 @@ def ignore_until_ready() -> None:
 def stop_on_signal() -> Iterator[list[int]]:
     """Yield a list to which the signals that arrive are added, so that a loop ends after a whole step.
 
-    A second Ctrl-C interrupts at once.
+    One that the loop did not see any more raises ``Interrupted`` at the end. A second Ctrl-C interrupts at once.
     """
     arrived: list[int] = []
 
@@ -63,6 +63,8 @@ def stop_on_signal() -> Iterator[list[int]]:
 
     with _handled_by(note):
         yield arrived
+    if arrived:
+        raise Interrupted(arrived[0])
 
 
 @contextmanager

@@ -82,20 +82,21 @@ class AutoencoderObjective(nn.Module):
 
         ``mel_l1``: error of the mean's reconstruction, per bin; ``texture``: its curvature over the bands
         relative to the true one (1 = as rough, 0 = smoothed away); ``latent_std`` and ``latent_spread``:
-        deviation of sampled latents, and the largest channel's over the smallest's; ``kl``: nats a frame.
+        deviation of sampled latents, and the largest channel's over the smallest's; ``kl``: nats a frame. Each is
+        the mean over the examples of what it is for one.
         """
         model, mel = self.trained["average"], batch["mel"]
         posterior = model.encode(mel)
         reconstructed = model.decode(posterior.mode(), num_frames=mel.shape[-1])
         sampled = posterior.sample(generator)
-        by_channel = sampled.std(dim=(0, 2))
-        roughness = [x.diff(n=2, dim=1).abs().mean().clamp_min(1e-6) for x in (reconstructed, mel)]
+        by_channel = sampled.std(dim=2)
+        roughness = [x.diff(n=2, dim=1).abs().mean((1, 2)).clamp_min(1e-6) for x in (reconstructed, mel)]
         return {
             "mel_l1": float((reconstructed - mel).abs().mean()),
-            "texture": float(roughness[0] / roughness[1]),
+            "texture": float((roughness[0] / roughness[1]).mean()),
             "kl": float(posterior.kl().mean() / mel.shape[-1]),
-            "latent_std": float(sampled.std()),
-            "latent_spread": float(by_channel.max() / by_channel.min().clamp_min(1e-6)),
+            "latent_std": float(sampled.std(dim=(1, 2)).mean()),
+            "latent_spread": float((by_channel.amax(1) / by_channel.amin(1).clamp_min(1e-6)).mean()),
         }
 
     def product(self) -> nn.Module:

@@ -42,11 +42,13 @@ class Checkpoints:
         metadata = {"format": str(FORMAT_VERSION), "step": str(step), "identity": self.identity}
         path = self.folder / f"step-{step:08d}.safetensors"
         tensors = whole_in_first(tensors)
-        if not processes.is_first():
-            return path
-        save_tensors(path, tensors, metadata)
-        for old in self.files()[KEPT:]:
-            old.unlink()
+
+        def write() -> None:
+            save_tensors(path, tensors, metadata)
+            for old in self.files()[KEPT:]:
+                old.unlink()
+
+        processes.first_decides(write)  # the others wait for it
         return path
 
     def files(self) -> list[Path]:
