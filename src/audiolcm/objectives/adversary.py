@@ -17,10 +17,11 @@ def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 def feature_matching_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     """Return the mean over layers of mean|f(x') - f(x)| / mean|f(x)|; ``real`` takes no gradient."""
-    terms = [
-        (b.float() - a.detach().float()).abs().mean() / a.detach().float().abs().mean().clamp_min(1e-6)
-        for a, b in zip(real, fake, strict=True)
-    ]
+    terms = []
+    for of_real, of_fake in zip(real, fake, strict=True):
+        aim = of_real.detach().float()
+        scale = processes.mean(aim.abs().mean()).clamp_min(1e-6)
+        terms.append((of_fake.float() - aim).abs().mean() / scale)
     return torch.stack(terms).mean()
 
 

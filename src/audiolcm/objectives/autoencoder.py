@@ -49,6 +49,11 @@ class AutoencoderObjective(nn.Module):
         )
         self.kl_weight, self.ema_rate = kl_weight, ema_rate
 
+    @property
+    def additive(self) -> bool:
+        """Whether the loss of a batch is the mean over its examples: not with an adversary."""
+        return isinstance(self.trained["adversary"], NoAdversary)
+
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Return ``generator`` and, with an adversary, ``discriminator``."""
         generator = [*self.trained["model"].parameters(), *self.trained["reconstruction"].parameters()]

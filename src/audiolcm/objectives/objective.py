@@ -17,6 +17,9 @@ class Objective(Protocol):
 
     All randomness comes from the generator that the loop hands in, so that step n is the same function of
     (seed, n) in a fresh run and in a resumed one.
+
+    Where the loss of a batch is more than the mean over its examples, an attribute ``additive`` says False: such a
+    batch can be shared by processes, which exchange the statistics that it needs, but not taken piece by piece.
     """
 
     trained: nn.ModuleDict

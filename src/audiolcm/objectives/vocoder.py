@@ -38,6 +38,8 @@ class VocoderObjective(nn.Module):
         UserError: when the share is not within 0 and 1.
     """
 
+    additive = False
+
     def __init__(
         self,
         model: IstftVocoder,

@@ -19,9 +19,10 @@ from audiolcm.interrupts import Interrupted, stop_on_signal
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.hardware import Hardware
+from audiolcm.training.memory import advice_on_memory
 from audiolcm.training.optimization import AdamW, learning_rate_at
 from audiolcm.training.parallel import Engine, Parallel
-from audiolcm.training.pieces import training_pieces, validation_pieces
+from audiolcm.training.pieces import check_pieces, training_pieces, validation_pieces
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import MetricLog, Tracker
 from audiolcm.training.whole import whole
@@ -74,10 +75,14 @@ def fit(
     started from.
 
     Raises:
-        UserError: on a loss that is not finite, naming the step and the clips, and on a full disk.
+        UserError: on a loss that is not finite, naming the step and the clips, on a full disk, when memory runs out,
+            and on a batch that cannot be divided as asked.
         Interrupted: after SIGTERM, SIGUSR2 or Ctrl-C, with a checkpoint written.
     """
-    engine = run.parallel.spread(objective, run.hardware)
+    additive = getattr(objective, "additive", True)
+    check_pieces(settings, run.name, additive)
+    with advice_on_memory(settings, run.name, additive):
+        engine = run.parallel.spread(objective, run.hardware)
     optimizers = {part: run.optimizer.make(weights) for part, weights in objective.parts().items()}
     checkpoints = Checkpoints(run.folder / "checkpoints", run.identity)
     start = processes.first_then_others(lambda: checkpoints.restore(objective.trained, optimizers))
@@ -89,7 +94,7 @@ def fit(
         range(start, settings.steps), run.name, settings.steps, initial=start, mininterval=1.0,
         disable=metrics is None,
     )  # fmt: skip
-    with stop_on_signal() as arrived:
+    with stop_on_signal() as arrived, advice_on_memory(settings, run.name, additive):
         began = time.monotonic()
         for step in bar:
             streams = [
@@ -219,7 +224,7 @@ def validate(
     device = run.hardware.torch_device()
     count = min(settings.num_validation, len(validation))
     sums: dict[str, float] = {}
-    for (indices, draws), num_counted in validation_pieces(count, settings, run.seed):
+    for (indices, draws), num_counted in validation_pieces(count, run.seed):
         batch = to_device(validation.batch(indices, draws), device)
         with torch.no_grad(), run.hardware.autocast():
             for name, value in objective.validate(batch, draws).items():
