@@ -128,23 +128,25 @@ class Workshop:
         product = made.product()
         if afterwards is not None:
             afterwards(product)
-        facts = {
-            "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
-            "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
-            "hardware": self.hardware.describe(),
-            "processes": processes.count(),
-            "parallel": self.cfg["parallel"],
-            "training_seconds": round(time.monotonic() - began, 1),
-            "resumed_from_step": start,
-            "figures": {
-                key: value for row in read_metrics(folder / "metrics.jsonl") for key, value in row.items()
-            },
-        } | tracking_facts(tracker)
+        facts = self._facts(folder, parents) | tracking_facts(tracker)
+        facts |= {"training_seconds": round(time.monotonic() - began, 1), "resumed_from_step": start}
         facts["num_parameters"] = sum(parameter.numel() for parameter in product.parameters())
         tensors = whole_in_first(product.state_dict())
         if processes.is_first():
             self.store.write(identity, tensors, to_yaml(placed(self.cfg)), facts)
         processes.first_decides(lambda: True)  # the others wait for it
+
+    def _facts(self, folder: Path, parents: Parents) -> dict[str, object]:
+        """Return what the card of a training in ``folder`` says besides."""
+        rows = read_metrics(folder / "metrics.jsonl") if processes.is_first() else []
+        return {
+            "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
+            "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
+            "hardware": self.hardware.describe(),
+            "processes": processes.count(),
+            "parallel": self.cfg["parallel"],
+            "figures": {key: value for row in rows for key, value in row.items()},
+        }
 
 
 def keep_vocoder(store: ArtifactStore, cfg: Config) -> Artifact:
