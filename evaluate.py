@@ -5,7 +5,9 @@ from omegaconf import DictConfig
 
 from audiolcm.cluster.launcher import register_launcher
 from audiolcm.config import register_resolvers
+from audiolcm.interrupts import ignore_until_ready
 
+ignore_until_ready()
 register_resolvers()
 register_launcher()
 

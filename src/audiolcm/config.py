@@ -46,8 +46,13 @@ _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def register_resolvers() -> None:
-    """Make known to Hydra: ``${slug:...}``, a folder name for a list of overrides, and ``${sweep_name:}``."""
+    """Make three resolvers known to Hydra.
+
+    ``${slug:...}`` is a folder name for a list of overrides; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys,
+    by which an experiment sweeps other values in another profile; ``${sweep_name:}`` what the jobs of a sweep share.
+    """
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
 
 

@@ -44,6 +44,11 @@ class Interrupted(SystemExit):
         self.number = number
 
 
+def ignore_until_ready() -> None:
+    """Ignore SIGUSR2, whose default is death, while a program still starts."""
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
 @contextmanager
 def stop_on_signal() -> Iterator[list[int]]:
     """Yield a list to which the signals that arrive are added, so that a loop ends after a whole step.

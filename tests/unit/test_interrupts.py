@@ -43,3 +43,16 @@ def test_the_handlers_before_come_back():
     with raise_on_signal(), stop_on_signal():
         pass
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_forked_workers_leave_stopping_to_their_parent():
+    def dispositions():
+        return [signal.getsignal(number) for number in (signal.SIGUSR2, signal.SIGINT, signal.SIGTERM)]
+
+    with stop_on_signal():
+        mine = dispositions()
+        child = os.fork()
+        if not child:
+            os._exit(dispositions() != [signal.SIG_IGN, signal.SIG_IGN, signal.SIG_DFL])
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert dispositions() == mine

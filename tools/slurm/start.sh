@@ -60,7 +60,7 @@ await() {  # NAME COMMAND...: until the command succeeds
 
 me=$(id -un)
 host=$(hostname -s)
-cpus=$(nproc)
+cpus=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)  # which these would lower
 memory=$(($(awk '/MemTotal/{print $2}' /proc/meminfo) / 1024 * 9 / 10))
 read -r port_ctld port_d port_dbd port_db < <(python3 -c 'import socket
 sockets = [socket.socket() for _ in range(4)]
@@ -75,9 +75,12 @@ start munged munged --force --foreground --key-file="$dir/munge/key" --socket="$
   --pid-file="$dir/munge/pid" --seed-file="$dir/munge/seed" --log-file="$dir/log/munged.log"
 
 # --- MariaDB and slurmdbd: what sacct knows -------------------------------------------------------------------------
-mariadb-install-db --no-defaults --datadir="$dir/db/data" --user="$me" --skip-test-db \
-  --auth-root-authentication-method=normal --innodb-log-file-size=8M --debug-no-sync >"$dir/log/install.out" 2>&1
-start mariadbd mariadbd --no-defaults --datadir="$dir/db/data" --user="$me" --bind-address=127.0.0.1 \
+# A tmpdir of its own: two that begin in the same moment would take each other's temporary tables in /tmp.
+mkdir "$dir/db/tmp"
+mariadb-install-db --no-defaults --datadir="$dir/db/data" --tmpdir="$dir/db/tmp" --user="$me" --skip-test-db \
+  --auth-root-authentication-method=normal --innodb-log-file-size=8M --debug-no-sync >"$dir/log/install.out" 2>&1 ||
+  { cat "$dir/log/install.out" >&2; "$here/stop.sh" "$dir"; fail "MariaDB's tables could not be made; see above."; }
+start mariadbd mariadbd --no-defaults --datadir="$dir/db/data" --tmpdir="$dir/db/tmp" --user="$me" --bind-address=127.0.0.1 \
   --port="$port_db" --socket="$dir/db/socket" --pid-file="$dir/db/pid" --skip-log-bin --skip-name-resolve \
   --innodb-buffer-pool-size=64M --innodb-log-file-size=8M --innodb-lock-wait-timeout=900 --debug-no-sync
 password=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')

@@ -40,6 +40,8 @@ def requeue(number: int, folder: Path, places: Iterable[Path]) -> str | None:
     for request in _REQUESTS:  # the requeueing brings signals of its own, to scontrol too
         signal.signal(request, signal.SIG_IGN)
     facts = _facts(job_id)
+    if not facts:
+        return f"SLURM does not answer about job {job_id} (scontrol show job): submit it again."
     if facts.get("JobState") != "RUNNING" or facts.get("BatchFlag") != "1":
         return None
     if facts.get("Requeue") != "1":
