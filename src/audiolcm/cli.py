@@ -7,14 +7,12 @@ import signal
 import sys
 from pathlib import Path
 
+from audiolcm import data_command
 from audiolcm.errors import UserError
 from audiolcm.published import command as published
 from audiolcm.structure import command as structure
 
 log = logging.getLogger("audiolcm")
-
-BAD_ROWS = 3
-"""Exit code of ``audiolcm prepare`` when rows were left out."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,13 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.set_defaults(run=_generate)
     published.add_parser(commands)
     structure.add_parser(commands)
-    prepare = commands.add_parser("prepare", help="check and cache a data set")
-    prepare.add_argument(
-        "overrides", nargs="*", help="as for train.py: dataset=esc10 dataset.root=FOLDER ..."
-    )
-    prepare.add_argument("--latents", action="store_true", help="also cache latents and text features; trains or "
-                         "finds the autoencoder of this configuration first")  # fmt: skip
-    prepare.set_defaults(run=_prepare)
+    data_command.add_parser(commands)
     return parser
 
 
@@ -123,23 +115,6 @@ def _named_targets(output: Path, count: int) -> list[Path]:
     if output.suffix:
         raise UserError(f"-o {output}: {count} captions need a folder, such as -o sounds.")
     return [output / f"{index:03d}.wav" for index in range(count)]
-
-
-def _prepare(options: argparse.Namespace) -> int:
-    from audiolcm.config import compose
-    from audiolcm.data.prepare import prepare_report
-    from audiolcm.recipe import Recipe
-
-    recipe = Recipe(compose(options.overrides))
-    if options.latents:
-        recipe.latents("student")
-    data = recipe.data
-    log.info("%s", prepare_report(data))
-    if not any(len(data.open_split(name)) for name in data.splits):
-        raise UserError(
-            f"{data.name} holds no usable clip: check dataset.root, the tables and the splits in the dataset config."
-        )
-    return BAD_ROWS if data.bad_rows else 0
 
 
 if __name__ == "__main__":

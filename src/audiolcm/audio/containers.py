@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
-from typing import BinaryIO
 
 _OGG_PAGE = 65307  # the largest one: 27 + 255 + 255 * 255 bytes
 _END_OF_STREAM = 0x04
@@ -13,14 +13,15 @@ _MP3_FRAME = 1441  # bytes of the largest one: encoders do not agree on whether 
 _PADDING = 1  # a byte that some writers count and others do not
 
 
-def missing_bytes(path: Path) -> int:
+def missing_bytes(path: Path, content: bytes | None = None) -> int:
     """How many bytes of sound a WAV, AIFF, OGG or MP3 file lacks of what it announces; 0 when it is whole.
 
     An OGG stream announces no size: one that does not end in a whole last page lacks 1. 0 for every other format, and
-    where a file announces nothing (streamed WAV, MP3 without a Xing header).
+    where a file announces nothing (streamed WAV, MP3 without a Xing header). With `content`, the bytes of the file,
+    nothing is read from disk.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = path.stat().st_size if content is None else len(content)
+    with path.open("rb") if content is None else io.BytesIO(content) as file:
         start = file.read(12)
         if start[:4] in (b"RIFF", b"RF64"):
             return _missing_of_chunk(file, size, b"data", "little")
@@ -33,7 +34,7 @@ def missing_bytes(path: Path) -> int:
     return 0
 
 
-def _missing_of_chunk(file: BinaryIO, size: int, wanted: bytes, order: str) -> int:
+def _missing_of_chunk(file: io.BufferedIOBase, size: int, wanted: bytes, order: str) -> int:
     """Walk the chunks behind the 12 bytes of a RIFF or FORM header to the one that holds the samples."""
     announced_in_ds64 = 0
     while len(header := file.read(8)) == 8:
@@ -51,7 +52,7 @@ def _missing_of_chunk(file: BinaryIO, size: int, wanted: bytes, order: str) -> i
     return 0
 
 
-def _missing_of_ogg(file: BinaryIO, size: int) -> int:
+def _missing_of_ogg(file: io.BufferedIOBase, size: int) -> int:
     file.seek(max(0, size - _OGG_PAGE))
     tail = file.read()
     page = tail.rfind(b"OggS")
@@ -63,7 +64,7 @@ def _missing_of_ogg(file: BinaryIO, size: int) -> int:
     return max(0, end - len(tail))
 
 
-def _missing_of_mp3(file: BinaryIO, size: int, start: bytes) -> int:
+def _missing_of_mp3(file: io.BufferedIOBase, size: int, start: bytes) -> int:
     """A Xing or Info header in the first frame may count the bytes of the stream."""
     begin = 0
     if start[:3] == b"ID3":  # its length: four times seven bits

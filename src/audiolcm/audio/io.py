@@ -19,13 +19,16 @@ _RESAMPLER_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies unde
 _ESTIMATED_LENGTH_FORMATS = ("MPEG", "MP3")  # their headers only guess the number of samples
 
 
-def read_audio(path: str | Path, max_duration: float | None = None) -> np.ndarray:
+def read_audio(
+    path: str | Path, max_duration: float | None = None, content: bytes | None = None
+) -> np.ndarray:
     """Read a sound file as float32 (samples,): mono (mean of the channels), 16 kHz, full scale 1.
 
     Any rate, channel count and sample format that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...). With
-    `max_duration` (seconds) only the start of a longer file is read. Raises UserError as `decode` does.
+    `max_duration` (seconds) only the start of a longer file is read. With `content`, the bytes of the file, nothing is
+    read from disk and `path` only names it. Raises UserError as `decode` does.
     """
-    samples, rate = decode(path, max_duration)
+    samples, rate = decode(path, max_duration, content)
     mono = samples.mean(axis=1, dtype=np.float32)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE, quality=_RESAMPLER_QUALITY)
@@ -38,16 +41,18 @@ def read_audio(path: str | Path, max_duration: float | None = None) -> np.ndarra
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
-def decode(path: str | Path, max_duration: float | None = None) -> tuple[np.ndarray, int]:
+def decode(
+    path: str | Path, max_duration: float | None = None, content: bytes | None = None
+) -> tuple[np.ndarray, int]:
     """Read a sound file as it is: float32 (samples, channels), full scale 1, and its sample rate.
 
     Raises UserError naming the file and the reason when it is missing, unreadable, empty, cut off, or holds NaN or
     infinite samples.
     """
     path = Path(path)
-    if not path.is_file():
+    if content is None and not path.is_file():
         raise UserError(f"Audio file {path} not found.")
-    samples, rate = _decode(path, max_duration)
+    samples, rate = _decode(path, max_duration, content)
     if len(samples) == 0:
         raise UserError(f"Audio file {path} is empty: it has a header but no samples.")
     if not np.isfinite(samples).all():
@@ -55,9 +60,9 @@ def decode(path: str | Path, max_duration: float | None = None) -> tuple[np.ndar
     return samples, rate
 
 
-def _decode(path: Path, max_duration: float | None) -> tuple[np.ndarray, int]:
+def _decode(path: Path, max_duration: float | None, content: bytes | None) -> tuple[np.ndarray, int]:
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(path if content is None else io.BytesIO(content)) as file:
             wanted = file.frames if max_duration is None else math.ceil(max_duration * file.samplerate)
             wanted = min(wanted, file.frames)
             samples = file.read(wanted, dtype="float32", always_2d=True)
@@ -69,7 +74,7 @@ def _decode(path: Path, max_duration: float | None) -> tuple[np.ndarray, int]:
         ) from error
     if len(samples) < wanted and not is_estimate:
         raise UserError(f"Audio file {path} is cut off: {wanted} samples announced, {len(samples)} decoded.")
-    if missing := missing_bytes(path):
+    if missing := missing_bytes(path, content):
         raise UserError(
             f"Audio file {path} is cut off: its end is missing ({missing} bytes or more). Copy it again."
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -19,7 +20,8 @@ from tqdm import tqdm
 
 from audiolcm.audio.mel import LOG_MEL_MIN
 from audiolcm.data.prepared import PreparedSplit
-from audiolcm.data.shards import INDEX, ShardReader, build_shards
+from audiolcm.data.reader import ShardReader
+from audiolcm.data.shards import INDEX, build_shards
 from audiolcm.errors import UserError
 from audiolcm.files import remove_leftovers
 from audiolcm.locks import exclusive
@@ -52,39 +54,42 @@ class Latents:
 
     def __init__(self, folder: Path, split: PreparedSplit) -> None:
         self.clips = split.clips
-        self._sound = split.sound_of_clip
+        self._split = split
         self._shards = ShardReader(folder)
 
     def __len__(self) -> int:
-        return len(self._sound)
+        return len(self.clips)
 
     def num_frames(self, index: int) -> int:
         """Latent frames of a clip."""
-        return self._shards.length("mean", self._sound[index])
+        return self._shards.length("mean", self._split.sound(index))
+
+    def frames_of_clips(self) -> np.ndarray:
+        """Latent frames of every clip: int64 (clips,)."""
+        return self._shards.lengths("mean")[np.asarray(self._split.sound_of_clip)]
 
     def mean(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Posterior means of latent frames `start:stop`: (channels, frames)."""
-        return self._shards.read("mean", self._sound[index], start, stop).T
+        return self._shards.read("mean", self._split.sound(index), start, stop).T
 
     def std(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Posterior standard deviations of latent frames `start:stop`: (channels, frames)."""
-        return self._shards.read("std", self._sound[index], start, stop).T
+        return self._shards.read("std", self._split.sound(index), start, stop).T
 
 
 class TextEmbeddings:
     """Cached text tokens of a split: one (tokens, width) array for every clip, and the unconditional one."""
 
     def __init__(self, folder: Path, split: PreparedSplit) -> None:
-        position = {pair: number for number, pair in enumerate(_unique_captions(split))}
-        self._rows = [position[clip.caption, clip.structured_caption] for clip in split.clips]
+        self._split = split
         self._shards = ShardReader(folder)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._split)
 
     def tokens(self, index: int) -> np.ndarray:
         """Text tokens of a clip: float32 (tokens, width)."""
-        return self._shards.read("tokens", self._rows[index]).astype(np.float32)
+        return self._shards.read("tokens", self._split.caption_number(index)).astype(np.float32)
 
     def unconditional(self) -> np.ndarray:
         """Text tokens of the empty captions: float32 (tokens, width)."""
@@ -95,20 +100,20 @@ def encode_latents(
     autoencoder: MelEncoder,
     split: PreparedSplit,
     folder: str | Path,
-    min_frames: int = 0,
+    min_frames: int | Sequence[int] = 0,
     device: str | torch.device = "cpu",
     batch_size: int = 8,
     progress: bool = True,
 ) -> Latents:
     """Encode every sound of a split once, as a whole, and keep mean and std in float32.
 
-    min_frames: mel frames of one training example. Shorter mels are padded with silence (-5) to it before
-    encoding, so that their latents hold encoded silence; an odd last frame of a longer one is dropped. The
-    autoencoder must be on `device` and in eval mode. Raises UserError when a posterior is not finite or the
-    disk is full.
+    min_frames: mel frames of one training example, or of the examples of each length bucket. Shorter mels are padded
+    with silence (-5) to the next of them before encoding, so that their latents hold encoded silence; an odd last
+    frame of a mel longer than all of them is dropped. The autoencoder must be on `device` and in eval mode. Raises
+    UserError when a posterior is not finite or the disk is full.
     """
     folder = Path(folder) / f"latents-{split.name}-{_key(split.fingerprint, min_frames)}"
-    lengths = [max(split.num_frames(clip) // 2 * 2, min_frames) for clip in split.sounds]
+    lengths = array("q", padded_lengths(split.frames_of_sounds(), min_frames).tobytes())
 
     def produce(items: range) -> Iterator[Mapping[str, np.ndarray]]:
         for batch in _equal_batches(items, lengths, batch_size):
@@ -120,8 +125,15 @@ def encode_latents(
                 _check_finite(one_mean + one_std, f"The latent of {split.clips[split.sounds[item]].name}")
                 yield {"mean": one_mean, "std": one_std}
 
-    _build(folder, len(split.sounds), produce, LATENTS_PER_SHARD, f"encode {split.name} latents", progress)
+    _build(folder, len(lengths), produce, LATENTS_PER_SHARD, f"encode {split.name} latents", progress)
     return Latents(folder, split)
+
+
+def padded_lengths(frames: np.ndarray, min_frames: int | Sequence[int]) -> np.ndarray:
+    """Mel frames that are encoded of sounds of `frames`: the next of `min_frames`, or their own even number."""
+    edges = np.atleast_1d(np.asarray(min_frames, np.int64))
+    place = np.searchsorted(edges, frames)
+    return np.where(place < len(edges), edges[np.minimum(place, len(edges) - 1)], frames // 2 * 2)
 
 
 def encode_text(
@@ -136,20 +148,27 @@ def encode_text(
     float16 keeps 11 bits of every value, more than the bf16 arithmetic that reads them. Raises UserError when
     an embedding is not finite in float16 or the disk is full.
     """
-    pairs = _unique_captions(split)
     kind = (type(text_encoder).__name__, text_encoder.num_tokens, text_encoder.width)
-    folder = Path(folder) / f"text-{split.name}-{_key(kind, pairs)}"
+    folder = Path(folder) / f"text-{split.name}-{_key(kind, split.fingerprint)}"
+    first_clips = split.captions
+
+    def pair(item: int) -> tuple[str, str]:
+        if item == 0:
+            return EMPTY
+        clip = split.clips[first_clips[item - 1]]
+        return clip.caption, clip.structured_caption
 
     def produce(items: range) -> Iterator[Mapping[str, np.ndarray]]:
         for start in range(items.start, items.stop, batch_size):
-            batch = pairs[start : min(start + batch_size, items.stop)]
+            batch = [pair(item) for item in range(start, min(start + batch_size, items.stop))]
             with torch.inference_mode():
-                tokens = text_encoder([pair[0] for pair in batch], [pair[1] for pair in batch])
-            for pair, one in zip(batch, tokens.to(torch.float16).cpu().numpy(), strict=True):
-                _check_finite(one, f"The text embedding of {pair[0]!r}")
+                tokens = text_encoder([one[0] for one in batch], [one[1] for one in batch])
+            for captions, one in zip(batch, tokens.to(torch.float16).cpu().numpy(), strict=True):
+                _check_finite(one, f"The text embedding of {captions[0]!r}")
                 yield {"tokens": one}
 
-    _build(folder, len(pairs), produce, CAPTIONS_PER_SHARD, f"encode {split.name} captions", progress)
+    title = f"encode {split.name} captions"
+    _build(folder, 1 + len(first_clips), produce, CAPTIONS_PER_SHARD, title, progress)
     return TextEmbeddings(folder, split)
 
 
@@ -162,11 +181,6 @@ def _build(
         remove_leftovers(folder)
         with tqdm(total=num_items, desc=title, disable=not progress) as bar:
             build_shards(folder, num_items, produce, items_per_shard, bar.update)
-
-
-def _unique_captions(split: PreparedSplit) -> list[tuple[str, str]]:
-    """The empty pair, then every distinct (caption, structured caption) in order of first use."""
-    return list(dict.fromkeys([EMPTY, *((clip.caption, clip.structured_caption) for clip in split.clips)]))
 
 
 def _equal_batches(items: range, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:

@@ -71,23 +71,39 @@ class LatentClips:
     """Captioned latents: {"latent": (batch, channels, num_frames), "text": (batch, tokens, width)}, float32.
 
     Latents are drawn from the posterior (mean + std * noise) and multiplied by `scale_factor`. num_frames:
-    latent frames of one example; longer clips are cut at random. Clips must not be shorter: `encode_latents`
-    pads.
+    latent frames of one example, or, ascending, of the examples of each length bucket: then a clip belongs to the
+    first bucket that holds all of it, else to the last one, and the clips of one batch must be of one bucket
+    (`bucket_of` says which; see `bucketed_indices`). Longer clips are cut at random. Clips must not be shorter than
+    their bucket: `encode_latents` pads.
     """
 
-    def __init__(self, latents: Latents, text: TextEmbeddings, num_frames: int, scale_factor: float) -> None:
+    def __init__(
+        self,
+        latents: Latents,
+        text: TextEmbeddings,
+        num_frames: int | Sequence[int],
+        scale_factor: float,
+    ) -> None:
         self.latents = latents
         self.text = text
-        self.num_frames = _positive(num_frames, "num_frames")
+        self.lengths = [_positive(number, "num_frames") for number in np.atleast_1d(num_frames).tolist()]
         self.scale_factor = scale_factor
         if len(latents) != len(text):
             raise ValueError(f"{len(latents)} latents and {len(text)} texts are not of the same split")
-        shortest = min((latents.num_frames(index) for index in range(len(latents))), default=num_frames)
-        if shortest < num_frames:
+        frames = latents.frames_of_clips()
+        self._bucket_of = np.searchsorted(self.lengths[:-1], frames).astype(np.int8)
+        too_short = frames < np.asarray(self.lengths)[self._bucket_of]
+        if too_short.any():
+            shortest = int(frames[too_short].min())
             raise UserError(
                 f"Latents of {shortest} frames are shorter than the {num_frames} of a training example: "
                 "call encode_latents with min_frames."
             )
+
+    @property
+    def bucket_of(self) -> np.ndarray | None:
+        """The length bucket of every clip, int8 (clips,); None when all examples have one length."""
+        return self._bucket_of if len(self.lengths) > 1 else None
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -98,11 +114,13 @@ class LatentClips:
 
     def batch(self, indices: Sequence[int], generator: draws.Generator) -> dict[str, Tensor]:
         """One batch; `generator` (CPU) draws where clips are cut, then the noise."""
+        (bucket,) = {int(self._bucket_of[index]) for index in indices}
+        num_frames = self.lengths[bucket]
         starts = [
-            _random_start(self.latents.num_frames(index), self.num_frames, generator, position)
+            _random_start(self.latents.num_frames(index), num_frames, generator, position)
             for position, index in enumerate(indices)
         ]
-        cuts = [(index, start, start + self.num_frames) for index, start in zip(indices, starts, strict=True)]
+        cuts = [(index, start, start + num_frames) for index, start in zip(indices, starts, strict=True)]
         mean = torch.from_numpy(np.stack([self.latents.mean(*cut) for cut in cuts]))
         std = torch.from_numpy(np.stack([self.latents.std(*cut) for cut in cuts]))
         noise = draws.randn(mean.shape, generator)

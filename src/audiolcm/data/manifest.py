@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -69,7 +69,7 @@ class Corpus(Protocol):
     name: str
     duration: float
 
-    def clips(self, split: str) -> list[Clip]:
+    def clips(self, split: str) -> Sequence[Clip]:
         """All clips of "train", "validation" or "test" in a fixed order; missing audio is no error here."""
 
     def waveform(self, clip: Clip) -> np.ndarray:

@@ -1,5 +1,9 @@
 """Preparing a corpus: validate every row, cache 16-bit waveforms and log-mels, report the bad rows.
 
+Three acts: the plan of each split (`audiolcm.data.plan`), the shards, the seal (`audiolcm.data.sealing`). Plan and seal
+are made by whoever comes first, under a lock; the shards by any number of threads, processes and machines, each shard
+by one of them. All of it can be killed at any time and goes on where it stopped.
+
 Waveforms are kept as int16. Mels are kept as float16: within their range [-5, 2.5] it is exact to 0.002
 (log10), that is 0.04 dB, ten times below what a listener hears and fifty times below the error of an
 autoencoder; -5, the value of silence, is exact. Mels are computed from the 16-bit samples, so both caches
@@ -10,42 +14,38 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import logging
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-import numpy as np
-import torch
-from tqdm import tqdm
-
-from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.data.digests import FileDigests
-from audiolcm.data.manifest import SPLITS, BadRow, Clip, Corpus, RejectsRows, check_split
-from audiolcm.data.prepared import (
-    CLIPS_FILE,
-    DATA_FILE,
-    FULL_SCALE,
-    PreparedData,
-    clip_to_json,
-    prepare_report,
-)
-from audiolcm.data.shards import Item, Rejected, ShardReader, build_shards, write_json
-from audiolcm.data.tables import write_table
+from audiolcm.data.manifest import SPLITS, Corpus, RejectsRows, check_split
+from audiolcm.data.parts import Part
+from audiolcm.data.plan import PLAN_FILE, Plan, write_plan
+from audiolcm.data.prepared import DATA_FILE, FORMAT_VERSION, SPLIT_FILE, PreparedData
+from audiolcm.data.producing import make_shards
+from audiolcm.data.records import write_json
+from audiolcm.data.report import write_report
+from audiolcm.data.sealing import seal_split
+from audiolcm.data.shards import CLAIMS, INDEX, Store
 from audiolcm.errors import UserError
 from audiolcm.files import remove_leftovers
 from audiolcm.locks import exclusive
 
-__all__ = ["prepare", "prepare_report", "prepared_fingerprint"]
+__all__ = ["KnowsPrepared", "prepare", "prepare_part", "prepared_fingerprint", "prepared_folder"]
 
-FORMAT_VERSION = 1
-MIN_DURATION = 0.1  # seconds; shorter sounds have fewer than six mel frames
-PEAK_LIMIT = 4.0  # 12 dB above full scale: beyond it a float file is not scaled to +-1
-SOUNDS_PER_SHARD = 128  # 54 MB for sounds of 10 s: also what a killed run loses at most
+SOUNDS_PER_SHARD = 128  # 54 MB for sounds of 10 s: also what a killed worker loses at most
+_LEAST_PER_SHARD = 8
+_SHARDS_OF_A_SMALL_SPLIT = 16  # so that a few workers share it evenly
 
-_logger = logging.getLogger(__name__)
+
+@runtime_checkable
+class KnowsPrepared(Protocol):
+    """A corpus that is prepared already and has no other form."""
+
+    def prepared(self) -> PreparedData:
+        """The prepared data."""
 
 
 def prepare(
@@ -54,7 +54,7 @@ def prepare(
     splits: Sequence[str] = SPLITS,
     workers: int = 2,
     progress: bool = True,
-    sounds_per_shard: int = SOUNDS_PER_SHARD,
+    sounds_per_shard: int | None = None,
 ) -> PreparedData:
     """Cache the sound of `corpus` in `<cache_root>/<corpus.name>-<fingerprint[:12]>` and return it.
 
@@ -65,24 +65,33 @@ def prepare(
     """
     if workers < 1:
         raise UserError(f"workers={workers}: use 1 or more.")
+    if isinstance(corpus, KnowsPrepared):
+        return corpus.prepared()
     names = [check_split(split) for split in splits]
-    fingerprint = prepared_fingerprint(corpus, FileDigests(Path(cache_root) / f"digests-{corpus.name}.jsonl"))
-    folder = Path(cache_root) / f"{corpus.name}-{fingerprint[:12]}"
-    prepared = PreparedData(folder, corpus.name, fingerprint, corpus.duration)
-    if all((folder / name / CLIPS_FILE).is_file() for name in names) and prepared.report_path.is_file():
-        return prepared
-    with exclusive(folder):
-        for place in (
-            folder,
-            *(folder / name for name in names),
-        ):  # other folders in here have their own locks
-            remove_leftovers(place)
-        _write_data_file(corpus, prepared)
-        with _workers(workers) as pool:
-            for name in names:
-                _prepare_split(corpus, name, folder / name, pool, progress, sounds_per_shard)
-        _write_report(prepared)
+    prepared = _identified(corpus, Path(cache_root))
+    while not _is_finished(prepared, names):  # a second round only where another process's files were damaged
+        _make(corpus, prepared, names, Part(1, 1), workers, progress, sounds_per_shard)
     return prepared
+
+
+def prepare_part(
+    corpus: Corpus, cache_root: str | Path, part: Part, workers: int = 2, progress: bool = True
+) -> PreparedData | None:
+    """Make the shards of one part; the part that finds all others finished completes the data and returns it.
+
+    None when other parts are still to be made. Arguments and errors as `prepare`.
+    """
+    if workers < 1:
+        raise UserError(f"workers={workers}: use 1 or more.")
+    if isinstance(corpus, KnowsPrepared):
+        return corpus.prepared()
+    with exclusive(
+        Path(cache_root) / f"digests-{corpus.name}"
+    ):  # else each of 64 parts would hash every file
+        prepared = _identified(corpus, Path(cache_root))
+    if not _is_finished(prepared, SPLITS):
+        _make(corpus, prepared, SPLITS, part, workers, progress, None)
+    return prepared if _is_finished(prepared, SPLITS) else None
 
 
 def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> str:
@@ -90,138 +99,83 @@ def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> 
     return hashlib.sha256(f"{FORMAT_VERSION} {corpus.fingerprint(digests)}".encode()).hexdigest()
 
 
-def row_problem(clip: Clip, split: str, names: set[str]) -> str | None:
-    """Why a row can not be used, its sound aside, else None. `names` are those of the rows before it."""
-    if not clip.name.strip():
-        return "The name is missing."
-    if clip.name in names:
-        return f"The name {clip.name!r} was used by an earlier row: names must differ."
-    if clip.split != split:
-        return f"The split {clip.split!r} is not {split!r}."
-    if clip.problem:
-        return clip.problem
-    if not clip.caption.strip():
-        return "The caption is missing."
-    return None
+def prepared_folder(corpus: Corpus, cache_root: str | Path) -> Path:
+    """Where `prepare` puts a corpus, whether it is there already or not."""
+    if isinstance(corpus, KnowsPrepared):
+        return corpus.prepared().folder
+    return _identified(corpus, Path(cache_root)).folder
 
 
-def sound_problem(waveform: np.ndarray) -> str | None:
-    """Why a waveform can not be used for training; None when it can."""
-    if waveform.ndim != 1:
-        return f"The sound has shape {waveform.shape}, not (samples,)."
-    if len(waveform) == 0:
-        return "The sound is empty."
-    if not np.isfinite(waveform).all():
-        return "The sound holds NaN or infinite samples."
-    if len(waveform) < MIN_DURATION * SAMPLE_RATE:
-        return f"The sound is too short: {len(waveform) / SAMPLE_RATE:.3f} s; {MIN_DURATION} s are needed."
-    peak = float(np.abs(waveform).max())
-    if peak * FULL_SCALE < 0.5:
-        return "The sound is silent: every sample is zero at 16 bits."
-    if peak > PEAK_LIMIT:
-        return f"The sound is out of range: its peak is {peak:.3g}, full scale is 1; scale the file to +-1."
-    return None
+def _identified(corpus: Corpus, cache_root: Path) -> PreparedData:
+    fingerprint = prepared_fingerprint(corpus, FileDigests(cache_root / f"digests-{corpus.name}.jsonl"))
+    folder = cache_root / f"{corpus.name}-{fingerprint[:12]}"
+    return PreparedData(folder, corpus.name, fingerprint, corpus.duration)
 
 
-def quantize(waveform: np.ndarray) -> np.ndarray:
-    """int16 samples of a float waveform; one above full scale is turned down to it rather than clipped."""
-    gain = (FULL_SCALE - 1) / max(float(np.abs(waveform).max()), (FULL_SCALE - 1) / FULL_SCALE)
-    return np.rint(waveform * np.float32(gain)).astype(np.int16)
+def _is_finished(prepared: PreparedData, names: Sequence[str]) -> bool:
+    sealed = all((prepared.folder / name / SPLIT_FILE).is_file() for name in names)
+    return sealed and prepared.report_path.is_file()
 
 
-def _prepare_split(
-    corpus: Corpus, split: str, folder: Path, pool: ThreadPoolExecutor, progress: bool, sounds_per_shard: int
+def _make(
+    corpus: Corpus,
+    prepared: PreparedData,
+    names: Sequence[str],
+    part: Part,
+    workers: int,
+    progress: bool,
+    sounds_per_shard: int | None,
 ) -> None:
-    if (folder / CLIPS_FILE).is_file():
+    """Plan, make the shards of `part`, and seal when every shard of every part is made."""
+    plans = _planned(corpus, prepared, names)
+    stores = {name: _store(prepared.folder / name, plan, sounds_per_shard) for name, plan in plans.items()}
+    before = 0
+    for name, store in stores.items():
+        numbers = [number for number in range(len(store)) if part.has(before + number)]
+        title = f"prepare {prepared.name} {name}" + (f" part {part}" if part.count > 1 else "")
+        make_shards(store, numbers, plans[name], corpus, workers, title if progress else None)
+        before += len(store)
+    if any(store.unfinished() for store in stores.values()):
         return
-    good, bad = _check_rows(corpus.clips(split), split)
-    sounds = {_sound_key(clip): clip for clip in reversed(good)}  # the first clip of a file stands for it
-    order = list(dict.fromkeys(_sound_key(clip) for clip in good))
-    cache = partial(_cache_sound, corpus, MelSpectrogram())
-
-    with tqdm(
-        total=len(order), desc=f"prepare {corpus.name} {split}", unit="clip", disable=not progress
-    ) as bar:
-        build_shards(
-            folder,
-            len(order),
-            lambda items: pool.map(cache, [sounds[order[item]] for item in items]),
-            sounds_per_shard,
-            bar.update,
-        )
-    _write_clips(folder, split, good, bad, {key: item for item, key in enumerate(order)})
+    with exclusive(prepared.folder):
+        for name, store in stores.items():
+            _seal(store, name)
+        write_report(prepared)
 
 
-def _check_rows(clips: Sequence[Clip], split: str) -> tuple[list[Clip], list[BadRow]]:
-    good, bad, names = [], [], set()
-    for clip in clips:
-        problem = row_problem(clip, split, names)
-        names.add(clip.name)
-        if problem is None:
-            good.append(clip)
-        else:
-            bad.append(BadRow(split, clip.row, clip.name, problem))
-    return good, bad
+def _planned(corpus: Corpus, prepared: PreparedData, names: Sequence[str]) -> dict[str, Plan]:
+    """The plan of every split that is not finished; the first process makes it, the others wait and read it."""
+    plans = {}
+    with exclusive(prepared.folder):
+        remove_leftovers(prepared.folder)
+        _write_data_file(corpus, prepared)
+        for name in names:
+            folder = prepared.folder / name
+            if (folder / SPLIT_FILE).is_file():
+                continue
+            if not (folder / PLAN_FILE).is_file():
+                write_plan(folder, corpus.clips(name), name)
+            plans[name] = Plan(folder)
+    return plans
 
 
-def _sound_key(clip: Clip) -> str:
-    return f"name:{clip.name}" if clip.audio_path is None else f"file:{clip.audio_path}"
+def _store(folder: Path, plan: Plan, sounds_per_shard: int | None) -> Store:
+    evenly = -(-plan.num_sounds // _SHARDS_OF_A_SMALL_SPLIT)
+    per_shard = sounds_per_shard or min(SOUNDS_PER_SHARD, max(_LEAST_PER_SHARD, evenly))
+    return Store(folder, plan.num_sounds, per_shard)
 
 
-def _cache_sound(corpus: Corpus, spectrogram: MelSpectrogram, clip: Clip) -> Item:
-    try:
-        waveform = corpus.waveform(clip)
-    except UserError as error:
-        return Rejected(str(error))
-    problem = sound_problem(waveform)
-    if problem is not None:
-        return Rejected(problem)
-    samples = quantize(waveform)
-    with torch.inference_mode():
-        mel = spectrogram(torch.from_numpy(samples / np.float32(FULL_SCALE)).unsqueeze(0))[0]
-    return {"waveform": samples, "mel": mel.T.to(torch.float16).contiguous().numpy()}
-
-
-def _write_clips(
-    folder: Path, split: str, good: list[Clip], bad: list[BadRow], item_of: dict[str, int]
-) -> None:
-    """Write which clips are usable and where their sound lies: the last file of a split."""
-    shards = ShardReader(folder)
-    kept, items = [], []
-    for clip in good:
-        item = item_of[_sound_key(clip)]
-        if item in shards.reasons:
-            bad.append(BadRow(split, clip.row, clip.name, shards.reasons[item]))
-        else:
-            duration = shards.length("waveform", item) / SAMPLE_RATE
-            kept.append(clip_to_json(dataclasses.replace(clip, duration=duration)))
-            items.append(item)
-    rows = [dataclasses.asdict(row) for row in sorted(bad, key=lambda row: row.row)]
-    write_json(folder / CLIPS_FILE, {"clips": kept, "items": items, "bad": rows})
+def _seal(store: Store, name: str) -> None:
+    if not (store.folder / SPLIT_FILE).is_file():
+        remove_leftovers(store.folder)  # every shard is made: nobody writes here any more
+        if not (store.folder / INDEX).is_file():
+            store.seal()
+        seal_split(store.folder, name)
+    shutil.rmtree(store.folder / CLAIMS, ignore_errors=True)
 
 
 def _write_data_file(corpus: Corpus, prepared: PreparedData) -> None:
     rejected = corpus.rejected_rows() if isinstance(corpus, RejectsRows) else []
-    content = {"name": prepared.name, "fingerprint": prepared.fingerprint, "duration": prepared.duration}
-    content["rejected"] = [dataclasses.asdict(row) for row in rejected]
+    content = {"format": FORMAT_VERSION, "name": prepared.name, "fingerprint": prepared.fingerprint}
+    content |= {"duration": prepared.duration, "rejected": [dataclasses.asdict(row) for row in rejected]}
     write_json(prepared.folder / DATA_FILE, content)
-
-
-def _write_report(prepared: PreparedData) -> None:
-    columns = ("split", "row", "name", "reason")
-    rows = [{k: str(v) for k, v in dataclasses.asdict(row).items()} for row in prepared.bad_rows]
-    write_table(prepared.report_path, columns, rows)
-    if rows:
-        _logger.warning(
-            "%s: %d bad rows were left out, see %s", prepared.name, len(rows), prepared.report_path
-        )
-
-
-@contextmanager
-def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads: decoding, resampling and the STFT all release Python's lock, and nothing has to be pickled."""
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)

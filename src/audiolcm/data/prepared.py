@@ -1,24 +1,81 @@
-"""Prepared data: the cached waveforms and mels of a corpus, as `audiolcm.data.prepare` writes them."""
+"""Prepared data: the cached waveforms and mels of a corpus, as `audiolcm.data.prepare` writes them.
+
+Opening it takes the same time and memory for ten thousand and for a million clips: clips are made from a mapped table
+when they are asked for.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import hashlib
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
+import pyarrow
 
-from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
+from audiolcm.audio.mel import HOP_LENGTH
 from audiolcm.data.manifest import BadRow, Clip, Event, check_split
-from audiolcm.data.shards import ShardReader, read_json
+from audiolcm.data.reader import ShardReader
+from audiolcm.data.records import read_json, refuse_damaged
+from audiolcm.data.rows import Rows
 from audiolcm.errors import UserError
 
+FORMAT_VERSION = 2
 FULL_SCALE = 32768.0
 DATA_FILE = "data.json"
-CLIPS_FILE = "clips.json"
+SPLIT_FILE = "split.json"
+CLIPS_FILE = "clips.arrow"
+BAD_FILE = "bad.arrow"
+MISSING_FILE = "missing.arrow"
 REPORT = "report.tsv"
-_NEEDED_SPLITS = ("train", "validation")  # a test split may be empty: some corpora have none
+MISSING_REPORT = "missing.tsv"
+NEEDED_SPLITS = ("train", "validation")  # a test split may be empty: some corpora have none
+
+_EVENT = pyarrow.struct([("label", "string"), ("start", "float64"), ("end", "float64")])
+CLIP_FIELDS = pyarrow.schema(
+    [
+        ("name", pyarrow.string()),
+        ("audio_path", pyarrow.string()),
+        ("caption", pyarrow.string()),
+        ("structured_caption", pyarrow.string()),
+        ("duration", pyarrow.float64()),
+        ("split", pyarrow.string()),
+        ("labels", pyarrow.list_(pyarrow.string())),
+        ("events", pyarrow.list_(_EVENT)),
+        ("row", pyarrow.int64()),
+        ("problem", pyarrow.string()),
+    ]
+)
+CLIPS_SCHEMA = pyarrow.schema(
+    [*CLIP_FIELDS, *((name, pyarrow.int64()) for name in ("item", "sound", "caption_number"))]
+)
+BAD_SCHEMA = pyarrow.schema([("split", "string"), ("row", "int64"), ("name", "string"), ("reason", "string")])
+
+
+class Clips(Sequence[Clip]):
+    """The clips of a table, made when they are asked for."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Clip: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Clip]: ...
+    def __getitem__(self, index: int | slice) -> Clip | list[Clip]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        return _clip(self._rows[index + len(self) if index < 0 else index])
+
+    def __iter__(self) -> Iterator[Clip]:
+        return (_clip(row) for row in self._rows)
 
 
 class PreparedSplit:
@@ -32,32 +89,52 @@ class PreparedSplit:
         self.folder = folder / name
         self.name = name
         self.fingerprint = hashlib.sha256(f"{data_fingerprint} {name}".encode()).hexdigest()
-        content = read_json(self.folder / CLIPS_FILE)
-        self.clips = [clip_from_json(clip) for clip in content["clips"]]
-        self.bad_rows = [BadRow(**row) for row in content["bad"]]
-        self._items: list[int] = content["items"]
+        self.facts = read_json(self.folder / SPLIT_FILE)
+        for table, facts in self.facts["tables"].items():
+            refuse_damaged(self.folder / table, facts)
+        self._rows = Rows(self.folder / CLIPS_FILE)
         self._shards = ShardReader(self.folder)
+        self.clips = Clips(self._rows)
 
     def __len__(self) -> int:
-        return len(self.clips)
+        return len(self._rows)
+
+    @property
+    def bad_rows(self) -> list[BadRow]:
+        """The rows that can not be used."""
+        return [BadRow(**row) for row in Rows(self.folder / BAD_FILE)]
 
     @functools.cached_property
-    def sounds(self) -> list[int]:
+    def sounds(self) -> Sequence[int]:
         """One clip index for every distinct sound, in order."""
-        first: dict[int, int] = {}
-        for index, item in enumerate(self._items):
-            first.setdefault(item, index)
-        return list(first.values())
+        return _integers(np.unique(self._rows.column("sound"), return_index=True)[1])
 
     @functools.cached_property
-    def sound_of_clip(self) -> list[int]:
+    def sound_of_clip(self) -> Sequence[int]:
         """For every clip the position of its sound in `sounds`."""
-        position = {self._items[clip]: number for number, clip in enumerate(self.sounds)}
-        return [position[item] for item in self._items]
+        return _integers(self._rows.column("sound"))
+
+    @functools.cached_property
+    def captions(self) -> Sequence[int]:
+        """One clip index for every distinct pair of captions, in order; the empty pair has none."""
+        return _integers(np.unique(self._rows.column("caption_number"), return_index=True)[1])
+
+    def sound(self, index: int) -> int:
+        """Position of a clip's sound in `sounds`."""
+        return self._rows.value("sound", index)
+
+    def caption_number(self, index: int) -> int:
+        """1 + position of a clip's captions in `captions`; 0 is the empty pair."""
+        return self._rows.value("caption_number", index)
+
+    def frames_of_sounds(self) -> np.ndarray:
+        """Mel frames of every distinct sound: int64 (sounds,)."""
+        lengths = self._shards.lengths("waveform")
+        return lengths[lengths > 0] // HOP_LENGTH
 
     def num_samples(self, index: int) -> int:
         """Length of a clip in samples at 16 kHz."""
-        return self._shards.length("waveform", self._items[index])
+        return self._shards.length("waveform", self._rows.value("item", index))
 
     def num_frames(self, index: int) -> int:
         """Length of a clip in mel frames: num_samples // 256."""
@@ -65,12 +142,12 @@ class PreparedSplit:
 
     def waveform(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples `start:stop` of a clip: float32 (samples,), full scale 1."""
-        stored = self._shards.read("waveform", self._items[index], start, stop)
+        stored = self._shards.read("waveform", self._rows.value("item", index), start, stop)
         return stored.astype(np.float32) / np.float32(FULL_SCALE)
 
     def mel(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Frames `start:stop` of the log10 mel of a clip: float32 (80, frames)."""
-        stored = self._shards.read("mel", self._items[index], start, stop)
+        stored = self._shards.read("mel", self._rows.value("item", index), start, stop)
         return np.ascontiguousarray(stored.T, dtype=np.float32)
 
 
@@ -85,12 +162,21 @@ class PreparedData:
 
     @classmethod
     def open(cls, folder: str | Path) -> PreparedData:
-        """Open a folder that `prepare` made. Raises UserError when it holds no prepared data."""
+        """Open a folder that `prepare` made. Raises UserError when it holds no finished data of this version."""
         folder = Path(folder)
         if not (folder / DATA_FILE).is_file():
             raise UserError(f"No prepared data in {folder}: run `audiolcm prepare dataset=...` first.")
         content = read_json(folder / DATA_FILE)
-        return cls(folder, content["name"], content["fingerprint"], content["duration"])
+        if content.get("format") != FORMAT_VERSION:
+            raise UserError(
+                f"{folder} was prepared by another version of audiolcm: run `audiolcm prepare dataset=...` again."
+            )
+        prepared = cls(folder, content["name"], content["fingerprint"], content["duration"])
+        if not prepared.report_path.is_file():
+            raise UserError(
+                f"The preparation in {folder} is not finished: run `audiolcm prepare dataset={prepared.name}` again."
+            )
+        return prepared
 
     @property
     def report_path(self) -> Path:
@@ -100,58 +186,43 @@ class PreparedData:
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits that are prepared."""
-        return tuple(split.name for split in self._all_splits())
+        return tuple(sorted(path.parent.name for path in self.folder.glob(f"*/{SPLIT_FILE}")))
+
+    @property
+    def num_bad_rows(self) -> int:
+        """How many rows can not be used."""
+        rejected = len(read_json(self.folder / DATA_FILE)["rejected"])
+        return rejected + sum(read_json(self.folder / name / SPLIT_FILE)["bad"] for name in self.splits)
 
     @property
     def bad_rows(self) -> list[BadRow]:
         """Every row that can not be used."""
-        rejected = [BadRow(**row) for row in read_json(self.folder / DATA_FILE)["rejected"]]
-        return rejected + [row for split in self._all_splits() for row in split.bad_rows]
+        return list(self.iterate_bad_rows())
+
+    def iterate_bad_rows(self) -> Iterator[BadRow]:
+        """Every row that can not be used, one at a time."""
+        yield from (BadRow(**row) for row in read_json(self.folder / DATA_FILE)["rejected"])
+        for name in self.splits:
+            yield from (BadRow(**row) for row in Rows(self.folder / name / BAD_FILE))
 
     def split(self, name: str) -> PreparedSplit:
         """One split. Raises UserError when it is not prepared, or when train or validation is empty."""
         split = self.open_split(name)
-        if len(split) == 0 and name in _NEEDED_SPLITS:
+        if len(split) == 0 and name in NEEDED_SPLITS:
             raise UserError(
-                f"Split {name} of {self.name} holds no usable clip ({len(split.bad_rows)} bad rows): "
+                f"Split {name} of {self.name} holds no usable clip ({split.facts['bad']} bad rows): "
                 f"see {self.report_path}, then check dataset.root and the splits in the dataset config."
             )
         return split
 
     def open_split(self, name: str) -> PreparedSplit:
-        """One split, empty or not. Raises UserError when it is not prepared."""
-        if not (self.folder / check_split(name) / CLIPS_FILE).is_file():
+        """One split, empty or not. Raises UserError when it is not prepared or damaged."""
+        if not (self.folder / check_split(name) / SPLIT_FILE).is_file():
             raise UserError(
                 f"Split {name} of {self.name} is not prepared in {self.folder}: "
                 f"run `audiolcm prepare dataset={self.name}`."
             )
         return PreparedSplit(self.folder, name, self.fingerprint)
-
-    def _all_splits(self) -> list[PreparedSplit]:
-        names = sorted(path.parent.name for path in self.folder.glob(f"*/{CLIPS_FILE}"))
-        return [PreparedSplit(self.folder, name, self.fingerprint) for name in names]
-
-
-def prepare_report(prepared: PreparedData) -> str:
-    """A few lines for people: clips and hours of every split, the first bad rows and why, and the folder."""
-    lines = [f"{prepared.name}: {prepared.folder}"]
-    for name in prepared.splits:
-        split = prepared.open_split(name)
-        hours = sum(split.num_samples(index) for index in split.sounds) / SAMPLE_RATE / 3600
-        lines.append(
-            f"  {name}: {len(split)} clips of {len(split.sounds)} sounds, {hours:.2f} h; "
-            f"{len(split.bad_rows)} bad rows"
-        )
-        if len(split) == 0 and name in _NEEDED_SPLITS:
-            lines.append(f"  Split {name} is empty: this data can be listened to and scored, not trained on.")
-    bad = prepared.bad_rows
-    lines += [
-        f"  bad row {row.row} ({row.split or 'no split'}, {row.name or 'no name'}): {row.reason}"
-        for row in bad[:5]
-    ]
-    if bad:
-        lines.append(f"  {len(bad)} bad rows were left out; all of them: {prepared.report_path}")
-    return "\n".join(lines)
 
 
 def clip_to_json(clip: Clip) -> dict:
@@ -172,3 +243,12 @@ def clip_from_json(content: dict) -> Clip:
             "events": tuple(Event(**event) for event in content["events"]),
         }
     )
+
+
+def _integers(values: np.ndarray) -> Sequence[int]:
+    """A sequence of Python's integers that takes 8 bytes each."""
+    return array("q", values.astype(np.int64).tobytes())
+
+
+def _clip(row: dict) -> Clip:
+    return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})

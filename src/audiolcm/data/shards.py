@@ -1,27 +1,38 @@
 """Arrays of unequal length in memory-mapped shards: written once, resumable, read by slice.
 
-A store holds items, each a set of named arrays whose first axis may have any length (the other axes and the
-dtype are the same for all items). Items lie one after another in `.npy` files of a bounded number of items. A
-shard counts only when its record file exists, which is written after its arrays; the index of the store is
-written last.
+A store holds items, each a set of named arrays whose first axis may have any length (the other axes and the dtype are
+the same for all items). Items lie one after another in `.npy` files of a bounded number of items: `numpy.load` maps
+them as they are, and a slice of an item is read without the rest. (A safetensors file would add a second header to
+map; a tar or Parquet file can not be mapped.) A shard counts only when its record file exists, which is written after
+its arrays and holds their sizes and checksums; the index of the store is written last.
+
+`index.arrow` has one row an item (length and place of each array, why it was rejected), `shards.arrow` one row a file
+(bytes, CRC-32), `index.json` the counts and the checksums of these two.
 """
 
 from __future__ import annotations
 
-import functools
-import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow
 
-from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.data.records import file_facts, file_fault, read_json, write_json
+from audiolcm.data.rows import writing_rows
+from audiolcm.files import TEMPORARY_SUFFIX, atomic_path
+from audiolcm.locks import exclusive
 
 INDEX = "index.json"
-_OPEN_FILES = 64  # below the usual limit of 1024 open files, however many shards there are
+ITEMS_TABLE = "index.arrow"
+FILES_TABLE = "shards.arrow"
+CLAIMS = "claims"
+_FILES_SCHEMA = pyarrow.schema(
+    [("shard", "int64"), ("name", "string"), ("bytes", "int64"), ("crc32", "int64")]
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +43,78 @@ class Rejected:
 
 
 Item = Mapping[str, np.ndarray] | Rejected
-Record = dict[str, dict[str, list[int]] | dict[str, str] | dict[str, int] | int]
+Record = dict[str, Any]
+Produce = Callable[[range], Iterable[Item]]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store that is being made: which items belong to which shard, and which shards are still to be made."""
+
+    folder: Path
+    num_items: int
+    items_per_shard: int
+
+    def __len__(self) -> int:
+        return -(-self.num_items // self.items_per_shard)
+
+    def items(self, number: int) -> range:
+        """The items of a shard."""
+        start = number * self.items_per_shard
+        return range(start, min(start + self.items_per_shard, self.num_items))
+
+    def record(self, number: int) -> Record | None:
+        """The record of a shard that is whole on disk, else None."""
+        path = record_path(self.folder, number)
+        if not path.is_file():
+            return None
+        record = read_json(path)
+        whole = all(file_fault(self.folder / name, facts) is None for name, facts in record["files"].items())
+        return record if whole and record["num_items"] == len(self.items(number)) else None
+
+    def unfinished(self) -> list[int]:
+        """Numbers of the shards that are not whole on disk."""
+        return [number for number in range(len(self)) if self.record(number) is None]
+
+    def make(self, number: int, produce: Produce, finished: Callable[[int], object]) -> None:
+        """Make a shard unless it is whole; whoever comes while another process makes it waits for that one.
+
+        `finished(count)` is told about items as they get done.
+        """
+        with exclusive(self.folder / CLAIMS / f"{number:05d}"):
+            if self.record(number) is not None:
+                finished(len(self.items(number)))
+                return
+            for leftover in self.folder.glob(f".{number:05d}.*{TEMPORARY_SUFFIX}"):
+                leftover.unlink(missing_ok=True)
+            _write_shard(self.folder, number, list(_counted(produce(self.items(number)), finished)))
+
+    def seal(self) -> None:
+        """Write the index; every shard must be whole, and the caller holds the lock of the folder."""
+        records = [record_path(self.folder, number) for number in range(len(self))]
+        names = sorted({name for path in records for name in read_json(path)["lengths"]})
+        columns = [(f"{what}.{name}", "int64") for name in names for what in ("length", "offset")]
+        schema = pyarrow.schema([("reason", "string"), *columns])
+        with (
+            writing_rows(self.folder / ITEMS_TABLE, schema) as add_item,
+            writing_rows(self.folder / FILES_TABLE, _FILES_SCHEMA) as add_file,
+        ):
+            for number, path in enumerate(records):
+                record = read_json(path)
+                for name, facts in record["files"].items():
+                    add_file({"shard": number, "name": name, **facts})
+                for row in _item_rows(record, names):
+                    add_item(row)
+        tables = {name: file_facts(self.folder / name) for name in (ITEMS_TABLE, FILES_TABLE)}
+        counts = {"num_items": self.num_items, "items_per_shard": self.items_per_shard}
+        write_json(self.folder / INDEX, counts | {"tables": tables})
+        shutil.rmtree(self.folder / CLAIMS, ignore_errors=True)
 
 
 def build_shards(
     folder: Path,
     num_items: int,
-    produce: Callable[[range], Iterable[Item]],
+    produce: Produce,
     items_per_shard: int,
     finished: Callable[[int], object] = lambda count: None,
 ) -> None:
@@ -51,79 +127,10 @@ def build_shards(
     if (folder / INDEX).is_file():
         finished(num_items)
         return
-    records = []
-    for number, start in enumerate(range(0, num_items, items_per_shard)):
-        items = range(start, min(start + items_per_shard, num_items))
-        record = _finished_record(folder, number, len(items))
-        if record is None:
-            record = _write_shard(folder, number, list(_counted(produce(items), finished)))
-        else:
-            finished(len(items))
-        records.append(record)
-    write_json(folder / INDEX, {"items_per_shard": items_per_shard, "shards": records})
-
-
-class ShardReader:
-    """Read access to a finished store: `len`, `reasons` (item -> why it was rejected), `length`, `read`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        index = read_json(folder / INDEX)
-        self._items_per_shard: int = index["items_per_shard"]
-        self._num_items = sum(record["num_items"] for record in index["shards"])
-        for number, record in enumerate(index["shards"]):
-            if not _is_whole(folder, number, record):
-                raise UserError(
-                    f"A file of shard {number:05d} in {folder} is missing or was cut off: delete the folder {folder} "
-                    "and run again."
-                )
-        self._lengths = [record["lengths"] for record in index["shards"]]
-        self._offsets = [
-            {
-                name: np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-                for name, lengths in record.items()
-            }
-            for record in self._lengths
-        ]
-        self.reasons = {
-            number * self._items_per_shard + int(position): reason
-            for number, record in enumerate(index["shards"])
-            for position, reason in record["reasons"].items()
-        }
-        self._open = functools.lru_cache(_OPEN_FILES)(
-            functools.partial(np.load, mmap_mode="r", allow_pickle=False)
-        )
-
-    def __len__(self) -> int:
-        return self._num_items
-
-    def length(self, name: str, item: int) -> int:
-        """Length of the first axis of one array of an item."""
-        shard, position = divmod(item, self._items_per_shard)
-        return self._lengths[shard][name][position]
-
-    def read(self, name: str, item: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Rows `start:stop` of one array of an item: a read-only view of the file."""
-        shard, position = divmod(item, self._items_per_shard)
-        begin, end = self._offsets[shard][name][position : position + 2]
-        stop = end if stop is None else min(begin + stop, end)
-        return self._open(_array_path(self.folder, shard, name))[begin + start : stop]
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-
-
-def read_json(path: Path) -> dict:
-    """Read a JSON file of ours; raises UserError saying which folder to delete when it is damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}): delete the folder {path.parent} and run again."
-        ) from error
+    store = Store(folder, num_items, items_per_shard)
+    for number in range(len(store)):
+        store.make(number, produce, finished)
+    store.seal()
 
 
 def _counted(items: Iterable[Item], finished: Callable[[int], object]) -> Iterator[Item]:
@@ -132,45 +139,43 @@ def _counted(items: Iterable[Item], finished: Callable[[int], object]) -> Iterat
         finished(1)
 
 
-def _array_path(folder: Path, number: int, name: str) -> Path:
-    return folder / f"{number:05d}.{name}.npy"
+def array_name(number: int, name: str) -> str:
+    """File of one array of a shard."""
+    return f"{number:05d}.{name}.npy"
 
 
-def _record_path(folder: Path, number: int) -> Path:
+def record_path(folder: Path, number: int) -> Path:
+    """File that says that a shard is whole, and what is in it."""
     return folder / f"{number:05d}.json"
 
 
-def _finished_record(folder: Path, number: int, num_items: int) -> Record | None:
-    """The record of a shard that is whole on disk, else None."""
-    path = _record_path(folder, number)
-    if not path.is_file():
-        return None
-    record = read_json(path)
-    return record if _is_whole(folder, number, record) and record["num_items"] == num_items else None
+def _item_rows(record: Record, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    offsets = dict.fromkeys(names, 0)
+    for position in range(record["num_items"]):
+        row: dict[str, Any] = {"reason": record["reasons"].get(str(position))}
+        for name in names:
+            length = record["lengths"][name][position] if name in record["lengths"] else 0
+            row |= {f"length.{name}": length, f"offset.{name}": offsets[name]}
+            offsets[name] += length
+        yield row
 
 
-def _is_whole(folder: Path, number: int, record: Record) -> bool:
-    files = {_array_path(folder, number, name): size for name, size in record["bytes"].items()}
-    return all(file.is_file() and file.stat().st_size == size for file, size in files.items())
-
-
-def _write_shard(folder: Path, number: int, items: Sequence[Item]) -> Record:
+def _write_shard(folder: Path, number: int, items: Sequence[Item]) -> None:
     good = [item for item in items if not isinstance(item, Rejected)]
     names = list(good[0]) if good else []
-    sizes = {}
+    files = {}
     for name in names:
-        path = _array_path(folder, number, name)
+        path = folder / array_name(number, name)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             _write_array(file, [item[name] for item in good])
-        sizes[name] = path.stat().st_size
+        files[path.name] = file_facts(path)
     record: Record = {
         "num_items": len(items),
         "lengths": {n: [0 if isinstance(item, Rejected) else len(item[n]) for item in items] for n in names},
         "reasons": {str(i): item.reason for i, item in enumerate(items) if isinstance(item, Rejected)},
-        "bytes": sizes,
+        "files": files,
     }
-    write_json(_record_path(folder, number), record)
-    return record
+    write_json(record_path(folder, number), record)
 
 
 def _write_array(file: BinaryIO, parts: Sequence[np.ndarray]) -> None:

@@ -65,12 +65,12 @@ def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
     return rows
 
 
-def write_table(path: str | Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
     """Write rows of strings atomically as Parquet, CSV or TSV, by the suffix of `path`."""
     path = Path(path)
     with atomic_path(path) as temporary:
         if path.suffix in PARQUET_SUFFIXES:
-            _write_parquet(temporary, columns, rows)
+            _write_parquet(temporary, columns, list(rows))
         else:
             with temporary.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, columns, delimiter=_delimiter(path), lineterminator="\n")

@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from audiolcm.data.batches import batch_indices
+from audiolcm.data.batches import batch_indices, bucketed_indices
 from audiolcm.errors import UserError
 
 
@@ -30,3 +31,41 @@ def test_epochs_and_seeds_give_other_orders() -> None:
 def test_nothing_to_draw(num_clips: int, batch_size: int) -> None:
     with pytest.raises(UserError, match="at least 1"):
         batch_indices(num_clips, batch_size, 0, 0)
+
+
+BUCKET_OF = np.array([0, 1, 1, 0, 2, 1, 1, 1, 0, 1, 3, 1, 1, 1], np.int8)  # 3, 9, 1 and 1 clips
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 20])
+def test_a_batch_is_of_one_bucket_and_an_epoch_has_every_clip(batch_size: int) -> None:
+    sizes = np.bincount(BUCKET_OF)
+    num_steps = int(np.ceil(sizes / batch_size).sum())
+    for epoch in range(3):
+        steps = range(epoch * num_steps, (epoch + 1) * num_steps)
+        batches = [bucketed_indices(BUCKET_OF, batch_size, step, seed=5) for step in steps]
+        assert all(len(batch) == batch_size and len(set(BUCKET_OF[batch])) == 1 for batch in batches)
+        times = np.bincount(np.concatenate(batches), minlength=len(BUCKET_OF))
+        assert times.min() >= 1
+        for bucket, size in enumerate(sizes):  # what fills the last batch of a bucket
+            surplus = int((times[bucket == BUCKET_OF] - 1).sum())
+            assert surplus == -size % batch_size
+
+
+def test_buckets_depend_on_step_and_seed_only() -> None:
+    forwards = [bucketed_indices(BUCKET_OF, 2, step, seed=0) for step in range(20)]
+    backwards = [bucketed_indices(BUCKET_OF, 2, step, seed=0) for step in reversed(range(20))]
+    assert forwards == backwards[::-1]
+    assert forwards[:8] != forwards[8:16]
+    assert forwards != [bucketed_indices(BUCKET_OF, 2, step, seed=1) for step in range(20)]
+
+
+def test_an_unused_bucket_gives_no_batch() -> None:
+    drawn = {BUCKET_OF[i] for step in range(9) for i in bucketed_indices(BUCKET_OF * 2, 2, step, 0)}
+    assert drawn == {0, 1, 2, 3}
+    with pytest.raises(UserError, match="at least 1"):
+        bucketed_indices(np.array([], np.int8), 2, 0, 0)
+
+
+def test_the_order_of_an_epoch_is_the_one_it_always_was() -> None:
+    order = np.random.Generator(np.random.PCG64([3, 1])).permutation(10).tolist()
+    assert batch_indices(10, 10, 1, seed=3) == order

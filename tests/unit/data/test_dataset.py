@@ -8,6 +8,7 @@ import torch
 from corpus_in_memory import CorpusInMemory, clip, corpus_of
 from torch import Tensor, nn
 
+from audiolcm.data.batches import bucketed_indices
 from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
@@ -168,3 +169,31 @@ def test_mistakes(split: PreparedSplit, tmp_path: Path) -> None:
         LatentClips(latents, text, num_frames=40, scale_factor=1.0)
     with pytest.raises(UserError, match="num_frames=0"):
         MelClips(split, 0)
+
+
+def test_length_buckets_pad_short_clips_less(split: PreparedSplit, tmp_path: Path) -> None:
+    edges = (40, 60)  # mel frames; clips have 31, 37, 43, 50, 56, 62, ... 87
+    latents = encode_latents(HalvingEncoder(), split, tmp_path, min_frames=edges, progress=False)
+    frames = [split.num_frames(index) for index in range(len(split))]
+    expected = [20 if n <= 40 else 30 if n <= 60 else n // 2 for n in frames]
+    assert latents.frames_of_clips().tolist() == expected
+    text = encode_text(CountingTextEncoder(), split, tmp_path, progress=False)
+    clips = LatentClips(latents, text, [20, 30], 1.0)
+    assert clips.bucket_of.tolist() == [0 if n <= 40 else 1 for n in frames]
+    for step in range(10):
+        indices = bucketed_indices(clips.bucket_of, 3, step, seed=0)
+        length = 20 if frames[indices[0]] <= 40 else 30
+        assert clips.batch(indices, generator())["latent"].shape == (3, 4, length)
+    with pytest.raises(ValueError, match="unpack"):
+        clips.batch([0, 9], generator())
+    with pytest.raises(UserError, match="min_frames"):
+        LatentClips(latents, text, [20, 35], 1.0)
+
+
+def test_one_bucket_is_no_bucket(split: PreparedSplit, tmp_path: Path) -> None:
+    one = encode_latents(HalvingEncoder(), split, tmp_path, min_frames=[60], progress=False)
+    same = encode_latents(HalvingEncoder(), split, tmp_path, min_frames=60, progress=False)
+    text = encode_text(CountingTextEncoder(), split, tmp_path, progress=False)
+    assert LatentClips(one, text, [30], 1.0).bucket_of is None
+    for index in range(len(split)):
+        np.testing.assert_array_equal(one.mean(index), same.mean(index))

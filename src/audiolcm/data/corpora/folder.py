@@ -50,6 +50,10 @@ class FolderCorpus(ABC):
             )
         return root
 
+    def place(self, root: Path) -> None:
+        """Say where the folder is, unless `root` was set: a mix of corpora keeps them side by side."""
+        self._root = self._root or str(root)
+
     @abstractmethod
     def _read_clips(self) -> list[Clip]:
         """Every clip of the corpus, each with its split."""
@@ -100,10 +104,14 @@ def index_audio(folders: Iterable[Path]) -> dict[str, Path]:
     """Every sound file below the folders by its name without suffix; the first of a name wins."""
     index: dict[str, Path] = {}
     for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in AUDIO_SUFFIXES:
-                index.setdefault(path.name.removesuffix(path.suffix), path)
+        for path in sound_files(folder):
+            index.setdefault(path.name.removesuffix(path.suffix), path)
     return index
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """Every sound file below a folder, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
 
 
 def unique_names(names: Iterable[str]) -> list[str]:

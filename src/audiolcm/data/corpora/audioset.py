@@ -1,0 +1,141 @@
+"""AudioSet (Gemmeke et al., 2017): labels of 527 classes for 10-second parts of two million YouTube videos."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from audiolcm.data.corpora.folder import FolderCorpus, index_audio, unique_names
+from audiolcm.data.corpora.labels import caption_of_labels
+from audiolcm.data.corpora.youtube import locate_youtube
+from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.splits import hash_order, is_held_out
+from audiolcm.data.tables import read_table
+from audiolcm.errors import UserError
+
+_CLASSES = "class_labels_indices.csv"
+_SEGMENTS = {
+    "balanced_train_segments.csv": "train",
+    "unbalanced_train_segments.csv": "train",
+    "eval_segments.csv": "test",
+}
+_SECONDS = 10
+_HASH_RANGE = 1 << 256
+
+_logger = logging.getLogger(__name__)
+
+
+class AudioSet(FolderCorpus):
+    """The published segment lists, class_labels_indices.csv, and the clips, named as for `AudioCaps`.
+
+    The filter of the paper: of the training clips that carry one of `filtered_labels`, the share `kept_share` is kept,
+    the others are left out. A clip counts as labelled speech or music when its list of labels has one of the classes
+    named there, by display name or mid, itself; classes below it in the ontology do not count ("Piano" alone is not
+    "Music"). The choice is a function of `seed` and the id of the video alone. The evaluation segments are the test
+    split, whole; one training video in `validation_every` is held out after the filter.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        duration: float = 9.984,
+        max_duration: float = 10.0,
+        filtered_labels: Sequence[str] = ("Speech", "Music"),
+        kept_share: float = 0.05,
+        seed: int = 0,
+        validation_every: int = 100,
+        name: str = "audioset",
+    ) -> None:
+        super().__init__(name, root, duration, max_duration)
+        if not 0.0 <= kept_share <= 1.0:
+            raise UserError(f"dataset {name}: kept_share={kept_share} is a share: 0 to 1.")
+        self.filtered_labels = tuple(filtered_labels)
+        self.kept_share = kept_share
+        self.seed = seed
+        self.validation_every = validation_every
+
+    def _read_clips(self) -> list[Clip]:
+        tables = [self.root / table for table in _SEGMENTS if (self.root / table).is_file()]
+        if not tables:
+            raise UserError(
+                f"None of {', '.join(_SEGMENTS)} found in {self.root}: put AudioSet's lists there."
+            )
+        classes = {
+            row["mid"]: row["display_name"]
+            for row in read_table(self.root / _CLASSES, ("mid", "display_name"))
+        }
+        filtered = self._filtered_mids(classes)
+        audio = index_audio([self.root])
+        clips, dropped = [], 0
+        for table in tables:
+            for line, youtube_id, start, mids in read_segments(table):
+                split = _SEGMENTS[table.name]
+                if split == "train" and filtered.intersection(mids) and not self.keeps(youtube_id):
+                    dropped += 1
+                else:
+                    clips.append(
+                        self._clip(
+                            line, youtube_id, start, [classes.get(mid, mid) for mid in mids], split, audio
+                        )
+                    )
+        _logger.info(
+            "%s: %d training clips labelled %s were left out by dataset.kept_share=%g, %d clips stay.",
+            self.name, dropped, " or ".join(self.filtered_labels), self.kept_share, len(clips),
+        )  # fmt: skip
+        return [
+            dataclasses.replace(clip, name=name)
+            for clip, name in zip(clips, unique_names(clip.name for clip in clips), strict=True)
+        ]
+
+    def keeps(self, youtube_id: str) -> bool:
+        """Whether a video that is labelled speech or music stays."""
+        return int(hash_order(f"{self.seed} {youtube_id}"), 16) < self.kept_share * _HASH_RANGE
+
+    def _filtered_mids(self, classes: dict[str, str]) -> set[str]:
+        found = {mid for mid, name in classes.items() if {mid, name} & set(self.filtered_labels)}
+        known = found | {classes[mid] for mid in found}
+        if unknown := [label for label in self.filtered_labels if label not in known]:
+            raise UserError(
+                f"dataset {self.name}: filtered_labels has {unknown[0]!r}, which {self.root / _CLASSES} does not know: "
+                "write a display_name or a mid of that table."
+            )
+        return found
+
+    def _clip(
+        self, line: int, youtube_id: str, start: str, labels: list[str], split: str, audio: dict[str, Path]
+    ) -> Clip:
+        if split == "train" and is_held_out(youtube_id, self.validation_every):
+            split = "validation"
+        caption = caption_of_labels(labels)
+        return Clip(
+            name=f"Y{youtube_id}",
+            audio_path=locate_youtube(audio, youtube_id, start, _SECONDS, self.root / f"Y{youtube_id}.wav"),
+            caption=caption,
+            structured_caption=fallback_structure(caption),
+            duration=float(_SECONDS),
+            split=split,
+            labels=tuple(labels),
+            row=line,
+        )
+
+
+def read_segments(path: Path) -> Iterator[tuple[int, str, str, list[str]]]:
+    """(line, YouTube id, start in seconds, mids) of a list "id, start, end, "mid,mid""; # begins a comment.
+
+    Raises UserError for a line that is none of it.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, skipinitialspace=True)
+        for fields in reader:
+            if not fields or fields[0].startswith("#"):
+                continue
+            if len(fields) != 4:
+                raise UserError(
+                    f"{path}, line {reader.line_num}: {len(fields)} fields instead of the four of AudioSet's lists "
+                    '(YTID, start_seconds, end_seconds, "labels"): download it again.'
+                )
+            youtube_id, start, _, mids = fields
+            yield reader.line_num, youtube_id, start.strip(), [mid for mid in mids.split(",") if mid]

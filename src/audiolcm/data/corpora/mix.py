@@ -1,0 +1,115 @@
+"""Several corpora as one: the data of a large training."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.digests import FileDigests
+from audiolcm.data.manifest import BadRow, Clip, RejectsRows, check_split
+from audiolcm.errors import UserError
+
+
+class Mix:
+    """The corpora of `include`, one after the other; a clip is named <corpus>/<its name there>.
+
+    corpora: name -> corpus.  root: the folder that holds a folder <name> for each corpus whose own root is not set.
+    include: names of `corpora`; null takes all. A corpus that is not there is an error that names all of those, never
+    left out silently.
+    """
+
+    def __init__(
+        self,
+        corpora: Mapping[str, Any],
+        root: str | None = None,
+        include: Sequence[str] | None = None,
+        duration: float = 9.984,
+        name: str = "mix",
+    ) -> None:
+        self.name = name
+        self.duration = float(duration)
+        self._root = root
+        names = list(corpora) if include is None else list(include)
+        if unknown := [one for one in names if one not in corpora]:
+            raise UserError(f"dataset.include names {unknown[0]!r}; known are {', '.join(corpora)}.")
+        self._included: dict[str, FolderCorpus] = {one: corpora[one] for one in names}
+
+    @cached_property
+    def corpora(self) -> dict[str, FolderCorpus]:
+        """The included corpora by name. Raises UserError naming every one whose folder is missing."""
+        missing = {}
+        for name, corpus in self._included.items():
+            if self._root:
+                corpus.place(Path(self._root).expanduser() / name)
+            try:
+                _ = corpus.root
+            except UserError as error:
+                missing[name] = f"  {name}: {error}"
+        if missing:
+            there = ",".join(name for name in self._included if name not in missing)
+            first = f"{len(missing)} of {len(self._included)} corpora of {self.name} are not there:"
+            last = (
+                "Add dataset.root=FOLDER with a folder for each, or dataset.corpora.NAME.root=FOLDER, or name only "
+                f"those that you have: dataset.include=[{there}]."
+            )
+            raise UserError("\n".join([first, *missing.values(), last]))
+        return self._included
+
+    def clips(self, split: str) -> Sequence[Clip]:
+        """The clips of one split of all corpora."""
+        check_split(split)
+        return _Joined({name: corpus.clips(split) for name, corpus in self.corpora.items()})
+
+    def waveform(self, clip: Clip) -> np.ndarray:
+        """The sound of a clip, as its corpus gives it."""
+        corpus, _, name = clip.name.partition("/")
+        return self.corpora[corpus].waveform(dataclasses.replace(clip, name=name))
+
+    def rejected_rows(self) -> list[BadRow]:
+        """The rows that the corpora return in no split."""
+        return [
+            dataclasses.replace(row, name=f"{name}/{row.name}")
+            for name, corpus in self.corpora.items()
+            if isinstance(corpus, RejectsRows)
+            for row in corpus.rejected_rows()
+        ]
+
+    def fingerprint(self, digests: FileDigests | None = None) -> str:
+        """SHA-256 (hex) of the names and fingerprints of the corpora."""
+        whole = hashlib.sha256(self.name.encode())
+        for name, corpus in self.corpora.items():
+            whole.update(f" {name} {corpus.fingerprint(digests)}".encode())
+        return whole.hexdigest()
+
+
+class _Joined(Sequence[Clip]):
+    def __init__(self, parts: Mapping[str, Sequence[Clip]]) -> None:
+        self._parts = list(parts.items())
+        self._ends = list(accumulate(len(clips) for _, clips in self._parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        name, clips = self._parts[number]
+        return _named(name, clips[index - (self._ends[number] - len(clips))])
+
+    def __iter__(self) -> Iterator[Clip]:
+        return (_named(name, clip) for name, clips in self._parts for clip in clips)
+
+
+def _named(corpus: str, clip: Clip) -> Clip:
+    return dataclasses.replace(clip, name=f"{corpus}/{clip.name}" if clip.name else "")

@@ -1,0 +1,125 @@
+"""Sounds with a text file beside each: a caption, or JSON with a caption and more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiolcm.data.corpora.folder import FolderCorpus, sound_files
+from audiolcm.data.manifest import SPLITS, Clip, fallback_structure
+from audiolcm.data.splits import is_held_out
+from audiolcm.data.tables import LIST_SEPARATOR
+from audiolcm.errors import UserError
+
+_CAPTION_KEYS = ("caption", "text", "description", "title")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a text says about a sound; "" and () where it says nothing."""
+
+    caption: str = ""
+    structured_caption: str = ""
+    labels: tuple[str, ...] = ()
+    split: str = ""
+
+
+def describe(content: object) -> Description:
+    """Read a caption as text, or an object with `caption` (or `text`, `description`, `title`) and, as far as known,
+    `structured_caption`, `labels` (or `tag`; a list or "a|b") and `split`.
+
+    Of several captions in a list the first counts. Raises ValueError when it is neither, or the split is unknown.
+    """
+    if isinstance(content, str):
+        return Description(content.strip(), fallback_structure(content.strip()))
+    if not isinstance(content, dict):
+        raise ValueError("expected a text or an object")
+    caption = next((text for key in _CAPTION_KEYS if (text := _first(content.get(key)))), "")
+    labels = content.get("labels") or content.get("tag") or ()
+    if isinstance(labels, str):
+        labels = labels.split(LIST_SEPARATOR)
+    if not isinstance(labels, list | tuple):
+        raise ValueError("expected a list of labels")
+    split = _first(content.get("split"))
+    if split and split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}")
+    structured = _first(content.get("structured_caption")) or fallback_structure(caption)
+    return Description(caption, structured, tuple(str(label).strip() for label in labels), split)
+
+
+def _first(value: object) -> str:
+    if isinstance(value, list | tuple):
+        value = value[0] if value else ""
+    return str(value).strip() if isinstance(value, str) else ""
+
+
+class SidecarCorpus(FolderCorpus):
+    """A folder, at any depth, of <name>.<sound> with <name>.json or <name>.txt beside it; see `describe`.
+
+    Without a description beside it a sound has no caption and is reported; with `captions_from_names` its caption is
+    its file name in words and its label the name of its folder. Clips are named by their path below the root. One in
+    `validation_every` is held out unless the description names a split.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        duration: float = 9.984,
+        max_duration: float = 10.0,
+        validation_every: int = 100,
+        captions_from_names: bool = False,
+        name: str = "sidecar",
+    ) -> None:
+        super().__init__(name, root, duration, max_duration)
+        self.validation_every = validation_every
+        self.captions_from_names = captions_from_names
+
+    def _read_clips(self) -> list[Clip]:
+        paths = sound_files(self.root)
+        if not paths:
+            raise UserError(
+                f"No sound file below {self.root}: correct dataset.root=... for dataset {self.name}."
+            )
+        return [self._clip(path) for path in paths]
+
+    def _clip(self, path: Path) -> Clip:
+        key = path.relative_to(self.root).with_suffix("").as_posix()
+        problem = ""
+        try:
+            found = self._description(path)
+        except (OSError, ValueError) as error:
+            found, problem = Description(), f"The description beside {path} can not be read ({error})."
+        return Clip(
+            name=key,
+            audio_path=path,
+            caption=found.caption,
+            structured_caption=found.structured_caption,
+            duration=0.0,
+            split=found.split or ("validation" if is_held_out(key, self.validation_every) else "train"),
+            labels=found.labels,
+            problem=problem,
+        )
+
+    def _description(self, path: Path) -> Description:
+        if (text := path.with_suffix(".json")).is_file():
+            return describe(json.loads(text.read_text(encoding="utf-8")))
+        if (text := path.with_suffix(".txt")).is_file():
+            return describe(text.read_text(encoding="utf-8"))
+        if not self.captions_from_names:
+            return Description()
+        caption = words_of_name(path.name.removesuffix(path.suffix))
+        return Description(caption, fallback_structure(caption), (path.parent.name,))
+
+
+def words_of_name(name: str) -> str:
+    """A file name as a caption: separators become spaces, numbers at either end go.
+
+    "Crowd_Cheering-Stadium 03" is "Crowd Cheering Stadium". A name without any letter gives "".
+    """
+    words = name.replace("_", " ").replace("-", " ").split()
+    while words and not any(letter.isalpha() for letter in words[-1]):
+        words.pop()
+    while words and not any(letter.isalpha() for letter in words[0]):
+        words.pop(0)
+    return " ".join(words)

@@ -1,0 +1,167 @@
+"""WebDataset: tar shards of <key>.<sound> with <key>.json or <key>.txt, read where they lie, without unpacking."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyarrow import ArrowException, parquet
+
+from audiolcm.audio.io import read_audio
+from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.corpora.tar_index import write_index
+from audiolcm.data.digests import FileDigests
+from audiolcm.data.manifest import Clip, check_split
+from audiolcm.errors import UserError
+
+_SHARDS_IN_MEMORY = 32  # their rows, not their sound: 0.3 MB for a thousand clips
+
+
+class WebDataset(FolderCorpus):
+    """A folder with *.tar, at any depth. What the descriptions may say: `audiolcm.data.corpora.sidecar.describe`.
+
+    Which clip lies where is written to `index`, a Parquet file (null: index.parquet in the folder), once, and again
+    when a shard has changed. Clips are named <shard>/<key>. One in `validation_every` is held out unless its
+    description names a split. Rows of a damaged shard are reported as bad, the other shards are used. Nothing in a
+    shard is ever unpickled.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        duration: float = 9.984,
+        max_duration: float = 10.0,
+        validation_every: int = 100,
+        index: str | None = None,
+        name: str = "webdataset",
+    ) -> None:
+        super().__init__(name, root, duration, max_duration)
+        self.validation_every = validation_every
+        self._index = index
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _shards(self) -> list[Path]:
+        shards = sorted(self.root.rglob("*.tar"))
+        if not shards:
+            raise UserError(f"No .tar below {self.root}: correct dataset.root=... for dataset {self.name}.")
+        return shards
+
+    @functools.cached_property
+    def index(self) -> parquet.ParquetFile:
+        """The table of members, made when it is not there or a shard has another size or time than when it was made."""
+        path = self.root / "index.parquet" if self._index is None else Path(self._index).expanduser()
+        state = self._state()
+        if found := _open(path, state):
+            return found
+        try:
+            write_index(path, self._shards, self.root, self.validation_every, state)
+        except UserError as error:
+            raise UserError(f"{error} dataset.index=FILE names another place for the index.") from error
+        return parquet.ParquetFile(path, memory_map=True)
+
+    def _state(self) -> str:
+        stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path in self._shards]
+        facts = [self.validation_every, *((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def clips(self, split: str) -> Sequence[Clip]:
+        """The clips of one split in the order of the shards, made when they are asked for."""
+        return _ClipsOfSplit(self, check_split(split))
+
+    def _read_clips(self) -> list[Clip]:
+        return [self.clip(number, row) for number, row in enumerate(self.rows())]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of the index, a shard at a time in memory."""
+        for group in range(self.index.num_row_groups):
+            yield from self.index.read_row_group(group).to_pylist()
+
+    def clip(self, number: int, row: dict[str, Any]) -> Clip:
+        """The clip of a row of the index; `row` of the clip is its number there."""
+        shard = Path(row["shard"])
+        return Clip(
+            name=f"{shard.with_suffix('').as_posix()}/{row['key']}",
+            audio_path=self.root / shard / f"{row['key']}.{row['extension']}",
+            caption=row["caption"],
+            structured_caption=row["structured_caption"],
+            duration=0.0,
+            split=row["split"],
+            labels=tuple(row["labels"]),
+            row=number,
+            problem=row["problem"],
+        )
+
+    def missing_files(self, split: str) -> list[Path]:
+        """None: a clip without sound is a bad row of its shard."""
+        check_split(split)
+        return []
+
+    def waveform(self, clip: Clip) -> np.ndarray:
+        """The sound of a clip, from its place in its shard; as `FolderCorpus.waveform`."""
+        row = self.row(clip.row)
+        with (self.root / row["shard"]).open("rb") as file:
+            file.seek(row["offset"])
+            content = file.read(row["size"])
+        return read_audio(clip.audio_path or clip.name, self.max_duration, content)
+
+    def fingerprint(self, digests: FileDigests | None = None) -> str:
+        """SHA-256 (hex) of the settings and the contents of all shards, wherever the folder lies."""
+        known = (digests or FileDigests()).of(self._shards)
+        facts = [self.name, self.max_duration, self.validation_every]
+        facts += [(path.relative_to(self.root).as_posix(), digest) for path, digest in known.items()]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    @functools.cached_property
+    def _starts(self) -> np.ndarray:
+        """For every shard the number of its first row, and the number of all rows: int64 (shards + 1,)."""
+        facts = self.index.metadata
+        counts = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+        return np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+
+    def row(self, number: int) -> dict[str, Any]:
+        """One row of the index."""
+        group = int(np.searchsorted(self._starts, number, side="right")) - 1
+        return self._group(group).slice(number - int(self._starts[group]), 1).to_pylist()[0]
+
+    def _group(self, number: int) -> Any:
+        with self._lock:  # several threads decode sound, and a Parquet reader serves one at a time
+            return self._cached_group(number)
+
+    @functools.cached_property
+    def _cached_group(self) -> Any:
+        read = functools.partial(self.index.read_row_group, use_threads=False)
+        return functools.lru_cache(_SHARDS_IN_MEMORY)(read)
+
+
+class _ClipsOfSplit(Sequence[Clip]):
+    """The clips of one split: one array of row numbers, and rows as they are asked for."""
+
+    def __init__(self, corpus: WebDataset, split: str) -> None:
+        self._corpus = corpus
+        splits = corpus.index.read(["split"]).column("split").to_numpy()
+        self._rows = np.flatnonzero(splits == split)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        number = int(self._rows[index])
+        return self._corpus.clip(number, self._corpus.row(number))
+
+
+def _open(path: Path, state: str) -> parquet.ParquetFile | None:
+    """The index when it is there, whole and of this state."""
+    try:
+        found = parquet.ParquetFile(path, memory_map=True)
+    except (OSError, ArrowException):
+        return None
+    return found if (found.schema_arrow.metadata or {}).get(b"state") == state.encode() else None

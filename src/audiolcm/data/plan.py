@@ -1,0 +1,101 @@
+"""What a split consists of, decided once before any sound is read: which rows are usable, which share a sound.
+
+The plan is a table on disk. Whoever prepares a part of the sounds reads it, not the corpus, and holds a few bytes a
+clip in memory: names and sounds are compared by 96-bit hashes in arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+
+from audiolcm.data.manifest import Clip
+from audiolcm.data.prepared import CLIP_FIELDS, clip_from_json, clip_to_json
+from audiolcm.data.rows import Rows, writing_rows
+
+PLAN_FILE = "plan.arrow"
+_SCHEMA = pyarrow.schema([*CLIP_FIELDS, ("reason", pyarrow.string()), ("sound", pyarrow.int64())])
+_DIGITS = 24  # hexadecimal ones: two of a million texts collide with a probability of 6e-18
+
+
+class Keys:
+    """Texts that are compared with each other without being kept: 24 bytes each."""
+
+    def __init__(self) -> None:
+        self._digests = bytearray()
+
+    def add(self, *texts: str) -> None:
+        """Add one key; several texts make one key together."""
+        whole = hashlib.blake2b(digest_size=_DIGITS // 2)
+        for text in texts:
+            content = text.encode()
+            whole.update(len(content).to_bytes(8, "little") + content)
+        self._digests += whole.hexdigest().encode()
+
+    def first(self) -> np.ndarray:
+        """For every key the position of the first equal one: int64 (keys,)."""
+        digests = np.frombuffer(self._digests, f"S{_DIGITS}")
+        _, first, group = np.unique(digests, return_index=True, return_inverse=True)
+        return first[group]
+
+
+class Plan:
+    """The rows of a split and its distinct sounds, numbered from 0 in the order of their first usable row."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rows = Rows(folder / PLAN_FILE)
+        sounds, rows = np.unique(self.rows.column("sound"), return_index=True)
+        self._row_of_sound = rows[sounds >= 0]
+
+    @property
+    def num_sounds(self) -> int:
+        """Distinct sounds of the usable rows."""
+        return len(self._row_of_sound)
+
+    def clip_of_sound(self, sound: int) -> Clip:
+        """The first usable clip with a sound: it stands for all of them."""
+        row = self.rows[int(self._row_of_sound[sound])]
+        return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})
+
+
+def write_plan(folder: Path, clips: Sequence[Clip], split: str) -> None:
+    """Check every row of a split, its sound aside, and write the plan. `clips` is read twice, in order."""
+    names, sounds = Keys(), Keys()
+    for clip in clips:
+        names.add(clip.name)
+        sounds.add(*_sound_key(clip))
+    first_name, first_sound = names.first(), sounds.first()
+    numbers = np.full(len(first_sound), -1)
+    num_sounds = 0
+    with writing_rows(folder / PLAN_FILE, _SCHEMA) as add:
+        for position, clip in enumerate(clips):
+            reason = row_problem(clip, split, repeated=bool(first_name[position] != position))
+            group = first_sound[position]
+            if reason is None and numbers[group] < 0:
+                numbers[group] = num_sounds
+                num_sounds += 1
+            sound = -1 if reason else int(numbers[group])
+            add(clip_to_json(clip) | {"reason": reason, "sound": sound})
+
+
+def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:
+    """Why a row can not be used, its sound aside, else None. `repeated`: a row before it has the same name."""
+    if not clip.name.strip():
+        return "The name is missing."
+    if repeated:
+        return f"The name {clip.name!r} was used by an earlier row: names must differ."
+    if clip.split != split:
+        return f"The split {clip.split!r} is not {split!r}."
+    if clip.problem:
+        return clip.problem
+    if not clip.caption.strip():
+        return "The caption is missing."
+    return None
+
+
+def _sound_key(clip: Clip) -> Iterable[str]:
+    return ("name", clip.name) if clip.audio_path is None else ("file", str(clip.audio_path))

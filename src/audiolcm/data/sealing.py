@@ -1,0 +1,95 @@
+"""The last act of preparing a split: which clips are usable and where their sound lies, and which are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.data.plan import PLAN_FILE, Keys, Plan
+from audiolcm.data.prepared import (
+    BAD_FILE,
+    BAD_SCHEMA,
+    CLIP_FIELDS,
+    CLIPS_FILE,
+    CLIPS_SCHEMA,
+    MISSING_FILE,
+    SPLIT_FILE,
+)
+from audiolcm.data.reader import ShardReader
+from audiolcm.data.records import file_facts, write_json
+from audiolcm.data.rows import writing_rows
+
+
+def seal_split(folder: Path, split: str) -> None:
+    """Write the tables of a split whose shards are all made; its last file says that it is finished."""
+    plan, shards = Plan(folder), ShardReader(folder)
+    lengths = shards.lengths("waveform")
+    numbers = np.cumsum(lengths > 0) - 1  # of the sounds that were accepted
+    captions = Keys()
+    captions.add("", "")
+    for row in _kept(plan, lengths):
+        captions.add(row["caption"], row["structured_caption"])
+    caption_numbers = _numbered(captions.first())
+    position = 0
+    with writing_rows(folder / CLIPS_FILE, CLIPS_SCHEMA) as add:
+        for position, row in enumerate(_kept(plan, lengths), start=1):
+            item = row["sound"]
+            places = {
+                "item": item,
+                "sound": int(numbers[item]),
+                "caption_number": int(caption_numbers[position]),
+            }
+            add(_clip_part(row) | {"duration": int(lengths[item]) / SAMPLE_RATE} | places)
+    num_bad, num_missing = _write_bad(folder, split, plan, shards, lengths)
+    counts = {
+        "clips": position,
+        "sounds": int((lengths > 0).sum()),
+        "samples": int(lengths.sum()),
+        "bad": num_bad,
+        "missing": num_missing,
+        "planned_sounds": plan.num_sounds,
+    }
+    tables = {name: file_facts(folder / name) for name in (CLIPS_FILE, BAD_FILE, MISSING_FILE)}
+    write_json(folder / SPLIT_FILE, counts | {"tables": tables})
+    (folder / PLAN_FILE).unlink()
+
+
+def _kept(plan: Plan, lengths: np.ndarray) -> Iterator[dict[str, Any]]:
+    return (row for row in plan.rows if row["sound"] >= 0 and lengths[row["sound"]])
+
+
+def _numbered(first: np.ndarray) -> np.ndarray:
+    """Number distinct keys in the order of their first use, from the position of the first equal key."""
+    is_first = first == np.arange(len(first))
+    return (np.cumsum(is_first) - 1)[first]
+
+
+def _clip_part(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in CLIP_FIELDS.names}
+
+
+def _write_bad(
+    folder: Path, split: str, plan: Plan, shards: ShardReader, lengths: np.ndarray
+) -> tuple[int, int]:
+    """Write the rows that are left out, and of every sound file that is not there its first row; return both counts."""
+    num_bad, missing = 0, set()
+    with (
+        writing_rows(folder / BAD_FILE, BAD_SCHEMA) as add,
+        writing_rows(folder / MISSING_FILE, BAD_SCHEMA) as lacks,
+    ):
+        for row in plan.rows:
+            item = row["sound"]
+            if item >= 0 and lengths[item]:
+                continue
+            reason = row["reason"] if item < 0 else shards.reason(item)
+            bad = {"split": split, "row": row["row"], "name": row["name"], "reason": reason}
+            add(bad)
+            num_bad += 1
+            if reason == f"Audio file {row['audio_path']} not found." and item not in missing:
+                lacks(bad | {"reason": row["audio_path"]})
+                missing.add(item)
+    return num_bad, len(missing)
