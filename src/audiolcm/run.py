@@ -24,6 +24,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, explained
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
+from audiolcm.planner.plan import plan_table
 from audiolcm.preview import write_preview
 from audiolcm.progress import at_stage, begin
 from audiolcm.recipe import Recipe
@@ -109,6 +110,9 @@ def _explain(error: Exception) -> tuple[str, bool]:
 
 def _train(cfg: DictConfig, folder: Path) -> None:
     plain = resolve(cfg)
+    if plain.get("plan"):
+        log.info("\n%s", plan_table(plain))
+        return
     began = time.monotonic()
     inputs = processes.first_decides(lambda: inputs_of(plain))
     if processes.first_decides(lambda: found_finished(folder, inputs, Path(plain["paths"]["artifacts"]))):

@@ -118,7 +118,9 @@ class Workshop:
             stage, folder, identity.hash, self.cfg["seed"], self.hardware, optimizer, tracker, self.parallel
         )
         torch.manual_seed(self.cfg["seed"])  # initial weights
-        made, sets = objective(), data()
+        with self.parallel.construction():
+            made = objective()
+        sets = data()
         tracker.start(folder, f"{stage}/{identity.name}", identity.hash, dict(self.cfg))
         try:
             began = time.monotonic()
@@ -128,23 +130,25 @@ class Workshop:
         product = made.product()
         if afterwards is not None:
             afterwards(product)
-        facts = {
-            "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
-            "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
-            "hardware": self.hardware.describe(),
-            "processes": processes.count(),
-            "parallel": self.cfg["parallel"],
-            "training_seconds": round(time.monotonic() - began, 1),
-            "resumed_from_step": start,
-            "figures": {
-                key: value for row in read_metrics(folder / "metrics.jsonl") for key, value in row.items()
-            },
-        } | tracking_facts(tracker)
+        facts = self._facts(folder, parents) | tracking_facts(tracker)
+        facts |= {"training_seconds": round(time.monotonic() - began, 1), "resumed_from_step": start}
         facts["num_parameters"] = sum(parameter.numel() for parameter in product.parameters())
         tensors = whole_in_first(product.state_dict())
         if processes.is_first():
             self.store.write(identity, tensors, to_yaml(placed(self.cfg)), facts)
         processes.first_decides(lambda: True)  # the others wait for it
+
+    def _facts(self, folder: Path, parents: Parents) -> dict[str, object]:
+        """Return what a card tells of where a model comes from, on what it was trained and what was measured last."""
+        figures = {key: value for row in read_metrics(folder / "metrics.jsonl") for key, value in row.items()}
+        return {
+            "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
+            "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
+            "hardware": self.hardware.describe(),
+            "processes": processes.count(),
+            "parallel": self.cfg["parallel"],
+            "figures": figures,
+        }
 
 
 def keep_vocoder(store: ArtifactStore, cfg: Config) -> Artifact:
