@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -24,12 +24,12 @@ from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, explained
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
-from audiolcm.planner.plan import plan_table
-from audiolcm.preview import write_preview
 from audiolcm.progress import at_stage, begin
-from audiolcm.recipe import Recipe
 from audiolcm.sweep import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker, read_metrics
+
+if TYPE_CHECKING:
+    from audiolcm.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +111,8 @@ def _explain(error: Exception) -> tuple[str, bool]:
 def _train(cfg: DictConfig, folder: Path) -> None:
     plain = resolve(cfg)
     if plain.get("plan"):
+        from audiolcm.planner.plan import plan_table
+
         log.info("\n%s", plan_table(plain))
         return
     began = time.monotonic()
@@ -119,6 +121,10 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         (folder / RESULT).touch()  # a sweep that waits for this job asks whether it left a result
         return
+    # Here: a finished run needs no models, which take seconds to import.
+    from audiolcm.preview import write_preview
+    from audiolcm.recipe import Recipe
+
     if processes.is_first():
         check_tracker(build(plain["logger"], "logger"))
     recipe = Recipe(plain)
@@ -140,7 +146,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     write_result(folder, _result_of(student) | facts | {"inputs": inputs})
 
 
-def _only(stage: str, recipe: Recipe, folder: Path) -> None:
+def _only(stage: str, recipe: "Recipe", folder: Path) -> None:
     """Make one of the student's parents, and what that needs, and leave the rest."""
     made = getattr(recipe, stage)
     log.info("%s: done, in %s", stage, made.folder)

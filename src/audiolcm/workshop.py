@@ -139,15 +139,15 @@ class Workshop:
         processes.first_decides(lambda: True)  # the others wait for it
 
     def _facts(self, folder: Path, parents: Parents) -> dict[str, object]:
-        """Return what a card tells of where a model comes from, on what it was trained and what was measured last."""
-        figures = {key: value for row in read_metrics(folder / "metrics.jsonl") for key, value in row.items()}
+        """Return what the card of a training in ``folder`` says besides."""
+        rows = read_metrics(folder / "metrics.jsonl") if processes.is_first() else []
         return {
             "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
             "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
             "hardware": self.hardware.describe(),
             "processes": processes.count(),
             "parallel": self.cfg["parallel"],
-            "figures": figures,
+            "figures": {key: value for row in rows for key, value in row.items()},
         }
 
 

@@ -8,6 +8,14 @@ from pathlib import Path
 
 import pytest
 from cluster import LAUNCHER, ROOT, SMALL, Cluster, submitted, until
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+from audiolcm.cluster.launcher import register_launcher
+from audiolcm.cluster.parents import Planned
+from audiolcm.cluster.settings import checked
+from audiolcm.cluster.submission import Order, submit
+from audiolcm.config import register_resolvers
 
 pytestmark = pytest.mark.slurm
 
@@ -146,3 +154,34 @@ def test_what_slurm_refuses_is_one_message(cluster: Cluster, tmp_path: Path) -> 
     assert done.returncode == 1
     assert "invalid partition" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_tasks_of_a_job_find_what_torch_needs(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under torchrun; a task that fails ends the others, which here would sleep for ten minutes."""
+    monkeypatch.setenv("SLURM_CONF", cluster.environment["SLURM_CONF"])
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    code = (
+        "import os, sys, time; from pathlib import Path; rank = os.environ['RANK']\n"
+        f"Path('{tmp_path}', rank).write_text(' '.join(os.environ[name] for name in {names}))\n"
+        f"while not Path('{tmp_path}', '1').exists(): time.sleep(0.1)\n"
+        "sys.exit(3) if rank == '1' else time.sleep(600)"
+    )
+    register_resolvers()
+    register_launcher()
+    with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
+        options = [
+            "hydra/launcher=slurm_cpu",
+            "hydra.launcher.tasks_per_node=2",
+            "hydra.launcher.cpus_per_task=1",
+        ]
+        cfg = compose("train", ["hydra.job.name=ranks", *options], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    settings = {name: value for name, value in cfg.hydra.launcher.items() if name != "_target_"}
+    order = Order("ranks", tmp_path, ("-c", code), ())
+    (job,) = submit([order], [Planned((0,), None, None)], tmp_path, ROOT, checked(settings))
+    assert cluster.end(job.job_id, 60) == "FAILED"
+    first, second = ((tmp_path / rank).read_text().split() for rank in "01")
+    assert [first[:5], second[:5]] == [["0", "2", "0", "2", "127.0.0.1"], ["1", "2", "1", "2", "127.0.0.1"]]
+    assert first[5] == second[5]

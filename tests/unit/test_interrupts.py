@@ -10,7 +10,7 @@ from audiolcm.interrupts import SIGNALS, Interrupted, raise_on_signal, stop_on_s
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_loop_notes_the_signal_and_goes_on(number):
-    with pytest.raises(Interrupted) as caught, stop_on_signal() as arrived:
+    with pytest.raises(Interrupted) as caught, stop_on_signal() as arrived:  # noqa: PT012
         os.kill(os.getpid(), number)
         assert arrived == [number]  # and goes on; nobody looked, so it ends here
     assert caught.value.number == number
@@ -25,7 +25,7 @@ def test_anything_else_ends_with_the_code_of_the_signal(number):
 
 def test_a_loop_inside_notes_and_the_code_after_it_raises():
     with raise_on_signal():
-        with pytest.raises(Interrupted), stop_on_signal() as arrived:
+        with pytest.raises(Interrupted), stop_on_signal() as arrived:  # noqa: PT012
             os.kill(os.getpid(), signal.SIGTERM)
             assert arrived
         with pytest.raises(Interrupted):
@@ -33,10 +33,9 @@ def test_a_loop_inside_notes_and_the_code_after_it_raises():
 
 
 def test_a_second_ctrl_c_interrupts_at_once():
-    with stop_on_signal():
+    with pytest.raises(KeyboardInterrupt), stop_on_signal():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_the_handlers_before_come_back():

@@ -60,7 +60,7 @@ await() {  # NAME COMMAND...: until the command succeeds
 
 me=$(id -un)
 host=$(hostname -s)
-cpus=$(nproc)
+cpus=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)  # which these would lower
 memory=$(($(awk '/MemTotal/{print $2}' /proc/meminfo) / 1024 * 9 / 10))
 read -r port_ctld port_d port_dbd port_db < <(python3 -c 'import socket
 sockets = [socket.socket() for _ in range(4)]
