@@ -44,7 +44,7 @@ def plan_table(cfg: Mapping[str, Any]) -> str:
         + "\n".join(lines)
         + "\n\nexamples: how many go through a process at once, trainer.<stage>.batch_size over processes and "
         "trainer.<stage>.accumulate. weights: all copies (trained and average; student, target and teacher). "
-        f"GPU: the smallest usual one, with {RESERVE / GB:g} GB kept free; - is none. On a CPU nothing is kept free."
+        f"GPU: the smallest usual one, with {RESERVE / GB:g} GB kept free; - is none. +plan=8 plans for 8 processes."
     )
 
 

@@ -1,5 +1,6 @@
 """One training step of teacher or student on tensors without content, whose sizes are added up."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,11 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         recompute: whether transformer blocks are computed again on the way back.
         bfloat16: whether the step runs under bfloat16 autocast.
     """
-    with FakeTensorMode(allow_non_fake_inputs=True), LiveBytes() as live:
+    with (
+        warnings.catch_warnings(action="ignore"),  # of torch, about what deepcopy does with fake tensors
+        FakeTensorMode(allow_non_fake_inputs=True),
+        LiveBytes() as live,
+    ):
         objective = untrained(cfg, stage)
         for block in objective.modules():
             if isinstance(block, TransformerBlock):
