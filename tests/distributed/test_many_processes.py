@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,15 +103,47 @@ def test_shards_in_pieces_with_less_kept(alone: Path, tmp_path: Path) -> None:
     }
 
 
-def test_stopped_as_two_goes_on_as_one_and_as_two(alone: Path, tmp_path: Path) -> None:
-    process = start(tmp_path, 2, "parallel=fsdp")
+def wait_for(there: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 300
-    while not list(tmp_path.glob("artifacts/teacher/*/checkpoints/*")) and process.poll() is None:
+    while not there() and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_stopped_as_two_goes_on_as_one_and_as_two(alone: Path, tmp_path: Path) -> None:
+    process = start(tmp_path, 2, "parallel=fsdp")
+    wait_for(lambda: list(tmp_path.glob("artifacts/teacher/*/checkpoints/*")), process)
     time.sleep(0.3)  # some steps
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) != 0
     said = (tmp_path / "log").read_text()
-    assert "teacher: stopped at step" in said and "failed:" not in said
+    assert "Stopped." in said and "failed" not in said.split("torch.distributed.elastic")[0]
+    assert not list(tmp_path.glob("artifacts/student/*/card.json"))
     check_same(finished(tmp_path, 1), alone)
+
+
+def test_a_killed_process_ends_the_others_soon(tmp_path: Path) -> None:
+    """Its group hears of it within seconds, and the same command goes on from the last checkpoint."""
+    process = start(tmp_path, 2, "trainer.teacher.steps=20000", "trainer.teacher.checkpoint_every=50")
+    wait_for(lambda: list(tmp_path.glob("artifacts/teacher/*/checkpoints/*")), process)
+    (second,) = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit()
+        and b"RANK=1" in environment_of(entry).split(b"\0")
+        and bytes(tmp_path) == bytes(os.readlink(entry / "cwd"), "utf8")
+    ]
+    began = time.monotonic()
+    os.kill(second, signal.SIGKILL)
+    assert process.wait(60) != 0
+    assert time.monotonic() - began < 60
+    said = (tmp_path / "log").read_text()
+    assert "Another process of this run died" in said
+    assert said.count("the same command goes on") <= 1  # nobody wrote a checkpoint of a broken step
+
+
+def environment_of(entry: Path) -> bytes:
+    try:
+        return (entry / "environ").read_bytes()
+    except OSError:
+        return b""
