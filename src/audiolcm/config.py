@@ -29,9 +29,18 @@ _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
     "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
-    "parallel", "logger", "paths", "preview", "stage", "objective_metric",
+    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan",
 }  # fmt: skip
-OPTIONAL_SECTIONS = {"teacher", "preview", "logger", "hardware", "parallel", "stage", "objective_metric"}
+OPTIONAL_SECTIONS = {
+    "teacher",
+    "preview",
+    "logger",
+    "hardware",
+    "parallel",
+    "stage",
+    "objective_metric",
+    "plan",
+}
 STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
 """In the order in which they are made."""
 PLAIN_SECTIONS = {

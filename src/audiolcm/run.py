@@ -110,6 +110,11 @@ def _explain(error: Exception) -> tuple[str, bool]:
 
 def _train(cfg: DictConfig, folder: Path) -> None:
     plain = resolve(cfg)
+    if plain.get("plan"):
+        from audiolcm.planner.plan import plan_table
+
+        log.info("\n%s", plan_table(plain))
+        return
     began = time.monotonic()
     inputs = processes.first_decides(lambda: inputs_of(plain))
     if processes.first_decides(lambda: found_finished(folder, inputs, Path(plain["paths"]["artifacts"]))):

@@ -118,7 +118,9 @@ class Workshop:
             stage, folder, identity.hash, self.cfg["seed"], self.hardware, optimizer, tracker, self.parallel
         )
         torch.manual_seed(self.cfg["seed"])  # initial weights
-        made, sets = objective(), data()
+        with self.parallel.construction():
+            made = objective()
+        sets = data()
         tracker.start(folder, f"{stage}/{identity.name}", identity.hash, dict(self.cfg))
         try:
             began = time.monotonic()

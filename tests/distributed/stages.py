@@ -116,7 +116,8 @@ def train(
     place = (stage, folder / stage, "abc", 7)
     run = StageRun(*place, Hardware("cpu", "float32", 1), AdamW(), NoTracker(), parallel)
     training = replace(data(stage), stopped_process=stopped)
-    made = objective(stage)
+    with parallel.construction():
+        made = objective(stage)
     with suppress(Interrupted) if stopped is not None else nullcontext():
         fit(made, training, data(stage), settings, run)
 

@@ -1,15 +1,46 @@
 """Exponential moving averages of network weights."""
 
 import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from torch.overrides import TorchFunctionMode
+
+_SHARING: ContextVar[bool] = ContextVar("sharing", default=False)
 
 
 def frozen_copy(network: nn.Module) -> nn.Module:
     """Return a copy of ``network`` in evaluation mode whose parameters take no gradient."""
-    return copy.deepcopy(network).requires_grad_(False).eval()
+    with _Aliases() if _SHARING.get() else nullcontext():
+        return copy.deepcopy(network).requires_grad_(False).eval()
+
+
+@contextmanager
+def copies_share_memory() -> Iterator[None]:
+    """Inside, the parameters of a copy share the memory of the original's.
+
+    For networks that are cut into shares next, which copies them: the whole then exists once in a process.
+    """
+    token = _SHARING.set(True)
+    try:
+        yield
+    finally:
+        _SHARING.reset(token)
+
+
+class _Aliases(TorchFunctionMode):
+    """What ``Parameter.__deepcopy__`` clones is the tensor itself."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call ``func``, unless it clones a tensor."""
+        return args[0].detach() if func is Tensor.clone else func(*args, **(kwargs or {}))
 
 
 @torch.no_grad()

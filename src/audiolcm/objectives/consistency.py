@@ -21,7 +21,7 @@ class ConsistencyDistillation(nn.Module):
     """Distills ``teacher`` (frozen) into a student that jumps to z_0 from any timestep.
 
     Args:
-        teacher: the trained noise prediction model; student and target start as its copies (line 2).
+        teacher: the trained noise prediction model, frozen here; student and target start as its copies (line 2).
         schedule, boundary, solver, guidance, distance: the pieces of Algorithm 1's first line.
         unconditional: text features of the empty caption, (1, tokens, width), computed once.
         ema_rate: mu of line 9.
@@ -41,7 +41,7 @@ class ConsistencyDistillation(nn.Module):
         super().__init__()
         student = frozen_copy(teacher).requires_grad_(True).train()
         self.trained = nn.ModuleDict({"student": student, "target": frozen_copy(teacher)})
-        self.teacher = frozen_copy(teacher)
+        self.teacher = teacher.requires_grad_(False).eval()
         self.schedule, self.boundary, self.solver = schedule, boundary, solver
         self.guidance, self.distance, self.ema_rate = guidance, distance, ema_rate
         self.register_buffer("unconditional", unconditional, persistent=False)

@@ -34,14 +34,11 @@ def advice_on_memory(settings: StageSettings, stage: str, additive: bool) -> Ite
         if not out_of_memory(error):
             raise
         reason = (str(error) or type(error).__name__).splitlines()[0]
-    else:
-        return
-    # Not inside the except clause: the frames of that error hold the tensors of the failed step.
-    at_once = settings.batch_size // (processes.count() * settings.accumulate)
-    raise UserError(
-        f"{stage}: there is no memory for {at_once} examples at once ({reason}). What helps, in this order: "
-        f"{_advice(settings, stage, additive)}. `python train.py +plan=true ...` tells beforehand what fits."
-    )
+        at_once = settings.batch_size // (processes.count() * settings.accumulate)
+        raise UserError(
+            f"{stage}: there is no memory for {at_once} examples at once ({reason}). What helps, in this order: "
+            f"{_advice(settings, stage, additive)}. `python train.py +plan=true ...` tells beforehand what fits."
+        ) from error
 
 
 def _advice(settings: StageSettings, stage: str, additive: bool) -> str:

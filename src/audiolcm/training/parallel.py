@@ -3,7 +3,7 @@
 Both are torch's own. An engine has one method that the loop needs, ``backward``; with one process it is autograd's.
 """
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from audiolcm import processes
 from audiolcm.errors import UserError
+from audiolcm.models.ema import copies_share_memory
 from audiolcm.models.transformer import Transformer, TransformerBlock
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.hardware import Hardware
@@ -47,6 +48,11 @@ class Parallel:
         if self.engine not in ENGINES:
             raise UserError(f"parallel.engine={self.engine}: choose {' or '.join(ENGINES)}.")
 
+    def construction(self) -> AbstractContextManager[None]:
+        """Return the context in which objectives are made: copies of what is sharded next need no memory yet."""
+        sharded = self.engine == "fsdp" and processes.count() > 1
+        return copies_share_memory() if sharded else nullcontext()
+
     def spread(self, objective: Objective, hardware: Hardware) -> Engine:
         """Move ``objective`` to its device, in place, and return the engine of its gradients."""
         transformers = [module for module in objective.modules() if isinstance(module, Transformer)]
@@ -56,6 +62,7 @@ class Parallel:
         if self.engine == "fsdp" and processes.count() > 1 and transformers:
             return Sharded(objective, transformers, hardware)
         objective.to(hardware.torch_device())
+        own_memory(objective)
         return Whole(objective) if processes.count() == 1 else Replicated(objective)
 
 
@@ -75,13 +82,19 @@ class Replicated:
 
     def __init__(self, objective: Objective) -> None:
         self._parts = objective.parts()
-        self._reducers = {
-            part: DistributedDataParallel(_Passing(parameters), find_unused_parameters=True)
-            for part, parameters in self._parts.items()
-        }
+        self._reducers: dict[str, DistributedDataParallel] = {}
+        for tensor in [*objective.parameters(), *objective.buffers()]:
+            torch.distributed.broadcast(tensor.detach(), 0)
 
     def backward(self, part: str, loss: Tensor, last: bool) -> None:
         """Add gradients; torch averages them over the processes while they are computed."""
+        if part not in self._reducers:  # with the first loss, whose graph tells whether all weights are used
+            self._reducers[part] = DistributedDataParallel(
+                _Passing(self._parts[part]),
+                find_unused_parameters=not reached(loss, self._parts[part]),
+                gradient_as_bucket_view=True,  # no second copy of the gradients
+                init_sync=False,  # done above: now it would change weights that the graph has kept
+            )
         reducer = self._reducers[part]
         with nullcontext() if last else reducer.no_sync():
             reducer(loss).backward(inputs=self._parts[part])
@@ -112,18 +125,36 @@ class Sharded:
         if device.type == "cuda" and hardware.uses_bfloat16():
             # Weights travel as bfloat16, gradients are added up in float32; autocast decides on the arithmetic.
             policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
-        self._trained = []
         for network in transformers:
             for block in network.blocks:
                 fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
             fully_shard(network, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
             network.to(device)
-            if any(parameter.requires_grad for parameter in network.parameters()):
-                self._trained.append(network)
         objective.to(device)
 
     def backward(self, part: str, loss: Tensor, last: bool) -> None:
-        """Add gradients; each process keeps the sums of its shard."""
-        for network in self._trained:
-            network.set_requires_gradient_sync(last)
+        """Add gradients; each process keeps the sums of its shard, also between pieces: whole ones are too large."""
         loss.backward()
+
+
+def own_memory(module: nn.Module) -> None:
+    """Give each parameter memory of its own, where copies of a network were made to share it (models/ema.py)."""
+    seen = set()
+    for parameter in module.parameters():
+        if parameter.data_ptr() in seen:
+            parameter.data = parameter.data.clone()
+        seen.add(parameter.data_ptr())
+
+
+def reached(loss: Tensor, parameters: list[nn.Parameter]) -> bool:
+    """Return whether ``loss`` depends on all of the parameters."""
+    seen, waiting = set(), [loss.grad_fn]
+    leaves = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaves.add(id(getattr(node, "variable", None)))
+        waiting += [before for before, _ in node.next_functions]
+    return all(id(parameter) in leaves for parameter in parameters)
