@@ -25,8 +25,8 @@ from audiolcm.models.embedding import forget_guidance
 from audiolcm.objectives.objective import Objective
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_model, open_vocoder
-from audiolcm.training.loop import TrainingSet
 from audiolcm.training.reproducibility import generator_for
+from audiolcm.training.training_set import TrainingSet
 from audiolcm.types import Mel, TextEncoder, TextTokens
 from audiolcm.workshop import Config, Data, Workshop, keep_vocoder
 
@@ -62,6 +62,11 @@ class Recipe:
         self.workshop = Workshop(cfg)
         for stage in self._trained_stages():
             self.workshop.settings[stage].piece_size(processes.count(), stage)
+            if self.workshop.settings[stage].length_buckets and stage not in ("teacher", "student"):
+                raise UserError(
+                    f"trainer.{stage}.length_buckets: this stage trains on short cuts of one length; buckets are for "
+                    "teacher and student."
+                )
 
     def _trained_stages(self) -> list[str]:
         """Return the stages that this configuration trains, when they are not there yet."""
@@ -239,26 +244,28 @@ class Recipe:
         return self.workshop.identity(stage, readable, self.data.fingerprint, parents, sections)
 
     def crop_frames(self, stage: str) -> int:
-        """Return the mel frames of a training example, an even number."""
-        seconds = self.workshop.settings[stage].crop_seconds
-        return 2 * max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))
+        """Return the mel frames of a training example, an even number; of the longest where there are buckets."""
+        return _even_frames(self.workshop.settings[stage].crop_seconds)
 
     def _both(self, make: Callable[[PreparedSplit], TrainingSet]) -> Data:
         return make(self.data.split("train")), make(self.data.split("validation"))
 
     def latents(self, stage: str) -> Data:
         """Return training and validation sets of cached latents with cached text features."""
-        autoencoder, frames = self.load_autoencoder(), self.crop_frames(stage)
+        autoencoder, buckets = self.load_autoencoder(), self.workshop.settings[stage].length_buckets or []
+        frames = sorted({*map(_even_frames, buckets), self.crop_frames(stage)})
         device = self.workshop.hardware.torch_device()
         latent_folder = self.data.folder / f"latents-{self.autoencoder.weights_hash}"
         text_folder = self.data.folder / f"text-{content_hash(self.text_identity)}"
 
         def clips(split: PreparedSplit) -> LatentClips:
+            # Validation is at one length: the shortest, which all clips have.
+            lengths = [number // 2 for number in (frames if split.name == "train" else frames[:1])]
             latents = processes.first_then_others(
                 lambda: encode_latents(autoencoder, split, latent_folder, frames, device)
             )
             text = processes.first_then_others(lambda: encode_text(self.text_encoder, split, text_folder))
-            return LatentClips(latents, text, frames // 2, float(autoencoder.scale_factor))
+            return LatentClips(latents, text, lengths, float(autoencoder.scale_factor))
 
         return self._both(clips)
 
@@ -273,3 +280,7 @@ class Recipe:
         """Set ``scale_factor`` to 1 / std of training latents, as the released code does with its first batch."""
         mel = self._spread_mels().to(autoencoder.scale_factor.device)
         autoencoder.scale_factor.fill_(1.0 / float(autoencoder.encode(mel).mode().std()))
+
+
+def _even_frames(seconds: float) -> int:
+    return 2 * max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))

@@ -18,10 +18,11 @@ from audiolcm.config import to_yaml
 from audiolcm.files import remove_leftovers
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.hardware import Hardware
-from audiolcm.training.loop import StageRun, TrainingSet, fit
+from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.parallel import Parallel
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import NoTracker, read_metrics, tracking_facts
+from audiolcm.training.training_set import TrainingSet
 from audiolcm.training.whole import whole_in_first
 
 log = logging.getLogger(__name__)

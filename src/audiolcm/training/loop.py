@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -25,26 +24,12 @@ from audiolcm.training.parallel import Engine, Parallel
 from audiolcm.training.pieces import check_pieces, training_pieces, validation_pieces
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import MetricLog, Tracker
+from audiolcm.training.training_set import TrainingSet
 from audiolcm.training.whole import whole
 
 log = logging.getLogger(__name__)
 
 PartLoss = tuple[str, Tensor, dict[str, float | Tensor]]
-
-
-@runtime_checkable
-class TrainingSet(Protocol):
-    """Examples by index; a batch is a function of its arguments alone."""
-
-    def __len__(self) -> int: ...
-
-    def names(self, indices: list[int]) -> list[str]:
-        """Return the names of the clips, for error messages."""
-        ...
-
-    def batch(self, indices: list[int], generator: Generator) -> Batch:
-        """Return the tensors of these examples, stacked."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -99,7 +84,7 @@ def fit(
         for step in bar:
             streams = [
                 (data.names(indices), losses_of_piece(objective, data, indices, draws, step, run.hardware))
-                for indices, draws in training_pieces(len(data), settings, step, run.seed)
+                for indices, draws in training_pieces(data, settings, step, run.seed)
             ]
             scalars: dict[str, float | Tensor] = {}
             while part := add_gradients(streams, engine, scalars, step, checkpoints):

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from audiolcm import processes
-from audiolcm.data.batches import batch_indices
+from audiolcm.data.batches import batch_indices, bucketed_indices
 from audiolcm.draws import ExampleGenerators
 from audiolcm.errors import UserError
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import StageSettings
+from audiolcm.training.training_set import TrainingSet
 
 VALIDATED_AT_ONCE = 8
 Piece = tuple[list[int], ExampleGenerators]
@@ -30,10 +31,14 @@ def check_pieces(settings: StageSettings, stage: str, additive: bool) -> None:
         )
 
 
-def training_pieces(num_clips: int, settings: StageSettings, step: int, seed: int) -> Iterator[Piece]:
+def training_pieces(data: TrainingSet, settings: StageSettings, step: int, seed: int) -> Iterator[Piece]:
     """Yield the clips of this process in the batch of ``step``, in pieces of one size, and what they draw from."""
     size = settings.piece_size(processes.count())
-    batch = batch_indices(num_clips, settings.batch_size, step, seed)
+    buckets = getattr(data, "bucket_of", None)
+    if buckets is None:
+        batch = batch_indices(len(data), settings.batch_size, step, seed)
+    else:
+        batch = bucketed_indices(buckets, settings.batch_size, step, seed)
     for number in range(settings.accumulate):
         first = (number * processes.count() + processes.rank()) * size
         positions = range(first, first + size)

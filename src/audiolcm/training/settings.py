@@ -1,6 +1,7 @@
 """The numbers of one training stage, as a trainer config gives them."""
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 from audiolcm.errors import UserError
 
@@ -12,7 +13,9 @@ class StageSettings:
     ``crop_seconds`` is the length of a training example. ``final_lr_fraction`` is where the cosine decay of the
     learning rate ends, as a share of ``learning_rate``; 1 keeps it constant. ``clip_norm`` bounds the gradient's
     norm of each part. ``batch_size`` counts the examples of one step over all processes; each process takes its share
-    in ``accumulate`` pieces, one after the other. Only fields that can change the weights belong to a stage's identity.
+    in ``accumulate`` pieces, one after the other. ``length_buckets`` are lengths in seconds below ``crop_seconds``,
+    ascending: a step takes clips that fit into one of these lengths, cut or padded to it, instead of padding all to
+    ``crop_seconds``. Only fields that can change the weights belong to a stage's identity.
     """
 
     steps: int
@@ -27,6 +30,7 @@ class StageSettings:
     checkpoint_every: int = 500
     num_validation: int = 32
     accumulate: int = 1
+    length_buckets: list[float] | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulate", "log_every", "validate_every", "checkpoint_every"):
@@ -35,6 +39,12 @@ class StageSettings:
         for name in ("learning_rate", "crop_seconds", "clip_norm"):
             if not getattr(self, name) > 0.0:
                 raise UserError(f"trainer: {name}={getattr(self, name)} must be above 0.")
+        lengths = [0.0, *(self.length_buckets or []), self.crop_seconds]
+        if any(not a < b for a, b in pairwise(lengths)):
+            raise UserError(
+                f"trainer: length_buckets={self.length_buckets} must ascend and end below crop_seconds="
+                f"{self.crop_seconds}."
+            )
         if not 0.0 <= self.final_lr_fraction <= 1.0:
             raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
 
@@ -52,7 +62,9 @@ class StageSettings:
             )
         return self.batch_size // pieces
 
-    def identity(self) -> dict[str, int | float]:
+    def identity(self) -> dict[str, int | float | list[float]]:
         """Return the settings that can change the trained weights."""
         bookkeeping = {"log_every", "validate_every", "checkpoint_every", "num_validation", "accumulate"}
+        if self.length_buckets is None:
+            bookkeeping.add("length_buckets")
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}
