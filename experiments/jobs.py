@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 
 from audiolcm.cluster.waiting import last_line
+from audiolcm.locks import birth
 from audiolcm.planned import planned_jobs
-from audiolcm.progress import PROGRESS, process_start, read_progress
+from audiolcm.progress import PROGRESS, read_progress
 from audiolcm.sweep import RESULT, read_result
 
 RECORD = "jobs.jsonl"
@@ -129,7 +130,7 @@ def _look_at_running(job: Job, sweep: Path, progress: dict[str, Any], alive: boo
         signs += [artifact / "metrics.jsonl", *artifact.glob("checkpoints/*")]
     quiet = time.time() - max(map(_changed, signs))
     here = progress.get("host") == socket.gethostname()
-    if not alive and here and process_start(progress["pid"]) != progress.get("process_start"):
+    if not alive and here and birth(progress["pid"]) != progress.get("process_start"):
         job.state, job.detail = "stopped", f"process gone; {_last_words(job.folder, sweep, None)}"
     elif not alive and not here and quiet > QUIET_SECONDS:
         job.state = "stopped"

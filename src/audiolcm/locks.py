@@ -181,14 +181,14 @@ def _lives_here(content: bytes) -> bool | None:
         return False
     except PermissionError:
         return True
-    return _birth(pid) == holder["birth"]
+    return birth(pid) == holder["birth"]
 
 
 def _this_process() -> dict[str, object]:
     """Return who holds a lease, for the machine that asks and for people."""
     pid = os.getpid()
     job = os.environ.get("SLURM_JOB_ID", "")
-    return {"machine": _machine(), "pid": pid, "birth": _birth(pid), "host": socket.gethostname(), "job": job}
+    return {"machine": _machine(), "pid": pid, "birth": birth(pid), "host": socket.gethostname(), "job": job}
 
 
 def _machine() -> str:
@@ -200,7 +200,7 @@ def _machine() -> str:
         return socket.gethostname()
 
 
-def _birth(pid: int) -> str:
+def birth(pid: int) -> str:
     """Return when a process began, which tells it from a later one of its number; "" for a dead one, or unknown."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.files import atomic_path
+from audiolcm.locks import birth
 
 PROGRESS = "progress.json"
 
@@ -19,7 +20,7 @@ def begin(folder: Path) -> None:
         {
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "process_start": process_start(os.getpid()),
+            "process_start": birth(os.getpid()),
             "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
             "began": time.time(),
         },
@@ -43,15 +44,6 @@ def read_progress(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def process_start(pid: int) -> str | None:
-    """Return what tells a process from a later one of the same number; None for one that is gone or without /proc."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else fields[19]
 
 
 def _write(folder: Path, content: dict[str, Any]) -> None:
