@@ -121,7 +121,7 @@ def _wait_for(path: Path, patience: float) -> _Lease:
     seen, since, pause, told = b"", time.monotonic(), _POLL[0], False
     while True:
         with contextlib.suppress(FileExistsError):
-            return _Lease(path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            return _Lease(path, _create(path))
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -137,6 +137,15 @@ def _wait_for(path: Path, patience: float) -> _Lease:
             told = True
         time.sleep(pause)
         pause = min(pause * 1.5, _POLL[1])
+
+
+def _create(path: Path) -> int:
+    """Create the lease's file and return it open; its folder may have been removed by the holder before."""
+    try:
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
 
 
 def _remove_dead(path: Path, content: bytes) -> None:

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Workshop:
     def __init__(self, cfg: Config) -> None:
         self.cfg = cfg
         self.hardware: Hardware = build(cfg["hardware"], "hardware")
-        self.parallel: Parallel = build(cfg["parallel"], "parallel")
+        self.parallel: Parallel = build(cfg["parallel"], "parallel") if "parallel" in cfg else Parallel()
         self.announce: Callable[[str, Path, int], None] = lambda stage, folder, steps: None
         """Told of each stage that is made: its name, its folder, its steps; a run notes them for onlookers."""
         self.store = ArtifactStore(Path(cfg["paths"]["artifacts"]))
@@ -147,7 +148,7 @@ class Workshop:
             "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
             "hardware": self.hardware.describe(),
             "processes": processes.count(),
-            "parallel": self.cfg["parallel"],
+            "parallel": asdict(self.parallel),
             "figures": {key: value for row in rows for key, value in row.items()},
         }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,6 +163,23 @@ def test_a_live_lease_taken_for_a_dead_one_comes_back(tmp_path):
         locks._remove_dead(tmp_path / LEASE, b"what a dead one had written")
         assert (tmp_path / LEASE).read_bytes() == held
         assert [path.name for path in tmp_path.iterdir()] == [LEASE]
+
+
+def test_a_holder_may_remove_the_folder_that_others_wait_for(tmp_path):
+    folder = tmp_path / "claims" / "0"
+    entered = []
+
+    def enter() -> None:
+        with exclusive(folder):
+            entered.append(folder.is_dir())
+
+    with exclusive(folder):
+        thread = threading.Thread(target=enter)
+        thread.start()
+        time.sleep(0.3)
+        shutil.rmtree(tmp_path / "claims")
+    thread.join(30)
+    assert entered == [True]
 
 
 def test_signs_of_life_are_written(tmp_path, monkeypatch):
