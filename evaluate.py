@@ -3,9 +3,13 @@
 import hydra
 from omegaconf import DictConfig
 
+from audiolcm.cluster.launcher import register_launcher
 from audiolcm.config import register_resolvers
+from audiolcm.interrupts import ignore_until_ready
 
+ignore_until_ready()
 register_resolvers()
+register_launcher()
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")

@@ -24,10 +24,14 @@ PARALLEL = ("-n", "auto", "--dist", "loadfile")
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Reports in a browser where there is Chromium, then the default tests; words after `--` go to the latter."""
+    """Reports in a browser and sweeps on SLURM, where there are such; then the default tests, with words after `--`."""
     session.install("-e", ".[test]")
     if "CI" in os.environ or shutil.which("chromium"):
         session.run("pytest", "-q", "-m", "browser", "tests/browser", env=ENVIRONMENT)
+    if "CI" in os.environ or shutil.which("sbatch"):
+        session.run(
+            "pytest", "-q", "-m", "slurm", "-n", "2", "--dist", "loadfile", "tests/slurm", env=ENVIRONMENT
+        )
     session.run("pytest", "-q", *PARALLEL, *session.posargs, env=ENVIRONMENT)
 
 

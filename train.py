@@ -3,17 +3,21 @@
 import hydra
 from omegaconf import DictConfig
 
+from audiolcm.cluster.launcher import register_launcher
 from audiolcm.config import register_resolvers
+from audiolcm.interrupts import ignore_until_ready
 
+ignore_until_ready()
 register_resolvers()
+register_launcher()
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> float | None:
     """Hand the composed configuration to the framework; torch is imported only now, so that --help is fast."""
     from audiolcm.run import run_training
 
-    run_training(cfg)
+    return run_training(cfg)
 
 
 if __name__ == "__main__":

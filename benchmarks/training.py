@@ -30,7 +30,7 @@ from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.recipe import Recipe
 from audiolcm.training.hardware import Hardware
-from audiolcm.training.loop import losses_under, set_gradients
+from audiolcm.training.loop import clip_gradients, losses_under
 from audiolcm.training.reproducibility import generator_for
 
 REPEATS = 5
@@ -66,8 +66,10 @@ def report(
     def one_step() -> None:
         rng = generator_for("benchmark")
         for part, loss, _ in losses_under(objective, batch, 0, rng, hardware):
-            set_gradients(optimizers[part], loss, settings, 0)
+            loss.backward(inputs=[p for group in optimizers[part].param_groups for p in group["params"]])
+            clip_gradients(optimizers[part], settings, 0)
             optimizers[part].step()
+            optimizers[part].zero_grad(set_to_none=True)
         objective.after_step(0)
 
     with FlopCounterMode(display=False) as counter:

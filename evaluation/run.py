@@ -12,6 +12,7 @@ from audiolcm.build import build
 from audiolcm.config import check, to_plain
 from audiolcm.errors import UserError
 from audiolcm.run import write_result
+from audiolcm.training.tracking import check_tracker
 from evaluation.evaluation import Evaluation
 from evaluation.inspection import check_tolerances
 from evaluation.report import write_report
@@ -33,13 +34,15 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     for name in OUTPUTS:  # of an earlier call: a figure never stands beside a later failure
         (folder / name).unlink(missing_ok=True)
     plain = checked(to_plain(cfg, SECTIONS))
+    tracker = build(plain["logger"], "logger")
+    check_tracker(tracker)
     record = Evaluation(plain).record(folder)
     record.write(folder / "metrics.json")
     log.info("\n%s", markdown(write_tables([record], folder)))
     for verdict in record.verdicts:
         log.info("%s", verdict)
     report = write_report(record, folder, plain["report_clips"])
-    log_record(record, folder, build(plain["logger"], "logger"))
+    log_record(record, folder, tracker)
     figures = {score.key: score.value for score in record.row.scores}
     write_result(folder, {"status": "done", "folder": str(folder), "figures": figures})
     log.info("Report: %s", report.resolve())

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.dataset import WaveformClips
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.prepared import PreparedSplit
+from audiolcm.draws import Generator
 from audiolcm.models.text_encoder import HashedTextEncoder
 from evaluation.embedded.network import FRAME_SECONDS
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiolcm.draws import Generator, of_example
 from audiolcm.objectives.objective import Batch, Scalars
 from audiolcm.types import Mel
 from evaluation.embedded.augmentation import augment
@@ -34,13 +35,12 @@ class EvaluatorObjective(nn.Module):
         """Return the network's parameters."""
         return {"evaluator": list(self.trained["model"].parameters())}
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the one loss, in nats: sums over the classes, means over sounds and frames."""
         model = self.trained["model"].train()
-        mixture = augment(log_mel(batch["waveform"]), generator)
-        heard = _with_dropout_from(generator, model, mixture.spectrogram)
+        one = of_example(generator, 0)  # sounds are mixed with each other: the batch draws as a whole
+        mixture = augment(log_mel(batch["waveform"]), one)
+        heard = _with_dropout_from(one, model, mixture.spectrogram)
         classes = _cross_entropy(heard.logits, mixture.union(batch["labels"]))
         frames = _frame_loss(heard, mixture.union(batch["frames"]), batch["knows_events"])
         same = (batch["caption"][:, None] == batch["caption"]).float()
@@ -54,7 +54,7 @@ class EvaluatorObjective(nn.Module):
         """Do nothing."""
 
     @torch.no_grad()
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return ``accuracy``: how often the likeliest class is among a sound's labels; ``retrieval``: how often the
         nearest caption of the batch is the sound's own; ``frames``: the loss of the frames."""
         model = self.trained["model"].eval()

@@ -5,10 +5,11 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import snapshot_download
+from huggingface_hub import get_session, snapshot_download
 from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -82,6 +83,25 @@ class JointSpace(ABC):
             )
 
 
+HUB_SECONDS = 30.0  # without an answer
+HUB_WAYS = (
+    "Another try goes on where this one stopped; HF_ENDPOINT=URL names a mirror, HF_HOME=FOLDER a cache that "
+    "was filled elsewhere."
+)
+
+
+def _bound_the_hub() -> None:
+    """Give every question to the hub a time-out; its package waits for ever for some of them."""
+    session = get_session()
+    hooks = session.event_hooks
+    if _with_timeout not in hooks["request"]:
+        session.event_hooks = hooks | {"request": [*hooks["request"], _with_timeout]}
+
+
+def _with_timeout(request: Any) -> None:
+    request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), HUB_SECONDS)
+
+
 def local_folder(source: str, files: Sequence[str], online: bool, way_out: str) -> str:
     """Return where to read a repository of the Hugging Face hub from, with ``files`` of it fetched if ``online``.
 
@@ -97,10 +117,13 @@ def local_folder(source: str, files: Sequence[str], online: bool, way_out: str) 
     if not online or Path(source).is_dir():
         return source
     try:
+        _bound_the_hub()
         return snapshot_download(source, allow_patterns=list(files))
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"{source!r} can not be fetched from the hub ({reason}). {way_out}") from error
+        raise UserError(
+            f"{source!r} can not be fetched from the hub ({reason}). {HUB_WAYS} {way_out}"
+        ) from error
 
 
 def vocabulary_digest(tokenizer: PreTrainedTokenizerBase) -> str:

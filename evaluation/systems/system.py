@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from audiolcm.artifacts import content_hash
 from audiolcm.audio.io import write_wav
-from audiolcm.files import atomic_path, exclusive
+from audiolcm.files import atomic_path
+from audiolcm.locks import exclusive
 from audiolcm.training.reproducibility import derived_seed
 from evaluation.protocol import Item, TestSet
 

@@ -6,11 +6,9 @@ written last: a folder without one is unfinished, and is never taken for whole.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import logging
 import os
-import subprocess
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -22,8 +20,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path, exclusive
+from audiolcm.files import atomic_path
+from audiolcm.locks import exclusive
 from audiolcm.tensors import save_tensors
+from audiolcm.version import code_version
 from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)
@@ -216,15 +216,3 @@ def _file_hash(path: Path) -> str:
 def _write_text(path: Path, text: str) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text(text)
-
-
-def code_version() -> str:
-    """Return the package version, and the git commit when the code lies in a checkout."""
-    version = importlib.metadata.version("audiolcm")
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=10"]
-    try:
-        described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return version
-    return f"{version} ({described.stdout.strip()})"

@@ -15,6 +15,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -27,9 +29,20 @@ _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
     "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
-    "logger", "paths", "preview",
+    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan",
 }  # fmt: skip
-OPTIONAL_SECTIONS = {"teacher", "preview", "logger", "hardware"}
+OPTIONAL_SECTIONS = {
+    "teacher",
+    "preview",
+    "logger",
+    "hardware",
+    "parallel",
+    "stage",
+    "objective_metric",
+    "plan",
+}
+STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
+"""In the order in which they are made."""
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
     "teacher": ("retrofit",),
@@ -42,8 +55,23 @@ _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def register_resolvers() -> None:
-    """Make ``${slug:...}`` known to Hydra: a folder name for a list of overrides."""
+    """Make three resolvers known to Hydra.
+
+    ``${slug:...}`` is a folder name for a list of overrides; ``${sweep_name:}`` what the jobs of a sweep share;
+    ``${one_of:key,{a:1,b:2}}`` the value of one of the keys, by which an experiment sweeps other values in another
+    profile.
+    """
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
+    OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
+
+
+def sweep_name() -> str | None:
+    """Return what the jobs of one sweep share: the name of its experiment or of its folder; None for a single run."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    hydra_cfg = HydraConfig.get()
+    return hydra_cfg.runtime.choices.get("experiment") or Path(hydra_cfg.sweep.dir).name
 
 
 def slug(overrides: str, empty: str = "default") -> str:
@@ -105,6 +133,8 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
             "GEGLU. With others it is another network, for which there are no weights: it must be trained. Leave out "
             "teacher=..., then python train.py profile=paper dataset=... trains one."
         )
+    if plain["stage"] not in STAGES:
+        raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES[:-1])} or {STAGES[-1]}.")
     whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
     whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
     for path, value in whole.items():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,7 +45,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     The parent folder is made. Raises UserError when the disk is full or the folder can not be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -71,27 +71,6 @@ def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
             yield file.write
     except OSError as error:
         raise explained(error, path) or error from error
-
-
-@contextmanager
-def exclusive(folder: str | Path) -> Iterator[None]:
-    """Hold a lock on `folder` (made when absent) so that only one process at a time works in it; others wait.
-
-    The lock goes with the process: a killed one leaves nothing to clean up.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
-    except OSError as error:
-        raise explained(error, folder) or error from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("Another process is at work in %s: waiting for it.", folder)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def remove_leftovers(folder: str | Path) -> None:

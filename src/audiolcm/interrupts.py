@@ -4,6 +4,7 @@ A training loop ends after a whole step (``stop_on_signal``); everything else en
 what is half done there is done again by the same command.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,24 @@ from contextlib import contextmanager
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 """SIGUSR2 is what sbatch's ``--signal=USR2@120`` and submitit send ahead of a time limit or a preemption."""
+
+
+_installed: list[Callable[[int, object], None]] = []
+
+
+def _forget_in_child() -> None:
+    """Leave stopping to the process that forked this one: SLURM signals all processes of a job at once.
+
+    A worker that ran the handlers would write checkpoints of its own; one that died would take the step with it.
+    SIGTERM is how its parent ends it.
+    """
+    if _installed:
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 class Interrupted(SystemExit):
@@ -25,11 +44,16 @@ class Interrupted(SystemExit):
         self.number = number
 
 
+def ignore_until_ready() -> None:
+    """Ignore SIGUSR2, whose default is death, while a program still starts."""
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
 @contextmanager
 def stop_on_signal() -> Iterator[list[int]]:
     """Yield a list to which the signals that arrive are added, so that a loop ends after a whole step.
 
-    A second Ctrl-C interrupts at once.
+    One that the loop did not see any more raises ``Interrupted`` at the end. A second Ctrl-C interrupts at once.
     """
     arrived: list[int] = []
 
@@ -39,6 +63,8 @@ def stop_on_signal() -> Iterator[list[int]]:
 
     with _handled_by(note):
         yield arrived
+    if arrived:
+        raise Interrupted(arrived[0])
 
 
 @contextmanager
@@ -59,8 +85,10 @@ def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
         yield
         return
     before = {number: signal.signal(number, handler) for number in SIGNALS}
+    _installed.append(handler)
     try:
         yield
     finally:
+        _installed.remove(handler)
         for number, old in before.items():
             signal.signal(number, old)

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from audiolcm import processes
 from audiolcm.artifacts import Artifact, Identity, content_hash, tensors_identity
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
@@ -24,8 +25,8 @@ from audiolcm.models.embedding import forget_guidance
 from audiolcm.objectives.objective import Objective
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_model, open_vocoder
-from audiolcm.training.loop import TrainingSet
 from audiolcm.training.reproducibility import generator_for
+from audiolcm.training.training_set import TrainingSet
 from audiolcm.types import Mel, TextEncoder, TextTokens
 from audiolcm.workshop import Config, Data, Workshop, keep_vocoder
 
@@ -52,27 +53,43 @@ class Recipe:
             build_transformer(cfg, text_width=8, latent_channels=8)
         self.corpus = build(cfg["dataset"], "dataset")
         place = cfg["parents"]["teacher"]
-        self._given_teacher = None if place is None else open_model(place, "teacher")
+        self._given_teacher = place and processes.first_then_others(lambda: open_model(place, "teacher"))
         if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
             # Its own text encoder belongs to it, as its autoencoder does.
             known = load_yaml(self._given_teacher.folder / "config.yaml")
             cfg["text_encoder"] = known["text_encoder"]
         self.cfg = cfg
         self.workshop = Workshop(cfg)
+        for stage in self._trained_stages():
+            self.workshop.settings[stage].piece_size(processes.count(), stage)
+            if self.workshop.settings[stage].length_buckets and stage not in ("teacher", "student"):
+                raise UserError(
+                    f"trainer.{stage}.length_buckets: this stage trains on short cuts of one length; buckets are for "
+                    "teacher and student."
+                )
+
+    def _trained_stages(self) -> list[str]:
+        """Return the stages that this configuration trains, when they are not there yet."""
+        given = {stage for stage, place in self.cfg["parents"].items() if place is not None}
+        given |= {"autoencoder"} if self._given_teacher else set()
+        given |= {"vocoder"} if self.cfg["vocoder"]["objective"] is None else set()
+        return [stage for stage in self.workshop.settings if stage not in given]
 
     @cached_property
     def data(self) -> PreparedData:
         """The prepared corpus."""
-        return prepare(self.corpus, Path(self.cfg["paths"]["cache"]))
+        return processes.first_then_others(lambda: prepare(self.corpus, Path(self.cfg["paths"]["cache"])))
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """The frozen text encoder, on the training device."""
-        if self._given_teacher:
-            encoder = load_text_encoder(self._given_teacher, self.cfg)
-        else:
-            encoder = build(self.cfg["text_encoder"], "text_encoder")
+        encoder = processes.first_then_others(self._load_text_encoder)  # which may download
         return encoder.to(self.workshop.hardware.torch_device())
+
+    def _load_text_encoder(self) -> TextEncoder:
+        if self._given_teacher:
+            return load_text_encoder(self._given_teacher, self.cfg)
+        return build(self.cfg["text_encoder"], "text_encoder")
 
     @cached_property
     def text_identity(self) -> dict[str, object]:
@@ -111,10 +128,10 @@ class Recipe:
     def vocoder(self) -> Artifact:
         """Return the vocoder, trained behind the autoencoder; one without an objective is kept as it is."""
         if place := self.cfg["parents"].get("vocoder"):
-            return open_vocoder(place)
+            return processes.first_then_others(lambda: open_vocoder(place))
         cfg = self.cfg["vocoder"]
         if cfg["objective"] is None:
-            return keep_vocoder(self.workshop.store, self.cfg)
+            return processes.first_then_others(lambda: keep_vocoder(self.workshop.store, self.cfg))
         parents = {"autoencoder": self.autoencoder}
 
         def objective() -> Objective:
@@ -227,24 +244,28 @@ class Recipe:
         return self.workshop.identity(stage, readable, self.data.fingerprint, parents, sections)
 
     def crop_frames(self, stage: str) -> int:
-        """Return the mel frames of a training example, an even number."""
-        seconds = self.workshop.settings[stage].crop_seconds
-        return 2 * max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))
+        """Return the mel frames of a training example, an even number; of the longest where there are buckets."""
+        return _even_frames(self.workshop.settings[stage].crop_seconds)
 
     def _both(self, make: Callable[[PreparedSplit], TrainingSet]) -> Data:
         return make(self.data.split("train")), make(self.data.split("validation"))
 
     def latents(self, stage: str) -> Data:
         """Return training and validation sets of cached latents with cached text features."""
-        autoencoder, frames = self.load_autoencoder(), self.crop_frames(stage)
+        autoencoder, buckets = self.load_autoencoder(), self.workshop.settings[stage].length_buckets or []
+        frames = sorted({*map(_even_frames, buckets), self.crop_frames(stage)})
         device = self.workshop.hardware.torch_device()
         latent_folder = self.data.folder / f"latents-{self.autoencoder.weights_hash}"
         text_folder = self.data.folder / f"text-{content_hash(self.text_identity)}"
 
         def clips(split: PreparedSplit) -> LatentClips:
-            latents = encode_latents(autoencoder, split, latent_folder, frames, device)
-            text = encode_text(self.text_encoder, split, text_folder)
-            return LatentClips(latents, text, frames // 2, float(autoencoder.scale_factor))
+            # Validation is at one length: the shortest, which all clips have.
+            lengths = [number // 2 for number in (frames if split.name == "train" else frames[:1])]
+            latents = processes.first_then_others(
+                lambda: encode_latents(autoencoder, split, latent_folder, frames, device)
+            )
+            text = processes.first_then_others(lambda: encode_text(self.text_encoder, split, text_folder))
+            return LatentClips(latents, text, lengths, float(autoencoder.scale_factor))
 
         return self._both(clips)
 
@@ -259,3 +280,7 @@ class Recipe:
         """Set ``scale_factor`` to 1 / std of training latents, as the released code does with its first batch."""
         mel = self._spread_mels().to(autoencoder.scale_factor.device)
         autoencoder.scale_factor.fill_(1.0 / float(autoencoder.encode(mel).mode().std()))
+
+
+def _even_frames(seconds: float) -> int:
+    return 2 * max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))

@@ -1,68 +1,107 @@
 """What ``python train.py`` does with a composed configuration: train, generate a preview, sum up; and jobs at large."""
 
 import contextlib
-import json
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from audiolcm import processes
+from audiolcm.artifacts import Artifact
+from audiolcm.build import build
+from audiolcm.cluster.requeue import requeue
 from audiolcm.config import resolve
 from audiolcm.errors import UserError
-from audiolcm.files import DISK_TROUBLE, atomic_path, explained
+from audiolcm.files import DISK_TROUBLE, explained
+from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
-from audiolcm.preview import write_preview
-from audiolcm.recipe import Recipe
-from audiolcm.sweep import RESULT, read_result
-from audiolcm.training.tracking import read_metrics
+from audiolcm.progress import at_stage, begin
+from audiolcm.sweep import RESULT, read_result, write_result
+from audiolcm.training.tracking import check_tracker, read_metrics
+
+if TYPE_CHECKING:
+    from audiolcm.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
 PREVIEW_SECTIONS = ("preview", "sampler", "teacher_sampler")
 
 
-def run_training(cfg: DictConfig) -> None:
-    """Run one job of ``train.py``; see ``run_job``."""
+def run_training(cfg: DictConfig) -> float | None:
+    """Run one job of ``train.py``; see ``run_job``.
+
+    Returns:
+        In a sweep the figure ``objective_metric``, for sweepers that search; of a failed job the worst there is, so
+        that the search goes on.
+    """
     run_job(cfg, _train)
+    hydra_cfg = HydraConfig.get()
+    if hydra_cfg.mode != RunMode.MULTIRUN or cfg.stage != "student":
+        return None
+    direction = str(hydra_cfg.sweeper.get("direction", "minimize"))
+    try:
+        return objective_of(Path(hydra_cfg.runtime.output_dir), cfg.objective_metric, direction)
+    except UserError as error:  # of the sweep, not of this job
+        log.error(str(error))
+        sys.exit(1)
 
 
 def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
     """Run one job in its run folder. A user's mistake ends it with one message and exit code 1.
 
     In a sweep a failed job is recorded in its ``result.json`` and the next job goes on; the sweep's summary lists
-    it and gives the exit code. ``HYDRA_FULL_ERROR=1`` shows the stack trace.
+    it and gives the exit code. ``HYDRA_FULL_ERROR=1`` shows the stack trace. A SLURM job that is asked to stop
+    requeues itself.
     """
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
     try:
         with raise_on_signal():
+            processes.join()
+            begin(folder)
             job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
-        log.error("Stopped. The same command goes on where this one stopped.")
+        if processes.is_first():
+            log.error("Stopped. The same command goes on where this one stopped.")
+        if isinstance(stop, Interrupted):
+            _back_into_the_queue(stop, cfg, folder)
         raise stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT) from stop
     except Exception as error:
         reason, expected = _explain(error)
+        if not processes.failed(reason):  # another process did, and says why
+            sys.exit(1)
+        with contextlib.suppress(OSError, UserError):  # the disk may be what failed
+            write_result(folder, {"status": "failed", "error": reason})
         sweeping = hydra_cfg.mode == RunMode.MULTIRUN
         if not expected and not sweeping:
             raise
         log.error(reason, exc_info=not expected or "HYDRA_FULL_ERROR" in os.environ)
-        with contextlib.suppress(OSError, UserError):  # the disk may be what failed
-            write_result(folder, {"status": "failed", "error": reason})
         if not sweeping:
             sys.exit(1)
+
+
+def _back_into_the_queue(stop: Interrupted, cfg: DictConfig, folder: Path) -> None:
+    trouble = requeue(stop.number, folder, [Path(cfg.paths.artifacts), Path(cfg.paths.cache)])
+    if trouble:
+        log.error(trouble)
+        write_result(folder, {"status": "failed", "error": trouble})
 
 
 def _explain(error: Exception) -> tuple[str, bool]:
     """Return what to tell the user, and whether that says it all (a defect of ours needs its stack trace)."""
     if isinstance(error, UserError):
         return str(error), True
+    if processes.lost_another(error):
+        return "Another process of this run died. The same command goes on from the last checkpoint.", True
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         of_disk = explained(error, Path(error.filename or "a file"))
         return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True
@@ -71,19 +110,56 @@ def _explain(error: Exception) -> tuple[str, bool]:
 
 def _train(cfg: DictConfig, folder: Path) -> None:
     plain = resolve(cfg)
+    if plain.get("plan"):
+        from audiolcm.planner.plan import plan_table
+
+        log.info("\n%s", plan_table(plain))
+        return
     began = time.monotonic()
+    inputs = processes.first_decides(lambda: inputs_of(plain))
+    if processes.first_decides(lambda: found_finished(folder, inputs, Path(plain["paths"]["artifacts"]))):
+        log.info("All of it was done before. %s", (folder / "summary.md").resolve())
+        (folder / RESULT).touch()  # a sweep that waits for this job asks whether it left a result
+        return
+    # Here: a finished run needs no models, which take seconds to import.
+    from audiolcm.preview import write_preview
+    from audiolcm.recipe import Recipe
+
+    if processes.is_first():
+        check_tracker(build(plain["logger"], "logger"))
     recipe = Recipe(plain)
+    recipe.workshop.announce = partial(at_stage, folder)
+    if plain["stage"] != "student":
+        _only(plain["stage"], recipe, folder)
+        return
     student = recipe.student
+    if not processes.is_first():  # one listens for all
+        recipe.vocoder  # noqa: B018 (the others may have to help to make it)
+        return
     facts = {"student": student.hash, "vocoder": recipe.vocoder.hash}
     facts |= {section: plain[section] for section in PREVIEW_SECTIONS}
     if _finished(folder) == facts:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
+        write_result(folder, read_result(folder) | {"inputs": inputs})
         return
     write_preview(folder, recipe, student, time.monotonic() - began)
-    last = read_metrics(student.folder / "metrics.jsonl")
+    write_result(folder, _result_of(student) | facts | {"inputs": inputs})
+
+
+def _only(stage: str, recipe: "Recipe", folder: Path) -> None:
+    """Make one of the student's parents, and what that needs, and leave the rest."""
+    made = getattr(recipe, stage)
+    log.info("%s: done, in %s", stage, made.folder)
+    if processes.is_first():
+        write_result(
+            folder, {"status": "done", "folder": str(made.folder)} if stage == "data" else _result_of(made)
+        )
+
+
+def _result_of(artifact: Artifact) -> Mapping[str, Any]:
+    last = read_metrics(artifact.folder / "metrics.jsonl")
     figures = {name: value for row in last for name, value in row.items()}
-    result = {"status": "done", "folder": str(student.folder), "figures": figures} | facts
-    write_result(folder, result)
+    return {"status": "done", "folder": str(artifact.folder), "figures": figures}
 
 
 def _finished(folder: Path) -> dict[str, object] | None:
@@ -91,9 +167,3 @@ def _finished(folder: Path) -> dict[str, object] | None:
         return None
     result = read_result(folder)
     return {name: result.get(name) for name in ("student", "vocoder", *PREVIEW_SECTIONS)}
-
-
-def write_result(folder: Path, content: dict[str, object]) -> None:
-    """Leave what a sweep's summary reads of a job: its ``status``, and ``figures`` or an ``error``."""
-    with atomic_path(folder / RESULT) as temporary:
-        temporary.write_text(json.dumps(content, indent=2))

@@ -69,9 +69,7 @@ class SweepSummary(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: object) -> None:
         """Take in one job's result."""
         hydra_cfg = job_return.hydra_cfg.hydra
-        folder = Path(hydra_cfg.runtime.output_dir)
-        result = read_result(folder) or {"status": "failed", "error": "no result"}
-        self.rows.append({"job": hydra_cfg.job.override_dirname, "run": str(folder)} | result)
+        self.rows.append(row_of(hydra_cfg.job.override_dirname, Path(hydra_cfg.runtime.output_dir)))
 
     def on_multirun_end(self, config: DictConfig, **_: object) -> None:
         """Write the table, draw the pictures, and fail if a job failed."""
@@ -79,11 +77,7 @@ class SweepSummary(Callback):
             return
         folder = Path(config.hydra.sweep.dir)
         name = f"summary-{slug(','.join(config.hydra.overrides.task))}"
-        table = markdown(self.rows, self.figures)
-        with atomic_path(folder / f"{name}.md") as temporary:
-            temporary.write_text(table)
-        _write_csv(folder / f"{name}.csv", self.rows, self.figures)
-        log.info("\n%s\nWritten to %s", table, folder / f"{name}.md")
+        write_summary(folder, name, self.rows, self.figures)
         failed = [row["job"] for row in self.rows if row["status"] != "done"]
         if failed:
             log.error("%d of %d jobs failed: %s", len(failed), len(self.rows), "; ".join(failed))
@@ -93,6 +87,31 @@ class SweepSummary(Callback):
         finally:
             if failed:
                 sys.exit(1)
+
+
+def row_of(job: str, folder: Path) -> Row:
+    """Return the table's row of a job, from what it left in its folder."""
+    result = read_result(folder) or {"status": "failed", "error": "no result"}
+    return {"job": job, "run": str(folder)} | result
+
+
+def write_summary(
+    folder: Path, name: str, rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES
+) -> Path:
+    """Write ``<name>.md`` and ``<name>.csv`` of the rows into ``folder``, show the table, and return the former."""
+    table = markdown(rows, figures)
+    path = folder / f"{name}.md"
+    with atomic_path(path) as temporary:
+        temporary.write_text(table)
+    _write_csv(folder / f"{name}.csv", rows, figures)
+    log.info("\n%s\nWritten to %s", table, path)
+    return path
+
+
+def write_result(folder: Path, content: dict[str, object]) -> None:
+    """Leave what a sweep's summary reads of a job: its ``status``, and ``figures`` or an ``error``."""
+    with atomic_path(folder / RESULT) as temporary:
+        temporary.write_text(json.dumps(content, indent=2))
 
 
 def read_result(folder: Path) -> Row:

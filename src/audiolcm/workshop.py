@@ -4,21 +4,27 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from audiolcm import processes
 from audiolcm.artifacts import Artifact, ArtifactStore, Identity, open_artifact, tensors_identity
 from audiolcm.build import build
 from audiolcm.config import to_yaml
 from audiolcm.files import remove_leftovers
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.hardware import Hardware
-from audiolcm.training.loop import StageRun, TrainingSet, fit
+from audiolcm.training.loop import StageRun, fit
+from audiolcm.training.parallel import Parallel
 from audiolcm.training.settings import StageSettings
-from audiolcm.training.tracking import read_metrics
+from audiolcm.training.tracking import NoTracker, read_metrics, tracking_facts
+from audiolcm.training.training_set import TrainingSet
+from audiolcm.training.whole import whole_in_first
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +39,9 @@ class Workshop:
     def __init__(self, cfg: Config) -> None:
         self.cfg = cfg
         self.hardware: Hardware = build(cfg["hardware"], "hardware")
+        self.parallel: Parallel = build(cfg["parallel"], "parallel") if "parallel" in cfg else Parallel()
+        self.announce: Callable[[str, Path, int], None] = lambda stage, folder, steps: None
+        """Told of each stage that is made: its name, its folder, its steps; a run notes them for onlookers."""
         self.store = ArtifactStore(Path(cfg["paths"]["artifacts"]))
         self.settings: dict[str, StageSettings] = {
             stage: build(node, f"trainer.{stage}") for stage, node in cfg["trainer"].items()
@@ -74,12 +83,24 @@ class Workshop:
         ``objective`` and ``data`` are called only then; ``afterwards`` may complete the trained network before it
         is written. ``parents`` are recorded in the card by relative path.
         """
-        if found := self.store.find(identity):
-            log.info("%s: done before, in %s", identity.stage, found.folder)
-            return found
-        with self.store.lock(identity):
-            # Another process may have finished it while this one waited.
-            return self.store.find(identity) or self._train(identity, objective, data, parents, afterwards)
+        if self._is_there(identity):
+            log.info("%s: done before, in %s", identity.stage, self.store.folder(identity))
+            return self._found(identity)
+        stage = identity.stage
+        self.announce(stage, self.store.folder(identity), self.settings[stage].steps)
+        with self.store.lock(identity) if processes.is_first() else nullcontext():
+            # Another run may have finished it while this one waited.
+            if not self._is_there(identity):
+                self._train(identity, objective, data, parents, afterwards)
+        return self._found(identity)
+
+    def _is_there(self, identity: Identity) -> bool:
+        return processes.first_decides(lambda: self.store.find(identity) is not None)
+
+    def _found(self, identity: Identity) -> Artifact:
+        return processes.found_by_all(lambda: self.store.find(identity)) or open_artifact(
+            self.store.folder(identity)
+        )
 
     def _train(
         self,
@@ -88,16 +109,20 @@ class Workshop:
         data: Callable[[], Data],
         parents: Parents,
         afterwards: Callable[[nn.Module], None] | None,
-    ) -> Artifact:
+    ) -> None:
         stage, folder = identity.stage, self.store.folder(identity)
-        for place in (folder, folder / "checkpoints"):
+        for place in (folder, folder / "checkpoints") if processes.is_first() else ():
             remove_leftovers(place)
         log.info("%s: training in %s", stage, folder)
-        tracker = build(self.cfg["logger"], "logger")
+        tracker = build(self.cfg["logger"], "logger") if processes.is_first() else NoTracker()
         optimizer = build(self.optimizer(stage), "optimizer")
-        run = StageRun(stage, folder, identity.hash, self.cfg["seed"], self.hardware, optimizer, tracker)
+        run = StageRun(
+            stage, folder, identity.hash, self.cfg["seed"], self.hardware, optimizer, tracker, self.parallel
+        )
         torch.manual_seed(self.cfg["seed"])  # initial weights
-        made, sets = objective(), data()
+        with self.parallel.construction():
+            made = objective()
+        sets = data()
         tracker.start(folder, f"{stage}/{identity.name}", identity.hash, dict(self.cfg))
         try:
             began = time.monotonic()
@@ -107,17 +132,25 @@ class Workshop:
         product = made.product()
         if afterwards is not None:
             afterwards(product)
-        facts = {
+        facts = self._facts(folder, parents) | tracking_facts(tracker)
+        facts |= {"training_seconds": round(time.monotonic() - began, 1), "resumed_from_step": start}
+        facts["num_parameters"] = sum(parameter.numel() for parameter in product.parameters())
+        tensors = whole_in_first(product.state_dict())
+        if processes.is_first():
+            self.store.write(identity, tensors, to_yaml(placed(self.cfg)), facts)
+        processes.first_decides(lambda: True)  # the others wait for it
+
+    def _facts(self, folder: Path, parents: Parents) -> dict[str, object]:
+        """Return what the card of a training in ``folder`` says besides."""
+        rows = read_metrics(folder / "metrics.jsonl") if processes.is_first() else []
+        return {
             "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
             "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
             "hardware": self.hardware.describe(),
-            "training_seconds": round(time.monotonic() - began, 1),
-            "resumed_from_step": start,
-            "figures": {
-                key: value for row in read_metrics(folder / "metrics.jsonl") for key, value in row.items()
-            },
+            "processes": processes.count(),
+            "parallel": asdict(self.parallel),
+            "figures": {key: value for row in rows for key, value in row.items()},
         }
-        return self.store.finish(identity, product, to_yaml(placed(self.cfg)), facts)
 
 
 def keep_vocoder(store: ArtifactStore, cfg: Config) -> Artifact:

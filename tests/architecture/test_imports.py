@@ -15,23 +15,27 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"audiolcm": "src/audiolcm", "evaluation": "evaluation", "experiments": "experiments"}
 
-FOUNDATION = {"types", "errors", "files", "tensors"}
+FOUNDATION = {"draws", "types", "errors", "files", "tensors"}
 # What a part of audiolcm may import of audiolcm, itself aside. Parts not named here compose the others: they may import
 # anything of audiolcm, and nothing named here may import them.
 PARTS = {
+    "draws": set(),
     "types": set(),
+    "processes": {"errors"},
     "errors": set(),
     "interrupts": set(),
     "files": {"errors"},
     "tensors": {"errors", "files"},
     "audio": FOUNDATION,
-    "diffusion": {"types", "errors"},
-    "weights": {"errors", "files"},
+    "diffusion": {"draws", "types", "errors"},
+    "locks": {"files"},
+    "weights": {"errors", "files", "locks"},
     "models": FOUNDATION | {"audio", "weights"},
-    "data": FOUNDATION | {"audio"},
+    "data": FOUNDATION | {"audio", "locks"},
     "structure": {"errors", "files", "data"},
-    "objectives": FOUNDATION | {"audio", "data", "diffusion", "models"},
-    "training": FOUNDATION | {"audio", "data", "interrupts", "objectives"},
+    "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
+    "cluster": {"errors", "files", "config", "sweep", "version"},
+    "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {
     "audiolcm": {"evaluation", "experiments", "train", "evaluate"},
@@ -41,8 +45,10 @@ FORBIDDEN_PACKAGES = {
 DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
-HYDRA_MODULES = {f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep")} | {
-    "evaluation.run"
+HYDRA_MODULES = {f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep", "planned")} | {
+    "evaluation.run",
+    "audiolcm.cluster.launcher",
+    "audiolcm.cluster.settings",
 }
 
 MAX_FILE_LINES = 300

@@ -27,7 +27,8 @@ OF_EVALUATE = (
 GROUPS = [
     (str(file.parent.relative_to(CONF)), file.stem)
     for file in sorted(CONF.rglob("*.yaml"))
-    if file.parent != CONF and file.relative_to(CONF).parts[0] not in ("experiment", "profile", *OF_EVALUATE)
+    if file.parent != CONF
+    and file.relative_to(CONF).parts[0] not in ("experiment", "hydra", "profile", *OF_EVALUATE)
 ]
 EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 
@@ -158,16 +159,25 @@ def test_constructor_errors_come_through_as_they_are() -> None:
         build({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": 24}, "solver")
 
 
+@pytest.mark.parametrize("profile", ["replica", "paper"])
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_all_rows_of_an_experiment_differ(experiment: str) -> None:
+def test_all_rows_of_an_experiment_differ(experiment: str, profile: str) -> None:
     """Each row of the sweep composes, passes the check, and no two rows are the same run."""
-    file = OmegaConf.load(CONF / "experiment" / f"{experiment}.yaml")
-    params = file.hydra.sweeper.params
+    chosen = [f"+experiment={experiment}", f"profile={profile}"]
+    register_resolvers()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        params = hydra_compose("train", chosen, return_hydra_config=True).hydra.sweeper.params
     lists = [[f"{key}={value}" for value in str(values).split(",")] for key, values in params.items()]
-    rows = [compose([f"+experiment={experiment}", *row]) for row in itertools.product(*lists)]
+    rows = [compose([*chosen, *row]) for row in itertools.product(*lists)]
     assert len(rows) > 1
     for a, b in itertools.combinations(rows, 2):
         assert a != b
+
+
+def test_stages_are_known_by_name() -> None:
+    assert compose(["stage=teacher"])["stage"] == "teacher"
+    with pytest.raises(UserError, match="stage=techer: choose data, autoencoder"):
+        compose(["stage=techer"])
 
 
 def test_slug_is_readable_distinct_and_short() -> None:

@@ -1,8 +1,6 @@
 """The commands as a user types them, in subprocesses, with no network: train, resume, sweep, generate, prepare."""
 
-import hashlib
 import json
-import os
 import select
 import signal
 import subprocess
@@ -13,34 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-
-ROOT = Path(__file__).resolve().parents[2]
-SMALL = [
-    "trainer=smoke", "vocoder=istft", "logger=jsonl", "hardware.num_threads=1",
-    "preview.num_clips=2", "preview.student_steps=[2]",
-    "dataset.num_train=24", "dataset.num_validation=8", "dataset.num_test=4", "dataset.duration=2.0",
-    "dataset.max_duration=3.0", "trainer.student.checkpoint_every=3", "trainer.teacher.checkpoint_every=5",
-]  # fmt: skip
-
-
-def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(
-        [sys.executable, *command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=400
-    )
-
-
-def train(cwd: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    return run(str(ROOT / "train.py"), *overrides, *SMALL, cwd=cwd)
-
-
-def student_of(folder: Path) -> Path:
-    (card,) = folder.glob("artifacts/student/*/card.json")
-    return card.parent
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+from small_run import ROOT, SMALL, digest, run, start, student_of, train
 
 
 @pytest.fixture(scope="module")
@@ -147,27 +118,6 @@ def test_given_teacher_brings_its_autoencoder_and_must_fit(trained: Path) -> Non
     assert "another schedule" in refused.stdout + refused.stderr
 
 
-def test_killed_at_any_moment_ends_in_the_same_weights(trained: Path, tmp_path: Path) -> None:
-    """kill -9 twice while it trains, then let it finish: bit for bit the undisturbed student."""
-    environment = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
-    for wanted in ("teacher/*/checkpoints/*", "student/*/checkpoints/*"):
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "train.py"), *SMALL],
-            cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        deadline = time.monotonic() + 300
-        while not list((tmp_path / "artifacts").glob(wanted)) and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    done = train(tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    resumed = student_of(tmp_path)
-    undisturbed = trained / "artifacts/student" / resumed.name
-    assert digest(resumed / "model.safetensors") == digest(undisturbed / "model.safetensors")
-
-
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -242,16 +192,13 @@ def test_a_run_folder_that_can_not_be_made_is_one_message(tmp_path: Path) -> Non
 
 
 def test_ctrl_c_is_no_stack_trace_and_the_command_goes_on(trained: Path, tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, str(ROOT / "train.py"), *SMALL, "trainer.teacher.steps=2000"]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 300
-        while not list((tmp_path / "artifacts").glob("teacher/*/checkpoints/*")) and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=120) == 130
+    process = start(tmp_path, "trainer.teacher.steps=2000")
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "artifacts").glob("teacher/*/checkpoints/*")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=120) == 130
     text = (tmp_path / "log").read_text()
     assert "the same command goes on from there" in text
     assert "Traceback" not in text
@@ -260,7 +207,7 @@ def test_ctrl_c_is_no_stack_trace_and_the_command_goes_on(trained: Path, tmp_pat
 def test_a_second_process_says_that_it_waits(tmp_path: Path) -> None:
     """It waits for the first one's lock, and goes on when that is gone."""
     script = (
-        "import logging, sys; from audiolcm.files import exclusive; logging.basicConfig(level=20)\n"
+        "import logging, sys; from audiolcm.locks import exclusive; logging.basicConfig(level=20)\n"
         "with exclusive('x'): print('in', flush=True); sys.stdin.read()"
     )
     processes = [

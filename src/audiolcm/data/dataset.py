@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from audiolcm import draws
 from audiolcm.audio.mel import LOG_MEL_MIN
 from audiolcm.data.cache import Latents, TextEmbeddings, encode_latents, encode_text
 from audiolcm.data.prepared import PreparedSplit
@@ -30,11 +31,11 @@ class MelClips:
         """Names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
-    def batch(self, indices: Sequence[int], generator: Generator) -> dict[str, Tensor]:
+    def batch(self, indices: Sequence[int], generator: draws.Generator) -> dict[str, Tensor]:
         """One batch; `generator` (CPU) draws where clips are cut."""
         mels = []
-        for index in indices:
-            start = _random_start(self.split.num_frames(index), self.num_frames, generator)
+        for position, index in enumerate(indices):
+            start = _random_start(self.split.num_frames(index), self.num_frames, generator, position)
             mels.append(
                 _fit(self.split.mel(index, start, start + self.num_frames), self.num_frames, LOG_MEL_MIN)
             )
@@ -55,11 +56,11 @@ class WaveformClips:
         """Names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
-    def batch(self, indices: Sequence[int], generator: Generator) -> dict[str, Tensor]:
+    def batch(self, indices: Sequence[int], generator: draws.Generator) -> dict[str, Tensor]:
         """One batch; `generator` (CPU) draws where clips are cut."""
         waveforms = []
-        for index in indices:
-            start = _random_start(self.split.num_samples(index), self.num_samples, generator)
+        for position, index in enumerate(indices):
+            start = _random_start(self.split.num_samples(index), self.num_samples, generator, position)
             waveforms.append(
                 _fit(self.split.waveform(index, start, start + self.num_samples), self.num_samples, 0.0)
             )
@@ -111,22 +112,27 @@ class LatentClips:
         """Names of the clips of a batch."""
         return [self.latents.clips[index].name for index in indices]
 
-    def batch(self, indices: Sequence[int], generator: Generator) -> dict[str, Tensor]:
+    def batch(self, indices: Sequence[int], generator: draws.Generator) -> dict[str, Tensor]:
         """One batch; `generator` (CPU) draws where clips are cut, then the noise."""
         (bucket,) = {int(self._bucket_of[index]) for index in indices}
         num_frames = self.lengths[bucket]
-        starts = [_random_start(self.latents.num_frames(index), num_frames, generator) for index in indices]
+        starts = [
+            _random_start(self.latents.num_frames(index), num_frames, generator, position)
+            for position, index in enumerate(indices)
+        ]
         cuts = [(index, start, start + num_frames) for index, start in zip(indices, starts, strict=True)]
         mean = torch.from_numpy(np.stack([self.latents.mean(*cut) for cut in cuts]))
         std = torch.from_numpy(np.stack([self.latents.std(*cut) for cut in cuts]))
-        noise = torch.randn(mean.shape, generator=generator)
+        noise = draws.randn(mean.shape, generator)
         text = torch.from_numpy(np.stack([self.text.tokens(index) for index in indices]))
         return {"latent": (mean + std * noise) * self.scale_factor, "text": text}
 
 
-def _random_start(length: int, wanted: int, generator: Generator) -> int:
+def _random_start(length: int, wanted: int, generator: draws.Generator, position: int) -> int:
     """Where to cut; draws one number for every clip, long or short, so that batches stay comparable."""
-    return int(torch.randint(max(length - wanted, 0) + 1, (), generator=generator))
+    return int(
+        torch.randint(max(length - wanted, 0) + 1, (), generator=draws.of_example(generator, position))
+    )
 
 
 def _fit(values: np.ndarray, length: int, fill: float) -> np.ndarray:

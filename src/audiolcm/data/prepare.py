@@ -30,7 +30,8 @@ from audiolcm.data.report import write_report
 from audiolcm.data.sealing import seal_split
 from audiolcm.data.shards import CLAIMS, INDEX, Store
 from audiolcm.errors import UserError
-from audiolcm.files import exclusive, remove_leftovers
+from audiolcm.files import remove_leftovers
+from audiolcm.locks import exclusive
 
 __all__ = ["KnowsPrepared", "prepare", "prepare_part", "prepared_fingerprint", "prepared_folder"]
 

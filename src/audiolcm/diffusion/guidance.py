@@ -3,8 +3,7 @@
 Once and for all: omega = (CFG scale) - 1. A CFG scale of 5 is omega = 4; omega = 0 is the conditional model.
 """
 
-import torch
-
+from audiolcm.draws import Generator, rand
 from audiolcm.errors import UserError
 from audiolcm.types import Latent, PerExample
 
@@ -31,7 +30,7 @@ class UniformGuidance:
         self.w_min = w_min
         self.w_max = w_max
 
-    def sample(self, batch_size: int, generator: torch.Generator) -> PerExample:
+    def sample(self, batch_size: int, generator: Generator) -> PerExample:
         """Return ``batch_size`` guidance scales, float32, on the generator's device."""
-        uniform = torch.rand(batch_size, generator=generator, device=generator.device)
+        uniform = rand([batch_size], generator)
         return self.w_min + (self.w_max - self.w_min) * uniform

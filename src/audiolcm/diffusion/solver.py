@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.draws import Generator, randint
 from audiolcm.errors import UserError
 from audiolcm.types import Latent, Timesteps
 
@@ -43,7 +44,7 @@ class SkippingSolver(ABC):
         """Refuse a k that this solver's timesteps cannot be laid out with."""
 
     @abstractmethod
-    def sample_pair(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_pair(self, batch_size: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """Draw (t, s), each (batch,) int64: the start t_{n+k} and the end t_n of one solver step."""
 
     def step(
@@ -73,10 +74,10 @@ class GridSolver(SkippingSolver):
         """Return the ascending grid (T // k,), int64: k - 1, 2k - 1, ..., T - 1."""
         return torch.arange(1, self.num_timesteps // self.k + 1) * self.k - 1
 
-    def sample_pair(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_pair(self, batch_size: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """Draw a grid point and its neighbor below, clamped to 0."""
         num_points = self.num_timesteps // self.k
-        i = torch.randint(num_points, (batch_size,), generator=generator, device=generator.device)
+        i = randint(num_points, [batch_size], generator)
         t = (i + 1) * self.k - 1
         return t, (t - self.k).clamp(min=0)
 
@@ -91,8 +92,7 @@ class DenseSolver(SkippingSolver):
                 f"solver.k={k} leaves no n in [1, N - k] for N = {num_timesteps}: type a smaller solver.k."
             )
 
-    def sample_pair(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_pair(self, batch_size: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """Draw s uniformly from 0 .. T - k - 1 and t = s + k."""
-        shape = (batch_size,)
-        s = torch.randint(self.num_timesteps - self.k, shape, generator=generator, device=generator.device)
+        s = randint(self.num_timesteps - self.k, [batch_size], generator)
         return s + self.k, s

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiolcm.draws import Generator, randn
 from audiolcm.types import Latent, Mel
 
 LOGVAR_MIN, LOGVAR_MAX = -30.0, 20.0
@@ -35,10 +36,9 @@ class Posterior:
         """The most likely latent."""
         return self.mean
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """Draw z = mean + std * noise; the noise comes from ``generator`` and is drawn on its device."""
-        device = self.mean.device if generator is None else generator.device
-        noise = torch.randn(self.mean.shape, generator=generator, device=device, dtype=torch.float32)
+        noise = randn(self.mean.shape, generator)
         return self.mean + self.std * noise.to(self.mean)
 
     def kl(self) -> Float[Tensor, " batch"]:

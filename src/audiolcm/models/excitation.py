@@ -82,7 +82,9 @@ class Excitation(nn.Module):
         per_bin = 0.5 * self.sharpened_power(mel).log() - self.filterbank.sum(1, keepdim=True).log()
         magnitude = torch.exp(self.short_bands @ per_bin)
         white = self.short_stft.analyze(noise)
-        return self.short_stft.synthesize(magnitude * white / white.abs().square().mean().sqrt())
+        # Each noise by its own power: the sound of one mel must not depend on what else is in the batch.
+        power = white.abs().square().mean(dim=(1, 2), keepdim=True)
+        return self.short_stft.synthesize(magnitude * white / power.sqrt())
 
     def sharpened_power(self, mel: Mel) -> Tensor:
         """Return the power (batch, 80, frames * 4) in steps of 4 ms that explains the mel's power.

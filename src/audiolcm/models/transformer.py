@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from audiolcm.models.attention import SelfAttention
 from audiolcm.models.embedding import TextEmbedding, TimestepEmbedding
@@ -63,9 +64,16 @@ class TransformerBlock(nn.Module):
         self.conv_out = TokenConv1d(width, width, kernel_size=1)
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)
+        self.recompute = False
+        """Whether the backward pass computes the activations again instead of keeping them."""
 
     def forward(self, x: Tokens, position: NoPosition) -> Tokens:
         """Return the sequence after this block, in the dtype of ``x``."""
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(self._transform, x, position, use_reentrant=False)
+        return self._transform(x, position)
+
+    def _transform(self, x: Tokens, position: NoPosition) -> Tokens:
         # Under autocast the sums stay in float32, the dtype of x: only products are rounded to bfloat16.
         inner = self.conv_in(self.group_norm(x)).to(x.dtype)
         inner = inner + self.attention1(self.norm1(inner), position)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiolcm import processes
 from audiolcm.objectives.objective import Scalars
 
 MAX_ADAPTIVE_WEIGHT = 1e4
@@ -16,17 +17,20 @@ def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 def feature_matching_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     """Return the mean over layers of mean|f(x') - f(x)| / mean|f(x)|; ``real`` takes no gradient."""
-    terms = [
-        (b.float() - a.detach().float()).abs().mean() / a.detach().float().abs().mean().clamp_min(1e-6)
-        for a, b in zip(real, fake, strict=True)
-    ]
+    terms = []
+    for of_real, of_fake in zip(real, fake, strict=True):
+        aim = of_real.detach().float()
+        scale = processes.mean(aim.abs().mean()).clamp_min(1e-6)
+        terms.append((of_fake.float() - aim).abs().mean() / scale)
     return torch.stack(terms).mean()
 
 
 def adaptive_weight(nll: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:
     """Return |grad nll| / |grad adversarial| at ``last_layer``, at most 10,000 (Esser et al. 2021, Eq. 7)."""
-    of_nll = torch.autograd.grad(nll, last_layer, retain_graph=True)[0].float().norm()
-    of_adversarial = torch.autograd.grad(adversarial, last_layer, retain_graph=True)[0].float().norm()
+    of_nll, of_adversarial = (
+        processes.mean(torch.autograd.grad(loss, last_layer, retain_graph=True)[0].float()).norm()
+        for loss in (nll, adversarial)
+    )
     return (of_nll / (of_adversarial + 1e-8)).clamp(max=MAX_ADAPTIVE_WEIGHT)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from audiolcm.draws import Generator
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
@@ -48,15 +49,18 @@ class AutoencoderObjective(nn.Module):
         )
         self.kl_weight, self.ema_rate = kl_weight, ema_rate
 
+    @property
+    def additive(self) -> bool:
+        """Whether the loss of a batch is the mean over its examples: not with an adversary."""
+        return isinstance(self.trained["adversary"], NoAdversary)
+
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Return ``generator`` and, with an adversary, ``discriminator``."""
         generator = [*self.trained["model"].parameters(), *self.trained["reconstruction"].parameters()]
         discriminator = list(self.trained["adversary"].parameters())
         return {"generator": generator} | ({"discriminator": discriminator} if discriminator else {})
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the autoencoder's loss, then the discriminator's once it has joined; batch: mel."""
         model, adversary, mel = self.trained["model"], self.trained["adversary"], batch["mel"]
         posterior = model.encode(mel)
@@ -78,25 +82,26 @@ class AutoencoderObjective(nn.Module):
         ema_update(self.trained["average"], self.trained["model"], rate)
 
     @torch.no_grad()
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return figures of the averaged autoencoder.
 
         ``mel_l1``: error of the mean's reconstruction, per bin; ``texture``: its curvature over the bands
         relative to the true one (1 = as rough, 0 = smoothed away); ``latent_std`` and ``latent_spread``:
-        deviation of sampled latents, and the largest channel's over the smallest's; ``kl``: nats a frame.
+        deviation of sampled latents, and the largest channel's over the smallest's; ``kl``: nats a frame. Each is
+        the mean over the examples of what it is for one.
         """
         model, mel = self.trained["average"], batch["mel"]
         posterior = model.encode(mel)
         reconstructed = model.decode(posterior.mode(), num_frames=mel.shape[-1])
         sampled = posterior.sample(generator)
-        by_channel = sampled.std(dim=(0, 2))
-        roughness = [x.diff(n=2, dim=1).abs().mean().clamp_min(1e-6) for x in (reconstructed, mel)]
+        by_channel = sampled.std(dim=2)
+        roughness = [x.diff(n=2, dim=1).abs().mean((1, 2)).clamp_min(1e-6) for x in (reconstructed, mel)]
         return {
             "mel_l1": float((reconstructed - mel).abs().mean()),
-            "texture": float(roughness[0] / roughness[1]),
+            "texture": float((roughness[0] / roughness[1]).mean()),
             "kl": float(posterior.kl().mean() / mel.shape[-1]),
-            "latent_std": float(sampled.std()),
-            "latent_spread": float(by_channel.max() / by_channel.min().clamp_min(1e-6)),
+            "latent_std": float(sampled.std(dim=(1, 2)).mean()),
+            "latent_spread": float((by_channel.amax(1) / by_channel.amin(1).clamp_min(1e-6)).mean()),
         }
 
     def product(self) -> nn.Module:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from audiolcm.diffusion.boundary import BoundaryScalings
 from audiolcm.diffusion.consistency import consistency_function
@@ -12,6 +11,7 @@ from audiolcm.diffusion.guidance import UniformGuidance, guide
 from audiolcm.diffusion.sampler import DPMSolverPlusPlusSampler, NoiseSource
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import SkippingSolver
+from audiolcm.draws import Generator, randint, randn
 from audiolcm.models.ema import ema_update, frozen_copy
 from audiolcm.objectives.objective import Batch, Scalars
 from audiolcm.types import TextTokens
@@ -21,7 +21,7 @@ class ConsistencyDistillation(nn.Module):
     """Distills ``teacher`` (frozen) into a student that jumps to z_0 from any timestep.
 
     Args:
-        teacher: the trained noise prediction model; student and target start as its copies (line 2).
+        teacher: the trained noise prediction model, frozen here; student and target start as its copies (line 2).
         schedule, boundary, solver, guidance, distance: the pieces of Algorithm 1's first line.
         unconditional: text features of the empty caption, (1, tokens, width), computed once.
         ema_rate: mu of line 9.
@@ -41,7 +41,7 @@ class ConsistencyDistillation(nn.Module):
         super().__init__()
         student = frozen_copy(teacher).requires_grad_(True).train()
         self.trained = nn.ModuleDict({"student": student, "target": frozen_copy(teacher)})
-        self.teacher = frozen_copy(teacher)
+        self.teacher = teacher.requires_grad_(False).eval()
         self.schedule, self.boundary, self.solver = schedule, boundary, solver
         self.guidance, self.distance, self.ema_rate = guidance, distance, ema_rate
         self.register_buffer("unconditional", unconditional, persistent=False)
@@ -51,18 +51,16 @@ class ConsistencyDistillation(nn.Module):
         """Return the one part, ``student``."""
         return {"student": list(self.trained["student"].parameters())}
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield L_CD of Eq. 14 for latent (batch, channels, frames) and text (batch, tokens, width)."""
         yield "student", self.distillation_loss(batch, generator), {}
 
-    def distillation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def distillation_loss(self, batch: Batch, generator: Generator) -> Tensor:
         """Lines 4 to 7 of Algorithm 1."""
         z, c = batch["latent"], batch["text"]
         t, s = (time.to(z.device) for time in self.solver.sample_pair(len(z), generator))  # line 4
         omega = self.guidance.sample(len(z), generator).to(z.device)  # line 4
-        noise = torch.randn(z.shape, generator=generator).to(z.device)
+        noise = randn(z.shape, generator).to(z.device)
         z_t = self.schedule.add_noise(z, noise, t)  # line 5
         with torch.no_grad():
             epsilon = self.guided_teacher(z_t, t, c, omega)
@@ -85,7 +83,7 @@ class ConsistencyDistillation(nn.Module):
         ema_update(self.trained["target"], self.trained["student"], self.ema_rate)
 
     @torch.no_grad()
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return the loss, and the distance of one student call to the end of the teacher's trajectory.
 
         The second figure needs no k, so it compares students of different k: both start from the same noise at
@@ -98,9 +96,9 @@ class ConsistencyDistillation(nn.Module):
         """Return the student; like the released sampler, inference uses it and not the target."""
         return self.trained["student"]
 
-    def _distance_to_teacher(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def _distance_to_teacher(self, batch: Batch, generator: Generator) -> Tensor:
         z, c = batch["latent"], batch["text"]
-        seeds = tuple(torch.randint(2**31, (len(z),), generator=generator).tolist())
+        seeds = tuple(randint(2**31, [len(z)], generator).tolist())
         omega = (self.guidance.w_min + self.guidance.w_max) / 2.0
         if seeds not in self._trajectory_ends:
             sampler = DPMSolverPlusPlusSampler(num_steps=25, omega=omega)
@@ -111,4 +109,4 @@ class ConsistencyDistillation(nn.Module):
         z_t = NoiseSource(list(seeds), *z.shape[1:], device=z.device).draw()
         t = torch.full((len(z),), self.schedule.num_timesteps - 1, device=z.device)
         reached = self.f("student", z_t, t, c, torch.full((len(z),), omega, device=z.device))
-        return F.mse_loss(reached, self._trajectory_ends[seeds]).sqrt()
+        return (reached - self._trajectory_ends[seeds]).square().mean((1, 2)).sqrt().mean()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.draws import Generator, rand, randint, randn
 from audiolcm.errors import UserError
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.objectives.objective import Batch, Scalars
@@ -62,11 +63,9 @@ class DiffusionObjective(nn.Module):
         """Return the one part, ``model``."""
         return {"model": list(self.trained["model"].parameters())}
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the one loss; batch: latent (batch, channels, frames), text (batch, tokens, width)."""
-        dropped = torch.rand(len(batch["text"]), generator=generator) < self.caption_dropout
+        dropped = rand([len(batch["text"])], generator) < self.caption_dropout
         text = torch.where(
             dropped.to(self.unconditional.device)[:, None, None], self.unconditional, batch["text"]
         )
@@ -77,7 +76,7 @@ class DiffusionObjective(nn.Module):
         ema_update(self.trained["average"], self.trained["model"], warmed_up_rate(self.ema_rate, step))
 
     @torch.no_grad()
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return the loss of the averaged model, with captions."""
         return {"loss": float(self._loss(self.trained["average"], batch["latent"], batch["text"], generator))}
 
@@ -85,9 +84,9 @@ class DiffusionObjective(nn.Module):
         """Return the averaged model."""
         return self.trained["average"]
 
-    def _loss(self, model: nn.Module, z: Tensor, text: Tensor, generator: torch.Generator) -> Tensor:
-        t = torch.randint(self.schedule.num_timesteps, (len(z),), generator=generator).to(z.device)
-        noise = torch.randn(z.shape, generator=generator).to(z.device)
+    def _loss(self, model: nn.Module, z: Tensor, text: Tensor, generator: Generator) -> Tensor:
+        t = randint(self.schedule.num_timesteps, [len(z)], generator).to(z.device)
+        noise = randn(z.shape, generator).to(z.device)
         epsilon = model(self.schedule.add_noise(z, noise, t), t, text)
         error = (epsilon.float() - noise).square()
         return (error / self.schedule.alpha(t) ** self.weighting_power).mean()

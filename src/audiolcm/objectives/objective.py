@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
+
+from audiolcm.draws import Generator
 
 Scalars = dict[str, float | Tensor]
 Batch = dict[str, Tensor]
@@ -16,6 +17,9 @@ class Objective(Protocol):
 
     All randomness comes from the generator that the loop hands in, so that step n is the same function of
     (seed, n) in a fresh run and in a resumed one.
+
+    Where the loss of a batch is more than the mean over its examples, an attribute ``additive`` says False: such a
+    batch can be shared by processes, which exchange the statistics that it needs, but not taken piece by piece.
     """
 
     trained: nn.ModuleDict
@@ -25,9 +29,7 @@ class Objective(Protocol):
         """Return the parameters of each optimizer, by name; one entry unless the stage is adversarial."""
         ...
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield (part, loss, scalars to log); the loop updates ``part`` before it asks for the next loss."""
         ...
 
@@ -35,7 +37,7 @@ class Objective(Protocol):
         """Update moving averages."""
         ...
 
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return validation figures of one batch, averaged by the loop over batches."""
         ...
 

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiolcm import processes
 from audiolcm.audio.mel import HOP_LENGTH, MelSpectrogram
+from audiolcm.draws import Generator, first_examples, leading, randn
 from audiolcm.errors import UserError
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.models.vocoder_discriminator import MultiResolutionDiscriminator
@@ -35,6 +37,8 @@ class VocoderObjective(nn.Module):
     Raises:
         UserError: when the share is not within 0 and 1.
     """
+
+    additive = False
 
     def __init__(
         self,
@@ -67,13 +71,11 @@ class VocoderObjective(nn.Module):
         """Return the parameters of the two optimizers."""
         return {part: list(self.trained[part].parameters()) for part in ("discriminator", "generator")}
 
-    def losses(
-        self, batch: Batch, step: int, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor, Scalars]]:
+    def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the loss of the discriminator, then of the generator, on ``batch["waveform"]`` (batch, samples)."""
         real = self._whole_frames(batch["waveform"])
         target = self.mel(real)
-        noise = torch.randn(real.shape, generator=generator).to(real)
+        noise = randn(real.shape, generator).to(real)
         fake = self.trained["generator"](self._given(target, generator), noise)
 
         judge = self.trained["discriminator"]
@@ -94,7 +96,7 @@ class VocoderObjective(nn.Module):
         ema_update(self.trained["average"], self.trained["generator"], warmed_up_rate(self.ema_rate, step))
 
     @torch.no_grad()
-    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return the log10-mel L1 of the averaged vocoder on true and, where there are any, reconstructed mels."""
         target = self.mel(self._whole_frames(batch["waveform"]))
         vocoder = self.trained["average"]
@@ -113,15 +115,15 @@ class VocoderObjective(nn.Module):
         """Cut to an even number of frames, which the autoencoder halves."""
         return waveform[:, : waveform.shape[1] // (2 * HOP_LENGTH) * (2 * HOP_LENGTH)]
 
-    def _given(self, mel: Tensor, generator: torch.Generator) -> Tensor:
+    def _given(self, mel: Tensor, generator: Generator) -> Tensor:
         """Return what the vocoder is given: the first mels of the batch reconstructed, the rest true."""
-        count = round(self.share * len(mel))
+        count = leading(generator, self.share, len(mel))
         if count == 0:
             return mel
-        return torch.cat([self._reconstruct(mel[:count], generator), mel[count:]])
+        return torch.cat([self._reconstruct(mel[:count], first_examples(generator, count)), mel[count:]])
 
     @torch.no_grad()
-    def _reconstruct(self, mel: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def _reconstruct(self, mel: Tensor, generator: Generator | None = None) -> Tensor:
         """Pass mels through the autoencoder: a sampled latent in training, the most likely one otherwise."""
         posterior = self.autoencoder.encode(mel)
         latent = posterior.mode() if generator is None else posterior.sample(generator)
@@ -152,7 +154,7 @@ def texture_matching(on_real: Judgment, on_fake: Judgment) -> Tensor:
     for (_, real_maps), (_, fake_maps) in zip(on_real, on_fake, strict=True):
         for real, fake in zip(real_maps, fake_maps, strict=True):
             (real_mean, real_std), (fake_mean, fake_std) = over_time(real), over_time(fake)
-            scale = real_std.mean().clamp(min=_SMALL)
+            scale = processes.mean(real_std.mean()).clamp(min=_SMALL)
             difference = F.l1_loss(fake_mean, real_mean) + F.l1_loss(fake_std, real_std)
             losses.append(difference / scale)
     return torch.stack(losses).mean()

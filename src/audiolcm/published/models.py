@@ -5,7 +5,7 @@ from pathlib import Path
 
 from audiolcm.artifacts import Artifact, ArtifactStore, newest, open_artifact
 from audiolcm.errors import UserError
-from audiolcm.files import exclusive
+from audiolcm.locks import exclusive
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
 from audiolcm.published.convert import GRIFFIN_LIM, Companions, convert, convert_vocoder, part_identity

@@ -11,8 +11,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from audiolcm import processes
 from audiolcm.errors import UserError
 from audiolcm.tensors import save_tensors
+from audiolcm.training.whole import load_whole, sharded_like, whole_in_first
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +30,25 @@ class Checkpoints:
         self.identity = identity
 
     def save(self, step: int, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> Path:
-        """Write the state after ``step`` steps and return the file; older files beyond the last two go."""
+        """Write the state after ``step`` steps and return the file; older files beyond the last two go.
+
+        Every process must call it: the first one writes, whole tensors also of sharded networks, so that a run goes
+        on with any number of processes.
+        """
         tensors = {f"trained/{name}": tensor for name, tensor in trained.state_dict().items()}
         for part, optimizer in optimizers.items():
             for index, slots in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer/{part}/{index}/{name}": tensor for name, tensor in slots.items()}
         metadata = {"format": str(FORMAT_VERSION), "step": str(step), "identity": self.identity}
         path = self.folder / f"step-{step:08d}.safetensors"
-        save_tensors(path, tensors, metadata)
-        for old in self.files()[KEPT:]:
-            old.unlink()
+        tensors = whole_in_first(tensors)
+
+        def write() -> None:
+            save_tensors(path, tensors, metadata)
+            for old in self.files()[KEPT:]:
+                old.unlink()
+
+        processes.first_decides(write)  # the others wait for it
         return path
 
     def files(self) -> list[Path]:
@@ -87,7 +98,17 @@ def _load(
         else:
             _, part, index, slot = name.split("/")
             groups[part].setdefault(int(index), {})[slot] = tensor
-    trained.load_state_dict(weights)
+    load_whole(trained, weights)
     for part, optimizer in optimizers.items():
-        state = optimizer.state_dict()
-        optimizer.load_state_dict({"state": groups[part], "param_groups": state["param_groups"]})
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        slots = {
+            index: {name: _placed(tensor, parameters[index]) for name, tensor in group.items()}
+            for index, group in groups[part].items()
+        }
+        settings = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": slots, "param_groups": settings})
+
+
+def _placed(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Return an optimizer's tensor as its parameter lies; a count of steps has no shape and stays whole."""
+    return sharded_like(tensor, parameter) if tensor.shape == parameter.shape else tensor

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from audiolcm import processes
 from audiolcm.errors import UserError
 
 
@@ -34,6 +35,8 @@ class Hardware:
         name = self.device
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name == "cuda" and processes.count() > 1:
+            name = f"cuda:{processes.local_rank()}"
         try:
             device = torch.device(name)
         except RuntimeError as error:
@@ -43,6 +46,11 @@ class Hardware:
         if device.type == "cuda" and not torch.cuda.is_available():
             raise UserError(
                 f"hardware.device={name}, but torch sees no CUDA device. Type hardware.device=cpu."
+            )
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            raise UserError(
+                f"hardware.device={name}, but torch sees {torch.cuda.device_count()} CUDA devices: start one process "
+                "for each GPU of a machine."
             )
         return device
 

@@ -4,41 +4,32 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from audiolcm.data.batches import batch_indices
+from audiolcm import processes
+from audiolcm.draws import Generator
 from audiolcm.errors import UserError
 from audiolcm.interrupts import Interrupted, stop_on_signal
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.hardware import Hardware
+from audiolcm.training.memory import advice_on_memory
 from audiolcm.training.optimization import AdamW, learning_rate_at
-from audiolcm.training.reproducibility import generator_for
+from audiolcm.training.parallel import Engine, Parallel
+from audiolcm.training.pieces import check_pieces, training_pieces, validation_pieces
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import MetricLog, Tracker
+from audiolcm.training.training_set import TrainingSet
+from audiolcm.training.whole import whole
 
 log = logging.getLogger(__name__)
 
-
-@runtime_checkable
-class TrainingSet(Protocol):
-    """Examples by index; a batch is a function of its arguments alone."""
-
-    def __len__(self) -> int: ...
-
-    def names(self, indices: list[int]) -> list[str]:
-        """Return the names of the clips, for error messages."""
-        ...
-
-    def batch(self, indices: list[int], generator: torch.Generator) -> Batch:
-        """Return the tensors of these examples, stacked."""
-        ...
+PartLoss = tuple[str, Tensor, dict[str, float | Tensor]]
 
 
 @dataclass(frozen=True)
@@ -52,6 +43,7 @@ class StageRun:
     hardware: Hardware
     optimizer: AdamW
     tracker: Tracker
+    parallel: Parallel = field(default_factory=Parallel)
 
 
 def fit(
@@ -68,48 +60,58 @@ def fit(
     started from.
 
     Raises:
-        UserError: on a loss that is not finite, naming the step and the clips, and on a full disk.
+        UserError: on a loss that is not finite, naming the step and the clips, on a full disk, when memory runs out,
+            and on a batch that cannot be divided as asked.
         Interrupted: after SIGTERM, SIGUSR2 or Ctrl-C, with a checkpoint written.
     """
-    device = run.hardware.torch_device()
-    objective.to(device)
+    additive = getattr(objective, "additive", True)
+    check_pieces(settings, run.name, additive)
+    with advice_on_memory(settings, run.name, additive):
+        engine = run.parallel.spread(objective, run.hardware)
     optimizers = {part: run.optimizer.make(weights) for part, weights in objective.parts().items()}
     checkpoints = Checkpoints(run.folder / "checkpoints", run.identity)
-    start = checkpoints.restore(objective.trained, optimizers)
-    metrics = MetricLog(run.folder / "metrics.jsonl", run.tracker, start)
+    start = processes.first_then_others(lambda: checkpoints.restore(objective.trained, optimizers))
+    metrics = MetricLog(run.folder / "metrics.jsonl", run.tracker, start) if processes.is_first() else None
     if start:
         log.info("%s: goes on from step %d of %d.", run.name, start, settings.steps)
 
-    bar = tqdm(range(start, settings.steps), run.name, settings.steps, initial=start, mininterval=1.0)
-    with stop_on_signal() as arrived:
+    bar = tqdm(
+        range(start, settings.steps), run.name, settings.steps, initial=start, mininterval=1.0,
+        disable=metrics is None,
+    )  # fmt: skip
+    with stop_on_signal() as arrived, advice_on_memory(settings, run.name, additive):
         began = time.monotonic()
         for step in bar:
-            indices = batch_indices(len(data), settings.batch_size, step, run.seed)
-            rng = generator_for(run.seed, "step", step)
-            batch = to_device(data.batch(indices, rng), device)
+            streams = [
+                (data.names(indices), losses_of_piece(objective, data, indices, draws, step, run.hardware))
+                for indices, draws in training_pieces(data, settings, step, run.seed)
+            ]
             scalars: dict[str, float | Tensor] = {}
-            for part, loss, extra in losses_under(objective, batch, step, rng, run.hardware):
-                scalars |= {f"train/{name}": value for name, value in ({part: loss.detach()} | extra).items()}
-                check_finite(loss.detach(), f"{part} loss", step, data.names(indices), checkpoints)
-                norm = set_gradients(optimizers[part], loss, settings, step)
-                check_finite(norm, f"norm of the {part} gradient", step, data.names(indices), checkpoints)
+            while part := add_gradients(streams, engine, scalars, step, checkpoints):
+                norm = clip_gradients(optimizers[part], settings, step)
+                names = [name for clips, _ in streams for name in clips]
+                check_finite(norm, f"norm of the {part} gradient", step, names, checkpoints)
                 optimizers[part].step()
                 optimizers[part].zero_grad(set_to_none=True)
             objective.after_step(step)
 
             done = step + 1
             if every(settings.log_every, done, settings.steps):
-                figures = {name: float(value) for name, value in scalars.items()}
+                figures = averaged(scalars)
                 rate = (done - start) / (time.monotonic() - began)
-                metrics.record(done, figures | {"steps_per_second": rate})
                 bar.set_postfix({name.removeprefix("train/"): f"{v:.3g}" for name, v in figures.items()})
+                if metrics:
+                    metrics.record(done, figures | {"steps_per_second": rate})
             if validation is not None and every(settings.validate_every, done, settings.steps):
-                metrics.record(done, validate(objective, validation, settings, run))
-            if every(settings.checkpoint_every, done, settings.steps) or arrived:
+                figures = validate(objective, validation, settings, run)
+                if metrics:
+                    metrics.record(done, figures)
+            stop = processes.largest(arrived[0] if arrived else 0)  # all stop after the same step
+            if every(settings.checkpoint_every, done, settings.steps) or stop:
                 checkpoints.save(done, objective.trained, optimizers)
-            if arrived:
+            if stop:
                 log.warning("%s: stopped at step %d; the same command goes on from there.", run.name, done)
-                raise Interrupted(arrived[0])
+                raise Interrupted(stop)
     return start
 
 
@@ -123,9 +125,22 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
+def losses_of_piece(
+    objective: Objective,
+    data: TrainingSet,
+    indices: list[int],
+    draws: Generator,
+    step: int,
+    hardware: Hardware,
+) -> Iterator[PartLoss]:
+    """Yield the objective's losses on these examples, which are read when the first one is asked for."""
+    batch = to_device(data.batch(indices, draws), hardware.torch_device())
+    yield from losses_under(objective, batch, step, draws, hardware)
+
+
 def losses_under(
-    objective: Objective, batch: Batch, step: int, rng: torch.Generator, hardware: Hardware
-) -> Iterator[tuple[str, Tensor, dict[str, float | Tensor]]]:
+    objective: Objective, batch: Batch, step: int, rng: Generator, hardware: Hardware
+) -> Iterator[PartLoss]:
     """Yield the objective's losses, each computed under autocast; the caller's updates run outside of it."""
     losses = objective.losses(batch, step, rng)
     while True:
@@ -134,6 +149,37 @@ def losses_under(
         if found is None:
             return
         yield found
+
+
+def add_gradients(
+    streams: list[tuple[list[str], Iterator[PartLoss]]],
+    engine: Engine,
+    scalars: dict[str, float | Tensor],
+    step: int,
+    checkpoints: Checkpoints,
+) -> str | None:
+    """Add up the gradients of the next part over the pieces of the batch; return the part, None after the last one.
+
+    A piece is a stream of its parts' losses, and the names of its clips. The means of what is logged go to ``scalars``.
+    """
+    part = None
+    for number, (names, losses) in enumerate(streams, start=1):
+        found = next(losses, None)
+        if found is None:
+            return None
+        part, loss, extra = found
+        check_finite(loss.detach(), f"{part} loss", step, names, checkpoints)
+        engine.backward(part, loss / len(streams), last=number == len(streams))
+        for name, value in ({part: loss.detach()} | extra).items():
+            key = f"train/{name}"
+            scalars[key] = scalars.get(key, 0.0) + value / len(streams)
+    return part
+
+
+def averaged(figures: dict[str, float | Tensor]) -> dict[str, float]:
+    """Return the figures as numbers, their means over the processes."""
+    values = torch.tensor([float(value) for value in figures.values()], dtype=torch.float64)
+    return dict(zip(figures, processes.mean(values).tolist(), strict=True))
 
 
 def check_finite(value: Tensor, what: str, step: int, names: list[str], checkpoints: Checkpoints) -> None:
@@ -148,16 +194,12 @@ def check_finite(value: Tensor, what: str, step: int, names: list[str], checkpoi
     )
 
 
-def set_gradients(
-    optimizer: torch.optim.Optimizer, loss: Tensor, settings: StageSettings, step: int
-) -> Tensor:
-    """Set clipped gradients and the learning rate of ``step``; return the gradient's norm before clipping."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+def clip_gradients(optimizer: torch.optim.Optimizer, settings: StageSettings, step: int) -> Tensor:
+    """Clip the gradients and set the learning rate of ``step``; return the gradient's norm before clipping."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate_at(step, settings)
-    # Named inputs: the loss of one part leaves no gradient on another's weights.
-    loss.backward(inputs=parameters)
-    return torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    return whole(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
 
 
 def validate(
@@ -167,11 +209,9 @@ def validate(
     device = run.hardware.torch_device()
     count = min(settings.num_validation, len(validation))
     sums: dict[str, float] = {}
-    for first in range(0, count, settings.batch_size):
-        indices = list(range(first, min(first + settings.batch_size, count)))
-        rng = generator_for(run.seed, "validation", first)
-        batch = to_device(validation.batch(indices, rng), device)
+    for (indices, draws), num_counted in validation_pieces(count, run.seed):
+        batch = to_device(validation.batch(indices, draws), device)
         with torch.no_grad(), run.hardware.autocast():
-            for name, value in objective.validate(batch, rng).items():
-                sums[name] = sums.get(name, 0.0) + value * len(indices)
-    return {f"validation/{name}": value / count for name, value in sums.items()}
+            for name, value in objective.validate(batch, draws).items():
+                sums[name] = sums.get(name, 0.0) + value * num_counted
+    return {f"validation/{name}": total * processes.count() / count for name, total in averaged(sums).items()}

@@ -1,6 +1,7 @@
 """The numbers of one training stage, as a trainer config gives them."""
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 from audiolcm.errors import UserError
 
@@ -11,7 +12,10 @@ class StageSettings:
 
     ``crop_seconds`` is the length of a training example. ``final_lr_fraction`` is where the cosine decay of the
     learning rate ends, as a share of ``learning_rate``; 1 keeps it constant. ``clip_norm`` bounds the gradient's
-    norm of each part. Only fields that can change the weights belong to a stage's identity.
+    norm of each part. ``batch_size`` counts the examples of one step over all processes; each process takes its share
+    in ``accumulate`` pieces, one after the other. ``length_buckets`` are lengths in seconds below ``crop_seconds``,
+    ascending: a step takes clips that fit into one of these lengths, cut or padded to it, instead of padding all to
+    ``crop_seconds``. Only fields that can change the weights belong to a stage's identity.
     """
 
     steps: int
@@ -25,18 +29,42 @@ class StageSettings:
     validate_every: int = 500
     checkpoint_every: int = 500
     num_validation: int = 32
+    accumulate: int = 1
+    length_buckets: list[float] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
+        for name in ("steps", "batch_size", "accumulate", "log_every", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"trainer: {name}={getattr(self, name)} must be 1 or more.")
         for name in ("learning_rate", "crop_seconds", "clip_norm"):
             if not getattr(self, name) > 0.0:
                 raise UserError(f"trainer: {name}={getattr(self, name)} must be above 0.")
+        lengths = [0.0, *(self.length_buckets or []), self.crop_seconds]
+        if any(not a < b for a, b in pairwise(lengths)):
+            raise UserError(
+                f"trainer: length_buckets={self.length_buckets} must ascend and end below crop_seconds="
+                f"{self.crop_seconds}."
+            )
         if not 0.0 <= self.final_lr_fraction <= 1.0:
             raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
 
-    def identity(self) -> dict[str, int | float]:
+    def piece_size(self, num_processes: int, stage: str = "<stage>") -> int:
+        """Return how many examples a process takes at once.
+
+        Raises:
+            UserError: when the batch does not fall into equal pieces.
+        """
+        pieces = num_processes * self.accumulate
+        if self.batch_size % pieces:
+            raise UserError(
+                f"trainer.{stage}.batch_size={self.batch_size} is not {pieces} equal pieces ({num_processes} "
+                f"processes x trainer.{stage}.accumulate={self.accumulate}): choose a multiple of {pieces}."
+            )
+        return self.batch_size // pieces
+
+    def identity(self) -> dict[str, int | float | list[float]]:
         """Return the settings that can change the trained weights."""
-        bookkeeping = {"log_every", "validate_every", "checkpoint_every", "num_validation"}
+        bookkeeping = {"log_every", "validate_every", "checkpoint_every", "num_validation", "accumulate"}
+        if self.length_buckets is None:
+            bookkeeping.add("length_buckets")
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}

@@ -3,6 +3,7 @@
 import http.client
 import logging
 import os
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -11,13 +12,17 @@ from pathlib import Path
 from tqdm import tqdm
 
 from audiolcm.errors import UserError
-from audiolcm.files import TEMPORARY_SUFFIX, exclusive, explained
+from audiolcm.files import TEMPORARY_SUFFIX, explained
+from audiolcm.locks import exclusive
 from audiolcm.weights.reading import not_weights, sha256
 
 log = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "AUDIOLCM_WEIGHTS"
-_TIMEOUT = 60.0  # seconds without a byte
+_TIMEOUT = 30.0  # seconds without a byte
+_WAITS = (1.0, 4.0, 16.0)  # seconds before another try; a try that brought something starts them again
+_PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers of a server that may be well soon
+_HUB = "https://huggingface.co"
 _BLOCK = 1 << 20
 
 
@@ -38,7 +43,11 @@ class WeightsFile:
 
 
 class _BrokenDownload(Exception):
-    """A server that sent something else than the file, or not all of it."""
+    """A server that sent not all of the file."""
+
+
+class _NoFile(Exception):
+    """A server that sent something else."""
 
 
 def weights_folder(folder: Path | None = None) -> Path:
@@ -82,7 +91,8 @@ def obtain(file: WeightsFile, override: str, path: str | None = None, folder: Pa
 def how_to_get(file: WeightsFile, target: Path, override: str) -> str:
     """Return the sentences that tell a user how to get the file: from where, whereto, or how to give it by path."""
     size = "" if file.size is None else f"{file.size / 1e6:.0f} MB, "
-    return f"Download {file.url} ({size}license {file.license}) to {target}, or give {override}"
+    mirror = " (a mirror of the hub: HF_ENDPOINT=URL)" if file.url.startswith(_HUB) else ""
+    return f"Download {file.url} ({size}license {file.license}) to {target}{mirror}, or give {override}"
 
 
 def _given(file: WeightsFile, path: Path) -> Path:
@@ -113,25 +123,63 @@ def _download(file: WeightsFile, target: Path, way_out: str) -> None:
     partial = target.with_name(target.name + TEMPORARY_SUFFIX)
     failed = f"The weights {file.name} can not be downloaded"
     try:
-        _fetch(file, partial)
+        _fetch_patiently(file, partial)
         if fault := _fault(file, partial):
             partial.unlink()
             raise UserError(f"{failed}: what came is not the published file, {fault}. {way_out}")
         with partial.open("rb") as content:
             os.fsync(content.fileno())
         partial.replace(target)
-    except (OSError, http.client.HTTPException, _BrokenDownload) as error:
+    except (OSError, http.client.HTTPException, _BrokenDownload, _NoFile) as error:
         if isinstance(error, OSError) and (of_disk := explained(error, target)):
             raise of_disk from error
         raise UserError(f"{failed} ({error or type(error).__name__}). {way_out}") from error
 
 
+def _fetch_patiently(file: WeightsFile, partial: Path) -> None:
+    """Bring the file to ``partial``; what passes (silence, a broken connection, a busy server) is tried again."""
+    waits = iter(_WAITS)
+    while True:
+        before = _size(partial)
+        try:
+            return _fetch(file, partial)
+        except (OSError, http.client.HTTPException, _BrokenDownload) as error:
+            if not _may_pass(error):
+                raise
+            waits = iter(_WAITS) if _size(partial) > before else waits
+            wait = next(waits, None)
+            if wait is None:
+                raise
+            log.warning("%s: %s; next try in %.0f s.", file.url, error or type(error).__name__, wait)
+            time.sleep(wait)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether another try makes sense: not without a network, a server or the file."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code in _PASSING
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return isinstance(
+        cause, TimeoutError | ConnectionResetError | http.client.HTTPException | _BrokenDownload
+    )
+
+
+def _address(file: WeightsFile) -> str:
+    """Return where to fetch it from: of files of the hub ``$HF_ENDPOINT`` may name a mirror."""
+    mirror = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    return f"{mirror}{file.url.removeprefix(_HUB)}" if mirror and file.url.startswith(_HUB) else file.url
+
+
 def _fetch(file: WeightsFile, partial: Path) -> None:
     """Bring the file to ``partial``, of which a start may be there; what comes is kept even if the rest does not."""
-    have = partial.stat().st_size if partial.is_file() else 0
+    have = _size(partial)
     if have and have == file.size:
         return
-    request = urllib.request.Request(file.url, headers={"User-Agent": "audiolcm"})
+    request = urllib.request.Request(_address(file), headers={"User-Agent": "audiolcm"})
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
@@ -143,7 +191,7 @@ def _fetch(file: WeightsFile, partial: Path) -> None:
         return _fetch(file, partial)
     with response:
         if response.headers.get_content_type() == "text/html":
-            raise _BrokenDownload("the server sent a web page")
+            raise _NoFile("the server sent a web page")
         if response.status != http.client.PARTIAL_CONTENT:
             have = 0  # this server only sends whole files
         length = response.headers.get("Content-Length")

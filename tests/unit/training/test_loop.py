@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from toy_training import Numbers, run_in, settings
 
+from audiolcm.draws import Generator, randn
 from audiolcm.errors import UserError
 from audiolcm.interrupts import Interrupted
 from audiolcm.training.checkpoint import Checkpoints
@@ -34,11 +35,11 @@ class TwoParts(nn.Module):
         return {name: list(self.trained[name].parameters()) for name in ("critic", "generator")}
 
     def losses(
-        self, batch: dict[str, Tensor], step: int, generator: torch.Generator
+        self, batch: dict[str, Tensor], step: int, generator: Generator
     ) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         if step == self.kill_at:
             os.kill(os.getpid(), self.kill_with)
-        x = batch["x"] + torch.randn(batch["x"].shape, generator=generator)
+        x = batch["x"] + randn(batch["x"].shape, generator)
         made = self.trained["generator"](x)
         yield "critic", self.trained["critic"](made.detach()).tanh().mean() - x.mean() * 0.0, {}
         yield "generator", (made - x).square().mean() - self.trained["critic"](made).tanh().mean(), {}
@@ -48,7 +49,7 @@ class TwoParts(nn.Module):
             for a, b in zip(self.trained["average"].parameters(), self.parts()["generator"], strict=True):
                 a.lerp_(b, 0.1)
 
-    def validate(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, float]:
         return {"mean": float(self.trained["generator"](batch["x"]).mean())}
 
     def product(self) -> nn.Module:
@@ -71,7 +72,7 @@ def test_resume_is_bit_exact(tmp_path: Path, killed_at: int) -> None:
     class DyingNumbers(Numbers):
         calls = 0
 
-        def batch(self, indices: list[int], generator: torch.Generator) -> dict[str, Tensor]:
+        def batch(self, indices: list[int], generator: Generator) -> dict[str, Tensor]:
             self.calls += 1
             if self.calls > killed_at:
                 raise Killed

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from toy_training import Numbers, run_in, settings
 
 from audiolcm.data.batches import batch_indices
+from audiolcm.draws import ExampleGenerators, Generator
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.optimization import AdamW, learning_rate_at
@@ -29,7 +30,7 @@ class Slope(nn.Module):
         return {"model": list(self.trained["model"].parameters())}
 
     def losses(
-        self, batch: dict[str, Tensor], step: int, generator: torch.Generator
+        self, batch: dict[str, Tensor], step: int, generator: Generator
     ) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         made = self.trained["model"](batch["x"])
         self.dtypes.append(made.dtype)
@@ -38,7 +39,7 @@ class Slope(nn.Module):
     def after_step(self, step: int) -> None:
         pass
 
-    def validate(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, float]:
+    def validate(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, float]:
         return {}
 
     def product(self) -> nn.Module:
@@ -59,7 +60,7 @@ def test_steps_are_those_of_adamw_behind_a_clipped_gradient(tmp_path: Path) -> N
     expected, data, norms = Slope(), Numbers(), []
     theirs = torch.optim.AdamW(expected.parameters(), lr=1.0, betas=(0.8, 0.95), weight_decay=0.2, eps=1e-6)
     for step in range(6):
-        rng = generator_for(7, "step", step)
+        rng = ExampleGenerators([generator_for(7, "step", step, place) for place in range(4)], 0, 4)
         batch = data.batch(batch_indices(len(data), 4, step, 7), rng)
         theirs.param_groups[0]["lr"] = learning_rate_at(step, chosen)
         ((_, loss, _),) = expected.losses(batch, step, rng)

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from audiolcm.draws import Generator, randn
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun
 from audiolcm.training.optimization import AdamW
@@ -24,8 +25,8 @@ class Numbers:
     def names(self, indices: list[int]) -> list[str]:
         return [f"clip{index}" for index in indices]
 
-    def batch(self, indices: list[int], generator: torch.Generator) -> dict[str, Tensor]:
-        x = torch.tensor(indices)[:, None] + torch.randn(len(indices), 4, generator=generator)
+    def batch(self, indices: list[int], generator: Generator) -> dict[str, Tensor]:
+        x = torch.tensor(indices)[:, None] + randn([len(indices), 4], generator)
         if self.poison in indices:
             x[0, 0] = float("nan")
         return {"x": x}

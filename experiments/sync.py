@@ -1,0 +1,91 @@
+"""``python -m experiments sync [FOLDER ...]``: upload the offline W&B runs below folders. Imports no torch."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from audiolcm.errors import UserError
+from audiolcm.training.tracking import NOT_UPLOADED
+from audiolcm.training.wandb_service import NoAnswer, check_server
+
+DEFAULT_FOLDERS = (Path("artifacts"), Path("runs"))
+QUIET_SECONDS = 600.0
+"""A run of an unfinished training that changed since may still be written."""
+_UPLOAD_SECONDS = 900.0
+_ENDED = ("card.json", "metrics.json")
+
+
+def sync(folders: Sequence[Path], unfinished: bool) -> int:
+    """Upload every run that is not up yet; those that are stay marked, and nothing is removed.
+
+    Args:
+        folders: where to look; none: artifacts and runs.
+        unfinished: also take runs that a training may still be writing.
+
+    Returns:
+        1 when a run did not go up; else 0.
+
+    Raises:
+        UserError: a folder is missing, there is no valid key, or the server does not answer.
+    """
+    runs = [run for folder in _checked(folders) for run in _waiting(folder)]
+    taken = [run for run in runs if unfinished or not _being_written(run)]
+    if skipped := len(runs) - len(taken):
+        sys.stdout.write(f"{skipped} runs are still being written: left for later, or add --unfinished.\n")
+    if not taken:
+        sys.stdout.write("There is nothing to upload.\n")
+        return 0
+    try:
+        check_server()
+    except NoAnswer as error:
+        raise UserError(f"{error}. Nothing is lost: type the same command again later.") from error
+    failures = [run for run in taken if not _upload(run)]
+    sys.stdout.write(f"{len(taken) - len(failures)} of {len(taken)} runs went up.\n")
+    return int(bool(failures))
+
+
+def _checked(folders: Sequence[Path]) -> list[Path]:
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"There is no folder {folder}. Give folders that hold runs, such as artifacts.")
+    return list(folders) or [folder for folder in DEFAULT_FOLDERS if folder.is_dir()]
+
+
+def _waiting(folder: Path) -> list[Path]:
+    """Return the folders of runs that are not up, in order of their start, so that a resumed run goes on as it did."""
+    offline = folder.glob("**/offline-run-*/run-*.wandb")
+    broken_off = (
+        log for mark in folder.glob(f"**/run-*/{NOT_UPLOADED}") for log in mark.parent.glob("*.wandb")
+    )
+    found = {
+        log.parent.absolute()
+        for log in (*offline, *broken_off)
+        if not log.with_name(f"{log.name}.synced").exists()
+    }
+    return sorted(found, key=lambda run: run.name.removeprefix("offline-"))
+
+
+def _being_written(run: Path) -> bool:
+    if any((run.parents[1] / name).exists() for name in _ENDED):
+        return False
+    return time.time() - max(log.stat().st_mtime for log in run.glob("*.wandb")) < QUIET_SECONDS
+
+
+def _upload(run: Path) -> bool:
+    """Upload one run; say and return whether it is up, which W&B marks by a file."""
+    command = [sys.executable, "-m", "wandb", "sync", "--include-online", str(run)]
+    environment = os.environ | {"WANDB_DIR": str(run.parents[1])}
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_UPLOAD_SECONDS, check=False
+        )
+        lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+    except subprocess.TimeoutExpired:
+        lines = [f"it took over {_UPLOAD_SECONDS / 60:.0f} minutes"]
+    up = any(run.glob("*.wandb.synced"))
+    trouble = "" if up else f": {lines[-1] if lines else 'wandb sync said nothing'}"
+    sys.stdout.write(f"{'up' if up else 'NOT UP'}  {run}{trouble}\n")
+    return up

@@ -1,0 +1,1 @@
+"""Sweeps as jobs of SLURM: submission, shared parents, waiting, requeueing."""

@@ -1,0 +1,160 @@
+"""How a stage spreads over processes: whole copies (DDP), or shards of one copy (FSDP).
+
+Both are torch's own. An engine has one method that the loop needs, ``backward``; with one process it is autograd's.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.nn.parallel import DistributedDataParallel
+
+from audiolcm import processes
+from audiolcm.errors import UserError
+from audiolcm.models.ema import copies_share_memory
+from audiolcm.models.transformer import Transformer, TransformerBlock
+from audiolcm.objectives.objective import Objective
+from audiolcm.training.hardware import Hardware
+
+ENGINES = ("ddp", "fsdp")
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Gradients of one part of an objective, averaged over the processes."""
+
+    def backward(self, part: str, loss: Tensor, last: bool) -> None:
+        """Add the gradients of ``loss`` to the part's parameters; over all processes after the ``last`` piece."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """``engine``: ddp keeps every network whole in every process; fsdp shards the transformers' weights, gradients and
+    optimizer state over them (stages without a transformer stay whole). ``recompute``: transformer blocks are
+    computed again in the backward pass instead of keeping their activations.
+
+    None of it changes the result by more than float rounding.
+    """
+
+    engine: str = "ddp"
+    recompute: bool = False
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise UserError(f"parallel.engine={self.engine}: choose {' or '.join(ENGINES)}.")
+
+    def construction(self) -> AbstractContextManager[None]:
+        """Return the context in which objectives are made: copies of what is sharded next need no memory yet."""
+        sharded = self.engine == "fsdp" and processes.count() > 1
+        return copies_share_memory() if sharded else nullcontext()
+
+    def spread(self, objective: Objective, hardware: Hardware) -> Engine:
+        """Move ``objective`` to its device, in place, and return the engine of its gradients."""
+        transformers = [module for module in objective.modules() if isinstance(module, Transformer)]
+        for block in objective.modules():
+            if isinstance(block, TransformerBlock):
+                block.recompute = self.recompute
+        if self.engine == "fsdp" and processes.count() > 1 and transformers:
+            return Sharded(objective, transformers, hardware)
+        objective.to(hardware.torch_device())
+        own_memory(objective)
+        return Whole(objective) if processes.count() == 1 else Replicated(objective)
+
+
+class Whole:
+    """One process."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._parts = objective.parts()
+
+    def backward(self, part: str, loss: Tensor, last: bool) -> None:
+        """Add gradients; those of one part's loss stay off another's weights."""
+        loss.backward(inputs=self._parts[part])
+
+
+class Replicated:
+    """``DistributedDataParallel``, one for each part: the loss passes through it, so no network is wrapped."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._parts = objective.parts()
+        self._reducers: dict[str, DistributedDataParallel] = {}
+        for tensor in [*objective.parameters(), *objective.buffers()]:
+            torch.distributed.broadcast(tensor.detach(), 0)
+
+    def backward(self, part: str, loss: Tensor, last: bool) -> None:
+        """Add gradients; torch averages them over the processes while they are computed."""
+        if part not in self._reducers:  # with the first loss, whose graph tells whether all weights are used
+            self._reducers[part] = DistributedDataParallel(
+                _Passing(self._parts[part]),
+                find_unused_parameters=not reached(loss, self._parts[part]),
+                gradient_as_bucket_view=True,  # no second copy of the gradients
+                init_sync=False,  # done above: now it would change weights that the graph has kept
+            )
+        reducer = self._reducers[part]
+        with nullcontext() if last else reducer.no_sync():
+            reducer(loss).backward(inputs=self._parts[part])
+
+
+class _Passing(nn.Module):
+    """Holds a part's parameters for DDP, which finds in the graph of the loss which of them are used."""
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        super().__init__()
+        self.held = nn.ParameterList(parameters)
+
+    def forward(self, loss: Tensor) -> Tensor:
+        """Return the loss itself."""
+        return loss
+
+
+class Sharded:
+    """``fully_shard`` of every transformer of the objective, frozen ones too: no process holds a whole copy.
+
+    They are sharded one after the other, so that not more than one is on the GPU as a whole.
+    """
+
+    def __init__(self, objective: Objective, transformers: list[Transformer], hardware: Hardware) -> None:
+        device = hardware.torch_device()
+        mesh = init_device_mesh(device.type, (processes.count(),))
+        policy = MixedPrecisionPolicy()
+        if device.type == "cuda" and hardware.uses_bfloat16():
+            # Weights travel as bfloat16, gradients are added up in float32; autocast decides on the arithmetic.
+            policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
+        for network in transformers:
+            for block in network.blocks:
+                fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
+            fully_shard(network, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
+            network.to(device)
+        objective.to(device)
+
+    def backward(self, part: str, loss: Tensor, last: bool) -> None:
+        """Add gradients; each process keeps the sums of its shard, also between pieces: whole ones are too large."""
+        loss.backward()
+
+
+def own_memory(module: nn.Module) -> None:
+    """Give each parameter memory of its own, where copies of a network were made to share it (models/ema.py)."""
+    seen = set()
+    for parameter in module.parameters():
+        if parameter.data_ptr() in seen:
+            parameter.data = parameter.data.clone()
+        seen.add(parameter.data_ptr())
+
+
+def reached(loss: Tensor, parameters: list[nn.Parameter]) -> bool:
+    """Return whether ``loss`` depends on all of the parameters."""
+    seen, waiting = set(), [loss.grad_fn]
+    leaves = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaves.add(id(getattr(node, "variable", None)))
+        waiting += [before for before, _ in node.next_functions]
+    return all(id(parameter) in leaves for parameter in parameters)

@@ -1,0 +1,65 @@
+"""What one process takes of a batch: the same examples with the same draws, however many share the work."""
+
+from collections.abc import Iterable, Iterator
+
+from audiolcm import processes
+from audiolcm.data.batches import batch_indices, bucketed_indices
+from audiolcm.draws import ExampleGenerators
+from audiolcm.errors import UserError
+from audiolcm.training.reproducibility import generator_for
+from audiolcm.training.settings import StageSettings
+from audiolcm.training.training_set import TrainingSet
+
+VALIDATED_AT_ONCE = 8
+Piece = tuple[list[int], ExampleGenerators]
+
+
+def check_pieces(settings: StageSettings, stage: str, additive: bool) -> None:
+    """Refuse a batch that cannot be divided as asked.
+
+    Args:
+        settings: of the stage.
+        stage: its name.
+        additive: whether the loss of a batch is the mean over its examples, so that pieces can follow each other.
+    """
+    settings.piece_size(processes.count(), stage)
+    if settings.accumulate > 1 and not additive:
+        raise UserError(
+            f"trainer.{stage}.accumulate={settings.accumulate}: the adversarial losses of this stage compare "
+            "statistics over the whole batch, which pieces do not know of each other. Processes do: use more of them "
+            f"(torchrun --nproc-per-node=...) or a smaller trainer.{stage}.batch_size, with accumulate=1."
+        )
+
+
+def training_pieces(data: TrainingSet, settings: StageSettings, step: int, seed: int) -> Iterator[Piece]:
+    """Yield the clips of this process in the batch of ``step``, in pieces of one size, and what they draw from."""
+    size = settings.piece_size(processes.count())
+    buckets = getattr(data, "bucket_of", None)
+    if buckets is None:
+        batch = batch_indices(len(data), settings.batch_size, step, seed)
+    else:
+        batch = bucketed_indices(buckets, settings.batch_size, step, seed)
+    for number in range(settings.accumulate):
+        first = (number * processes.count() + processes.rank()) * size
+        positions = range(first, first + size)
+        yield batch[first : first + size], _draws(seed, ("step", step), positions, settings.batch_size)
+
+
+def validation_pieces(count: int, seed: int) -> Iterator[tuple[Piece, int]]:
+    """Yield this process's pieces of the first ``count`` clips, each with the number of its clips that count.
+
+    Pieces are of one size on any number of processes, since some figures are statistics of a piece, not of a clip.
+    Every process yields as many; where no clip is left for one, it repeats the first, which counts nothing.
+    """
+    for start in range(0, count, VALIDATED_AT_ONCE * processes.count()):
+        first = start + processes.rank() * VALIDATED_AT_ONCE
+        mine = range(first, min(first + VALIDATED_AT_ONCE, count))
+        indices = list(mine) or [0]
+        yield (indices, _draws(seed, ("validation",), indices, count)), len(mine)
+
+
+def _draws(
+    seed: int, purpose: tuple[int | str, ...], positions: Iterable[int], total: int
+) -> ExampleGenerators:
+    positions = list(positions)
+    return ExampleGenerators([generator_for(seed, *purpose, p) for p in positions], positions[0], total)

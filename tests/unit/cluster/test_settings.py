@@ -1,0 +1,65 @@
+"""The launcher's settings are checked before anything is submitted."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+from audiolcm.cluster import settings
+from audiolcm.cluster.launcher import register_launcher
+from audiolcm.cluster.settings import checked
+from audiolcm.config import register_resolvers
+from audiolcm.errors import UserError
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
+OPTIONS = [path.stem for path in (CONF / "hydra/launcher").glob("*.yaml")]
+
+
+@pytest.fixture(autouse=True)
+def _slurm_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.shutil, "which", lambda program: f"/usr/bin/{program}")
+
+
+def launcher(*overrides: str) -> dict[str, Any]:
+    GlobalHydra.instance().clear()
+    register_resolvers()
+    register_launcher()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose("train", ["hydra.job.name=train", *overrides], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    plain = dict(cfg.hydra.launcher)
+    assert plain.pop("_target_") == "hydra_plugins.audiolcm_slurm.SlurmLauncher"
+    return plain
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_passes(option: str) -> None:
+    found = checked(launcher(f"hydra/launcher={option}"))
+    assert found["name"] == "train"
+    assert found["tasks_per_node"] == {"slurm_node": 8, "slurm_nodes": 8}.get(option, 1)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+hydra.launcher.time_out=3", "Unknown setting hydra.launcher.time_out. Did you mean 'timeout_min'"),
+        ("hydra.launcher.timeout_min=two", "timeout_min='two' must be a whole number"),
+        ("hydra.launcher.timeout_min=null", "timeout_min=None must be a whole number"),
+        ("hydra.launcher.max_parallel=0", "at least 1"),
+        ("hydra.launcher.wait=2", "must be a bool"),
+        ("hydra.launcher.setup=x", "must be a list"),
+        ("hydra.launcher.parents=both", "choose dependent or wait"),
+    ],
+)
+def test_a_bad_setting_is_named(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        checked(launcher("hydra/launcher=submitit_slurm", override))
+
+
+def test_a_machine_without_slurm_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.shutil, "which", lambda program: None)
+    with pytest.raises(UserError, match="no SLURM here"):
+        checked(launcher("hydra/launcher=submitit_slurm"))
