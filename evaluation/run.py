@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from audiolcm import processes
 from audiolcm.build import build
 from audiolcm.config import check, to_plain
 from audiolcm.errors import UserError
@@ -31,6 +32,8 @@ SECTIONS = {
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Score a system and leave ``metrics.json``, tables, ``report.html`` and a W&B run in ``folder``."""
+    if processes.count() > 1:
+        raise UserError("evaluate.py uses one process: type python evaluate.py ..., without torchrun.")
     for name in OUTPUTS:  # of an earlier call: a figure never stands beside a later failure
         (folder / name).unlink(missing_ok=True)
     plain = checked(to_plain(cfg, SECTIONS))

@@ -110,7 +110,7 @@ def _explain(error: Exception) -> tuple[str, bool]:
 
 def _train(cfg: DictConfig, folder: Path) -> None:
     plain = resolve(cfg)
-    if plain.get("plan"):
+    if plain.get("plan") is not None and plain["plan"] is not False:  # 0 is a mistake, and not "no plan"
         from audiolcm.planner.plan import plan_table
 
         log.info("\n%s", plan_table(plain))

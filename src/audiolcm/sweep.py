@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,19 @@ class WritableRunFolder(Callback):
             sys.stderr.write(f"{error} The folder of runs is paths.runs=FOLDER.\n")
             sys.exit(1)
 
-    on_multirun_start = on_run_start
+    def on_multirun_start(self, config: DictConfig, **more: object) -> None:
+        """Refuse a sweep that torchrun started; else as of a run.
+
+        Each process would walk through the sweep by itself: one that is ahead takes the job that another is still
+        writing for a failed one, ends, and torchrun then ends that job.
+        """
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            sys.stderr.write(
+                "A sweep (-m) does not run in several processes. Type torchrun once for each job, without -m, or let "
+                "SLURM give each job its processes: python train.py -m hydra/launcher=slurm_node ...\n"
+            )
+            sys.exit(1)
+        self.on_run_start(config, **more)
 
 
 class SweepSummary(Callback):

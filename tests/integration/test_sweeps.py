@@ -82,3 +82,20 @@ def test_optuna_minimizes_the_figure_and_survives_a_failing_job(swept: Path) -> 
     assert best["best_value"] == min(figures)
     assert any(r["status"] == "failed" for r in results) == (done.returncode == 1), done.stderr[-3000:]
     assert run(swept, "-m", "experiments", "status", "runs/search").returncode == done.returncode
+
+
+def test_what_several_processes_are_not_for_is_refused(tmp_path: Path) -> None:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    swept = run(tmp_path, *torchrun, str(ROOT / "train.py"), "-m", "solver.k=5,20")
+    assert swept.returncode == 1
+    assert "A sweep (-m) does not run in several processes" in swept.stderr + swept.stdout
+    scored = run(tmp_path, *torchrun, str(ROOT / "evaluate.py"), "system=silence")
+    assert scored.returncode == 1
+    assert "evaluate.py uses one process" in scored.stderr + scored.stdout
+
+
+def test_a_plan_for_no_process_is_refused_before_training(tmp_path: Path) -> None:
+    planned = run(tmp_path, str(ROOT / "train.py"), "+plan=0")
+    assert planned.returncode == 1
+    assert "type +plan=true, or +plan=8" in planned.stderr + planned.stdout
+    assert not (tmp_path / "artifacts").exists()
