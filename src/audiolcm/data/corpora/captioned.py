@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,9 +28,9 @@ class CaptionTable(FolderCorpus):
         super().__init__(name, root, duration, max_duration)
         self.validation_every = validation_every
 
+    @abstractmethod
     def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
         """File as its table names it, its captions, its labels, the line of the table."""
-        raise NotImplementedError
 
     @cached_property
     def _audio(self) -> dict[str, Path]:
