@@ -101,7 +101,11 @@ def _explain(error: Exception) -> tuple[str, bool]:
     if isinstance(error, UserError):
         return str(error), True
     if processes.lost_another(error):
-        return "Another process of this run died. The same command goes on from the last checkpoint.", True
+        first_line = str(error).splitlines()[0]  # of NCCL it may tell of more than a lost process
+        return (
+            f"Another process of this run died ({first_line}). The same command goes on from the last checkpoint.",
+            True,
+        )
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         of_disk = explained(error, Path(error.filename or "a file"))
         return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True
