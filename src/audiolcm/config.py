@@ -29,7 +29,7 @@ _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
     "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
-    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan",
+    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan", "row",
 }  # fmt: skip
 OPTIONAL_SECTIONS = {
     "teacher",
@@ -40,6 +40,7 @@ OPTIONAL_SECTIONS = {
     "stage",
     "objective_metric",
     "plan",
+    "row",
 }
 STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
 """In the order in which they are made."""
@@ -55,15 +56,21 @@ _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def register_resolvers() -> None:
-    """Make three resolvers known to Hydra.
+    """Make four resolvers known to Hydra.
 
-    ``${slug:...}`` is a folder name for a list of overrides; ``${sweep_name:}`` what the jobs of a sweep share;
-    ``${one_of:key,{a:1,b:2}}`` the value of one of the keys, by which an experiment sweeps other values in another
-    profile.
+    ``${scale:}`` is replica or paper (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
+    ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys.
     """
+    OmegaConf.register_new_resolver("scale", scale_of, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
     OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
+
+
+def scale_of(_root_: typing.Any) -> str:
+    """Return the scale of a configuration, replica or paper: train.py's profile, a setting of evaluate.py."""
+    chosen = OmegaConf.select(_root_, "hydra.runtime.choices.profile")
+    return str(chosen or OmegaConf.select(_root_, "profile") or "replica")
 
 
 def sweep_name() -> str | None:

@@ -18,7 +18,7 @@ from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
 from audiolcm.result import RESULT, read_result
 
-_ELSEWHERE = ("logger", "paths", "dataset", "objective_metric")
+_ELSEWHERE = ("logger", "paths", "dataset", "objective_metric", "row")
 """Sections that change no result, or that the data's fingerprint stands for."""
 
 

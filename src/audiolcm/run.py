@@ -22,11 +22,13 @@ from audiolcm.cluster.requeue import requeue
 from audiolcm.config import resolve
 from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, explained
+from audiolcm.fingerprint import method_fingerprint, settings_fingerprint
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.progress import at_stage, begin
 from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker, read_metrics
+from audiolcm.version import code_version
 
 if TYPE_CHECKING:
     from audiolcm.recipe import Recipe
@@ -147,7 +149,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         write_result(folder, read_result(folder) | {"inputs": inputs})
         return
     write_preview(folder, recipe, student, time.monotonic() - began)
-    write_result(folder, _result_of(student) | facts | {"inputs": inputs})
+    write_result(folder, _result_of(student) | facts | {"inputs": inputs} | made_by(plain))
 
 
 def _only(stage: str, recipe: "Recipe", folder: Path) -> None:
@@ -164,6 +166,11 @@ def _result_of(artifact: Artifact) -> Mapping[str, Any]:
     last = read_metrics(artifact.folder / "metrics.jsonl")
     figures = {name: value for row in last for name, value in row.items()}
     return {"status": "done", "folder": str(artifact.folder), "figures": figures}
+
+
+def made_by(plain: Mapping[str, Any]) -> dict[str, object]:
+    """Return what a result records to tell later whether it would come out the same: see ``fingerprint``."""
+    return {"settings": settings_fingerprint(plain), "method": method_fingerprint(), "code": code_version()}
 
 
 def _finished(folder: Path) -> dict[str, object] | None:

@@ -81,7 +81,8 @@ class SweepSummary(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: object) -> None:
         """Take in one job's result."""
         hydra_cfg = job_return.hydra_cfg.hydra
-        self.rows.append(row_of(hydra_cfg.job.override_dirname, Path(hydra_cfg.runtime.output_dir)))
+        name = job_name(hydra_cfg.overrides.task, hydra_cfg.job.override_dirname)
+        self.rows.append(row_of(name, Path(hydra_cfg.runtime.output_dir)))
 
     def on_multirun_end(self, config: DictConfig, **_: object) -> None:
         """Write the table, draw the pictures, and fail if a job failed."""
@@ -99,6 +100,12 @@ class SweepSummary(Callback):
         finally:
             if failed:
                 sys.exit(1)
+
+
+def job_name(overrides: Sequence[str], otherwise: str) -> str:
+    """Return the name of a job for people: that of its row, where it has one."""
+    given = dict(word.partition("=")[::2] for word in overrides)
+    return given.get("row", otherwise)
 
 
 def row_of(job: str, folder: Path) -> Row:
