@@ -11,14 +11,17 @@ from experiments.figure import Dot, draw_dots, new_figure, save
 from experiments.item import FigureItem
 from experiments.table import STALE, ShownRow, ShownTable
 
+HOLLOW = "\nhollow: stale, or fewer seeds than planned"
 
-def curves(table: ShownTable) -> dict[str, list[Dot]]:
+
+def curves(table: ShownTable, item: FigureItem) -> dict[str, list[Dot]]:
     """Return the points of each line; a row without both coordinates is none."""
     lines: dict[str, list[Dot]] = {}
     for row in table.rows:
         x, y = row.cells
         if x.value is not None and y.value is not None:
-            lines.setdefault(row.label, []).append(Dot(x.value, y.value, y.interval, _is_marked(row)))
+            words = item.point(row.results[0]) if item.point and row.results else ""
+            lines.setdefault(row.label, []).append(Dot(x.value, y.value, y.interval, _is_marked(row), words))
     return {label: sorted(dots, key=lambda dot: dot.x) for label, dots in lines.items()}
 
 
@@ -28,7 +31,7 @@ def _is_marked(row: ShownRow) -> bool:
 
 def draw(table: ShownTable, path: Path) -> Path | None:
     """Draw a figure as PNG and PDF and return the PNG; None when there is nothing to draw."""
-    if not isinstance(table.item, FigureItem) or not (lines := curves(table)):
+    if not isinstance(table.item, FigureItem) or not (lines := curves(table, table.item)):
         return None
     figure, (axes,) = new_figure(1)
     draw_on(axes, table, table.item, lines)
@@ -44,10 +47,7 @@ def draw_on(axes: Axes, table: ShownTable, item: FigureItem, lines: dict[str, li
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 0.01, not a power
     axes.set_xlabel(item.x.title)
     axes.set_ylabel(item.y.title)
-    axes.set_title(table.measured, fontsize=8)
+    hollow = any(dot.is_marked for dots in lines.values() for dot in dots)
+    axes.set_title(f"{table.measured}{HOLLOW if hollow else ''}", fontsize=8)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    hollow = any(dot.is_marked for dots in lines.values() for dot in dots)
-    if hollow:
-        words = "hollow: stale, or fewer seeds than planned"
-        axes.annotate(words, (0.01, 0.01), xycoords="axes fraction", fontsize=7)

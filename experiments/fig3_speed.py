@@ -36,6 +36,7 @@ ITEM = FigureItem(
     x=Column("real-time factor (one sound at a time)", None, RTF.better, RTF.sources),
     y=FAD,
     has_log_x=True,
+    point=lambda result: str(result.facts.get("num_steps", "")),
     claims=(
         Claim(
             ROBUST, at("audiolcm", 2), at("audiolcm", 4), FAD.title, FAD.better, FAD.sources, NoWorse(0.1)

@@ -37,12 +37,13 @@ def draw_line(axes: Axes, index: int, x: list[float], y: list[float], label: str
 
 @dataclass(frozen=True)
 class Dot:
-    """One point with its 95% interval; ``is_marked`` draws it hollow: stale, or of fewer seeds than planned."""
+    """One point with its 95% interval and words beside it; ``is_marked`` draws it hollow."""
 
     x: float
     y: float
     interval: tuple[float, float] | None = None
     is_marked: bool = False
+    words: str = ""
 
 
 def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str) -> None:
@@ -53,6 +54,8 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str) -> None:
     axes.plot(
         xs, [dot.y for dot in dots], label=label, color=color, linestyle=dash, marker=marker, markersize=5
     )
+    for dot in dots:
+        axes.annotate(dot.words, (dot.x, dot.y), (5, 4), textcoords="offset points", fontsize=7, color=color)
     barred = [dot for dot in dots if dot.interval is not None]
     if barred:
         ends = [dot.interval or (dot.y, dot.y) for dot in barred]

@@ -60,7 +60,8 @@ def markdown(table: ShownTable) -> str:
 def markdown_rows(table: ShownTable) -> str:
     """Return the bare table."""
     halves = {"measured": table.measured, "paper": table.printed}
-    names = [f"{title}, {halves[half]}" for title, half in headings(table)]
+    has_halves = any(column.has_printed for column in table.columns)  # else the caption says it
+    names = [f"{title}, {halves[half]}" if has_halves else title for title, half in headings(table)]
     rows = [[table.first_column, "seeds", *names]]
     rows += [[row.label, row.state, *texts(table, row)] for row in table.rows]
     lines = [[escaped(text, MARKDOWN) for text in row] for row in rows]

@@ -97,6 +97,7 @@ class FigureItem:
     Attributes:
         printed: what it is called among the figures of printed.yaml.
         line: tells the line that a result is a point of; ``line_title`` says what tells them apart.
+        point: words beside a point; None for none.
         x: heading and source of the horizontal axis.
         y: the vertical axis.
     """
@@ -110,6 +111,7 @@ class FigureItem:
     x: Column
     y: Column
     has_log_x: bool = False
+    point: Callable[[Result], str] | None = None
     claims: tuple[Claim, ...] = ()
     notes: tuple[str, ...] = ()
 

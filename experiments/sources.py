@@ -164,18 +164,19 @@ class Hours(Fact):
 
 @dataclass(frozen=True)
 class Annotation(OfResults):
-    """How a corpus is annotated: by captions of its own, or by one label or several, from counts of its rows."""
-
-    captioned: str = "own_caption_share"
-    labels: str = "labels_per_clip"
+    """How most rows of a corpus came to their captions, from the shares that ``stage=data`` counted."""
 
     def reading(self, result: Result) -> Reading | None:
-        """Return caption, label or multi label, whichever most rows are; None without the counts."""
-        share, labels = result.figures.get(self.captioned), result.figures.get(self.labels)
-        if share is None or labels is None:
+        """Return caption, file name, label or multi label; None without the counts."""
+        shares = {
+            name: result.figures.get(f"share_{name}") for name in ("written", "from_names", "from_labels")
+        }
+        known = {name: share for name, share in shares.items() if share is not None}
+        if not known:
             return None
-        kind = "caption" if share > 0.5 else "multi label" if labels > 1 else "label"
-        return Reading(None, kind, is_exact=True)
+        labels = "multi label" if result.figures.get("labels_a_row", 0) > 1 else "label"
+        kinds = {"written": "caption", "from_names": "file name", "from_labels": labels}
+        return Reading(None, kinds[max(known, key=lambda name: known[name])], is_exact=True)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from experiments.sources import Reading
 from experiments.summary import Cell, column_refusals, summarize
 
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
+OTHER_TASK = "It is another task than the paper's: compare rows with each other, not with the paper's column."
 STALE, NOT_PRINTED = "stale", "not in the paper"
 
 
@@ -175,18 +176,17 @@ def _shown(
     notes: Sequence[str],
     said: str,
 ) -> ShownTable:
-    data = _measured_on(results)
-    comparable = (
-        "" if results.scale == "paper" else " It is another task than the paper's: compare rows, not columns."
-    )
-    caption = f"Measured figures are of scale {results.scale} ({data}).{comparable}"
+    titles, data, ears = _measured_on(results)
+    is_paper = results.scale == "paper"
+    where = f"Measured at {'the ' * is_paper}{results.scale} scale: {'; '.join([*titles, *ears]) or data}."
+    caption = where if is_paper else f"{where} {OTHER_TASK}"
     return ShownTable(
         item=item,
         scale=results.scale,
         first_column=first_column,
         columns=columns,
         rows=rows,
-        measured=f"measured ({results.scale}: {data})",
+        measured=f"measured ({results.scale}{' scale' * is_paper}: {', '.join([data, *ears])})",
         printed="paper",
         caption=caption,
         said=said,
@@ -195,12 +195,15 @@ def _shown(
     )
 
 
-def _measured_on(results: ItemResults) -> str:
-    """Return the protocols and whether the embedded evaluator listened, as the records say."""
-    titles = dict.fromkeys(protocol_title(dict(r.protocol)) for r in results.usable if r.protocol)
+def _measured_on(results: ItemResults) -> tuple[list[str], str, list[str]]:
+    """Return the protocols' titles, the data in short, and the embedded evaluator where it listened."""
+    protocols = [dict(result.protocol) for result in results.usable if result.protocol]
+    names = dict.fromkeys(protocol_title(protocol) for protocol in protocols)
+    titles = [name.removeprefix("Replica: ") for name in names]
+    data = ", ".join(dict.fromkeys(str(p.get("dataset") or p.get("name")) for p in protocols))
     scores = [score for result in results.usable for score in result.scores.values()]
     ears = ["embedded evaluator"] if any(score.is_embedded for score in scores) else []
-    return "; ".join([*titles, *ears]) or ("no scores" if results.usable else "nothing yet")
+    return titles, data or ("no scores" if results.usable else "nothing yet"), ears
 
 
 def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: ItemResults) -> list[str]:
@@ -228,7 +231,7 @@ def _plan_notes(rows: Sequence[ShownRow], results: ItemResults) -> list[str]:
     for row in dict.fromkeys(row.row for row in rows):
         found = results.of(row)
         absent = sorted(set(results.planned.get(row, ())) - {result.seed for result in found})
-        missing += [f"{row} (seeds {_listed(absent)})"] if absent else []
+        missing += [f"{row} (seed{'s' * (len(absent) > 1)} {_listed(absent)})"] if absent else []
         notes += [f"{r.name} is stale: {'; '.join(r.changes)}." for r in found if r.changes]
         dropped = results.left_out(row)
         notes += [f"{r.name} is stale and left out: {'; '.join(r.changes)}." for r in dropped]

@@ -8,7 +8,13 @@ from typing import Any
 from evaluation.record import Score
 
 HOSTILE = "</td><script>alert(1)</script> | =1+1 & 100% {of} $_^~#\\"
-PROTOCOL = {"name": "replica", "title": "Replica: esc10, test split", "num_clips": 80, "is_subset": False}
+PROTOCOL = {
+    "name": "replica",
+    "title": "Replica: esc10, test split",
+    "num_clips": 80,
+    "is_subset": False,
+    "dataset": "esc10",
+}
 
 
 @dataclass(frozen=True)
