@@ -11,6 +11,7 @@ from experiments.sources import Reading, Source
 from experiments.summary import difference, student_interval
 
 HOLDS, FAILS, UNKNOWN = "holds at this scale", "does not hold", "cannot be told"
+UNMEASURED = "not measured"
 MIN_SEEDS = 3
 """A 95% interval of fewer paired differences is too wide to tell anything (t(0.975, 1) = 12.7)."""
 
@@ -196,7 +197,7 @@ def judge(claim: Claim, results: ItemResults) -> Judgment:
     rows = [side.row(results) for side in (claim.first, claim.second)]
     if source is None or None in rows:
         absent = [s.name for s, row in zip((claim.first, claim.second), rows, strict=True) if row is None]
-        return Judgment(claim, UNKNOWN, reason=f"not measured: {', '.join(absent) or claim.title}")
+        return Judgment(claim, UNMEASURED, reason=", ".join(absent) or claim.title)
     first, second = (source.readings(results, str(row)) for row in rows)
     seeds = tuple(sorted(first.keys() & second.keys()))
     stale = any(result.changes for row in rows for result in results.of(str(row)))

@@ -21,10 +21,11 @@ _ROW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Planned(Protocol):
-    """What is asked of a planned job: its row and the seed of its training."""
+    """What is asked of a planned job: its row, the seed of its training, and what runs it ("train" or "evaluate")."""
 
     row: str
     seed: int
+    entry: str
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,13 @@ def read_results(
         planned: the jobs of its experiment; None when they are not known: nothing is then called missing or stale.
         changes: tells what changed since a record (its JSON) of a planned job; None: not asked.
     """
-    jobs = {(job.row, job.seed): job for job in planned or ()}
+    jobs, hidden = _shown_jobs(planned or ())
     results, faults = [], []
     for path in sorted((folder / RECORDS / scale / stem).glob("*.json")):
         try:
             content = _checked(json.loads(path.read_text(encoding="utf-8")), path, stem, scale)
+            if (content["row"], content["seed"]) in hidden:
+                continue
             since = _changes(content, jobs, changes) if planned is not None else ()
             results.append(_result(content, since))
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -125,6 +128,16 @@ def read_results(
         seeds[row] = (*seeds.get(row, ()), seed)
     results.sort(key=lambda result: (result.row, result.seed))
     return ItemResults(stem, scale, tuple(results), seeds, (*faults, *trouble), listening, raters)
+
+
+def _shown_jobs(
+    planned: Sequence[Planned],
+) -> tuple[dict[tuple[str, int], Planned], set[tuple[str, int]]]:
+    """Return the jobs whose records are rows, and those that only train what the others evaluate."""
+    names = {job.entry for job in planned}
+    entry = "evaluate" if "evaluate" in names else "train"
+    jobs = {(job.row, job.seed): job for job in planned if job.entry == entry}
+    return jobs, {(job.row, job.seed) for job in planned} - jobs.keys()
 
 
 def _checked(content: dict[str, Any], path: Path, stem: str, scale: str) -> dict[str, Any]:

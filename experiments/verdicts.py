@@ -1,8 +1,10 @@
 """Judged claims in words."""
 
+from collections.abc import Sequence
+
 from evaluation.tables import DASH
 from evaluation.tables import Cell as Figure
-from experiments.claims import Judgment
+from experiments.claims import FAILS, HOLDS, UNKNOWN, UNMEASURED, Judgment
 
 
 def change_text(judgment: Judgment) -> str:
@@ -19,9 +21,13 @@ def verdict_text(judgment: Judgment) -> str:
     return f"{judgment.verdict}{reason}{'; from stale records' if judgment.is_stale else ''}"
 
 
-def summed_up(judgments: list[Judgment]) -> str:
-    """Return how many claims hold, do not hold and cannot be told."""
-    words = [judgment.verdict for judgment in judgments]
-    holds = sum(word.startswith("holds") for word in words)
-    fails = sum(word.startswith("does not") for word in words)
-    return f"{holds} hold at this scale, {fails} do not, {len(words) - holds - fails} cannot be told."
+def summed_up(judgments: Sequence[Judgment]) -> str:
+    """Return how many claims hold, do not hold, cannot be told and were not measured."""
+    kinds = (
+        (HOLDS, "hold at this scale"),
+        (FAILS, "do not"),
+        (UNKNOWN, UNKNOWN),
+        (UNMEASURED, "are not measured"),
+    )
+    counts = [(sum(j.verdict.startswith(kind) for j in judgments), words) for kind, words in kinds]
+    return f"{', '.join(f'{count} {words}' for count, words in counts)}."

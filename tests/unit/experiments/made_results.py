@@ -23,6 +23,7 @@ class Job:
 
     row: str
     seed: int
+    entry: str = "evaluate"
 
 
 def jobs(*rows: str, seeds: int = 3) -> list[Job]:
