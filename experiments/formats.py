@@ -31,8 +31,7 @@ def headings(table: ShownTable) -> list[tuple[str, str]]:
     return [
         (column.title, half)
         for column in table.columns
-        for half, there in (("measured", column.has_measured), ("paper", column.has_printed))
-        if there
+        for half in (("measured", "paper") if column.has_printed else ("measured",))
     ]
 
 
@@ -40,7 +39,7 @@ def texts(table: ShownTable, row: ShownRow) -> list[str]:
     """Return the cells of a row in the order of ``headings``; what is not there is a dash."""
     found = []
     for column, cell, printed in zip(table.columns, row.cells, row.printed, strict=True):
-        found += [cell_text(cell)] if column.has_measured else []
+        found.append(cell_text(cell))
         found += [DASH if printed is None else printed] if column.has_printed else []
     return found
 
@@ -80,7 +79,7 @@ def markdown_claims(judgments: Sequence[Judgment]) -> str:
 
 def latex(table: ShownTable) -> str:
     r"""Return a tabular with booktabs' rules: measured and printed beneath each column's name; notes are comments."""
-    shown = [(c.title, int(c.has_measured) + int(c.has_printed)) for c in table.columns]
+    shown = [(column.title, 1 + int(column.has_printed)) for column in table.columns]
     spans = [rf"\multicolumn{{{width}}}{{c}}{{{escaped(title, LATEX)}}}" for title, width in shown]
     rules, first = [], 3
     for _, width in shown:

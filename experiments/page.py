@@ -98,23 +98,24 @@ def _picture(table: ShownTable, path: Path) -> Html:
 
 
 def _table(table: ShownTable) -> Html:
-    tops = [element("th", name, scope="col", rowspan=2) for name in (table.first_column, "seeds")]
+    has_halves = any(column.has_printed for column in table.columns)  # else the caption says it
+    depth = 2 if has_halves else 1
+    tops = [element("th", name, scope="col", rowspan=depth) for name in (table.first_column, "seeds")]
     for column in table.columns:
-        span = int(column.has_measured) + int(column.has_printed)
+        span = 1 + int(column.has_printed)
         tops.append(element("th", column.title, scope="colgroup", colspan=span, class_="number"))
     words = {"measured": table.measured, "paper": table.printed}
     halves = [element("th", words[half], scope="col", class_="number half") for _, half in headings(table)]
     body = [element("tr", element("th", row.label, scope="row"), *_cells(table, row)) for row in table.rows]
-    content = element(
-        "table", element("thead", element("tr", *tops), element("tr", *halves)), element("tbody", *body)
-    )
+    head = element("thead", element("tr", *tops), element("tr", *halves) if has_halves else None)
+    content = element("table", head, element("tbody", *body))
     return element("div", content, class_="scroll", role="region", aria_label=table.title, tabindex=0)
 
 
 def _cells(table: ShownTable, row: ShownRow) -> list[Html]:
     found = [element("td", row.seeds, *(element("span", f" {mark}", class_="mark") for mark in row.marks))]
     for column, cell, printed in zip(table.columns, row.cells, row.printed, strict=True):
-        found += [_measured(cell)] if column.has_measured else []
+        found.append(_measured(cell))
         found += [
             element("td", DASH if printed is None else printed, class_="number paper")
         ] * column.has_printed

@@ -21,11 +21,10 @@ STALE, NOT_PRINTED = "stale", "not in the paper"
 
 @dataclass(frozen=True)
 class ShownColumn:
-    """A heading; ``has_measured`` and ``has_printed`` say which of its two halves there are."""
+    """A heading; ``has_printed`` says whether the paper has such a column beside the measured one."""
 
     title: str
-    has_measured: bool = True
-    has_printed: bool = True
+    has_printed: bool
 
 
 @dataclass(frozen=True)

@@ -134,11 +134,11 @@ def test_readme_gets_its_section(tmp_path: Path) -> None:
     write_table6(tmp_path)
     write_fig2a(tmp_path)
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n{BEGIN}\nformer\n{END}\nrest\n")
+    readme.write_text(f"# Title\n{BEGIN}\nwritten by hand\n{END}\nrest\n")
     render([], None, tmp_path, readme=readme)
     text = readme.read_text()
     assert (
-        text.startswith(f"# Title\n{BEGIN}\n") and text.endswith(f"\n{END}\nrest\n") and "former" not in text
+        text.startswith(f"# Title\n{BEGIN}\n") and text.endswith(f"\n{END}\nrest\n") and "by hand" not in text
     )
     assert "| w/o RoPE | 3 | 14.7" in text and "![FAD against iterations" in text
     assert "Table 1" not in text, "nothing was measured"
