@@ -222,6 +222,8 @@ def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: It
         f"95% intervals of {', '.join(dict.fromkeys(names))}: {how}." for how, names in methods.items()
     ]
     raters = [results.raters] if results.raters else []
+    others = sorted(results.listening.keys() - {row.row for row in rows})
+    raters += [f"Rated too, but no row of this table: {_rated(others, results)}."] if others else []
     return [*intervals, *notes, *_plan_notes(rows, results), *results.faults, *raters]
 
 
@@ -241,3 +243,10 @@ def _plan_notes(rows: Sequence[ShownRow], results: ItemResults) -> list[str]:
 
 def _listed(seeds: Sequence[int] | Mapping[int, float]) -> str:
     return ", ".join(map(str, seeds))
+
+
+def _rated(rows: Sequence[str], results: ItemResults) -> str:
+    """Return rows of a listening test with their scores."""
+    found = {row: results.listening[row].values() for row in rows}
+    opinions = {row: ", ".join(f"{s.title} {s.value:.1f}" for s in scores) for row, scores in found.items()}
+    return "; ".join(f"{row} ({words})" for row, words in opinions.items())

@@ -2,10 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from evaluation.record import Score
+from experiments.render import Plan
 
 HOSTILE = "</td><script>alert(1)</script> | =1+1 & 100% {of} $_^~#\\"
 PROTOCOL = {
@@ -28,6 +31,11 @@ class Job:
 
 def jobs(*rows: str, seeds: int = 3) -> list[Job]:
     return [Job(row, seed) for row in rows for seed in range(seeds)]
+
+
+def plan_of_project() -> Plan | None:
+    """What conf/experiment plans; None where nothing reads it yet."""
+    return Plan(import_module("experiments.rows").planned) if find_spec("experiments.rows") else None
 
 
 def fad(value: float, **changes: Any) -> Score:

@@ -167,13 +167,15 @@ def test_facts_are_shown_when_all_seeds_agree(tmp_path: Path) -> None:
 
 
 def test_opinion_scores_join_their_rows(tmp_path: Path) -> None:
-    write_listening(tmp_path, "table1_audiocaps", {"audiolcm": 77.4})
+    write_listening(tmp_path, "table1_audiocaps", {"audiolcm": 77.4, "reference": 91.0, "low_anchor": 31.5})
     for seed in range(3):
         write(tmp_path, record("table1_audiocaps", "audiolcm", seed, fad(1.0)))
     table = shown(tmp_path, "table1_audiocaps")
     cell = row_of(table, "audiolcm").cells[5]
     assert (cell.value, cell.interval, cell.count) == (77.4, (76.4, 78.4), "N=20")
     assert not any("of seeds" in note for note in table.notes)
+    assert row_of(table, "ground_truth").cells[6].value == 91.0 and row_of(table, "ground_truth").seeds == "-"
+    assert "Rated too, but no row of this table: low_anchor (mos_q 31.5, mos_f 31.5)." in table.notes
 
 
 def test_a_metric_that_some_seeds_lack_is_said_to_be_of_fewer(tmp_path: Path) -> None:

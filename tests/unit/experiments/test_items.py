@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from made_results import plan_of_project
 
 from audiolcm.errors import UserError
 from evaluation.tables import Column as EvaluationColumn
@@ -51,6 +52,14 @@ def test_every_row_and_column_of_a_table_is_the_papers_or_said_to_be_added(item:
     assert [line.row for line in added] == {
         "table1_audiocaps": ["stable_audio_open"], "table4_corpora": ["esc10", "foley", "foley_music"],
     }.get(item.stem, [])  # fmt: skip
+
+
+def test_every_planned_row_is_the_papers_or_said_to_be_added() -> None:
+    plan = plan_of_project()
+    for item in TABLES if plan else ():
+        for scale in ("replica", "paper"):
+            unknown = {job.row for job in plan.jobs(item.stem, scale)} - {line.row for line in item.lines}
+            assert not unknown, f"{item.stem}: rows without a printed counterpart"
 
 
 @pytest.mark.parametrize("item", FIGURES, ids=lambda item: item.stem)

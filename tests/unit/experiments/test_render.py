@@ -5,13 +5,22 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from made_results import FADS, HOSTILE, Job, fad, record, write, write_fig2a, write_fig3, write_table6
+from made_results import (
+    FADS,
+    HOSTILE,
+    Job,
+    fad,
+    plan_of_project,
+    record,
+    write,
+    write_fig2a,
+    write_fig3,
+    write_table6,
+)
 
 from audiolcm.errors import UserError
 from audiolcm.training.tracking import WandbTracker
@@ -153,9 +162,7 @@ def test_readme_without_markers_is_refused(text: str) -> None:
 
 
 def test_readme_is_what_the_committed_records_give() -> None:
-    has_plan = find_spec("experiments.rows") is not None
-    plan = Plan(import_module("experiments.rows").planned) if has_plan else None
-    tables = [shown(stem, "replica", ROOT / RESULTS, plan) for stem in STEMS]
+    tables = [shown(stem, "replica", ROOT / RESULTS, plan_of_project()) for stem in STEMS]
     text = (ROOT / README).read_text(encoding="utf-8")
     assert text == with_section(text, tables), "run `python -m experiments render`"
 
