@@ -12,7 +12,7 @@ from audiolcm import processes
 from audiolcm.build import build
 from audiolcm.config import check, to_plain
 from audiolcm.errors import UserError
-from audiolcm.run import write_result
+from audiolcm.result import write_result
 from audiolcm.training.tracking import check_tracker
 from evaluation.evaluation import Evaluation
 from evaluation.inspection import check_tolerances

@@ -16,7 +16,7 @@ from audiolcm.cluster.waiting import last_line
 from audiolcm.locks import birth
 from audiolcm.planned import planned_jobs
 from audiolcm.progress import PROGRESS, read_progress
-from audiolcm.sweep import RESULT, read_result
+from audiolcm.result import RESULT, read_result
 
 RECORD = "jobs.jsonl"
 QUIET_SECONDS = 600.0

@@ -10,7 +10,8 @@ from pathlib import Path
 from audiolcm.cluster.queue import ended, queued
 from audiolcm.errors import UserError
 from audiolcm.planned import MULTIRUN, summary_of
-from audiolcm.sweep import RESULT, TRAINING_FIGURES, row_of, write_summary
+from audiolcm.result import RESULT
+from audiolcm.sweep import TRAINING_FIGURES, row_of, write_summary
 from experiments.jobs import RECORD, Job, jobs_of, read_records
 
 _SWEEP_FILES = (MULTIRUN, RECORD)

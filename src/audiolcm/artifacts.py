@@ -149,23 +149,56 @@ class ArtifactStore:
     def write(
         self, identity: Identity, tensors: dict[str, Tensor], config_yaml: str, facts: dict[str, object]
     ) -> Artifact:
-        """Write weights given by name; see ``finish``."""
+        """Write weights given by name; see ``finish``. Snapshots that the training left become artifacts too."""
         folder = self.folder(identity)
         save_tensors(folder / "model.safetensors", tensors)
-        _write_text(folder / "config.yaml", config_yaml)
-        card = {
-            "format_version": FORMAT_VERSION,
-            "stage": identity.stage,
-            "name": identity.name,
-            "hash": identity.hash,
-            "weights_hash": _file_hash(folder / "model.safetensors"),
-            "made_from": identity.content,
-            "code": code_version(),
-        } | facts
-        _write_text(folder / "card.json", json.dumps(card, indent=2))
+        parents = dict(facts.get("parents", {}))
+        for place in sorted(folder.glob("snapshots/step-*")):
+            step = int(place.name.removeprefix("step-"))
+            moved = {stage: f"../../{path}" for stage, path in parents.items()}
+            own = Identity(identity.stage, identity.name, identity.content | {"snapshot": step})
+            _complete(place, own, config_yaml, facts | {"parents": moved, "step": step})
+        card = _complete(folder, identity, config_yaml, facts)
         for checkpoint in (folder / "checkpoints").glob("step-*.safetensors"):
             checkpoint.unlink()
         return Artifact(folder, card)
+
+
+def _complete(
+    folder: Path, identity: Identity, config_yaml: str, facts: dict[str, object]
+) -> dict[str, object]:
+    """Write configuration and, last, the card beside weights that are there; return the card."""
+    _write_text(folder / "config.yaml", config_yaml)
+    card = {
+        "format_version": FORMAT_VERSION,
+        "stage": identity.stage,
+        "name": identity.name,
+        "hash": identity.hash,
+        "weights_hash": _file_hash(folder / "model.safetensors"),
+        "made_from": identity.content,
+        "code": code_version(),
+    } | facts
+    _write_text(folder / "card.json", json.dumps(card, indent=2))
+    return card
+
+
+def open_snapshot(artifact: Artifact, step: int) -> Artifact:
+    """Return the network of an artifact as it was after ``step`` steps of its training.
+
+    Raises:
+        UserError: it was not kept; the message names those that were.
+    """
+    folder = artifact.folder / "snapshots" / f"step-{step:08d}"
+    if not (folder / "card.json").exists():
+        steps = [
+            str(int(path.parent.name[5:])) for path in sorted(artifact.folder.glob("snapshots/*/card.json"))
+        ]
+        raise UserError(
+            f"{artifact.folder} kept no network of step {step}; it has {', '.join(steps) or 'none'}. Snapshots are "
+            f"written while a stage trains: remove the folder and train it again with trainer.{artifact.card['stage']}"
+            f".snapshots=[{','.join([*steps, str(step)])}]."
+        )
+    return open_artifact(folder)
 
 
 def open_artifact(folder: Path, stage: str | None = None) -> Artifact:

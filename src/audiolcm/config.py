@@ -45,7 +45,7 @@ STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
 """In the order in which they are made."""
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
-    "teacher": ("retrofit",),
+    "teacher": ("retrofit", "backbone"),
     "model": ("width", "depth", "num_heads", "kernel_size", "prediction_type"),
     "preview": ("num_clips", "student_steps", "seed"),
     "trainer": ("autoencoder", "vocoder", "teacher", "student"),

@@ -16,7 +16,7 @@ from audiolcm.build import build
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
-from audiolcm.sweep import RESULT, read_result
+from audiolcm.result import RESULT, read_result
 
 _ELSEWHERE = ("logger", "paths", "dataset", "objective_metric")
 """Sections that change no result, or that the data's fingerprint stands for."""

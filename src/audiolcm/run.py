@@ -25,7 +25,7 @@ from audiolcm.files import DISK_TROUBLE, explained
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.progress import at_stage, begin
-from audiolcm.sweep import RESULT, read_result, write_result
+from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker, read_metrics
 
 if TYPE_CHECKING:

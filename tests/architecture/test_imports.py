@@ -34,7 +34,8 @@ PARTS = {
     "data": FOUNDATION | {"audio", "locks"},
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
-    "cluster": {"errors", "files", "config", "sweep", "version"},
+    "result": {"files"},
+    "cluster": {"errors", "files", "config", "result", "sweep", "version"},
     "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from audiolcm.progress import PROGRESS, at_stage, begin
-from audiolcm.sweep import write_result
+from audiolcm.result import write_result
 from experiments.__main__ import main
 from experiments.jobs import Job, jobs_of
 
