@@ -1,10 +1,11 @@
-"""Commands about sweeps: ``python -m experiments status`` and ``python -m experiments sync``."""
+"""Commands about sweeps and results: ``python -m experiments status``, ``sync`` and ``render``."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from audiolcm.errors import UserError
+from experiments.render_command import add_render, run_render
 from experiments.status import status
 from experiments.sync import sync
 
@@ -20,10 +21,13 @@ def main(arguments: list[str] | None = None) -> int:
     sent = commands.add_parser("sync", help="upload the offline W&B runs")
     sent.add_argument("folders", nargs="*", type=Path, help="where to look; none: artifacts and runs")
     sent.add_argument("--unfinished", action="store_true", help="also those still being written")
+    add_render(commands)
     given = parser.parse_args(arguments)
     try:
         if given.command == "status":
             return status(given.folders, given.all, given.json)
+        if given.command == "render":
+            return run_render(given)
         return sync(given.folders, given.unfinished)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
