@@ -35,12 +35,12 @@ def require(name: str, *packages: str) -> None:
         raise UserError(f"system={name} needs {' and '.join(missing)}: type {EXTRA}")
 
 
-def way_out(name: str, model: str) -> str:
-    """Return what a user types to get the files of a model, to end a message with."""
+def way_out(name: str, model: str, setting: str = "model") -> str:
+    """Return what a user types to get the files of a model, to end a message with; ``setting`` names its folder."""
     return (
         f"system={name} reads {model}. On a computer with a network, type `hf download {model}` (a model whose license "
         "must be accepted on its page first: `hf auth login`); or fill a cache elsewhere and name it, HF_HOME=FOLDER; "
-        "or copy the repository's files into a folder and name that, system.model=FOLDER."
+        f"or copy the repository's files into a folder and name that, system.{setting}=FOLDER."
     )
 
 
@@ -122,8 +122,8 @@ def network(kind: Any, folder: Path, name: str, model: str) -> Any:
     if wrong := sorted(str(key) for key in absent | set(report["mismatched_keys"])):
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise UserError(
-            f"The weights at {folder} miss parts of {kind.__name__}, or have other sizes: {', '.join(wrong[:5])}{more}. "
-            f"{way_out(name, model)}"
+            f"The weights at {folder} miss parts of {kind.__name__}, or have other sizes: "
+            f"{', '.join(wrong[:5])}{more}. {way_out(name, model)}"
         )
     return loaded.eval()
 

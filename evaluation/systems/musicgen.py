@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from audiolcm.training.hardware import Hardware
 from evaluation.features.joint import local_folder
 from evaluation.systems.hub import check_tokenizer, network, way_out
 from evaluation.systems.pretrained import Denoiser, Pretrained
-from audiolcm.training.hardware import Hardware
 
 _FILES = (
     "config.json",

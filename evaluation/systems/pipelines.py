@@ -142,7 +142,7 @@ class MusicLDM(DiffusersPipeline):
 class AudioLDM2(DiffusersPipeline):
     """AudioLDM 2 (Liu et al. 2023): a U-Net guided by T5 and by what a GPT-2 makes of CLAP and T5.
 
-    Captions are encoded one by one: GPT-2 counts the padding of a batch as positions, which would make a sound depend on
+    Captions are encoded one by one: GPT-2 counts the padding of a batch as positions, so that a sound would depend on
     its neighbors.
     """
 

@@ -1,4 +1,4 @@
-"""Riffusion (Forsgren and Martiros 2022): Stable Diffusion that paints spectrograms, and the sound of such a picture."""
+"""Riffusion (Forsgren and Martiros 2022): Stable Diffusion that paints spectrograms, and the sound of a picture."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Riffusion(DiffusersPipeline):
 
 
 def mels_of(picture: UInt8[np.ndarray, "512 width 3"]) -> Float[Tensor, "512 width"]:
-    """Return mel magnitudes, 1 at most, low frequencies first: of the red channel, dark is loud, under a power curve."""
+    """Return mel magnitudes, 1 at most, low ones first: dark is loud, in the red channel, under a power curve."""
     darkness = 1.0 - torch.from_numpy(picture[::-1, :, 0].astype(np.float32)) / 255
     return darkness ** (1 / POWER)
 

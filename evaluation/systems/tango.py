@@ -62,17 +62,23 @@ class Tango(Pretrained):
     @cached_property
     def parts(self) -> TangoParts:
         """The networks, loaded when a sound is first needed, on the device."""
-        text = Path(local_folder(self.text_encoder, TEXT_FILES, True, way_out(self.name, self.text_encoder)))
-        parts = read_parts(self.folder, text, self.unet)
+        parts = read_parts(self.folder, self.text_folder, self.unet)
         return parts.to(self.hardware.torch_device())
+
+    @cached_property
+    def text_folder(self) -> Path:
+        """Where T5's configuration and tokenizer lie."""
+        place = local_folder(
+            self.text_encoder, TEXT_FILES, True, way_out(self.name, self.text_encoder, "text_encoder")
+        )
+        return Path(place).expanduser()
 
     @cached_property
     def tokenizer(self) -> Any:
         """Flan-T5's."""
         from transformers import AutoTokenizer
 
-        place = local_folder(self.text_encoder, TEXT_FILES, True, way_out(self.name, self.text_encoder))
-        tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(self.text_folder, local_files_only=True)
         check_tokenizer(tokenizer, self.name, self.text_encoder)
         return tokenizer
 

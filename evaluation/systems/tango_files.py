@@ -1,4 +1,4 @@
-"""Tango's published files, and what they become: the names of LDM's VAE and of HiFi-GAN are turned into the libraries'."""
+"""Tango's published files, and the networks of diffusers and transformers that they become."""
 
 from __future__ import annotations
 
