@@ -3,25 +3,65 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from tqdm import tqdm
 
 from audiolcm.errors import UserError
-from audiolcm.pipeline import AudioLCM
 from evaluation.protocol import Item
 from evaluation.record import Timing
 
-STAGES = ("text", "denoiser", "decoder", "vocoder")
+log = logging.getLogger(__name__)
+
+_SAMPLER = "denoiser"  # the stage that samplers are compared by
+
+
+class Synthesis(Protocol):
+    """What one timed call returns.
+
+    nfe: calls of the denoiser for each sound.  seconds: of each stage of the call, in the order of the stages; empty
+    where a system can tell only the whole.
+    """
+
+    @property
+    def nfe(self) -> int:
+        """Calls of the denoiser for each sound."""
+        ...
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds by stage."""
+        ...
+
+
+Synthesizer = Callable[[list[str], float, int, list[str]], Synthesis]
+"""Turns captions, seconds of sound, a seed and structured captions into sounds that lie in the host's memory."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A system that makes its sounds here, so that it can be timed."""
+
+    @property
+    def batch_limit(self) -> int | None:
+        """The most sounds that one call makes; None: as many as there is memory for."""
+        ...
+
+    def synthesizer(self) -> Synthesizer:
+        """Return what makes sounds, loaded and ready."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Efficiency:
-    """Times a model from text to waveforms in the host's memory: no disk, one text pass, the vocoder included.
+    """Times a system from text to waveforms in the host's memory: no disk, the vocoder included.
 
-    The device is waited for around every stage. The features of the empty caption are made once, before.
+    Of ours every stage is timed, the device waited for around it; there is one text pass, for the features of the empty
+    caption are made once, before. Of a published pipeline only the whole call is timed.
 
     Args:
         num_clips: sounds that each batch size makes at least, after the warm-up.
@@ -40,11 +80,18 @@ class Efficiency:
         if min(self.num_clips, self.num_warmup, *self.batch_sizes) < 1:
             raise UserError("efficiency: num_clips, num_warmup and batch_sizes must be 1 or more.")
 
-    def measure(self, pipeline: AudioLCM, items: Sequence[Item], seconds: float) -> tuple[Timing, ...]:
+    def measure(self, system: Timed, items: Sequence[Item], seconds: float) -> tuple[Timing, ...]:
         """Return one ``Timing`` for each batch size; captions come from ``items``, over again if need be."""
-        return tuple(self._time(pipeline, items, seconds, size) for size in self.batch_sizes)
+        limit = system.batch_limit
+        possible = [size for size in self.batch_sizes if limit is None or size <= limit]
+        if left := [size for size in self.batch_sizes if size not in possible]:
+            log.warning("Not timed in batches of %s: the system makes %s at once.", left, limit)
+        synthesizer = system.synthesizer()
+        return tuple(self._time(synthesizer, items, seconds, size) for size in possible)
 
-    def _time(self, pipeline: AudioLCM, items: Sequence[Item], seconds: float, batch_size: int) -> Timing:
+    def _time(
+        self, synthesizer: Synthesizer, items: Sequence[Item], seconds: float, batch_size: int
+    ) -> Timing:
         num_runs = -(-self.num_clips // batch_size)
         totals, stages, nfe = [], [], 0
         for run in tqdm(
@@ -52,14 +99,15 @@ class Efficiency:
         ):
             chosen = [items[(run * batch_size + i) % len(items)].clip for i in range(batch_size)]
             began = time.perf_counter()
-            made = pipeline(
+            made = synthesizer(
                 [clip.caption for clip in chosen], seconds, run, [clip.structured_caption for clip in chosen]
             )
             if run >= self.num_warmup:
                 totals.append(time.perf_counter() - began)
                 stages.append(made.seconds)
                 nfe = made.nfe
-        by_stage = {stage: [row[stage] for row in stages] for stage in STAGES}
+        by_stage = {stage: [row[stage] for row in stages] for stage in stages[0]}
+        sampler = by_stage.get(_SAMPLER)
         audio_seconds = seconds * batch_size
         return Timing(
             batch_size=batch_size,
@@ -69,9 +117,9 @@ class Efficiency:
             nfe=nfe,
             stages={stage: _summary(values) for stage, values in by_stage.items()},
             total=_summary(totals),
-            sampler=_summary(by_stage["denoiser"]),
+            sampler=_summary(sampler) if sampler else {},
             rtf_total=float(np.median(totals)) / audio_seconds,
-            rtf_sampler=float(np.median(by_stage["denoiser"])) / audio_seconds,
+            rtf_sampler=float(np.median(sampler)) / audio_seconds if sampler else None,
         )
 
 
@@ -82,6 +130,6 @@ def _summary(seconds: Sequence[float]) -> dict[str, float]:
 class NotMeasured:
     """No timing was asked for."""
 
-    def measure(self, pipeline: AudioLCM, items: Sequence[Item], seconds: float) -> tuple[Timing, ...]:
+    def measure(self, system: Timed, items: Sequence[Item], seconds: float) -> tuple[Timing, ...]:
         """Return nothing."""
         return ()

@@ -16,6 +16,7 @@ from typing import Any
 from audiolcm.artifacts import code_version
 from audiolcm.build import build
 from audiolcm.errors import UserError
+from evaluation.efficiency import Timed
 from evaluation.embedded.stage import embedded_extractor
 from evaluation.features.store import FeatureStore
 from evaluation.inspection import TOLERANCES, inspect
@@ -125,9 +126,9 @@ class Evaluation:
         return list(notes)
 
     def _timings(self, test_set: TestSet) -> tuple[Timing, ...]:
-        if not isinstance(self.system, Model):
+        if not isinstance(self.system, Timed):
             return ()
-        return self.efficiency.measure(self.system.pipeline, test_set.items, test_set.seconds)
+        return self.efficiency.measure(self.system, test_set.items, test_set.seconds)
 
     def _scores(self, trial: Trial, keys: list[str]) -> tuple[Score, ...]:
         scores = []

@@ -70,7 +70,8 @@ class Timing:
     """Seconds of one batch size: medians and 95th percentiles over ``num_runs`` calls, by stage and in all.
 
     stages: text, denoiser, decoder, vocoder -> {"median": s, "p95": s}; ``total`` and ``sampler`` (the denoiser alone)
-    likewise. rtf_total, rtf_sampler: median seconds for one second of audio.
+    likewise. rtf_total, rtf_sampler: median seconds for one second of audio. Of other people's pipelines only the total
+    is known: ``stages`` and ``sampler`` are empty, ``rtf_sampler`` is None.
     """
 
     batch_size: int
@@ -82,7 +83,7 @@ class Timing:
     total: dict[str, float]
     sampler: dict[str, float]
     rtf_total: float
-    rtf_sampler: float
+    rtf_sampler: float | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -187,6 +187,8 @@ def timings(record: Record) -> Iterable[tuple[Column, Cell]]:
     """Yield the columns and cells of speed: RTF in all and of the sampler, for each batch size; N counts calls."""
     for timing in record.timings:
         for name, value in (("RTF", timing.rtf_total), ("RTF sampler", timing.rtf_sampler)):
+            if value is None:  # other people's pipelines are timed as a whole
+                continue
             key = f"{name.lower().replace(' ', '_')}_{timing.batch_size}"
             yield (
                 Column(key, f"{name} (batch {timing.batch_size})", "lower"),

@@ -209,8 +209,9 @@ def _speed(record: Record) -> Html | None:
             stage_bar(timing, slowest, order),
             element(
                 "p",
-                f"sampler alone {_short(timing.rtf_sampler)} · {timing.audio_seconds:g} s of audio · "
-                f"NFE {timing.nfe} · {timing.num_runs} calls after {timing.num_warmup} for warming up",
+                ("" if timing.rtf_sampler is None else f"sampler alone {_short(timing.rtf_sampler)} · ")
+                + f"{timing.audio_seconds:g} s of audio · NFE {timing.nfe} · {timing.num_runs} calls after "
+                + f"{timing.num_warmup} for warming up",
                 class_="hint",
             ),
         )

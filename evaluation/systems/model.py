@@ -18,6 +18,7 @@ from audiolcm.data.digests import FileDigests
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.training.hardware import Hardware
+from evaluation.efficiency import Synthesizer
 from evaluation.protocol import Item, TestSet
 from evaluation.systems.system import made
 
@@ -43,6 +44,7 @@ class Model:
     """
 
     is_seeded = True
+    batch_limit = None
 
     def __init__(
         self,
@@ -71,6 +73,10 @@ class Model:
         return AudioLCM.from_checkpoint(
             self.artifact.folder, self.vocoder.folder, self._overrides, self.hardware
         )
+
+    def synthesizer(self) -> Synthesizer:
+        """Return what is timed; see ``efficiency.Timed``."""
+        return self.pipeline
 
     def facts(self) -> dict[str, Any]:
         """Return artifact, sampler settings and parameters."""

@@ -1,0 +1,147 @@
+"""Models that other people published: where their files lie, and that every weight in memory came from them."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from audiolcm.artifacts import content_hash
+from audiolcm.data.digests import FileDigests
+from audiolcm.errors import UserError
+
+EXTRA = 'pip install -e ".[baselines]"'
+LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, SafetensorError, UnpicklingError)
+"""What the libraries raise on files that are missing, damaged or of another network."""
+
+# Numbers that a network makes by itself; some versions of transformers stored them as well.
+_CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
+_PROBES = ["a dog barks", "the rain falls"]
+
+
+def require(name: str, *packages: str) -> None:
+    """Refuse to go on without the packages that a system is made of.
+
+    Raises:
+        UserError: one is missing.
+    """
+    if missing := [package for package in packages if find_spec(package) is None]:
+        raise UserError(f"system={name} needs {' and '.join(missing)}: type {EXTRA}")
+
+
+def way_out(name: str, model: str, setting: str = "model") -> str:
+    """Return what a user types to get the files of a model, to end a message with; ``setting`` names its folder."""
+    return (
+        f"system={name} reads {model}. On a computer with a network, type `hf download {model}` (a model whose license "
+        "must be accepted on its page first: `hf auth login`); or fill a cache elsewhere and name it, HF_HOME=FOLDER; "
+        f"or copy the repository's files into a folder and name that, system.{setting}=FOLDER."
+    )
+
+
+def pipeline_folder(name: str, model: str) -> Path:
+    """Return the folder of a diffusers pipeline: a folder, or a repository of the hub, fetched if it is not cached.
+
+    Only what the pipeline reads is fetched, safetensors where there are any.
+
+    Raises:
+        UserError: it is no pipeline's folder, or can not be fetched.
+    """
+    from diffusers import DiffusionPipeline
+
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        try:
+            folder = Path(DiffusionPipeline.download(model))
+        except LOADING_ERRORS as error:
+            raise UserError(f"{model} can not be fetched: {_reason(error)} {way_out(name, model)}") from error
+    if not (folder / "model_index.json").is_file():
+        raise UserError(f"{folder} holds no pipeline: model_index.json is missing. {way_out(name, model)}")
+    return folder
+
+
+def identity(folder: Path) -> str:
+    """Return what names the content of a model's folder: the commit in a hub's cache, else a hash of all files."""
+    if folder.parent.name == "snapshots":
+        return folder.name
+    digests = FileDigests().of(sorted(path for path in folder.rglob("*") if path.is_file()))
+    return content_hash({str(path.relative_to(folder)): digest for path, digest in digests.items()})
+
+
+def networks(folder: Path, name: str, model: str, without: tuple[str, ...] = ()) -> dict[str, nn.Module]:
+    """Return the networks that ``model_index.json`` lists, in float32; no weight of them is made up.
+
+    Args:
+        folder: of the pipeline.
+        name, model: for messages.
+        without: networks that are not needed.
+
+    Raises:
+        UserError: a file is missing or damaged, or lacks weights of its network.
+    """
+    import diffusers
+    import transformers
+
+    found = {}
+    for part, entry in json.loads((folder / "model_index.json").read_text()).items():
+        wanted = entry[1] if isinstance(entry, list) and part not in without else None
+        if not wanted:
+            continue
+        for library in (transformers, diffusers):
+            kind = getattr(library, wanted, None)
+            if isinstance(kind, type) and issubclass(kind, nn.Module):
+                found[part] = network(kind, folder / part, name, model)
+                break
+    return found
+
+
+def network(kind: Any, folder: Path, name: str, model: str) -> Any:
+    """Return a network of the class ``kind`` of transformers or diffusers from its folder, in float32.
+
+    Raises:
+        UserError: a file is missing or damaged, or lacks weights: both libraries only warn of that, and make them up.
+    """
+    of_diffusers = kind.__module__.startswith("diffusers")
+    options = (
+        {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
+        if of_diffusers
+        else {"dtype": torch.float32}
+    )
+    try:
+        loaded, report = kind.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True, **options
+        )
+    except LOADING_ERRORS as error:
+        raise UserError(f"No {kind.__name__} at {folder}: {_reason(error)} {way_out(name, model)}") from error
+    absent = {key for key in report["missing_keys"] if not str(key).endswith(_CONSTANTS)}
+    if wrong := sorted(str(key) for key in absent | set(report["mismatched_keys"])):
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise UserError(
+            f"The weights at {folder} miss parts of {kind.__name__}, or have other sizes: "
+            f"{', '.join(wrong[:5])}{more}. {way_out(name, model)}"
+        )
+    return loaded.eval()
+
+
+def check_tokenizer(tokenizer: Any, name: str, model: str) -> None:
+    """Refuse a tokenizer that reads two captions alike: what transformers makes of an incomplete folder.
+
+    Raises:
+        UserError: it does.
+    """
+    first, second = tokenizer(_PROBES)["input_ids"]
+    if first == second:
+        raise UserError(
+            f"A tokenizer of {model} gives {_PROBES[0]!r} and {_PROBES[1]!r} the same tokens: its files are missing or "
+            f"incomplete. {way_out(name, model)}"
+        )
+
+
+def _reason(error: Exception) -> str:
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return reason if reason.endswith((".", ":")) else f"{reason}."

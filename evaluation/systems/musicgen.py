@@ -1,0 +1,94 @@
+"""MusicGen (Copet et al. 2023), as the library transformers runs it: a language model over EnCodec's tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiolcm.training.hardware import Hardware
+from evaluation.features.joint import local_folder
+from evaluation.systems.hub import check_tokenizer, network, way_out
+from evaluation.systems.pretrained import Denoiser, Pretrained
+
+_FILES = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "*token*",
+    "spiece.model",
+    "model*.safetensors*",
+)
+
+
+class MusicGen(Pretrained):
+    """MusicGen, sampled as its authors do. Sounds are made one by one: the library draws from torch's global generator.
+
+    NFE counts the calls of its decoder, about 50 for each second.
+
+    Args:
+        name, model, license, hardware: see ``Pretrained``.
+        guidance_scale: of classifier-free guidance.
+        top_k: the most likely tokens that are drawn from.
+    """
+
+    def __init__(
+        self, name: str, model: str, license: str, hardware: Hardware, guidance_scale: float, top_k: int
+    ) -> None:
+        super().__init__(name, model, license, hardware, batch_size=1)
+        self.guidance_scale, self.top_k = guidance_scale, top_k
+
+    def choices(self) -> dict[str, Any]:
+        """Return how tokens are drawn."""
+        return {"guidance_scale": self.guidance_scale, "top_k": self.top_k, "temperature": 1.0}
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder, or the repository in the hub's cache; only safetensors are fetched."""
+        return Path(local_folder(self.model, _FILES, True, way_out(self.name, self.model))).expanduser()
+
+    @cached_property
+    def network(self) -> Any:
+        """The whole model, loaded when a sound is first needed, on the device."""
+        from transformers import MusicgenForConditionalGeneration
+
+        loaded = network(MusicgenForConditionalGeneration, self.folder, self.name, self.model)
+        return loaded.to(self.hardware.torch_device())
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """T5's."""
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        check_tokenizer(tokenizer, self.name, self.model)
+        return tokenizer
+
+    @cached_property
+    def denoiser(self) -> Denoiser:
+        """The decoder: an autoregressive model has no denoiser, its steps are counted instead."""
+        return Denoiser(self.network.decoder, self.hardware)
+
+    def _make(
+        self, captions: list[str], seconds: float, seeds: list[int]
+    ) -> tuple[Sequence[np.ndarray], int]:
+        codec, decoder = self.network.config.audio_encoder, self.network.config.decoder
+        frames = math.ceil(round(seconds * codec.frame_rate, 6))
+        device = self.network.device
+        tokens = self.tokenizer(captions, padding=True, return_tensors="pt").to(device)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seeds[0])
+            sounds = self.network.generate(
+                **tokens,
+                do_sample=True,
+                temperature=1.0,
+                top_k=self.top_k,
+                guidance_scale=self.guidance_scale,
+                max_new_tokens=frames + decoder.num_codebooks - 1,  # the codebooks start one after another
+            )
+        return sounds.float().cpu().numpy(), codec.sampling_rate

@@ -1,0 +1,82 @@
+"""Riffusion (Forsgren and Martiros 2022): Stable Diffusion that paints spectrograms, and the sound of a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torchaudio.transforms import GriffinLim, InverseMelScale
+
+from evaluation.systems.pipelines import DiffusersPipeline
+from evaluation.systems.pretrained import generators
+
+# How riffusion's pictures are made (github.com/riffusion/riffusion-hobby, riffusion/spectrogram_params.py).
+RATE = 44100
+PIXEL_SECONDS = 0.01
+WINDOW_SECONDS, PADDED_SECONDS = 0.1, 0.4
+NUM_MELS, MAX_FREQUENCY = 512, 10_000.0
+POWER = 0.25
+NUM_ITERATIONS, MOMENTUM = 32, 0.99
+
+_GRID = 64
+"""Pixels: widths that the U-Net halves without a rest."""
+
+
+class Riffusion(DiffusersPipeline):
+    """Riffusion: pictures of 512 mels by 10 ms, as wide as the sound is long, brought back by Griffin-Lim.
+
+    The published post-processing (a compressor and a level, for listening) is left out.
+    """
+
+    pipeline_class = "StableDiffusionPipeline"
+    left_out = ("safety_checker", "feature_extractor", "image_encoder")  # they judge photographs
+
+    def _make(
+        self, captions: list[str], seconds: float, seeds: list[int]
+    ) -> tuple[Sequence[np.ndarray], int]:
+        width = math.ceil(seconds / PIXEL_SECONDS / _GRID + 1e-9) * _GRID
+        pictures = self.pipe(
+            **self._asked(captions, seconds),
+            height=NUM_MELS,
+            width=width,
+            num_inference_steps=self.num_steps,
+            guidance_scale=self.guidance_scale,
+            generator=generators(seeds),
+            output_type="np",
+        ).images
+        pixels = np.rint(pictures * 255).astype(np.uint8)
+        return [sound_of(picture, seed) for picture, seed in zip(pixels, seeds, strict=True)], RATE
+
+    def _asked(self, captions: list[str], seconds: float) -> dict[str, Any]:
+        return {"prompt": captions}
+
+
+def mels_of(picture: UInt8[np.ndarray, "512 width 3"]) -> Float[Tensor, "512 width"]:
+    """Return mel magnitudes, 1 at most, low ones first: dark is loud, in the red channel, under a power curve."""
+    darkness = 1.0 - torch.from_numpy(picture[::-1, :, 0].astype(np.float32)) / 255
+    return darkness ** (1 / POWER)
+
+
+def sound_of(picture: UInt8[np.ndarray, "512 width 3"], seed: int) -> np.ndarray:
+    """Return (samples,) at 44.1 kHz, its peak at full scale; ``seed`` draws the first phases of Griffin-Lim."""
+    size = {"n_fft": round(PADDED_SECONDS * RATE)}
+    num_bins = size["n_fft"] // 2 + 1
+    magnitudes = InverseMelScale(num_bins, NUM_MELS, RATE, f_max=MAX_FREQUENCY, norm=None, mel_scale="htk")
+    phases = GriffinLim(
+        n_iter=NUM_ITERATIONS,
+        win_length=round(WINDOW_SECONDS * RATE),
+        hop_length=round(PIXEL_SECONDS * RATE),
+        power=1.0,
+        momentum=MOMENTUM,
+        **size,
+    )
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        waveform = phases(magnitudes(mels_of(picture)))
+    peak = waveform.abs().max()
+    return (waveform / peak if peak > 0 else waveform).numpy()
