@@ -161,7 +161,7 @@ def _describe(cfg: Mapping[str, Any], folder: Path) -> None:
     figures = describe(cfg)
     log.info("The parts of this configuration:\n%s", _listed(figures))
     if processes.is_first():
-        write_result(folder, {"status": "done", "figures": figures})
+        write_result(folder, {"status": "done", "folder": str(folder), "figures": figures})
 
 
 def _only(stage: str, recipe: "Recipe", folder: Path) -> None:
