@@ -59,7 +59,7 @@ class FoleyMusicCorpus:
 
     def clips(self, split: str) -> list[Clip]:
         """Clips of a split, in order; makes no audio."""
-        return [self._clip(check_split(split), index) for index in range(self._counts[split])]
+        return [self._clip(split, index) for index in range(self._counts[check_split(split)])]
 
     def waveform(self, clip: Clip) -> np.ndarray:
         """Sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""

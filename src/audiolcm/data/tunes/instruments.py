@@ -72,8 +72,9 @@ def guitar(voice: Generator, frequency: float, num_samples: int) -> Signal:
     loop = loss * np.convolve((0.5, 0.5), (1.0 - rest, rest))
     burst = np.zeros(num_samples)
     size = min(whole, num_samples)
-    burst[:size] = voice.uniform(-1.0, 1.0, size)
-    burst -= burst.mean() * (num_samples / size) * (np.arange(num_samples) < size)
+    # A finger is soft: beside the noise one swing of the string as a whole, so that the fundamental is never missing.
+    burst[:size] = voice.uniform(-1.0, 1.0, size) + np.sin(2.0 * np.pi * np.arange(size) / whole)
+    burst[:size] -= burst[:size].mean()
     feedback = np.concatenate(([1.0], np.zeros(whole - 1), -loop))
     return signal.lfilter([1.0], feedback, burst) * ramps(num_samples, 0.001, 0.03)
 

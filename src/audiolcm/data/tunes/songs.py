@@ -96,7 +96,7 @@ class Grid:
         """Beats that begin in the clip early enough to be heard."""
         return len(self.degrees)
 
-    def note(self, beat: float, beats: float, sound: int | str, loudness: float) -> Note | None:
+    def note(self, beat: float | int, beats: float | int, sound: int | str, loudness: float) -> Note | None:
         """A note on the grid; None where it would begin too late. One that the clip ends is shorter."""
         start = self.first + beat * self.beat
         length = min(beats * self.beat, self.duration - start)
@@ -135,7 +135,7 @@ def _grid(rng: Generator, pace: Pace, tempo: int, key: Key, duration: float) -> 
 
 
 def _melody(rng: Generator, lead: Instrument, grid: Grid) -> Part:
-    """A walk along the scale that meets the chord every two beats, and begins on the tonic."""
+    """A walk along the scale that meets the chord every two beats; it begins with what tells the key: tonic, third."""
     pitches = grid.key.scale(lead.lowest, lead.highest)
     index = nearest(pitches, (lead.lowest + lead.highest) // 2, (grid.key.tonic,))
     notes = []
@@ -144,6 +144,8 @@ def _melody(rng: Generator, lead: Instrument, grid: Grid) -> Part:
             index = nearest(pitches, pitches[index], grid.key.triad(grid.degrees[cell]))
         lengths, beat = CELLS[int(rng.choice(len(CELLS), p=CELL_SHARES))], float(cell)
         for length in lengths:
+            if len(notes) == 1:
+                index = nearest(pitches, pitches[index], grid.key.triad(0)[1:2])
             loudness = float(rng.uniform(0.85, 1.0)) - (0.0 if beat == int(beat) else 0.15)
             notes.append(grid.note(beat, length, pitches[index], loudness))
             beat += length
