@@ -43,10 +43,9 @@ def test_musiccaps_is_scored_by_the_papers_measures_with_the_music_checkpoint() 
     assert heard["checkpoint"] == "music_audioset_epoch_15_esc_90.14"
     assert CHECKPOINTS[heard["checkpoint"]][1] == "HTSAT-base"  # as all music checkpoints
     assert cfg["metrics"]["kl_panns"]["kind"] == "softmax"
-    assert (
-        "clap_music_speech_audioset"
-        in composed("dataset=musiccaps", "metrics=clap_music_speech_audioset")["metrics"]
-    )
+    GlobalHydra.instance().clear()
+    more = composed("dataset=musiccaps", "metrics=[music,clap_music_speech_audioset]")["metrics"]
+    assert list(more) == [*cfg["metrics"], "clap_music_speech_audioset"]
 
 
 def test_the_embedded_music_is_scored_by_what_its_captions_state() -> None:
