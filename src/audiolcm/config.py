@@ -44,6 +44,8 @@ OPTIONAL_SECTIONS = {
 }
 STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
 """In the order in which they are made."""
+DESCRIBE = "describe"
+"""What ``stage`` may be besides: build every part without content and tell its sizes; nothing is made."""
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
     "teacher": ("retrofit", "backbone"),
@@ -140,8 +142,8 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
             "GEGLU. With others it is another network, for which there are no weights: it must be trained. Leave out "
             "teacher=..., then python train.py profile=paper dataset=... trains one."
         )
-    if plain["stage"] not in STAGES:
-        raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES[:-1])} or {STAGES[-1]}.")
+    if plain["stage"] not in (*STAGES, DESCRIBE):
+        raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES)} or {DESCRIBE}.")
     whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
     whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
     for path, value in whole.items():
