@@ -10,6 +10,7 @@ def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     shown.add_argument("names", nargs="*", help="items such as table6_backbone; none: all")
     shown.add_argument("--scale", choices=("replica", "paper"), help="none: those that have records")
     shown.add_argument("--results", type=Path, help="folder of results (experiments/results; else no README)")
+    shown.add_argument("--runs", type=Path, default=Path("runs"), help="folder of runs, whose records are taken in")
     shown.add_argument(
         "--wandb", nargs="?", const="offline", choices=("offline", "online"), help="also as W&B tables"
     )
@@ -18,8 +19,11 @@ def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run_render(given: argparse.Namespace) -> int:
     """Render what the command line asks for."""
     from audiolcm.training.tracking import WandbTracker, check_tracker
-    from experiments.freshness import changes
+    from experiments.collect import collect
+    from experiments.freshness import Freshness
+    from experiments.items import STEMS
     from experiments.render import README, RESULTS, Plan, render
+    from experiments.results import RECORDS
     from experiments.rows import planned
 
     tracker = WandbTracker(mode=given.wandb, group="results") if given.wandb else None
@@ -27,4 +31,7 @@ def run_render(given: argparse.Namespace) -> int:
         check_tracker(tracker)
     results = given.results or RESULTS
     readme = README if given.results is None and README.exists() else None
-    return render(given.names, given.scale, results, Plan(planned, changes), readme, tracker)
+    for stem in STEMS:
+        collect(stem, given.runs, results / RECORDS)
+    plan = Plan(planned, Freshness(results / RECORDS))
+    return render(given.names, given.scale, results, plan, readme, tracker)

@@ -52,7 +52,7 @@ PLAIN_SECTIONS = {
     "model": ("width", "depth", "num_heads", "kernel_size", "prediction_type"),
     "preview": ("num_clips", "student_steps", "seed"),
     "trainer": ("autoencoder", "vocoder", "teacher", "student"),
-    "paths": ("artifacts", "cache", "runs"),
+    "paths": ("artifacts", "cache", "runs", "corpora", "sounds"),
 }
 _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 

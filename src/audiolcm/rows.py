@@ -12,20 +12,30 @@ In an override ``{row}`` stands for the row's name before the grid, ``{seed}`` f
 the grid for its value; an axis whose setting is null only fills such places.
 """
 
+import copy
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from audiolcm.config import nearest, scale_of
+from audiolcm.config import nearest, register_resolvers, scale_of
 from audiolcm.errors import UserError
+from audiolcm.fingerprint import settings_fingerprint
 
+CONF = Path(__file__).resolve().parents[2] / "conf"
 ENTRIES = ("train", "evaluate")
 SCALES = ("replica", "paper")
 
@@ -81,6 +91,52 @@ def read_plans(path: Path) -> dict[tuple[str, str], list[RowJob]]:
         for entry, scale in itertools.product(ENTRIES, SCALES)
         if (plans.get(entry) or {}).get(scale)
     }
+
+
+def settings_now(entry: str, scale: str, item: str, overrides: Sequence[str]) -> str:
+    """Return the fingerprint of a job's settings as conf composes them now.
+
+    Raises:
+        UserError: they do not compose any more.
+    """
+    return settings_fingerprint(settings_of(entry, scale, item, overrides))
+
+
+def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a job's configuration as conf composes it now, interpolations resolved.
+
+    Composing takes half a second, so jobs that choose the same groups share it, and differ by their values only.
+
+    Raises:
+        UserError: it does not compose.
+    """
+    words = [f"+experiment={item}", *overrides]
+    if entry == "evaluate":
+        words.append(f"profile={scale}")
+    groups = tuple(word for word in words if _is_group(word))
+    try:
+        cfg = copy.deepcopy(_composed(entry, groups))
+        for override in OverridesParser.create().parse_overrides([w for w in words if w not in groups]):
+            key = override.get_key_element().lstrip("+")
+            OmegaConf.update(cfg, key, override.value(), force_add=override.is_add())
+        return OmegaConf.to_container(cfg, resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
+
+
+@cache
+def _composed(entry: str, groups: tuple[str, ...]) -> DictConfig:
+    register_resolvers()
+    running = GlobalHydra.instance().is_initialized()
+    with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose(entry, list(groups))
+    OmegaConf.set_struct(cfg, False)
+    return cfg
+
+
+def _is_group(word: str) -> bool:
+    group = _key(word).partition("@")[0]
+    return (CONF / group).is_dir()
 
 
 class Rows(BasicSweeper):

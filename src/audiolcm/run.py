@@ -163,7 +163,7 @@ def _describe(cfg: Mapping[str, Any], folder: Path) -> None:
     figures = describe(cfg)
     log.info("The parts of this configuration:\n%s", _listed(figures))
     if processes.is_first():
-        write_result(folder, {"status": "done", "folder": str(folder), "figures": figures})
+        write_result(folder, {"status": "done", "folder": str(folder), "figures": figures} | made_by(cfg))
 
 
 def _only(stage: str, recipe: "Recipe", folder: Path) -> None:
@@ -177,7 +177,8 @@ def _only(stage: str, recipe: "Recipe", folder: Path) -> None:
         return
     figures = census(made, recipe.corpus)
     log.info("It holds:\n%s", _listed(figures))
-    write_result(folder, {"status": "done", "folder": str(made.folder), "figures": figures})
+    result = {"status": "done", "folder": str(made.folder), "figures": figures}
+    write_result(folder, result | made_by(recipe.cfg))
 
 
 def _listed(figures: Mapping[str, Any]) -> str:
