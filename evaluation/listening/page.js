@@ -190,6 +190,7 @@
   });
   at("reopen").addEventListener("click", () => open(order.length - 1));
   at("another").addEventListener("click", () => {
+    pauseClock();
     try {
       localStorage.removeItem(`${STORE} now`);
     } catch {} // nothing was kept
