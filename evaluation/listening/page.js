@@ -26,11 +26,13 @@
   const part = (key) => test.trials.filter((trial) => trial.question === key).map((trial) => trial.token);
 
   // ---- keeping: one entry a rater, and one that names the rater at work
+  const KEEPS_NOTHING = "This browser keeps nothing: do not close or reload the page before the end.";
   function stored(name) {
     try {
       return localStorage.getItem(`${STORE} ${name}`);
     } catch {
-      return null; // a browser that keeps nothing says so in keep()
+      at("storage").textContent = KEEPS_NOTHING;
+      return null;
     }
   }
   function keep() {
@@ -38,7 +40,7 @@
       localStorage.setItem(`${STORE} rater ${state.rater}`, JSON.stringify(state));
       localStorage.setItem(`${STORE} now`, state.rater);
     } catch {
-      tell("This browser keeps nothing: do not close or reload the page before the end.");
+      tell(KEEPS_NOTHING);
     }
   }
   function spend() {
