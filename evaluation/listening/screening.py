@@ -21,12 +21,20 @@ class Limits:
 
     failed_checks: share of failed checks of attention.  pace: median of the seconds for a trial by the seconds of its
     sound.  same: share of the commonest rating.  difference: mean difference of two ratings of one sound, in points.
+
+    Raises:
+        UserError: when a share is not between 0 and 1, or a number is negative.
     """
 
     failed_checks: float = 0.25
     pace: float = 1.0
     same: float = 0.9
     difference: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name, highest in (("failed_checks", 1.0), ("pace", 1e3), ("same", 1.0), ("difference", 80.0)):
+            if not 0 <= (value := getattr(self, name)) <= highest:
+                raise UserError(f"--{name.replace('_', '-')} {value:g} must lie between 0 and {highest:g}.")
 
 
 Answers = Sequence[tuple[Trial, Answer]]

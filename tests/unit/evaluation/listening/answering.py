@@ -71,8 +71,10 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
-def batch_rows(key: Key, worker: str, rates: Rates = sensible, work: int = 60) -> list[dict[str, str]]:
-    """One assignment of a Mechanical Turk batch that has all trials of the key, as `crowd-form` hands them in."""
+def assignment(
+    trials: list[Trial], worker: str, num_slots: int, rates: Rates = sensible, work: int = 60
+) -> dict[str, str]:
+    """One row of a Mechanical Turk batch, as `crowd-form` hands it in; slots without a trial are empty."""
     row = {
         "HITId": "H1",
         "AssignmentId": f"A-{worker}",
@@ -80,14 +82,16 @@ def batch_rows(key: Key, worker: str, rates: Rates = sensible, work: int = 60) -
         "AssignmentStatus": "Submitted",
         "WorkTimeInSeconds": str(work),
     }
-    for slot, trial in enumerate(key.trials, start=1):
-        row[f"Input.clip_{slot}"] = trial.token
-        row |= {
-            f"Answer.rating_{slot}.{value}": str(value == rates(trial)).lower()
-            for value in (20, 40, 60, 80, 100)
-        }
-    row[f"Input.clip_{len(key.trials) + 1}"] = ""  # a slot that the script removed
-    return [
-        row
-        | {f"Answer.device.{name}": str(name == "earphones").lower() for name in ("headphones", "earphones")}
-    ]
+    for slot in range(1, num_slots + 1):
+        trial = trials[slot - 1] if slot <= len(trials) else None
+        row[f"Input.clip_{slot}"] = "" if trial is None else trial.token
+        for value in (20, 40, 60, 80, 100):
+            row[f"Answer.rating_{slot}.{value}"] = "" if trial is None else str(value == rates(trial)).lower()
+    return row | {
+        f"Answer.device.{name}": str(name == "earphones").lower() for name in ("headphones", "earphones")
+    }
+
+
+def batch_rows(key: Key, worker: str, rates: Rates = sensible, work: int = 60) -> list[dict[str, str]]:
+    """One assignment that has all trials of the key, and a slot too many."""
+    return [assignment(list(key.trials), worker, len(key.trials) + 1, rates, work)]

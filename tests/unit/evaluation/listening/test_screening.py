@@ -94,3 +94,10 @@ def test_rules_are_chosen_by_name() -> None:
     assert "loudspeakers" not in DEFAULT_RULES
     with pytest.raises(UserError, match="'mood' is no rule. Choose of attention, "):
         chosen_rules("mood")
+
+
+def test_limits_that_are_none_are_refused() -> None:
+    with pytest.raises(UserError, match="--failed-checks 25 must lie between 0 and 1"):
+        Limits(failed_checks=25)
+    with pytest.raises(UserError, match="--pace -1"):
+        Limits(pace=-1)

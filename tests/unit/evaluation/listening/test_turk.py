@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from answering import OPINION, assignment, make_key, sensible, write_rows
 
 from evaluation.listening.key import Key
+from evaluation.listening.score import score_files
+from evaluation.listening.screening import DEFAULT_RULES, Limits
 from evaluation.listening.turk import _markup, hits_of
 
 
@@ -51,3 +54,23 @@ def test_hit_files_fit_each_other(built: Path, key: Key) -> None:
 )
 def test_cells_are_markup_that_no_spreadsheet_computes(text: str, markup: str) -> None:
     assert _markup(text) == markup
+
+
+def test_workers_who_did_some_hits_each_are_scored_together(tmp_path: Path) -> None:
+    """Three workers a HIT, five in all: no worker rates everything, and a check comes again for some."""
+    key = make_key()
+    key.write(tmp_path / "key.json")
+    hits = hits_of(key, 4)
+    rows = [
+        assignment(trials, f"W{(number + offset) % 5}", 5, sensible)
+        for number, (_, trials) in enumerate(hits)
+        for offset in range(3)
+    ]
+    path = write_rows(tmp_path / "batch.csv", rows)
+    found = score_files(tmp_path / "key.json", [path], DEFAULT_RULES, Limits(), 500, 0)
+    assert len(found.screening.used) == 5
+    for system, scores in found.systems.items():
+        for score in scores:
+            assert score.value == OPINION[system]
+            assert score.details["num_ratings"] == 3 * score.num_generated
+    assert found.agreement["mos_q"] == {"krippendorff_alpha": 1.0, "icc_2_1": None, "icc_2_k": None}
