@@ -14,7 +14,7 @@ from building import AMOUNTS, build
 from records import HOSTILE, make_record
 from sklearn.utils import murmurhash3_32
 
-from audiolcm.audio.io import read_audio
+from audiolcm.audio.io import read_audio, write_wav
 from evaluation.listening.__main__ import main
 from evaluation.listening.key import LOW_ANCHOR, REFERENCE, Key, read_key
 from evaluation.listening.order import mixed, order_for
@@ -223,3 +223,15 @@ def test_damaged_sound_is_named_and_leaves_no_key(
     told = refusal(capsys, f"odd={tmp_path / 'odd'}", "-o", str(tmp_path / "t"), *AMOUNTS)
     assert "clip1__0.wav" in told
     assert not (tmp_path / "t").exists()
+
+
+def test_other_captions_of_the_same_clip_are_not_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(3):
+        write_wav(tmp_path / "p" / f"dog__{index}.wav", 0.1 * np.ones(1600))
+    rows = [f"dog,Caption {index},p/dog__0.wav" for index in range(3)]
+    (tmp_path / "captions.csv").write_text("\n".join(["name,caption,audio_path", *rows]) + "\n")
+    command = [f"p={tmp_path / 'p'}", "-o", str(tmp_path / "t"), "--captions", str(tmp_path / "captions.csv")]
+    assert "No other drawn clip has another caption than dog__" in refusal(capsys, *command, *AMOUNTS)
+    assert main(["build", *command, *AMOUNTS, "--questions", "quality"]) == 0
