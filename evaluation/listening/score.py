@@ -95,12 +95,11 @@ def score_files(
             f"All {len(screening.screened)} raters were screened out ({told}): look at their files, or "
             "name fewer --rules."
         )
-    kept = [answer for answer in answers if answer.rater in set(screening.used)]
+    ratings = {(answer.rater, answer.trial): float(answer.rating) for answer in answers}
     systems: dict[str, list[Score]] = {}
     agreement = {}
     for question in key.questions:
         scored = [trial for trial in key.trials if trial.question == question.key and trial.is_scored]
-        ratings = {(answer.rater, answer.trial): float(answer.rating) for answer in kept}
         for name in (*key.systems, REFERENCE, LOW_ANCHOR):
             trials = [trial for trial in scored if trial.system == name]
             table = _table(ratings, screening.used, trials)
