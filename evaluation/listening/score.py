@@ -115,9 +115,8 @@ def _table(
     ratings: dict[tuple[str, str], float], raters: Sequence[str], trials: Sequence[Trial]
 ) -> np.ndarray:
     """Return the ratings (raters, trials), NaN where there is none."""
-    ordered = sorted(
-        trials, key=lambda trial: (trial.item, trial.system)
-    )  # the same clips under the same draws
+    # Sorted, so that the same draws of clips mean the same clips for every system.
+    ordered = sorted(trials, key=lambda trial: (trial.item, trial.system))
     rows = [[ratings.get((rater, trial.token), np.nan) for trial in ordered] for rater in raters]
     return np.array(rows, np.float64).reshape(len(raters), len(ordered))
 
