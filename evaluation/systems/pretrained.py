@@ -124,7 +124,8 @@ class Pretrained(ABC):
         return made(self, settings, test_set, seed, folder, make, self.batch_size)
 
     def synthesizer(self) -> Synthesizer:
-        """Return what is timed; see ``efficiency.Timed``."""
+        """Return what is timed, after loading it; see ``efficiency.Timed``."""
+        _ = self.denoiser
         return self.generate
 
     @property

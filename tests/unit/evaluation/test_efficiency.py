@@ -15,10 +15,15 @@ ITEMS = [
 
 
 class Clockwork:
-    """A pipeline whose calls take known seconds by stage."""
+    """A system whose calls take known seconds by stage."""
+
+    batch_limit = None
 
     def __init__(self) -> None:
         self.calls = []
+
+    def synthesizer(self):
+        return self
 
     def __call__(self, captions, duration, seed, structured):
         self.calls.append(captions)
@@ -53,6 +58,19 @@ def test_captions_start_again_when_there_are_few():
         ["caption 2", "caption 0"],
         ["caption 1", "caption 2"],
     ]
+
+
+def test_a_system_without_stages_has_a_total_alone_in_the_batches_that_it_makes(caplog):
+    class Whole(Clockwork):
+        batch_limit = 2
+
+        def __call__(self, *asked):
+            return SimpleNamespace(nfe=100, seconds={})
+
+    one, two = Efficiency(num_clips=2, num_warmup=1, batch_sizes=[1, 2, 8]).measure(Whole(), ITEMS, 2.0)
+    assert (one.stages, one.sampler, one.rtf_sampler, one.nfe) == ({}, {}, None, 100)
+    assert one.rtf_total == one.total["median"] / 2.0 and two.batch_size == 2
+    assert "batches of [8]: the system makes 2 at once" in caplog.text
 
 
 def test_odd_numbers_are_refused_and_no_timing_is_no_timing():

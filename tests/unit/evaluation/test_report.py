@@ -152,6 +152,14 @@ def test_page_does_without(tmp_path: Path, lacking: str) -> None:
     assert page.count("audio") == {"clips": 0, "references": 5}.get(lacking, 10)
 
 
+def test_a_system_that_is_timed_as_a_whole_has_no_sampler(tmp_path: Path) -> None:
+    record = make_record(tmp_path)
+    whole = [replace(timing, stages={}, sampler={}, rtf_sampler=None) for timing in record.timings]
+    report_of(replace(record, timings=tuple(whole)), tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "sampler alone" not in text and "NFE 2" in text
+
+
 def test_a_missing_sound_is_named(tmp_path: Path) -> None:
     record = make_record(tmp_path)
     (tmp_path / record.clips[2].audio).unlink()

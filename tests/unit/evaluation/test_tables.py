@@ -135,6 +135,13 @@ def test_speed_has_columns_of_its_own(record: Record) -> None:
     assert float(line["RTF sampler (batch 8)"]) == record.timings[1].rtf_sampler
 
 
+def test_a_system_that_is_timed_as_a_whole_has_no_column_for_its_sampler(record: Record) -> None:
+    whole = tuple(replace(timing, stages={}, sampler={}, rtf_sampler=None) for timing in record.timings)
+    (line,) = columns_of(csv_text(build_table([replace(record, timings=whole)])))[:1]
+    assert {"RTF (batch 1)", "RTF (batch 8)"} <= line.keys()
+    assert not any("sampler" in key for key in line)
+
+
 def test_csv_keeps_every_digit(record: Record) -> None:
     lines = columns_of(csv_text(build_table([record])))
     assert [line["kind"] for line in lines] == ["system", "sanity", "sanity", "sanity"]
