@@ -1,21 +1,37 @@
-"""Commands about sweeps and results: ``python -m experiments status``, ``sync`` and ``render``."""
+"""The paper's tables and figures: ``python -m experiments list``, ``run``, ``status``, ``render`` and ``sync``."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from audiolcm.errors import UserError
+from experiments.items import STEMS
+from experiments.overview import overview
 from experiments.render_command import add_render, run_render
-from experiments.status import status
+from experiments.running import list_items, run
+from experiments.status import has_sweep, status
 from experiments.sync import sync
+
+RUNS = Path("runs")
+RECORDS = Path("experiments/results/records")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one message."""
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    shown = commands.add_parser("status", help="how the jobs of a sweep are, during it and after")
-    shown.add_argument("folders", nargs="*", type=Path, help="of sweeps; none: the newest one below runs")
+    commands.add_parser("list", help="the paper's tables and figures")
+    started = commands.add_parser("run", help="train and evaluate all rows of one of them")
+    started.add_argument("name", help="such as table6_backbone")
+    started.add_argument("words", nargs="*", help="overrides, such as dataset.root=FOLDER or row=full")
+    started.add_argument("--scale", choices=("replica", "paper"), default="replica")
+    started.add_argument("--dry-run", action="store_true", help="print each job and what sets it apart")
+    shown = commands.add_parser("status", help="how the paper's items stand, and the jobs of a sweep")
+    shown.add_argument(
+        "names",
+        nargs="*",
+        help="items, or folders of sweeps; none: all items and the newest sweep below runs",
+    )
     shown.add_argument("--all", action="store_true", help="every sweep below runs")
     shown.add_argument("--json", action="store_true", help="for machines")
     sent = commands.add_parser("sync", help="upload the offline W&B runs")
@@ -24,14 +40,31 @@ def main(arguments: list[str] | None = None) -> int:
     add_render(commands)
     given = parser.parse_args(arguments)
     try:
+        if given.command == "list":
+            return list_items()
+        if given.command == "run":
+            return run(given.name, given.scale, given.words, given.dry_run)
         if given.command == "status":
-            return status(given.folders, given.all, given.json)
+            return _status(given)
         if given.command == "render":
             return run_render(given)
         return sync(given.folders, given.unfinished)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _status(given: argparse.Namespace) -> int:
+    """Show the items, then the sweeps."""
+    items = [name for name in given.names if name in STEMS and not Path(name).is_dir()]
+    folders = [Path(name) for name in given.names if name not in items]
+    if given.json or given.all or folders:
+        return max(status(folders, given.all, given.json), overview(RUNS, RECORDS, items) if items else 0)
+    code = overview(RUNS, RECORDS, items)
+    if not items and has_sweep(RUNS):
+        sys.stdout.write("\n")
+        return max(code, status([], False, False))
+    return code
 
 
 if __name__ == "__main__":

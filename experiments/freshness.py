@@ -32,10 +32,11 @@ class Freshness:
         """Return what changed since the record of a job was made, in words; nothing for a fresh one."""
         return [
             *self._since(record, job, ""),
-            *(self._since_training(training) if (training := record.get("training")) else []),
+            *(self.of_training(training) if (training := record.get("training")) else []),
         ]
 
-    def _since_training(self, training: Mapping[str, Any]) -> list[str]:
+    def of_training(self, training: Mapping[str, Any]) -> list[str]:
+        """Return what changed since the training that a record names."""
         jobs = planned(training["item"], training["scale"])
         found = [job for job in jobs if job.entry == "train" and job.name == training["name"]]
         if not found:

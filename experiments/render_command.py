@@ -10,7 +10,9 @@ def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     shown.add_argument("names", nargs="*", help="items such as table6_backbone; none: all")
     shown.add_argument("--scale", choices=("replica", "paper"), help="none: those that have records")
     shown.add_argument("--results", type=Path, help="folder of results (experiments/results; else no README)")
-    shown.add_argument("--runs", type=Path, default=Path("runs"), help="folder of runs, whose records are taken in")
+    shown.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of runs, whose records are taken in"
+    )
     shown.add_argument(
         "--wandb", nargs="?", const="offline", choices=("offline", "online"), help="also as W&B tables"
     )

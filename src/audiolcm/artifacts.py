@@ -182,12 +182,20 @@ def _complete(
     return card
 
 
+def trained_steps(artifact: Artifact) -> int | None:
+    """Return how many steps an artifact was trained; None where that is not known, as of released weights."""
+    trainer = artifact.card.get("made_from", {}).get("trainer", {})
+    return artifact.card.get("step", trainer.get("steps"))
+
+
 def open_snapshot(artifact: Artifact, step: int) -> Artifact:
-    """Return the network of an artifact as it was after ``step`` steps of its training.
+    """Return the network of an artifact as it was after ``step`` steps of its training; the last is its own.
 
     Raises:
         UserError: it was not kept; the message names those that were.
     """
+    if step == trained_steps(artifact):
+        return artifact
     folder = artifact.folder / "snapshots" / f"step-{step:08d}"
     if not (folder / "card.json").exists():
         steps = [

@@ -113,7 +113,7 @@ def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> 
     words = [f"+experiment={item}", *overrides]
     if entry == "evaluate":
         words.append(f"profile={scale}")
-    groups = tuple(word for word in words if _is_group(word))
+    groups = tuple(word for word in words if _is_group(word, entry))
     try:
         cfg = copy.deepcopy(_composed(entry, groups))
         for override in OverridesParser.create().parse_overrides([w for w in words if w not in groups]):
@@ -134,9 +134,9 @@ def _composed(entry: str, groups: tuple[str, ...]) -> DictConfig:
     return cfg
 
 
-def _is_group(word: str) -> bool:
+def _is_group(word: str, entry: str) -> bool:
     group = _key(word).partition("@")[0]
-    return (CONF / group).is_dir()
+    return (CONF / group).is_dir() and (entry, group) != ("evaluate", "profile")
 
 
 class Rows(BasicSweeper):

@@ -46,7 +46,9 @@ FORBIDDEN_PACKAGES = {
 DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
-HYDRA_MODULES = {f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep", "planned", "rows")} | {
+HYDRA_MODULES = {
+    f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep", "planned", "rows")
+} | {
     "evaluation.run",
     "audiolcm.cluster.launcher",
     "audiolcm.cluster.settings",

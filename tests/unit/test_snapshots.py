@@ -7,7 +7,7 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
-from audiolcm.artifacts import Artifact
+from audiolcm.artifacts import Artifact, trained_steps
 from audiolcm.build import build_transformer
 from audiolcm.config import compose
 from audiolcm.errors import UserError
@@ -70,7 +70,8 @@ def test_a_snapshot_is_the_network_of_its_step(
         assert torch.equal(tensor, checkpointed[3][name]), name
     assert any(not torch.equal(checkpointed[3][name], checkpointed[5][name]) for name in checkpointed[5])
     snapshot = open_model(f"{student.folder}@3")
-    assert snapshot.card["step"] == 3
+    assert snapshot.card["step"] == trained_steps(snapshot) == 3
+    assert open_model(f"{student.folder}@5").folder == student.folder
     assert len({snapshot.hash, student.hash, open_model(f"{student.folder}@2").hash}) == 3
     assert snapshot.parent("teacher").hash == student.parent("teacher").hash
 
