@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiolcm.artifacts import content_hash
 from audiolcm.audio.io import write_wav
 from audiolcm.build import build
 from audiolcm.data.manifest import Clip, Stated, StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
 from audiolcm.errors import UserError
+from audiolcm.hashing import content_hash
 from evaluation.sound import SoundReader
 
 

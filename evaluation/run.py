@@ -9,12 +9,12 @@ from typing import Any
 from omegaconf import DictConfig
 
 from audiolcm import processes
-from audiolcm.artifacts import content_hash
 from audiolcm.build import build
 from audiolcm.config import check, to_plain
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import DECIDING, code_of
 from audiolcm.finished import inputs_of
+from audiolcm.hashing import content_hash
 from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.run import made_by
 from audiolcm.training.tracking import check_tracker

@@ -5,10 +5,7 @@ import sys
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from experiments.items import STEMS
-from experiments.overview import overview
 from experiments.render_command import add_render, run_render
-from experiments.running import list_items, run
 from experiments.status import has_sweep, status
 from experiments.sync import sync
 
@@ -40,31 +37,45 @@ def main(arguments: list[str] | None = None) -> int:
     add_render(commands)
     given = parser.parse_args(arguments)
     try:
-        if given.command == "list":
-            return list_items()
-        if given.command == "run":
-            return run(given.name, given.scale, given.words, given.dry_run)
-        if given.command == "status":
-            return _status(given)
-        if given.command == "render":
-            return run_render(given)
-        return sync(given.folders, given.unfinished)
+        return _COMMANDS[given.command](given)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
 
+def _list(given: argparse.Namespace) -> int:
+    from experiments.running import list_items  # here and below: other commands should not wait for it
+
+    return list_items()
+
+
+def _run(given: argparse.Namespace) -> int:
+    from experiments.running import run
+
+    return run(given.name, given.scale, given.words, given.dry_run)
+
+
 def _status(given: argparse.Namespace) -> int:
     """Show the items, then the sweeps."""
-    items = [name for name in given.names if name in STEMS and not Path(name).is_dir()]
-    folders = [Path(name) for name in given.names if name not in items]
-    if given.json or given.all or folders:
-        return max(status(folders, given.all, given.json), overview(RUNS, RECORDS, items) if items else 0)
-    code = overview(RUNS, RECORDS, items)
-    if not items and has_sweep(RUNS):
-        sys.stdout.write("\n")
-        return max(code, status([], False, False))
-    return code
+    if given.json or given.all:
+        return status([Path(name) for name in given.names], given.all, given.json)
+    from experiments.items import STEMS
+    from experiments.overview import overview
+
+    items = [name for name in given.names if name in STEMS]
+    folders = [Path(name) for name in given.names if name not in STEMS]
+    codes = [overview(RUNS, RECORDS, items)] if items or not folders else []
+    if folders or (not items and has_sweep(RUNS)):
+        sys.stdout.write("\n" if codes else "")
+        codes.append(status(folders, False, False))
+    return max(codes)
+
+
+def _sync(given: argparse.Namespace) -> int:
+    return sync(given.folders, given.unfinished)
+
+
+_COMMANDS = {"list": _list, "run": _run, "status": _status, "render": run_render, "sync": _sync}
 
 
 if __name__ == "__main__":

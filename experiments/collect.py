@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from audiolcm.artifacts import content_hash
 from audiolcm.files import atomic_path
+from audiolcm.hashing import content_hash
 from audiolcm.result import RESULT, read_result
 from audiolcm.rows import SCALES
 from evaluation.record import read_record

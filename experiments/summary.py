@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from evaluation import tables
 from experiments.sources import Reading
@@ -68,7 +68,7 @@ def student_interval(values: Iterable[float]) -> tuple[float, tuple[float, float
     if len(numbers) < 2:
         return mean, None
     variance = math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1)
-    half = float(t.ppf(0.975, len(numbers) - 1)) * math.sqrt(variance / len(numbers))
+    half = float(stdtrit(len(numbers) - 1, 0.975)) * math.sqrt(variance / len(numbers))
     return mean, (mean - half, mean + half)
 
 

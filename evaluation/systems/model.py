@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiolcm.artifacts import Artifact, content_hash, newest, trained_steps
+from audiolcm.artifacts import Artifact, newest, trained_steps
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.config import load_yaml
 from audiolcm.data.digests import FileDigests
+from audiolcm.hashing import content_hash
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.training.hardware import Hardware

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.hashing import HASH_LENGTH, content_hash
 from audiolcm.locks import exclusive
 from audiolcm.tensors import save_tensors
 from audiolcm.version import code_version
@@ -29,19 +30,12 @@ from audiolcm.weights.reading import misfits, shapes
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-HASH_LENGTH = 10
 _MAKE_ANEW = "Run `python train.py` to make it anew."
 _NO_PARENT = {
     "vocoder": "Give one by --vocoder FOLDER (evaluate.py: system.vocoder=FOLDER, or system.model.vocoder=FOLDER for "
     "reconstructions), or convert the published weights again with one: audiolcm convert SOURCE -o DIR --vocoder FOLDER"
 }
 _CARD = {"format_version": int, "stage": str, "name": str, "hash": str, "weights_hash": str}
-
-
-def content_hash(content: object) -> str:
-    """Return ten hexadecimal digits of SHA-256 over JSON content, the same for any order of keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
 def tensors_identity(tensors: Mapping[str, Tensor]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from audiolcm.artifacts import content_hash
+from audiolcm.hashing import content_hash
 
 _PLACES = {
     "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "objective_metric",

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from audiolcm import processes
-from audiolcm.artifacts import Artifact, Identity, content_hash, tensors_identity
+from audiolcm.artifacts import Artifact, Identity, tensors_identity
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import load_yaml
@@ -19,6 +19,7 @@ from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_l
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData, PreparedSplit
 from audiolcm.errors import UserError
+from audiolcm.hashing import content_hash
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.clap_t5 import ClapT5
 from audiolcm.models.embedding import forget_guidance

@@ -25,6 +25,7 @@ PARTS = {
     "errors": set(),
     "interrupts": set(),
     "files": {"errors"},
+    "hashing": set(),
     "tensors": {"errors", "files"},
     "audio": FOUNDATION,
     "diffusion": {"draws", "types", "errors"},

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from made_results import (
@@ -196,11 +195,11 @@ def test_tables_and_figures_go_to_wandb(tmp_path: Path, monkeypatch: pytest.Monk
 def test_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    planned = SimpleNamespace(planned=lambda stem, scale: [Job("full", seed) for seed in range(4)])
-    monkeypatch.setitem(sys.modules, "experiments.rows", planned)
-    monkeypatch.setitem(
-        sys.modules, "experiments.freshness", SimpleNamespace(changes=lambda content, job: [])
+    monkeypatch.setattr(
+        "experiments.rows.planned", lambda stem, scale: [Job("full", seed) for seed in range(4)]
     )
+    monkeypatch.setattr("experiments.collect.planned", lambda stem, scale: [])
+    monkeypatch.setattr("experiments.freshness.Freshness.__call__", lambda self, content, job: [])
     monkeypatch.chdir(tmp_path)
     write_table6(tmp_path / RESULTS)
     Path("README.md").write_text(f"{BEGIN}\n{END}\n")
