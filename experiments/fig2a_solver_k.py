@@ -5,6 +5,7 @@ drawn at the end of the training sweep: loss and validation distance. The losses
 problems (a larger stride is a harder step); the distance to the end of the teacher's trajectory is one scale for all.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +61,26 @@ class ConvergencePicture:
     """Draws ``fig2a_solver_k.png`` (and .pdf) from the metrics of the finished students of a sweep."""
 
     def draw(self, folder: Path, rows: list[dict[str, Any]]) -> Path:
-        """Draw one line for each finished job; failed jobs are left out and show in the sweep's table."""
+        """Draw one line for each k, the mean of its finished seeds; failed jobs show in the sweep's table."""
         figure, panels = new_figure(len(PANELS))
         finished = [row for row in rows if row["status"] == "done"]
+        lines: dict[str, list[Path]] = {}
+        for row in finished:
+            lines.setdefault(row["job"].rpartition("-seed")[0] or row["job"], []).append(Path(row["folder"]))
         for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
-            for index, row in enumerate(finished):
-                metrics = [m for m in read_metrics(Path(row["folder"]) / "metrics.jsonl") if name in m]
-                steps = [m["step"] for m in metrics]
-                draw_line(axes, index, steps, [m[name] for m in metrics], row["job"].replace("solver.", ""))
+            for index, (line_name, folders) in enumerate(lines.items()):
+                steps, values = _mean_course([folder / "metrics.jsonl" for folder in folders], name)
+                draw_line(axes, index, steps, values, line_name.replace("solver.", ""))
             axes.set_xlabel("iterations")
             axes.set_ylabel(title)
             axes.set_yscale("log")
             axes.grid(alpha=0.3)
         panels[0].legend()
         return save(figure, folder / "fig2a_solver_k.png")
+
+
+def _mean_course(files: Sequence[Path], name: str) -> tuple[list[int], list[float]]:
+    """Return the steps at which every file has a metric, and its means there."""
+    courses = [{m["step"]: m[name] for m in read_metrics(file) if name in m} for file in files]
+    steps = sorted(set.intersection(*(set(course) for course in courses)))
+    return steps, [sum(course[step] for course in courses) / len(courses) for step in steps]
