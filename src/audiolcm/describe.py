@@ -121,10 +121,10 @@ def _sampling_steps(cfg: Config) -> int:
 
 def _of_text(cfg: Config, encoder: nn.Module) -> tuple[Figures, int]:
     """Return the text encoder's sizes and the width of its tokens; only one with a projection has its channels."""
-    if "caption_encoder" not in encoder._modules:
+    if not isinstance(encoder, nn.ModuleDict):
         found = {"text_encoder_channels": encoder.width, "token_length": encoder.num_tokens // 2}
         return found, encoder.width
-    projection: Projection = encoder.caption_encoder.projection
+    projection: Projection = encoder["caption_encoder"].projection
     found = {
         "text_encoder_channels": projection.linear1.in_features,
         "projection_channels": projection.linear1.out_features,

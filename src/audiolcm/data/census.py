@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.corpora.esc_captions import CAPTIONS
 from audiolcm.data.corpora.labels import caption_of_labels
@@ -32,10 +34,10 @@ def census(prepared: PreparedData, corpus: Corpus) -> Figures:
     counts = {name: Counter() for name in ("", *parts)}
     for name in prepared.splits:
         split = prepared.open_split(name)
-        heard: set[int] = set()
-        for row in Rows(split.folder / CLIPS_FILE):
-            found = _of_row(row, is_new=row["sound"] not in heard)
-            heard.add(row["sound"])
+        is_new = np.zeros(len(split), bool)
+        is_new[split.sounds] = True
+        for row, new in zip(Rows(split.folder / CLIPS_FILE), is_new, strict=True):
+            found = _of_row(row, bool(new))
             for part in {"", row["name"].partition("/")[0] if parts else ""}:
                 counts[part].update(found)
     figures = _figures(counts.pop("")) | {"num_bad_rows": prepared.num_bad_rows}

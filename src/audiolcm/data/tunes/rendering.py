@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
-from audiolcm.data.foley.primitives import Signal, filtered, low, ramps, room, to_samples
+from audiolcm.data.foley.primitives import SAMPLE_RATE, Signal, filtered, low, ramps, room, to_samples
 from audiolcm.data.tunes.drums import kit
 from audiolcm.data.tunes.instruments import BASS, DRUMS, LEADS
 from audiolcm.data.tunes.songs import Part, Song
@@ -25,7 +25,7 @@ def render_part(part: Part, num_samples: int, seed: SeedSequence) -> Signal:
     instrument = BASS if part.label == BASS.label else LEADS.get(part.label)
     played: dict[tuple[int | str, int], Signal] = {}
     for note in part.notes:
-        begin, size = round(note.start * 16_000), to_samples(note.length)
+        begin, size = round(note.start * SAMPLE_RATE), to_samples(note.length)
         wanted = (note.sound, size)
         if wanted not in played:
             # The same voice for each note: one piano plays the whole tune.

@@ -32,6 +32,8 @@ SHARES = {"chords": 0.55, "bass": 0.45, "drums": 0.5}
 CHORD_LEVELS, BASS_LEVELS = (-10.0, -6.0), (-5.0, -2.0)
 """Decibels of their RMS above the melody's."""
 LOWEST_CHORD = 50
+SHORTEST_NOTE = 0.08
+"""Seconds: what the end of a clip would make shorter is left out."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,6 @@ class Grid:
         start = self.first + beat * self.beat
         length = min(beats * self.beat, self.duration - start)
         return Note(start, length, sound, loudness) if length >= SHORTEST_NOTE else None
-
-
-SHORTEST_NOTE = 0.08
 
 
 def compose(rng: Generator, lead: Instrument, duration: float) -> Song:
