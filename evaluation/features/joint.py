@@ -90,7 +90,7 @@ HUB_WAYS = (
 )
 
 
-def _bound_the_hub() -> None:
+def bound_the_hub() -> None:
     """Give every question to the hub a time-out; its package waits for ever for some of them."""
     session = get_session()
     hooks = session.event_hooks
@@ -117,7 +117,7 @@ def local_folder(source: str, files: Sequence[str], online: bool, way_out: str) 
     if not online or Path(source).is_dir():
         return source
     try:
-        _bound_the_hub()
+        bound_the_hub()
         return snapshot_download(source, allow_patterns=list(files))
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]

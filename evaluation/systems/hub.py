@@ -15,10 +15,14 @@ from torch import nn
 from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
+from evaluation.features.joint import bound_the_hub
 
 EXTRA = 'pip install -e ".[baselines]"'
 LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, SafetensorError, UnpicklingError)
 """What the libraries raise on files that are missing, damaged or of another network."""
+
+MIN_VOCABULARY = 20
+"""Tokens that a tokenizer has at least. One without its files may have more, but then it reads all captions alike."""
 
 # Numbers that a network makes by itself; some versions of transformers stored them as well.
 _CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
@@ -37,6 +41,11 @@ def require(name: str, *packages: str) -> None:
 
 def way_out(name: str, model: str, setting: str = "model") -> str:
     """Return what a user types to get the files of a model, to end a message with; ``setting`` names its folder."""
+    if Path(model).expanduser().is_dir():
+        return (
+            f"Copy all files of the published repository (conf/system/{name}.yaml names it) into that folder, or leave "
+            f"system.{setting}={model} out to have them fetched."
+        )
     return (
         f"system={name} reads {model}. On a computer with a network, type `hf download {model}` (a model whose license "
         "must be accepted on its page first: `hf auth login`); or fill a cache elsewhere and name it, HF_HOME=FOLDER; "
@@ -57,9 +66,13 @@ def pipeline_folder(name: str, model: str) -> Path:
     folder = Path(model).expanduser()
     if not folder.is_dir():
         try:
+            bound_the_hub()
             folder = Path(DiffusionPipeline.download(model))
         except LOADING_ERRORS as error:
-            raise UserError(f"{model} can not be fetched: {_reason(error)} {way_out(name, model)}") from error
+            raise UserError(
+                f"{model} is not whole in the hub's cache and can not be fetched: {reason(error.__cause__ or error)} "
+                f"{way_out(name, model)}"
+            ) from error
     if not (folder / "model_index.json").is_file():
         raise UserError(f"{folder} holds no pipeline: model_index.json is missing. {way_out(name, model)}")
     return folder
@@ -117,7 +130,7 @@ def network(kind: Any, folder: Path, name: str, model: str) -> Any:
             folder, local_files_only=True, output_loading_info=True, **options
         )
     except LOADING_ERRORS as error:
-        raise UserError(f"No {kind.__name__} at {folder}: {_reason(error)} {way_out(name, model)}") from error
+        raise UserError(f"No {kind.__name__} at {folder}: {reason(error)} {way_out(name, model)}") from error
     absent = {key for key in report["missing_keys"] if not str(key).endswith(_CONSTANTS)}
     if wrong := sorted(str(key) for key in absent | set(report["mismatched_keys"])):
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
@@ -142,6 +155,7 @@ def check_tokenizer(tokenizer: Any, name: str, model: str) -> None:
         )
 
 
-def _reason(error: Exception) -> str:
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    return reason if reason.endswith((".", ":")) else f"{reason}."
+def reason(error: BaseException) -> str:
+    """Return the first line of what a library says."""
+    said = str(error).strip().partition("\n")[0] or type(error).__name__
+    return said if said.endswith((".", ":")) else f"{said}."

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from audiolcm.models.clap_t5_files import read_tokenizer
 from audiolcm.training.hardware import Hardware
 from evaluation.features.joint import local_folder
-from evaluation.systems.hub import check_tokenizer, network, way_out
+from evaluation.systems.hub import MIN_VOCABULARY, network, way_out
 from evaluation.systems.pretrained import Denoiser, Pretrained
 
 _FILES = (
@@ -63,11 +64,7 @@ class MusicGen(Pretrained):
     @cached_property
     def tokenizer(self) -> Any:
         """T5's."""
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-        check_tokenizer(tokenizer, self.name, self.model)
-        return tokenizer
+        return read_tokenizer(str(self.folder), MIN_VOCABULARY, f" {way_out(self.name, self.model)}")
 
     @cached_property
     def denoiser(self) -> Denoiser:

@@ -16,7 +16,15 @@ from torch.nn.functional import pad
 
 from audiolcm.errors import UserError
 from audiolcm.training.hardware import Hardware
-from evaluation.systems.hub import check_tokenizer, networks, pipeline_folder, require
+from evaluation.systems.hub import (
+    LOADING_ERRORS,
+    check_tokenizer,
+    networks,
+    pipeline_folder,
+    reason,
+    require,
+    way_out,
+)
 from evaluation.systems.pretrained import Denoiser, Pretrained, generators
 
 _NUM_EMBEDDINGS = 8
@@ -69,9 +77,13 @@ class DiffusersPipeline(Pretrained):
         import diffusers
 
         parts = networks(folder, self.name, self.model, self.left_out)
-        pipe = getattr(diffusers, self.pipeline_class).from_pretrained(
-            folder, local_files_only=True, **parts, **dict.fromkeys(self.left_out)
-        )
+        try:
+            pipe = getattr(diffusers, self.pipeline_class).from_pretrained(
+                folder, local_files_only=True, **parts, **dict.fromkeys(self.left_out)
+            )
+        except LOADING_ERRORS as error:
+            ending = way_out(self.name, self.model)
+            raise UserError(f"{folder} is no {self.pipeline_class}: {reason(error)} {ending}") from error
         for part, loaded in pipe.components.items():
             if part.startswith("tokenizer"):
                 check_tokenizer(loaded, self.name, self.model)

@@ -105,6 +105,10 @@ class Pretrained(ABC):
     def denoiser(self) -> Denoiser:
         """The network whose calls are NFE."""
 
+    def contents(self) -> dict[str, Any]:
+        """Return what identifies everything that is read from files."""
+        return {"model": identity(self.folder)}
+
     def facts(self) -> dict[str, Any]:
         """Return model, license and choices; NFE once a sound was made."""
         counted = {} if self._nfe is None else {"nfe": self._nfe}
@@ -112,11 +116,8 @@ class Pretrained(ABC):
 
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return a sound for each caption; see ``System``."""
-        settings = self.choices() | {
-            "version": _VERSION,
-            "model": identity(self.folder),
-            "bfloat16": self.hardware.uses_bfloat16(),
-        }
+        settings = self.choices() | self.contents()
+        settings |= {"version": _VERSION, "bfloat16": self.hardware.uses_bfloat16()}
 
         def make(items: list[Item], seeds: list[int]) -> list[np.ndarray]:
             return self.generate([item.clip.caption for item in items], test_set.seconds, seeds).waveforms

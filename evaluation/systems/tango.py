@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from audiolcm.errors import UserError
+from audiolcm.models.clap_t5_files import read_tokenizer
 from audiolcm.training.hardware import Hardware
 from evaluation.features.joint import local_folder
-from evaluation.systems.hub import check_tokenizer, require, way_out
+from evaluation.systems.hub import MIN_VOCABULARY, identity, require, way_out
 from evaluation.systems.pretrained import Denoiser, Pretrained, generators
 from evaluation.systems.tango_files import FILES, TEXT_FILES, TangoParts, read_parts
 
@@ -53,6 +54,11 @@ class Tango(Pretrained):
         """Return steps and guidance."""
         return {"num_steps": self.num_steps, "guidance_scale": self.guidance_scale}
 
+    def contents(self) -> dict[str, Any]:
+        """Return what identifies everything that is read from files, and the configurations that stand for files."""
+        texts = {"text_encoder": identity(self.text_folder), "unet": self.unet, "scheduler": self.schedule}
+        return super().contents() | texts
+
     @cached_property
     def folder(self) -> Path:
         """A folder, or the repository in the hub's cache."""
@@ -76,11 +82,8 @@ class Tango(Pretrained):
     @cached_property
     def tokenizer(self) -> Any:
         """Flan-T5's."""
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(self.text_folder, local_files_only=True)
-        check_tokenizer(tokenizer, self.name, self.text_encoder)
-        return tokenizer
+        ending = way_out(self.name, self.text_encoder, "text_encoder")
+        return read_tokenizer(str(self.text_folder), MIN_VOCABULARY, f" {ending}")
 
     @cached_property
     def denoiser(self) -> Denoiser:

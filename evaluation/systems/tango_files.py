@@ -65,32 +65,50 @@ def read_parts(folder: Path, text: Path, unet: Mapping[str, Any]) -> TangoParts:
     Raises:
         UserError: a file is missing, damaged, or of another network.
     """
-    from diffusers import UNet2DConditionModel
-    from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig, T5Config, T5EncoderModel
+    from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
     if missing := [name for name in FILES if not (folder / name).is_file()]:
         raise UserError(f"{folder} is not Tango's repository: {', '.join(missing)} missing.")
-    settings = json.loads((folder / VAE_CONFIG).read_text())
-    if (named := json.loads((folder / MAIN_CONFIG).read_text())["scheduler_name"]) != _SCHEDULER:
+    try:
+        built = _from_configurations(folder, text, unet)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{folder} was trained with the noise schedule of {named}, not with that of {_SCHEDULER}."
-        )
+            f"A configuration in {folder} or {text}, or system.unet, is damaged: {error}. Get them again."
+        ) from error
     main, heard = read_checkpoint(folder / MAIN), read_checkpoint(folder / VAE)
     vocoder_weights = _part(heard, "vocoder.")
     sizes = _VOCODER | _vocoder_sizes(vocoder_weights)
-    autoencoder = _autoencoder(settings)
-    bins = sizes["model_in_dim"] // 2 ** (len(settings["ddconfig"]["ch_mult"]) - 1)
+    bins = sizes["model_in_dim"] // 2 ** (len(built.autoencoder.config.block_out_channels) - 1)
     parts = {
-        "text_encoder": (T5EncoderModel(T5Config.from_pretrained(text)), _part(main, "text_encoder."), MAIN),
-        "unet": (UNet2DConditionModel(**unet), _part(main, "unet."), MAIN),
-        "autoencoder": (autoencoder, _autoencoder_weights(heard, autoencoder), VAE),
+        "text_encoder": (built.text_encoder, _part(main, "text_encoder."), MAIN),
+        "unet": (built.unet, _part(main, "unet."), MAIN),
+        "autoencoder": (built.autoencoder, _autoencoder_weights(heard, built.autoencoder), VAE),
         "vocoder": (SpeechT5HifiGan(SpeechT5HifiGanConfig(**sizes)), _vocoder_weights(vocoder_weights), VAE),
     }
     for network, weights, name in parts.values():
         fill(network, weights, folder / name)
         network.float().eval()
     networks = {name: network for name, (network, _, _) in parts.items()}
-    return TangoParts(**networks, scale_factor=settings["scale_factor"], latent_size=(_FRAMES, bins))
+    return dataclasses.replace(built, **networks, latent_size=(_FRAMES, bins))
+
+
+def _from_configurations(folder: Path, text: Path, unet: Mapping[str, Any]) -> TangoParts:
+    """Return the networks that configurations describe, without their weights; the vocoder has none."""
+    from diffusers import UNet2DConditionModel
+    from transformers import T5Config, T5EncoderModel
+
+    named = json.loads((folder / MAIN_CONFIG).read_text())["scheduler_name"]
+    if named != _SCHEDULER:
+        raise UserError(f"{folder} was trained with the noise schedule of {named}, not of {_SCHEDULER}.")
+    settings = json.loads((folder / VAE_CONFIG).read_text())
+    return TangoParts(
+        text_encoder=T5EncoderModel(T5Config.from_pretrained(text)),
+        unet=UNet2DConditionModel(**unet),
+        autoencoder=_autoencoder(settings),
+        vocoder=None,
+        scale_factor=float(settings["scale_factor"]),
+        latent_size=(_FRAMES, 0),
+    )
 
 
 def _part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

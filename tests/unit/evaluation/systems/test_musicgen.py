@@ -70,5 +70,5 @@ def test_without_files_one_message_says_what_to_type(tmp_path):
         UserError, match=r"(?s)nobody/nothing.*hf download nobody/nothing.*system\.model=FOLDER"
     ):
         system("nobody/nothing").generate(CAPTIONS[:1], 0.3, [0])
-    with pytest.raises(UserError, match=r"system\.model=FOLDER"):
+    with pytest.raises(UserError, match=r"model\.safetensors.*Copy all files"):
         system(tmp_path).generate(CAPTIONS[:1], 0.3, [0])

@@ -158,7 +158,7 @@ def test_weights_that_are_missing_are_not_made_up(name, folders, tmp_path):
             copy / part / f"{file}.safetensors",
             {"format": "pt"},
         )
-        with pytest.raises(UserError, match=rf"miss parts of .*{lost.split('.')[-2]}.*system\.model=FOLDER"):
+        with pytest.raises(UserError, match=rf"miss parts of .*{lost.split('.')[-2]}.*Copy all files"):
             system(name, copy).generate(CAPTIONS[:1], SECONDS, [0])
 
 
@@ -167,6 +167,32 @@ def test_a_tokenizer_without_its_files_is_refused(folders, tmp_path):
     (copy / "tokenizer/tokenizer.json").unlink()
     with pytest.raises(UserError, match=r"hf download|the same tokens"):
         system("audioldm", copy).generate(CAPTIONS[:1], SECONDS, [0])
+
+
+def test_a_damaged_pipeline_is_refused(folders, tmp_path):
+    copy = shutil.copytree(folders["audioldm"], tmp_path / "copy")
+    (copy / "scheduler/scheduler_config.json").unlink()
+    with pytest.raises(UserError, match=r"is no AudioLDMPipeline.*Copy all files"):
+        system("audioldm", copy).generate(CAPTIONS[:1], SECONDS, [0])
+
+
+def test_weights_under_the_names_of_older_releases_are_read(folders, tmp_path):
+    """As cvssp/audioldm has them, of early 2023."""
+    copy = shutil.copytree(folders["audioldm"], tmp_path / "copy")
+    file = copy / "vae/diffusion_pytorch_model.safetensors"
+    names = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    old = {}
+    for key, tensor in load_file(file).items():
+        for new_name, old_name in names.items():
+            key = key.replace(f"attentions.0.{new_name}", f"attentions.0.{old_name}")
+        old[key] = tensor
+    assert sum("proj_attn" in key for key in old) == 4
+    save_file(old, file, {"format": "pt"})
+    ours, theirs = (
+        system("audioldm", place).generate(CAPTIONS[:1], SECONDS, [0]).waveforms[0]
+        for place in (copy, folders["audioldm"])
+    )
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_without_files_one_message_says_what_to_type(name, tmp_path):

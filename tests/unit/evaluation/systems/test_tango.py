@@ -156,6 +156,9 @@ def test_files_of_another_model_are_refused(folder, text, tmp_path):
     (tmp_path / "pytorch_model_vae.bin").write_bytes((folder / "pytorch_model_vae.bin").read_bytes())
     with pytest.raises(UserError, match="weights of another network than UNet2DConditionModel"):
         read_parts(tmp_path, text, UNET | {"layers_per_block": 2})
+    (tmp_path / "main_config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"is damaged: 'scheduler_name'"):
+        read_parts(tmp_path, text, UNET)
     (tmp_path / "main_config.json").write_text('{"scheduler_name": "mine"}')
     with pytest.raises(UserError, match="noise schedule of mine"):
         read_parts(tmp_path, text, UNET)
