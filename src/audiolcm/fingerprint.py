@@ -23,13 +23,14 @@ _PLACES_WITHIN = {
     "system": {"checkpoint", "artifacts", "hardware", "path"},
 }
 DECIDING = (
-    "audiolcm.audio", "audiolcm.build", "audiolcm.data", "audiolcm.diffusion", "audiolcm.draws", "audiolcm.models",
+    "audiolcm.audio", "audiolcm.build", "audiolcm.data.batches", "audiolcm.data.cache", "audiolcm.data.dataset",
+    "audiolcm.diffusion", "audiolcm.draws", "audiolcm.models",
     "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.recipe", "audiolcm.training.loop",
     "audiolcm.training.optimization", "audiolcm.training.pieces", "audiolcm.training.reproducibility",
     "evaluation.embedded", "evaluation.features", "evaluation.measures", "evaluation.metrics", "evaluation.protocol",
     "evaluation.sound", "evaluation.systems.model",
 )  # fmt: skip
-"""Modules and packages whose code can change a figure; the others move, show and keep it."""
+"""Modules and packages whose code can change a figure; the others move, show and keep it. Data has a hash of its own."""
 
 
 def settings_fingerprint(plain: Mapping[str, Any]) -> str:
@@ -63,7 +64,10 @@ def code_of(packages: Sequence[str]) -> str:
 
 @cache
 def code_hash(module: str) -> str | None:
-    """Return a hash of a module's code; comments, layout and docstrings do not count. None: there is no such module."""
+    """Return a hash of a module's code; None: there is no such module.
+
+    Comments, layout and docstrings do not count, nor where names are imported from: what they do is in their own modules.
+    """
     try:
         spec = importlib.util.find_spec(module)
     except ModuleNotFoundError:
@@ -73,17 +77,18 @@ def code_hash(module: str) -> str | None:
     tree = ast.parse(Path(spec.origin).read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [part for part in node.body if not _is_text(part)] or [ast.Pass()]
+            node.body = [part for part in node.body if not _is_idle(part)] or [ast.Pass()]
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:10]
 
 
-def _is_text(node: ast.AST) -> bool:
-    """Return whether a statement is a string and nothing else: a docstring."""
-    return (
+def _is_idle(node: ast.AST) -> bool:
+    """Return whether a statement is a docstring or an import."""
+    is_text = (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
+    return is_text or isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def _decides(module: str) -> bool:
