@@ -30,7 +30,7 @@ DECIDING = (
     "evaluation.embedded", "evaluation.features", "evaluation.measures", "evaluation.metrics", "evaluation.protocol",
     "evaluation.sound", "evaluation.systems.model",
 )  # fmt: skip
-"""Modules and packages whose code can change a figure; the others move, show and keep it. Data has a hash of its own."""
+"""Modules and packages whose code can change a figure; the others move, show and keep it. Data has its own hash."""
 
 
 def settings_fingerprint(plain: Mapping[str, Any]) -> str:
@@ -66,7 +66,7 @@ def code_of(packages: Sequence[str]) -> str:
 def code_hash(module: str) -> str | None:
     """Return a hash of a module's code; None: there is no such module.
 
-    Comments, layout and docstrings do not count, nor where names are imported from: what they do is in their own modules.
+    Comments, layout and docstrings do not count, nor where names are imported from: what they do is in other modules.
     """
     try:
         spec = importlib.util.find_spec(module)
