@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiolcm.artifacts import content_hash
 from audiolcm.audio.io import write_wav
 from audiolcm.build import build
 from audiolcm.data.manifest import Clip, Stated, StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
 from audiolcm.errors import UserError
+from audiolcm.hashing import content_hash
 from evaluation.sound import SoundReader
 
 
@@ -115,6 +115,8 @@ class Protocol:
         table: file name of its caption list; null takes ``split`` of the data set as it is prepared.
         captions: folder of the list; null for ``dataset.root``.
         split: of a prepared data set.
+        without: names of clips of a prepared data set that can not be used and are left out; any other bad row is an
+            error.
         num_items: captions that the list must have; null: not checked.
         num_references: distinct reference clips that the list must have; null: not checked.
         seconds: length of a generated sound; null for the length of the data set's training examples.
@@ -130,6 +132,7 @@ class Protocol:
     table: str | None = None
     captions: str | None = None
     split: str = "test"
+    without: tuple[str, ...] | list[str] = ()
     num_items: int | None = None
     num_references: int | None = None
     seconds: float | None = None
@@ -191,9 +194,8 @@ class Protocol:
             raise UserError(
                 f"Split {self.split} of {data.name} is empty: choose protocol.split=train or validation."
             )
-        _refuse_bad(
-            [f"row {bad.row}: {bad.reason}" for bad in split.bad_rows], len(split) + len(split.bad_rows)
-        )
+        bad_rows = [bad for bad in split.bad_rows if bad.name not in self.without]
+        _refuse_bad([f"row {bad.row}: {bad.reason}" for bad in bad_rows], len(split) + len(bad_rows))
         sounds = references(data, self.split)
         items = _items(split.clips, [sounds[position] for position in split.sound_of_clip])
         if isinstance(corpus, StatesTruth):

@@ -12,7 +12,11 @@ from audiolcm import processes
 from audiolcm.build import build
 from audiolcm.config import check, to_plain
 from audiolcm.errors import UserError
-from audiolcm.run import write_result
+from audiolcm.fingerprint import DECIDING, code_of
+from audiolcm.finished import inputs_of
+from audiolcm.hashing import content_hash
+from audiolcm.result import RESULT, read_result, write_result
+from audiolcm.run import made_by
 from audiolcm.training.tracking import check_tracker
 from evaluation.evaluation import Evaluation
 from evaluation.inspection import check_tolerances
@@ -26,7 +30,7 @@ OUTPUTS = ("metrics.json", "metrics.md", "metrics.csv", "metrics.tex", "report.h
 SECTIONS = {
     "dataset", "protocol", "system", "metrics", "features", "evaluator", "trainer", "efficiency", "hardware", "logger",
     "optimizer", "paths", "seed", "seeds", "checkpoint", "path", "sampler", "num_clips", "num_resamples", "allow",
-    "report_clips", "sanity",
+    "report_clips", "sanity", "row", "profile",
 }  # fmt: skip
 
 
@@ -34,9 +38,15 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Score a system and leave ``metrics.json``, tables, ``report.html`` and a W&B run in ``folder``."""
     if processes.count() > 1:
         raise UserError("evaluate.py uses one process: type python evaluate.py ..., without torchrun.")
-    for name in OUTPUTS:  # of an earlier call: a figure never stands beside a later failure
-        (folder / name).unlink(missing_ok=True)
+    if cfg.row is None:
+        _clear(folder)
     plain = checked(to_plain(cfg, SECTIONS))
+    inputs = None if plain["row"] is None else _inputs(plain)
+    if inputs and _was_done(folder, inputs):
+        log.info("All of it was done before. %s", (folder / "metrics.json").resolve())
+        (folder / RESULT).touch()
+        return
+    _clear(folder)
     tracker = build(plain["logger"], "logger")
     check_tracker(tracker)
     record = Evaluation(plain).record(folder)
@@ -47,8 +57,27 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     report = write_report(record, folder, plain["report_clips"])
     log_record(record, folder, tracker)
     figures = {score.key: score.value for score in record.row.scores}
-    write_result(folder, {"status": "done", "folder": str(folder), "figures": figures})
+    result = {"status": "done", "folder": str(folder), "figures": figures, "inputs": inputs}
+    write_result(folder, result | made_by(plain))
     log.info("Report: %s", report.resolve())
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier call left: a figure never stands beside a later failure."""
+    for name in OUTPUTS:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _inputs(plain: dict[str, Any]) -> str:
+    """Return a hash of all that a row of a table comes from, the code that measures it too."""
+    settings = {name: value for name, value in plain.items() if name not in ("row", "profile")}
+    return content_hash([inputs_of(settings), code_of(DECIDING)])
+
+
+def _was_done(folder: Path, inputs: str) -> bool:
+    result = read_result(folder)
+    done = result.get("status") == "done" and result.get("inputs") == inputs
+    return done and all((folder / name).is_file() for name in OUTPUTS)
 
 
 def checked(plain: dict[str, Any]) -> dict[str, Any]:

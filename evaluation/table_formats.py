@@ -13,11 +13,17 @@ from evaluation.tables import DASH, Cell, Line, Table, build_table
 
 _FORMULA_STARTS = ("=", "+", "-", "@")  # a spreadsheet would compute such a cell
 _FIELDS = ("", " low", " high", " N generated", " N reference")
-_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*<[|"})
-_LATEX = str.maketrans(
+MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*<[|"})
+LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "%_&#${}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"<": r"\textless{}", ">": r"\textgreater{}", "↓": r"$\downarrow$", "↑": r"$\uparrow$"}
+    | {
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "↓": r"$\downarrow$",
+        "↑": r"$\uparrow$",
+        "\u00d7": r"$\times$",
+    }
     | {"[": "{[}"}  # at the start of a row it would be an argument of the line break before
 )
 
@@ -33,16 +39,16 @@ def write_tables(records: Sequence[Record], folder: Path) -> Table:
 
 def markdown(table: Table) -> str:
     """Return the table in GitHub's Markdown, its columns aligned for the console; figures as value, interval, N."""
-    rows = [[_escaped(name, _MARKDOWN) for name in ("system", *(found.heading for found in table.columns))]]
-    rows += [[_escaped(line.label, _MARKDOWN), *_texts(table, line)] for line in table.lines]
+    rows = [[escaped(name, MARKDOWN) for name in ("system", *(found.heading for found in table.columns))]]
+    rows += [[escaped(line.label, MARKDOWN), *_texts(table, line)] for line in table.lines]
     if table.sanity:
         rows.append(["*sanity rows*", *("" for _ in table.columns)])
-    rows += [[_escaped(line.label, _MARKDOWN), *_texts(table, line)] for line in table.sanity]
+    rows += [[escaped(line.label, MARKDOWN), *_texts(table, line)] for line in table.sanity]
     widths = [max(map(len, texts)) for texts in zip(*rows, strict=True)]
     rows.insert(1, ["-" * width for width in widths])
     body = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
-    notes = [f"- {_escaped(note, _MARKDOWN)}" for note in table.notes]
-    return "\n".join([f"**{_escaped(table.title, _MARKDOWN)}**", "", *body, "", *notes]).rstrip() + "\n"
+    notes = [f"- {escaped(note, MARKDOWN)}" for note in table.notes]
+    return "\n".join([f"**{escaped(table.title, MARKDOWN)}**", "", *body, "", *notes]).rstrip() + "\n"
 
 
 def csv_text(table: Table) -> str:
@@ -56,9 +62,9 @@ def csv_text(table: Table) -> str:
                 columns[f"{found.name}{field}"] = list(values)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(map(_csv_name, ["protocol", "kind", "system", *columns]))
+    writer.writerow(map(csv_name, ["protocol", "kind", "system", *columns]))
     for (kind, line), *values in zip(lines, *columns.values(), strict=True):
-        writer.writerow([_csv_name(table.title), kind, _csv_name(line.label), *values])
+        writer.writerow([csv_name(table.title), kind, csv_name(line.label), *values])
     return file.getvalue()
 
 
@@ -72,13 +78,13 @@ def _figures(entry: Cell | None) -> tuple[float | int | None, ...]:
 def latex(table: Table) -> str:
     r"""Return a tabular with booktabs' rules; the sanity rows come after a second ``\midrule``, notes as comments."""
     body = [
-        " & ".join(_escaped(text, _LATEX) for text in (line.label, *_texts(table, line))) + r" \\"
+        " & ".join(escaped(text, LATEX) for text in (line.label, *_texts(table, line))) + r" \\"
         for line in (*table.lines, *table.sanity)
     ]
     if table.sanity:
         body.insert(len(table.lines), r"\midrule")
     header = " & ".join(
-        _escaped(name, _LATEX) for name in ("System", *(found.heading for found in table.columns))
+        escaped(name, LATEX) for name in ("System", *(found.heading for found in table.columns))
     )
     comments = [f"% {' '.join(note.split())}" for note in (table.title, *table.notes)]
     start = rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}"
@@ -94,9 +100,11 @@ def _texts(table: Table, line: Line) -> list[str]:
     ]
 
 
-def _escaped(text: str, signs: dict[int, str]) -> str:
+def escaped(text: str, signs: dict[int, str]) -> str:
+    """Return a text as one line whose signs mean nothing to the format: ``MARKDOWN`` or ``LATEX``."""
     return " ".join(text.split()).translate(signs)
 
 
-def _csv_name(text: str) -> str:
+def csv_name(text: str) -> str:
+    """Return a text that no spreadsheet computes."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

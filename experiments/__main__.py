@@ -1,33 +1,81 @@
-"""Commands about sweeps: ``python -m experiments status`` and ``python -m experiments sync``."""
+"""The paper's tables and figures: ``python -m experiments list``, ``run``, ``status``, ``render`` and ``sync``."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from experiments.status import status
+from experiments.render_command import add_render, run_render
+from experiments.status import has_sweep, status
 from experiments.sync import sync
+
+RUNS = Path("runs")
+RECORDS = Path("experiments/results/records")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one message."""
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    shown = commands.add_parser("status", help="how the jobs of a sweep are, during it and after")
-    shown.add_argument("folders", nargs="*", type=Path, help="of sweeps; none: the newest one below runs")
+    commands.add_parser("list", help="the paper's tables and figures")
+    started = commands.add_parser("run", help="train and evaluate all rows of one of them")
+    started.add_argument("name", help="such as table6_backbone")
+    started.add_argument("words", nargs="*", help="overrides, such as dataset.root=FOLDER or row=full")
+    started.add_argument("--scale", choices=("replica", "paper"), default="replica")
+    started.add_argument("--dry-run", action="store_true", help="print each job and what sets it apart")
+    shown = commands.add_parser("status", help="how the paper's items stand, and the jobs of a sweep")
+    shown.add_argument(
+        "names",
+        nargs="*",
+        help="items, or folders of sweeps; none: all items and the newest sweep below runs",
+    )
     shown.add_argument("--all", action="store_true", help="every sweep below runs")
     shown.add_argument("--json", action="store_true", help="for machines")
     sent = commands.add_parser("sync", help="upload the offline W&B runs")
     sent.add_argument("folders", nargs="*", type=Path, help="where to look; none: artifacts and runs")
     sent.add_argument("--unfinished", action="store_true", help="also those still being written")
+    add_render(commands)
     given = parser.parse_args(arguments)
     try:
-        if given.command == "status":
-            return status(given.folders, given.all, given.json)
-        return sync(given.folders, given.unfinished)
+        return _COMMANDS[given.command](given)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _list(given: argparse.Namespace) -> int:
+    from experiments.running import list_items  # here and below: other commands should not wait for it
+
+    return list_items()
+
+
+def _run(given: argparse.Namespace) -> int:
+    from experiments.running import run
+
+    return run(given.name, given.scale, given.words, given.dry_run)
+
+
+def _status(given: argparse.Namespace) -> int:
+    """Show the items, then the sweeps."""
+    if given.json or given.all:
+        return status([Path(name) for name in given.names], given.all, given.json)
+    from experiments.items import STEMS
+    from experiments.overview import overview
+
+    items = [name for name in given.names if name in STEMS]
+    folders = [Path(name) for name in given.names if name not in STEMS]
+    codes = [overview(RUNS, RECORDS, items)] if items or not folders else []
+    if folders or (not items and has_sweep(RUNS)):
+        sys.stdout.write("\n" if codes else "")
+        codes.append(status(folders, False, False))
+    return max(codes)
+
+
+def _sync(given: argparse.Namespace) -> int:
+    return sync(given.folders, given.unfinished)
+
+
+_COMMANDS = {"list": _list, "run": _run, "status": _status, "render": run_render, "sync": _sync}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""What the figures share: axes, line styles that also differ without color, one way to save."""
+"""What the figures share: axes, line styles that also differ without color, error bars, one way to save."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -33,9 +35,47 @@ def draw_line(axes: Axes, index: int, x: list[float], y: list[float], label: str
     )
 
 
+@dataclass(frozen=True)
+class Dot:
+    """One point with its 95% interval and words beside it; ``is_marked`` draws it hollow."""
+
+    x: float
+    y: float
+    interval: tuple[float, float] | None = None
+    is_marked: bool = False
+    words: str = ""
+
+
+def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str) -> None:
+    """Draw line number ``index`` through its points, with error bars where they have intervals."""
+    color, marker = COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)]
+    dash = DASHES[index % len(DASHES)]
+    xs = [dot.x for dot in dots]
+    axes.plot(
+        xs, [dot.y for dot in dots], label=label, color=color, linestyle=dash, marker=marker, markersize=5
+    )
+    for dot in dots:
+        axes.annotate(dot.words, (dot.x, dot.y), (5, 4), textcoords="offset points", fontsize=7, color=color)
+    barred = [dot for dot in dots if dot.interval is not None]
+    if barred:
+        ends = [dot.interval or (dot.y, dot.y) for dot in barred]
+        below = [max(dot.y - low, 0.0) for dot, (low, _) in zip(barred, ends, strict=True)]
+        above = [max(high - dot.y, 0.0) for dot, (_, high) in zip(barred, ends, strict=True)]
+        bars = ([dot.x for dot in barred], [dot.y for dot in barred])
+        axes.errorbar(*bars, yerr=(below, above), fmt="none", ecolor=color, elinewidth=1.0, capsize=2.5)
+    hollow = [dot for dot in dots if dot.is_marked]
+    if hollow:
+        places = ([dot.x for dot in hollow], [dot.y for dot in hollow])
+        axes.plot(
+            *places, linestyle="none", color=color, marker=marker, markersize=5, markerfacecolor="white"
+        )
+
+
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure as PNG and, beside it, PDF; return the PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
-    figure.savefig(path.with_suffix(".pdf"))
+    figure.savefig(
+        path.with_suffix(".pdf"), metadata={"CreationDate": None}
+    )  # the same figure is the same file
     return path

@@ -16,7 +16,8 @@ from audiolcm.cluster.waiting import last_line
 from audiolcm.locks import birth
 from audiolcm.planned import planned_jobs
 from audiolcm.progress import PROGRESS, read_progress
-from audiolcm.sweep import RESULT, read_result
+from audiolcm.result import RESULT, read_result
+from audiolcm.sweep import job_name
 
 RECORD = "jobs.jsonl"
 QUIET_SECONDS = 600.0
@@ -94,7 +95,8 @@ def read_records(sweep: Path) -> dict[Path, dict[str, Any]]:
 
 def _name(folder: Path) -> str:
     try:
-        return ",".join(yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) or []) or "(defaults)"
+        words = yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) or []
+        return job_name(words, ",".join(words)) or "(defaults)"
     except (OSError, yaml.YAMLError, TypeError):
         return folder.name
 

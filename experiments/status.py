@@ -10,7 +10,8 @@ from pathlib import Path
 from audiolcm.cluster.queue import ended, queued
 from audiolcm.errors import UserError
 from audiolcm.planned import MULTIRUN, summary_of
-from audiolcm.sweep import RESULT, TRAINING_FIGURES, row_of, write_summary
+from audiolcm.result import RESULT
+from audiolcm.sweep import TRAINING_FIGURES, row_of, write_summary
 from experiments.jobs import RECORD, Job, jobs_of, read_records
 
 _SWEEP_FILES = (MULTIRUN, RECORD)
@@ -52,9 +53,7 @@ def _checked(folder: Path) -> Path:
 
 def _sweeps(root: Path, every: bool) -> list[Path]:
     """Return the folders of sweeps below ``root``, the newest first; only that one unless ``every``."""
-    jobs = (path.parents[2] for path in root.glob("**/.hydra/hydra.yaml") if _is_of_a_sweep(path))
-    marked = (path.parent for name in _SWEEP_FILES for path in root.glob(f"**/{name}"))
-    begun = {folder: folder.stat().st_mtime for folder in (*jobs, *marked)}
+    begun = _begun(root)
     if not begun:
         raise UserError(
             f"There is no sweep in {root.absolute()}. `python train.py -m solver.k=5,20` starts one; for another "
@@ -62,6 +61,18 @@ def _sweeps(root: Path, every: bool) -> list[Path]:
         )
     newest = sorted(begun, key=lambda folder: -begun[folder])
     return newest if every else newest[:1]
+
+
+def has_sweep(root: Path) -> bool:
+    """Return whether a sweep was begun below ``root``."""
+    return bool(_begun(root))
+
+
+def _begun(root: Path) -> dict[Path, float]:
+    """Return the folders of sweeps below ``root`` and when they changed."""
+    jobs = (path.parents[2] for path in root.glob("**/.hydra/hydra.yaml") if _is_of_a_sweep(path))
+    marked = (path.parent for name in _SWEEP_FILES for path in root.glob(f"**/{name}"))
+    return {folder: folder.stat().st_mtime for folder in (*jobs, *marked)}
 
 
 def _is_of_a_sweep(hydra_yaml: Path) -> bool:

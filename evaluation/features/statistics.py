@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from audiolcm.artifacts import content_hash
+from audiolcm.hashing import content_hash
 from audiolcm.tensors import safetensors_path
 from evaluation.features.extractor import Extractor
 from evaluation.features.store import FeatureStore

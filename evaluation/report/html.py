@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 from typing import Any
 
@@ -38,3 +40,8 @@ def _attribute(key: str, value: Any) -> str:
     if value is None or value is False:
         return ""
     return f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'
+
+
+def policy_hash(text: str) -> str:
+    """Return how a content security policy names a style or script that is allowed."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +11,7 @@ from audiolcm.files import atomic_path
 from evaluation.record import Record, Score
 from evaluation.report.charts import stage_bar, stage_class, stage_seconds, whisker
 from evaluation.report.clips import clips_section
-from evaluation.report.html import Html, element, joined
+from evaluation.report.html import Html, element, joined, policy_hash
 from evaluation.tables import (
     DASH,
     EMBEDDED_NOTE,
@@ -74,7 +72,7 @@ def _head(record: Record) -> Html:
     """Return the head. Its policy lets nothing be fetched and no script run but ours, known by its hash."""
     style = _asset("report.css")
     policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(_asset('report.js'))}; "
+        f"default-src 'none'; style-src {policy_hash(style)}; script-src {policy_hash(_asset('report.js'))}; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
     )
     return element(
@@ -87,10 +85,6 @@ def _head(record: Record) -> Html:
         element("title", f"{record.row.system}: {protocol_title(record.protocol)}"),
         element("style", style),
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _headline(record: Record) -> Html:

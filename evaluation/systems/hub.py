@@ -12,9 +12,9 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from audiolcm.artifacts import content_hash
 from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
+from audiolcm.hashing import content_hash
 from evaluation.features.joint import bound_the_hub
 
 EXTRA = 'pip install -e ".[baselines]"'

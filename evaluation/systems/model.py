@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiolcm.artifacts import Artifact, content_hash, newest
+from audiolcm.artifacts import Artifact, newest, trained_steps
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.config import load_yaml
 from audiolcm.data.digests import FileDigests
+from audiolcm.hashing import content_hash
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.training.hardware import Hardware
@@ -79,9 +80,14 @@ class Model:
         return self.pipeline
 
     def facts(self) -> dict[str, Any]:
-        """Return artifact, sampler settings and parameters."""
+        """Return artifact, training, sampler settings and parameters."""
         origin = self.artifact.card.get("origin", {})
-        return {name: origin[name] for name in ("url", "license") if name in origin} | {
+        facts = {name: origin[name] for name in ("url", "license") if name in origin}
+        if self.artifact.card["stage"] == "student" and not origin:
+            facts |= {"k": self.cfg["solver"]["k"], "step": self.artifact.card.get("step")}
+        if (steps := trained_steps(self.artifact)) is not None:
+            facts["train_steps"] = steps
+        return facts | {
             "checkpoint": str(self.artifact.folder),
             "artifact": self.artifact.hash,
             "trained_on": self.cfg["dataset"]["_target_"].rpartition(".")[2],

@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from tqdm import tqdm
 
-from audiolcm.artifacts import content_hash
 from audiolcm.audio.io import write_wav
 from audiolcm.files import atomic_path
+from audiolcm.hashing import content_hash
 from audiolcm.locks import exclusive
 from audiolcm.training.reproducibility import derived_seed
 from evaluation.protocol import Item, TestSet

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.hashing import HASH_LENGTH, content_hash
 from audiolcm.locks import exclusive
 from audiolcm.tensors import save_tensors
 from audiolcm.version import code_version
@@ -29,19 +30,12 @@ from audiolcm.weights.reading import misfits, shapes
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-HASH_LENGTH = 10
 _MAKE_ANEW = "Run `python train.py` to make it anew."
 _NO_PARENT = {
     "vocoder": "Give one by --vocoder FOLDER (evaluate.py: system.vocoder=FOLDER, or system.model.vocoder=FOLDER for "
     "reconstructions), or convert the published weights again with one: audiolcm convert SOURCE -o DIR --vocoder FOLDER"
 }
 _CARD = {"format_version": int, "stage": str, "name": str, "hash": str, "weights_hash": str}
-
-
-def content_hash(content: object) -> str:
-    """Return ten hexadecimal digits of SHA-256 over JSON content, the same for any order of keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
 def tensors_identity(tensors: Mapping[str, Tensor]) -> dict[str, object]:
@@ -149,23 +143,64 @@ class ArtifactStore:
     def write(
         self, identity: Identity, tensors: dict[str, Tensor], config_yaml: str, facts: dict[str, object]
     ) -> Artifact:
-        """Write weights given by name; see ``finish``."""
+        """Write weights given by name; see ``finish``. Snapshots that the training left become artifacts too."""
         folder = self.folder(identity)
         save_tensors(folder / "model.safetensors", tensors)
-        _write_text(folder / "config.yaml", config_yaml)
-        card = {
-            "format_version": FORMAT_VERSION,
-            "stage": identity.stage,
-            "name": identity.name,
-            "hash": identity.hash,
-            "weights_hash": _file_hash(folder / "model.safetensors"),
-            "made_from": identity.content,
-            "code": code_version(),
-        } | facts
-        _write_text(folder / "card.json", json.dumps(card, indent=2))
+        parents = dict(facts.get("parents", {}))
+        for place in sorted(folder.glob("snapshots/step-*")):
+            step = int(place.name.removeprefix("step-"))
+            moved = {stage: f"../../{path}" for stage, path in parents.items()}
+            own = Identity(identity.stage, identity.name, identity.content | {"snapshot": step})
+            _complete(place, own, config_yaml, facts | {"parents": moved, "step": step})
+        card = _complete(folder, identity, config_yaml, facts)
         for checkpoint in (folder / "checkpoints").glob("step-*.safetensors"):
             checkpoint.unlink()
         return Artifact(folder, card)
+
+
+def _complete(
+    folder: Path, identity: Identity, config_yaml: str, facts: dict[str, object]
+) -> dict[str, object]:
+    """Write configuration and, last, the card beside weights that are there; return the card."""
+    _write_text(folder / "config.yaml", config_yaml)
+    card = {
+        "format_version": FORMAT_VERSION,
+        "stage": identity.stage,
+        "name": identity.name,
+        "hash": identity.hash,
+        "weights_hash": _file_hash(folder / "model.safetensors"),
+        "made_from": identity.content,
+        "code": code_version(),
+    } | facts
+    _write_text(folder / "card.json", json.dumps(card, indent=2))
+    return card
+
+
+def trained_steps(artifact: Artifact) -> int | None:
+    """Return how many steps an artifact was trained; None where that is not known, as of released weights."""
+    trainer = artifact.card.get("made_from", {}).get("trainer", {})
+    return artifact.card.get("step", trainer.get("steps"))
+
+
+def open_snapshot(artifact: Artifact, step: int) -> Artifact:
+    """Return the network of an artifact as it was after ``step`` steps of its training; the last is its own.
+
+    Raises:
+        UserError: it was not kept; the message names those that were.
+    """
+    if step == trained_steps(artifact):
+        return artifact
+    folder = artifact.folder / "snapshots" / f"step-{step:08d}"
+    if not (folder / "card.json").exists():
+        steps = [
+            str(int(path.parent.name[5:])) for path in sorted(artifact.folder.glob("snapshots/*/card.json"))
+        ]
+        raise UserError(
+            f"{artifact.folder} kept no network of step {step}; it has {', '.join(steps) or 'none'}. Snapshots are "
+            f"written while a stage trains: remove the folder and train it again with trainer.{artifact.card['stage']}"
+            f".snapshots=[{','.join([*steps, str(step)])}]."
+        )
+    return open_artifact(folder)
 
 
 def open_artifact(folder: Path, stage: str | None = None) -> Artifact:

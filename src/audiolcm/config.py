@@ -29,7 +29,7 @@ _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
     "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
-    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan",
+    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan", "row",
 }  # fmt: skip
 OPTIONAL_SECTIONS = {
     "teacher",
@@ -40,30 +40,39 @@ OPTIONAL_SECTIONS = {
     "stage",
     "objective_metric",
     "plan",
+    "row",
 }
 STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
 """In the order in which they are made."""
+DESCRIBE = "describe"
+"""What ``stage`` may be besides: build every part without content and tell its sizes; nothing is made."""
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
-    "teacher": ("retrofit",),
+    "teacher": ("retrofit", "backbone"),
     "model": ("width", "depth", "num_heads", "kernel_size", "prediction_type"),
     "preview": ("num_clips", "student_steps", "seed"),
     "trainer": ("autoencoder", "vocoder", "teacher", "student"),
-    "paths": ("artifacts", "cache", "runs"),
+    "paths": ("artifacts", "cache", "runs", "corpora", "sounds"),
 }
 _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def register_resolvers() -> None:
-    """Make three resolvers known to Hydra.
+    """Make four resolvers known to Hydra.
 
-    ``${slug:...}`` is a folder name for a list of overrides; ``${sweep_name:}`` what the jobs of a sweep share;
-    ``${one_of:key,{a:1,b:2}}`` the value of one of the keys, by which an experiment sweeps other values in another
-    profile.
+    ``${scale:}`` is replica or paper (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
+    ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys.
     """
+    OmegaConf.register_new_resolver("scale", scale_of, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
     OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
+
+
+def scale_of(_root_: typing.Any) -> str:
+    """Return the scale of a configuration, replica or paper: train.py's profile, a setting of evaluate.py."""
+    chosen = OmegaConf.select(_root_, "hydra.runtime.choices.profile")
+    return str(chosen or OmegaConf.select(_root_, "profile") or "replica")
 
 
 def sweep_name() -> str | None:
@@ -133,8 +142,8 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
             "GEGLU. With others it is another network, for which there are no weights: it must be trained. Leave out "
             "teacher=..., then python train.py profile=paper dataset=... trains one."
         )
-    if plain["stage"] not in STAGES:
-        raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES[:-1])} or {STAGES[-1]}.")
+    if plain["stage"] not in (*STAGES, DESCRIBE):
+        raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES)} or {DESCRIBE}.")
     whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
     whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
     for path, value in whole.items():

@@ -11,14 +11,14 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 
-from audiolcm.artifacts import content_hash
 from audiolcm.build import build
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
-from audiolcm.sweep import RESULT, read_result
+from audiolcm.hashing import content_hash
+from audiolcm.result import RESULT, read_result
 
-_ELSEWHERE = ("logger", "paths", "dataset", "objective_metric")
+_ELSEWHERE = ("logger", "paths", "dataset", "objective_metric", "row")
 """Sections that change no result, or that the data's fingerprint stands for."""
 
 

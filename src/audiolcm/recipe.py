@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from audiolcm import processes
-from audiolcm.artifacts import Artifact, Identity, content_hash, tensors_identity
+from audiolcm.artifacts import Artifact, Identity, tensors_identity
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import load_yaml
@@ -19,16 +19,18 @@ from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_l
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData, PreparedSplit
 from audiolcm.errors import UserError
+from audiolcm.hashing import content_hash
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.clap_t5 import ClapT5
 from audiolcm.models.embedding import forget_guidance
+from audiolcm.models.transplant import started_from
 from audiolcm.objectives.objective import Objective
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_model, open_vocoder
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.training_set import TrainingSet
 from audiolcm.types import Mel, TextEncoder, TextTokens
-from audiolcm.workshop import Config, Data, Workshop, keep_vocoder
+from audiolcm.workshop import Config, Data, Workshop, keep_vocoder, variant_name
 
 DENOISER_SECTIONS = ("model", "backbone", "text_encoder", "schedule")
 """What teacher and student share, beside the autoencoder."""
@@ -51,6 +53,7 @@ class Recipe:
         build(cfg["teacher_sampler"], "teacher_sampler").timesteps(self.schedule.num_timesteps)
         with torch.device("meta"):
             build_transformer(cfg, text_width=8, latent_channels=8)
+            build_transformer(self._teachers(cfg), text_width=8, latent_channels=8)
         self.corpus = build(cfg["dataset"], "dataset")
         place = cfg["parents"]["teacher"]
         self._given_teacher = place and processes.first_then_others(lambda: open_model(place, "teacher"))
@@ -154,32 +157,39 @@ class Recipe:
             self._check_same_denoiser(self._given_teacher)
             return self._given_teacher
         parents = {"autoencoder": self.autoencoder}
-        cfg = self.cfg["objective"]["diffusion"]
+        cfg, network = self.cfg["objective"]["diffusion"], self._teachers(self.cfg)
 
         def objective() -> Objective:
             return build(
                 cfg,
                 "objective.diffusion",
-                model=self.new_denoiser(),
+                model=self.new_denoiser(network),
                 schedule=self.schedule,
                 unconditional=self.unconditional,
             )
 
-        sections = {name: self.cfg[name] for name in DENOISER_SECTIONS} | {"text_encoder": self.text_identity}
-        identity = self._identity("teacher", self._variant(), parents, sections | {"objective": cfg})
-        return self.workshop.make(identity, objective, lambda: self.latents("teacher"), self._heard(parents))
+        sections = {name: network[name] for name in DENOISER_SECTIONS} | {"text_encoder": self.text_identity}
+        identity = self._identity("teacher", variant_name(network), parents, sections | {"objective": cfg})
+
+        def data() -> Data:
+            return self.latents("teacher")
+
+        return self.workshop.make(identity, objective, data, self._heard(parents), cfg=network)
 
     @cached_property
     def student(self) -> Artifact:
         """Return the student: the teacher distilled by Algorithm 1."""
         parents = {"teacher": self.teacher, "autoencoder": self.autoencoder}
-        cfg = self.cfg["objective"]
+        cfg, network = self.cfg["objective"], self._teachers(self.cfg)
 
         def objective() -> Objective:
+            teacher = forget_guidance(parents["teacher"].load_weights(self.new_denoiser(network)))
+            another = network["backbone"] != self.cfg["backbone"]
             return build(
                 cfg["consistency"],
                 "objective.consistency",
-                teacher=forget_guidance(parents["teacher"].load_weights(self.new_denoiser())),
+                teacher=teacher,
+                student=started_from(teacher, self.new_denoiser(self.cfg)) if another else None,
                 schedule=self.schedule,
                 boundary=build(cfg["boundary"], "objective.boundary"),
                 solver=self.solver,
@@ -191,16 +201,20 @@ class Recipe:
         sections = {name: self.cfg[name] for name in (*DENOISER_SECTIONS, "solver", "guidance")}
         sections["text_encoder"] = self.text_identity
         sections["objective"] = {name: cfg[name] for name in ("consistency", "boundary", "distance")}
-        name = f"{self._variant()}-k{self.solver.k}-w{self.guidance.w_min:g}-{self.guidance.w_max:g}"
+        name = f"{variant_name(self.cfg)}-k{self.solver.k}-w{self.guidance.w_min:g}-{self.guidance.w_max:g}"
         identity = self._identity("student", f"{name}-seed{self.cfg['seed']}", parents, sections)
         return self.workshop.make(identity, objective, lambda: self.latents("student"), self._heard(parents))
 
-    def new_denoiser(self) -> nn.Module:
-        """Return an untrained denoiser of the configured size and backbone."""
+    def _teachers(self, cfg: Config) -> Config:
+        """Return the configuration with the teacher's backbone, where that is another than the student's."""
+        return dict(cfg) | {"backbone": cfg["teacher"].get("backbone") or cfg["backbone"]}
+
+    def new_denoiser(self, cfg: Config) -> nn.Module:
+        """Return an untrained denoiser of the size and backbone that ``cfg`` names."""
         channels = load_yaml(self.autoencoder.folder / "config.yaml")["autoencoder"]["model"][
             "latent_channels"
         ]
-        return build_transformer(self.cfg, self.text_encoder.width, channels)
+        return build_transformer(cfg, self.text_encoder.width, channels)
 
     def load_autoencoder(self) -> Autoencoder:
         """Return the trained autoencoder on the training device."""
@@ -216,12 +230,12 @@ class Recipe:
 
     def _check_same_denoiser(self, teacher: Artifact) -> None:
         """Refuse a given teacher whose network, text or schedule is not the configured one."""
-        known = load_yaml(teacher.folder / "config.yaml")
+        known, asked = load_yaml(teacher.folder / "config.yaml"), self._teachers(self.cfg)
         for section in DENOISER_SECTIONS:
-            if known[section] != self.cfg[section]:
+            if known[section] != asked[section]:
                 raise UserError(
                     f"parents.teacher={teacher.folder} was trained with another {section}: {known[section]}, the "
-                    f"configuration says {self.cfg[section]}. Choose the teacher's {section}, or another teacher."
+                    f"configuration says {asked[section]}. Choose the teacher's {section}, or another teacher."
                 )
 
     def _heard(self, parents: dict[str, Artifact]) -> dict[str, Artifact]:
@@ -230,12 +244,6 @@ class Recipe:
         if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
             recorded["text_encoder"] = self._given_teacher.parent("text_encoder")
         return recorded
-
-    def _variant(self) -> str:
-        """Return a readable name for size and backbone, from what the configuration names."""
-        backbone = self.cfg["backbone"]
-        parts = [str(backbone[part]["_target_"]).rsplit(".", 1)[1] for part in sorted(backbone)]
-        return "-".join([f"w{self.cfg['model']['width']}d{self.cfg['model']['depth']}", *parts]).lower()
 
     def _identity(
         self, stage: str, name: str, parents: dict[str, Artifact], sections: dict[str, object]

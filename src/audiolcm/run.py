@@ -19,14 +19,17 @@ from audiolcm import processes
 from audiolcm.artifacts import Artifact
 from audiolcm.build import build
 from audiolcm.cluster.requeue import requeue
-from audiolcm.config import resolve
+from audiolcm.config import DESCRIBE, resolve
+from audiolcm.data.census import census
 from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, explained
+from audiolcm.fingerprint import method_fingerprint, settings_fingerprint
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.progress import at_stage, begin
-from audiolcm.sweep import RESULT, read_result, write_result
+from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker, read_metrics
+from audiolcm.version import code_version
 
 if TYPE_CHECKING:
     from audiolcm.recipe import Recipe
@@ -119,6 +122,9 @@ def _train(cfg: DictConfig, folder: Path) -> None:
 
         log.info("\n%s", plan_table(plain))
         return
+    if plain["stage"] == DESCRIBE:  # of the configuration alone: the data need not be there
+        _describe(plain, folder)
+        return
     began = time.monotonic()
     inputs = processes.first_decides(lambda: inputs_of(plain))
     if processes.first_decides(lambda: found_finished(folder, inputs, Path(plain["paths"]["artifacts"]))):
@@ -147,23 +153,47 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         write_result(folder, read_result(folder) | {"inputs": inputs})
         return
     write_preview(folder, recipe, student, time.monotonic() - began)
-    write_result(folder, _result_of(student) | facts | {"inputs": inputs})
+    write_result(folder, _result_of(student) | facts | {"inputs": inputs} | made_by(plain))
+
+
+def _describe(cfg: Mapping[str, Any], folder: Path) -> None:
+    """Tell the sizes of every part, which are built without content."""
+    from audiolcm.describe import describe
+
+    figures = describe(cfg)
+    log.info("The parts of this configuration:\n%s", _listed(figures))
+    if processes.is_first():
+        write_result(folder, {"status": "done", "folder": str(folder), "figures": figures} | made_by(cfg))
 
 
 def _only(stage: str, recipe: "Recipe", folder: Path) -> None:
     """Make one of the student's parents, and what that needs, and leave the rest."""
     made = getattr(recipe, stage)
     log.info("%s: done, in %s", stage, made.folder)
-    if processes.is_first():
-        write_result(
-            folder, {"status": "done", "folder": str(made.folder)} if stage == "data" else _result_of(made)
-        )
+    if not processes.is_first():
+        return
+    if stage != "data":
+        write_result(folder, _result_of(made))
+        return
+    figures = census(made, recipe.corpus)
+    log.info("It holds:\n%s", _listed(figures))
+    result = {"status": "done", "folder": str(made.folder), "figures": figures}
+    write_result(folder, result | made_by(recipe.cfg))
+
+
+def _listed(figures: Mapping[str, Any]) -> str:
+    return "\n".join(f"  {name}: {value}" for name, value in figures.items())
 
 
 def _result_of(artifact: Artifact) -> Mapping[str, Any]:
     last = read_metrics(artifact.folder / "metrics.jsonl")
     figures = {name: value for row in last for name, value in row.items()}
     return {"status": "done", "folder": str(artifact.folder), "figures": figures}
+
+
+def made_by(plain: Mapping[str, Any]) -> dict[str, object]:
+    """Return what a result records to tell later whether it would come out the same: see ``fingerprint``."""
+    return {"settings": settings_fingerprint(plain), "method": method_fingerprint(), "code": code_version()}
 
 
 def _finished(folder: Path) -> dict[str, object] | None:

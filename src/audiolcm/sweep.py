@@ -1,7 +1,6 @@
 """What Hydra calls before and after jobs: a check of the run folder, and the table that ends a sweep."""
 
 import csv
-import json
 import logging
 import os
 import sys
@@ -16,10 +15,10 @@ from omegaconf import DictConfig
 from audiolcm.config import slug
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.result import read_result
 
 log = logging.getLogger(__name__)
 
-RESULT = "result.json"
 TRAINING_FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
 Row = dict[str, Any]
 
@@ -82,7 +81,8 @@ class SweepSummary(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: object) -> None:
         """Take in one job's result."""
         hydra_cfg = job_return.hydra_cfg.hydra
-        self.rows.append(row_of(hydra_cfg.job.override_dirname, Path(hydra_cfg.runtime.output_dir)))
+        name = job_name(hydra_cfg.overrides.task, hydra_cfg.job.override_dirname)
+        self.rows.append(row_of(name, Path(hydra_cfg.runtime.output_dir)))
 
     def on_multirun_end(self, config: DictConfig, **_: object) -> None:
         """Write the table, draw the pictures, and fail if a job failed."""
@@ -102,6 +102,12 @@ class SweepSummary(Callback):
                 sys.exit(1)
 
 
+def job_name(overrides: Sequence[str], otherwise: str) -> str:
+    """Return the name of a job for people: that of its row, where it has one."""
+    given = dict(word.partition("=")[::2] for word in overrides)
+    return given.get("row", otherwise)
+
+
 def row_of(job: str, folder: Path) -> Row:
     """Return the table's row of a job, from what it left in its folder."""
     result = read_result(folder) or {"status": "failed", "error": "no result"}
@@ -119,21 +125,6 @@ def write_summary(
     _write_csv(folder / f"{name}.csv", rows, figures)
     log.info("\n%s\nWritten to %s", table, path)
     return path
-
-
-def write_result(folder: Path, content: dict[str, object]) -> None:
-    """Leave what a sweep's summary reads of a job: its ``status``, and ``figures`` or an ``error``."""
-    with atomic_path(folder / RESULT) as temporary:
-        temporary.write_text(json.dumps(content, indent=2))
-
-
-def read_result(folder: Path) -> Row:
-    """Return what the job in ``folder`` left in ``result.json``; nothing where there is none, or a damaged one."""
-    try:
-        result = json.loads((folder / RESULT).read_text())
-    except (OSError, ValueError):
-        return {}
-    return result if isinstance(result, dict) else {}
 
 
 def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:

@@ -77,11 +77,12 @@ class Workshop:
         data: Callable[[], Data],
         parents: Parents,
         afterwards: Callable[[nn.Module], None] | None = None,
+        cfg: Config | None = None,
     ) -> Artifact:
         """Return the artifact of ``identity``, trained now if it is not there.
 
         ``objective`` and ``data`` are called only then; ``afterwards`` may complete the trained network before it
-        is written. ``parents`` are recorded in the card by relative path.
+        is written. ``parents`` are recorded in the card by relative path, ``cfg`` beside it (None: that of the run).
         """
         if self._is_there(identity):
             log.info("%s: done before, in %s", identity.stage, self.store.folder(identity))
@@ -91,7 +92,7 @@ class Workshop:
         with self.store.lock(identity) if processes.is_first() else nullcontext():
             # Another run may have finished it while this one waited.
             if not self._is_there(identity):
-                self._train(identity, objective, data, parents, afterwards)
+                self._train(identity, objective, data, parents, afterwards, cfg or self.cfg)
         return self._found(identity)
 
     def _is_there(self, identity: Identity) -> bool:
@@ -109,10 +110,12 @@ class Workshop:
         data: Callable[[], Data],
         parents: Parents,
         afterwards: Callable[[nn.Module], None] | None,
+        cfg: Config,
     ) -> None:
         stage, folder = identity.stage, self.store.folder(identity)
-        for place in (folder, folder / "checkpoints") if processes.is_first() else ():
-            remove_leftovers(place)
+        if processes.is_first():
+            for place in (folder, folder / "checkpoints", *folder.glob("snapshots/*")):
+                remove_leftovers(place)
         log.info("%s: training in %s", stage, folder)
         tracker = build(self.cfg["logger"], "logger") if processes.is_first() else NoTracker()
         optimizer = build(self.optimizer(stage), "optimizer")
@@ -137,7 +140,7 @@ class Workshop:
         facts["num_parameters"] = sum(parameter.numel() for parameter in product.parameters())
         tensors = whole_in_first(product.state_dict())
         if processes.is_first():
-            self.store.write(identity, tensors, to_yaml(placed(self.cfg)), facts)
+            self.store.write(identity, tensors, to_yaml(placed(cfg)), facts)
         processes.first_decides(lambda: True)  # the others wait for it
 
     def _facts(self, folder: Path, parents: Parents) -> dict[str, object]:
@@ -173,3 +176,10 @@ def placed(cfg: Config) -> Config:
     if dataset.get("root"):
         dataset["root"] = os.path.abspath(os.path.expanduser(dataset["root"]))
     return dict(cfg) | {"paths": places, "dataset": dataset}
+
+
+def variant_name(cfg: Config) -> str:
+    """Return a readable name for size and backbone, from what the configuration names."""
+    backbone = cfg["backbone"]
+    parts = [str(backbone[part]["_target_"]).rsplit(".", 1)[1] for part in sorted(backbone)]
+    return "-".join([f"w{cfg['model']['width']}d{cfg['model']['depth']}", *parts]).lower()

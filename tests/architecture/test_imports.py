@@ -25,6 +25,7 @@ PARTS = {
     "errors": set(),
     "interrupts": set(),
     "files": {"errors"},
+    "hashing": set(),
     "tensors": {"errors", "files"},
     "audio": FOUNDATION,
     "diffusion": {"draws", "types", "errors"},
@@ -34,7 +35,8 @@ PARTS = {
     "data": FOUNDATION | {"audio", "locks"},
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
-    "cluster": {"errors", "files", "config", "sweep", "version"},
+    "result": {"files"},
+    "cluster": {"errors", "files", "config", "result", "sweep", "version"},
     "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {
@@ -45,7 +47,9 @@ FORBIDDEN_PACKAGES = {
 DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
-HYDRA_MODULES = {f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep", "planned")} | {
+HYDRA_MODULES = {
+    f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep", "planned", "rows")
+} | {
     "evaluation.run",
     "audiolcm.cluster.launcher",
     "audiolcm.cluster.settings",

@@ -24,6 +24,8 @@ _KEYS = {
     "Tab": ("Tab", 9),
     "ArrowDown": ("ArrowDown", 40),
     "ArrowUp": ("ArrowUp", 38),
+    "ArrowLeft": ("ArrowLeft", 37),
+    "ArrowRight": ("ArrowRight", 39),
 }
 
 

@@ -1,6 +1,5 @@
 """Composition: every option of every group builds, typos are caught, overrides win as documented."""
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -157,21 +156,6 @@ def test_stored_configuration_may_not_reach_out(tmp_path: Path) -> None:
 def test_constructor_errors_come_through_as_they_are() -> None:
     with pytest.raises(UserError, match=r"solver.k=24 does not divide"):
         build({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": 24}, "solver")
-
-
-@pytest.mark.parametrize("profile", ["replica", "paper"])
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_all_rows_of_an_experiment_differ(experiment: str, profile: str) -> None:
-    """Each row of the sweep composes, passes the check, and no two rows are the same run."""
-    chosen = [f"+experiment={experiment}", f"profile={profile}"]
-    register_resolvers()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        params = hydra_compose("train", chosen, return_hydra_config=True).hydra.sweeper.params
-    lists = [[f"{key}={value}" for value in str(values).split(",")] for key, values in params.items()]
-    rows = [compose([*chosen, *row]) for row in itertools.product(*lists)]
-    assert len(rows) > 1
-    for a, b in itertools.combinations(rows, 2):
-        assert a != b
 
 
 def test_stages_are_known_by_name() -> None:

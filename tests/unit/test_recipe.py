@@ -78,7 +78,7 @@ def test_a_student_starts_as_the_published_teacher_whatever_omega_is(
     recipe = Recipe(cfg)
     recipe.text_encoder = SimpleNamespace(width=48)
     recipe.text_identity, recipe.unconditional = {}, torch.zeros(1, 8, 48)
-    kept = recipe.teacher.load_weights(recipe.new_denoiser())
+    kept = recipe.teacher.load_weights(recipe.new_denoiser(recipe.cfg))
     assert kept.timestep_embedding.omega_projection.weight.any()
     made: list[ConsistencyDistillation] = []
 

@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from audiolcm.cluster.settings import checked
 from audiolcm.config import slug
 from audiolcm.errors import UserError
+from audiolcm.sweep import job_name
 
 if TYPE_CHECKING:
     from audiolcm.cluster.parents import Planned
@@ -132,7 +133,7 @@ class SweepLauncher(Launcher):
         from audiolcm.cluster.submission import Order
 
         row = rows[planned.rows[0]]
-        name = row.hydra_cfg.hydra.job.override_dirname or "(defaults)"
+        name = job_name(row.overrides, row.hydra_cfg.hydra.job.override_dirname) or "(defaults)"
         if planned.stage is None:
             folder, overrides = Path(row.hydra_cfg.hydra.runtime.output_dir), list(row.overrides)
         else:

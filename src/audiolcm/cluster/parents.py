@@ -43,10 +43,10 @@ def plan(configs: Sequence[Config]) -> list[Planned]:
     """Return the jobs to submit for the composed configurations of a sweep, parents before what needs them.
 
     Jobs that agree on a stage and all before it get one job for the last stage that they share. Configurations
-    without ``stage`` (those of ``evaluate.py``) share nothing.
+    without a stage that is made (those of ``evaluate.py``, ``stage=describe``) share nothing.
     """
     planned: list[Planned] = []
-    if len(configs) < 2 or any("stage" not in cfg for cfg in configs):
+    if len(configs) < 2 or any(cfg.get("stage") not in STAGES for cfg in configs):
         return [Planned((row,), None, None) for row in range(len(configs))]
     levels = STAGES[: min(STAGES.index(cfg["stage"]) for cfg in configs)]
     if any(cfg["parents"].get("teacher") for cfg in configs):

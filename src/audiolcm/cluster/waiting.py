@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audiolcm.cluster.queue import SUCCESS, ended, queued
 from audiolcm.cluster.submission import Submitted
-from audiolcm.sweep import RESULT, read_result, write_result
+from audiolcm.result import RESULT, read_result, write_result
 
 log = logging.getLogger(__name__)
 

@@ -25,6 +25,7 @@ class ConsistencyDistillation(nn.Module):
         schedule, boundary, solver, guidance, distance: the pieces of Algorithm 1's first line.
         unconditional: text features of the empty caption, (1, tokens, width), computed once.
         ema_rate: mu of line 9.
+        student: what student and target start as instead, when their backbone is not the teacher's.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class ConsistencyDistillation(nn.Module):
         distance: Callable[[Tensor, Tensor], Tensor],
         unconditional: TextTokens,
         ema_rate: float = 0.95,
+        student: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        student = frozen_copy(teacher).requires_grad_(True).train()
-        self.trained = nn.ModuleDict({"student": student, "target": frozen_copy(teacher)})
+        start = student or teacher
+        trained = frozen_copy(start).requires_grad_(True).train()
+        self.trained = nn.ModuleDict({"student": trained, "target": frozen_copy(start)})
         self.teacher = teacher.requires_grad_(False).eval()
         self.schedule, self.boundary, self.solver = schedule, boundary, solver
         self.guidance, self.distance, self.ema_rate = guidance, distance, ema_rate

@@ -1,15 +1,17 @@
 """Finding a student or a teacher by whatever names it: an artifact's folder, a folder of artifacts, a released file."""
 
 import logging
+import re
 from pathlib import Path
 
-from audiolcm.artifacts import Artifact, ArtifactStore, newest, open_artifact
+from audiolcm.artifacts import Artifact, ArtifactStore, newest, open_artifact, open_snapshot
 from audiolcm.errors import UserError
 from audiolcm.locks import exclusive
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
 from audiolcm.published.convert import GRIFFIN_LIM, Companions, convert, convert_vocoder, part_identity
 from audiolcm.published.sources import SCHEME, Source, find_source, is_source
+from audiolcm.result import read_result
 from audiolcm.weights.files import weights_folder
 
 log = logging.getLogger(__name__)
@@ -26,8 +28,9 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
 
     Args:
         place: folder of a finished student or teacher; or a folder of artifacts, for its newest student (where there
-            is none, its newest teacher); or ``published:NAME`` or the file of a released checkpoint, which is
-            converted once, into the folder of weights.
+            is none, its newest teacher); or the run folder of a finished ``train.py``; or ``published:NAME`` or the
+            file of a released checkpoint, which is converted once, into the folder of weights. A folder with ``@STEP``
+            behind it is the network as it was after so many steps, where the training kept it.
         stage: "student" or "teacher", when only that will do; of a student its teacher is found. None takes what is
             there.
 
@@ -93,6 +96,11 @@ def _found(source: Source, store: ArtifactStore) -> Artifact | None:
 
 
 def _open(folder: Path) -> Artifact:
+    snapshot = None if folder.exists() else re.fullmatch(r"(.+)@(\d+)", str(folder))
+    if snapshot:
+        return open_snapshot(_open(Path(snapshot[1])), int(snapshot[2]))
+    if made := read_result(folder).get("folder"):
+        return open_artifact(Path(str(made)))
     if (folder / "student").is_dir():
         return newest(folder, "student")
     if (folder / "teacher").is_dir():

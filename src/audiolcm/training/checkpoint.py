@@ -22,6 +22,16 @@ FORMAT_VERSION = 1
 KEPT = 2  # a damaged newest file must leave one to fall back on
 
 
+def save_snapshot(folder: Path, step: int, product: nn.Module) -> None:
+    """Keep the weights of ``product`` as they are after ``step`` steps, in ``<folder>/snapshots/step-<step>/``.
+
+    Every process must call it: the first one writes. The finished stage makes an artifact of each (``artifacts``).
+    """
+    tensors = whole_in_first(product.state_dict())
+    path = folder / f"snapshots/step-{step:08d}/model.safetensors"
+    processes.first_decides(lambda: save_tensors(path, tensors))  # the others wait for it
+
+
 class Checkpoints:
     """The checkpoint files of one stage in ``folder``."""
 

@@ -16,7 +16,7 @@ from audiolcm.draws import Generator
 from audiolcm.errors import UserError
 from audiolcm.interrupts import Interrupted, stop_on_signal
 from audiolcm.objectives.objective import Batch, Objective
-from audiolcm.training.checkpoint import Checkpoints
+from audiolcm.training.checkpoint import Checkpoints, save_snapshot
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.memory import advice_on_memory
 from audiolcm.training.optimization import AdamW, learning_rate_at
@@ -106,6 +106,8 @@ def fit(
                 figures = validate(objective, validation, settings, run)
                 if metrics:
                     metrics.record(done, figures)
+            if done in (settings.snapshots or ()):
+                save_snapshot(run.folder, done, objective.product())
             stop = processes.largest(arrived[0] if arrived else 0)  # all stop after the same step
             if every(settings.checkpoint_every, done, settings.steps) or stop:
                 checkpoints.save(done, objective.trained, optimizers)

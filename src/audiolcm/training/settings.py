@@ -15,7 +15,8 @@ class StageSettings:
     norm of each part. ``batch_size`` counts the examples of one step over all processes; each process takes its share
     in ``accumulate`` pieces, one after the other. ``length_buckets`` are lengths in seconds below ``crop_seconds``,
     ascending: a step takes clips that fit into one of these lengths, cut or padded to it, instead of padding all to
-    ``crop_seconds``. Only fields that can change the weights belong to a stage's identity.
+    ``crop_seconds``. ``snapshots`` are steps whose network is kept beside the last one. Only fields that can change the
+    weights belong to a stage's identity.
     """
 
     steps: int
@@ -31,6 +32,7 @@ class StageSettings:
     num_validation: int = 32
     accumulate: int = 1
     length_buckets: list[float] | None = None
+    snapshots: list[int] | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulate", "log_every", "validate_every", "checkpoint_every"):
@@ -44,6 +46,13 @@ class StageSettings:
             raise UserError(
                 f"trainer: length_buckets={self.length_buckets} must ascend and end below crop_seconds="
                 f"{self.crop_seconds}."
+            )
+        if odd := [
+            step for step in self.snapshots or [] if type(step) is not int or not 0 < step < self.steps
+        ]:
+            raise UserError(
+                f"trainer: snapshots={self.snapshots}: {odd[0]!r} is no step between 1 and {self.steps - 1} (the last "
+                "one is kept anyway)."
             )
         if not 0.0 <= self.final_lr_fraction <= 1.0:
             raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
@@ -64,7 +73,14 @@ class StageSettings:
 
     def identity(self) -> dict[str, int | float | list[float]]:
         """Return the settings that can change the trained weights."""
-        bookkeeping = {"log_every", "validate_every", "checkpoint_every", "num_validation", "accumulate"}
+        bookkeeping = {
+            "log_every",
+            "validate_every",
+            "checkpoint_every",
+            "num_validation",
+            "accumulate",
+            "snapshots",
+        }
         if self.length_buckets is None:
             bookkeeping.add("length_buckets")
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}

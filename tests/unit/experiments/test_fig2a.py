@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imread
 
-from audiolcm.sweep import markdown, read_result
-from experiments.fig2a_solver_k import ConvergencePicture
+from audiolcm.result import read_result
+from audiolcm.sweep import markdown
+from experiments.fig2a_solver_k import ConvergencePicture, _mean_course
 
 
 def finished(folder: Path, k: int) -> dict[str, object]:
@@ -26,6 +27,16 @@ def test_picture_holds_a_line_for_each_finished_job(tmp_path: Path) -> None:
     assert two.shape == one.shape
     assert (tmp_path / "two/fig2a_solver_k.pdf").exists()
     assert np.abs(two - one).max() > 0.5
+
+
+def test_seeds_of_one_k_are_one_line_at_their_mean(tmp_path: Path) -> None:
+    files = []
+    for seed, value in enumerate((1.0, 3.0)):
+        files.append(tmp_path / f"{seed}.jsonl")
+        files[-1].write_text(
+            "".join(json.dumps({"step": s, "loss": value * s}) + "\n" for s in range(1, 4 + seed))
+        )
+    assert _mean_course(files, "loss") == ([1, 2, 3], [2.0, 4.0, 6.0])
 
 
 def test_table_shows_figures_and_failures() -> None:

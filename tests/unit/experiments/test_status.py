@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from audiolcm.progress import PROGRESS, at_stage, begin
-from audiolcm.sweep import write_result
+from audiolcm.result import write_result
 from experiments.__main__ import main
 from experiments.jobs import Job, jobs_of
 
@@ -152,7 +152,8 @@ def test_command_finds_the_newest_sweep_and_fails_with_a_failed_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["status"]) == 1 and "There is no sweep" in capsys.readouterr().err
+    assert main(["status", "--all"]) == 1 and "There is no sweep" in capsys.readouterr().err
+    assert main(["status"]) == 0 and "table6_backbone (replica): train: 12 missing" in capsys.readouterr().out
     sweep = tmp_path / "runs/sweep"
     done, failed = new_job(sweep, "a=1", "b=1"), new_job(sweep, "a=2", "b=1")
     write_result(done, {"status": "done", "folder": "x", "figures": {"validation/loss": 0.25}})

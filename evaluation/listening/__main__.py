@@ -1,0 +1,103 @@
+"""Listening tests: ``python -m evaluation.listening build ...`` and ``python -m evaluation.listening score ...``."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from audiolcm.errors import UserError
+from evaluation.listening.design import ANCHORS, Settings
+from evaluation.listening.questions import QUESTIONS, chosen_questions
+from evaluation.listening.screening import DEFAULT_RULES, RULES, Limits, chosen_rules
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; a user's mistake is one message."""
+    parser = argparse.ArgumentParser(prog="python -m evaluation.listening", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_build(
+        commands.add_parser("build", help="a test page and its key from the sounds of several systems")
+    )
+    _add_score(commands.add_parser("score", help="MOS-Q and MOS-F from the files of answers"))
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        return given.run(given)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("systems", nargs="+", metavar="NAME=FOLDER", help="a run of evaluate.py, or a plain folder of sounds")
+    add("-o", "--output", type=Path, required=True, help="folder of the new test")
+    add(
+        "--captions",
+        type=Path,
+        help="table with name, caption, audio_path (the true sound), for plain folders",
+    )
+    add("--title", default="Listening test")
+    add("--questions", default=",".join(QUESTIONS), help="quality,faithfulness or one of them")
+    add("--items", type=int, default=20, help="clips, the same for all systems (default: 20)")
+    add("--seed", type=int, default=0, help="draws the clips (default: 0)")
+    add("--without-anchors", action="store_true", help="neither true sounds nor low anchors")
+    add("--low-anchors", type=int, default=4, help="for each question (default: 4)")
+    add("--checks", type=int, default=2, help="of attention, for each question (default: 2)")
+    add("--repeats", type=int, default=2, help="sounds heard twice, for each question (default: 2)")
+    add("--max-seconds", type=float, default=10.0, help="of longer sounds the start is heard (default: 10)")
+    add("--mturk", metavar="URL", help="also a Mechanical Turk layout; its sounds will lie at this address")
+    add("--clips-per-hit", type=int, default=10, help="sounds rated in one HIT (default: 10)")
+    parser.set_defaults(run=_build)
+
+
+def _build(given: argparse.Namespace) -> int:
+    from evaluation.listening.build import build
+    from evaluation.listening.turk import HitSettings
+
+    settings = Settings(
+        num_items=given.items,
+        seed=given.seed,
+        questions=chosen_questions(given.questions),
+        anchors=() if given.without_anchors else ANCHORS,
+        num_low_anchors=given.low_anchors,
+        num_checks=given.checks,
+        num_repeats=given.repeats,
+        max_seconds=given.max_seconds,
+    )
+    hits = None if given.mturk is None else HitSettings(given.mturk, given.clips_per_hit)
+    build(given.systems, given.captions, given.output, given.title, settings, hits)
+    return 0
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    add, limits = parser.add_argument, Limits()
+    add("key", type=Path, help="key.json of build")
+    add("answers", nargs="+", type=Path, help="files that raters sent, batch results of Mechanical Turk")
+    add("-o", "--output", type=Path, help="file of results, JSON")
+    add("--rules", default=",".join(DEFAULT_RULES), help=f"for screening, of {', '.join(RULES)}; or none")
+    add("--failed-checks", type=float, default=limits.failed_checks, help="share allowed (default: 0.25)")
+    add("--pace", type=float, default=limits.pace, help="least median time by the sound's own (default: 1)")
+    add("--same", type=float, default=limits.same, help="share of one rating allowed (default: 0.9)")
+    add("--difference", type=float, default=limits.difference, help="between repeats allowed (default: 30)")
+    add("--resamples", type=int, default=2000, help="draws behind the intervals (default: 2000)")
+    add("--seed", type=int, default=0, help="of these draws (default: 0)")
+    parser.set_defaults(run=_score)
+
+
+def _score(given: argparse.Namespace) -> int:
+    from evaluation.listening.score import score_files
+
+    if given.resamples < 100:
+        raise UserError(f"--resamples {given.resamples}: 95% intervals need 100 draws or more.")
+    limits = Limits(given.failed_checks, given.pace, given.same, given.difference)
+    rules = chosen_rules(given.rules)
+    result = score_files(given.key, given.answers, rules, limits, given.resamples, given.seed)
+    if given.output is not None:
+        result.write(given.output)
+    sys.stdout.write(result.table())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

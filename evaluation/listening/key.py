@@ -1,0 +1,102 @@
+"""The key of a test: which random token stands for which sound of which system. Raters never see it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+from audiolcm.errors import UserError
+from audiolcm.files import atomic_path
+from evaluation.listening.questions import QUESTIONS, SCALE, Question
+
+FORMAT_VERSION = 1
+KEY_NAME = "key.json"
+REFERENCE, LOW_ANCHOR = "reference", "low_anchor"
+"""Rows of a test that no system made: the true sounds, and what every rater should hear to be worse."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One sound under one question.
+
+    token: random, its name for raters.  sound: token of the sound heard; several trials may share one.
+    system: of the command line, or reference, low_anchor; "" in a check of attention.  item: ``<clip>__<i>``.
+    shown: the text above the sound: a caption, the instruction of a check, or "".
+    seconds: how long the sound is.  choose: the right answer of a check.  repeats: token of the trial that this one
+    is heard again for.
+    """
+
+    token: str
+    question: str
+    system: str
+    item: str
+    sound: str
+    shown: str
+    seconds: float
+    choose: int | None = None
+    repeats: str = ""
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether its rating counts for a mean opinion score: checks and repetitions do not."""
+        return self.choose is None and not self.repeats
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """A test: its random name, its title, when and from what it was made, and its trials."""
+
+    test: str
+    title: str
+    date: str
+    seed: int
+    systems: dict[str, str]
+    trials: tuple[Trial, ...]
+    format_version: int = FORMAT_VERSION
+
+    @functools.cached_property
+    def by_token(self) -> dict[str, Trial]:
+        """The trials by their token."""
+        return {trial.token: trial for trial in self.trials}
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions that are asked."""
+        asked = {trial.question for trial in self.trials}
+        return tuple(question for key, question in QUESTIONS.items() if key in asked)
+
+    def write(self, path: Path) -> None:
+        """Write the key as JSON, atomically."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def read_key(path: Path) -> Key:
+    """Return the key that ``build`` wrote.
+
+    Raises:
+        UserError: when the file is missing, damaged or of a newer format.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format_version"] > FORMAT_VERSION:
+            raise UserError(f"{path} has format {content['format_version']}: upgrade audiolcm.")
+        return Key(**content | {"trials": tuple(_trial(trial) for trial in content["trials"])})
+    except OSError as error:
+        raise UserError(
+            f"{path} can not be read ({error.strerror}): give the {KEY_NAME} of build."
+        ) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path} is not the key of a listening test ({error!r}): give the {KEY_NAME} that build wrote."
+        ) from error
+
+
+def _trial(content: dict[str, Any]) -> Trial:
+    trial = Trial(**content)
+    if trial.question not in QUESTIONS or trial.choose not in (None, *SCALE):
+        raise ValueError(f"trial {trial.token}")
+    return trial

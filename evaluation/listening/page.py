@@ -1,0 +1,194 @@
+"""The listening test as one HTML file: sounds inside, no network, order and answers kept by its own script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib.resources import files
+from typing import Any
+
+from evaluation.listening.design import Design
+from evaluation.listening.key import Key, Trial
+from evaluation.listening.questions import DEVICES, SCALE, Question
+from evaluation.listening.sounds import flac, tone
+from evaluation.report.html import Html, element
+from evaluation.report.media import data_uri
+
+RATER_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.@\\-]{0,63}"
+"""What may name a rater: nothing that a spreadsheet would compute."""
+
+CONSENT = (
+    "I take part of my own free will, I know that I can stop at any time, and I agree that my ratings are used "
+    "in research without my name."
+)
+RULES = (
+    "Sit in a quiet place and use headphones if you can. Set the volume once, with the tone below, and leave it.",
+    "Hear each sound to its end; then rate it. You may hear it again, and go back to sounds that you have rated.",
+    "Rate each sound by itself. There are no right answers, but use the whole scale.",
+    "Now and then a line asks you to choose a certain rating: choose that one, whatever you hear.",
+    "Your progress is kept in this browser: you may close the page and go on later.",
+    "At the end you download a file with your ratings. Send it to whoever asked you.",
+)
+KEYS = (
+    "Keys: Space plays and stops, 1 to 5 rate, arrow up and down change the rating, Enter or arrow right goes on, "
+    "arrow left goes back."
+)
+
+
+def render(key: Key, plan: Design) -> str:
+    """Return the page."""
+    payload = _as_script(_payload(key, plan))
+    body = element(
+        "body",
+        element("main", _welcome(key), _trial(), _done()),
+        element("noscript", "This test needs JavaScript: please allow it for this page."),
+        element("script", payload, type="application/json", id="test"),
+        element("script", asset("page.js")),
+    )
+    return "<!doctype html>\n" + element("html", _head(key), body, lang="en") + "\n"
+
+
+def asset(name: str) -> Html:
+    """Return a style or script of this package."""
+    return Html(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def _payload(key: Key, plan: Design) -> dict[str, Any]:
+    """Return what the script knows. Nothing in it names a system; tokens are random and sorted."""
+    return {
+        "test": key.test,
+        "scale": SCALE,
+        "questions": [_question(question) for question in key.questions],
+        "trials": [_shown(trial) for trial in plan.trials],
+        "sounds": {
+            token: data_uri("audio/flac", flac(sound.waveform)) for token, sound in plan.sounds.items()
+        },
+        "tone": data_uri("audio/flac", flac(tone())),
+    }
+
+
+def _question(question: Question) -> dict[str, Any]:
+    return {
+        "key": question.key,
+        "heading": question.heading,
+        "text": question.text,
+        "labels": question.labels,
+    }
+
+
+def _shown(trial: Trial) -> dict[str, Any]:
+    kind = "Description" if trial.choose is None else "Instruction"
+    return {
+        "token": trial.token,
+        "question": trial.question,
+        "sound": trial.sound,
+        "kind": kind,
+        "shown": trial.shown,
+    }
+
+
+def _as_script(content: dict[str, Any]) -> Html:
+    """Return JSON that no caption can end the script element with."""
+    return Html(json.dumps(content).replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _head(key: Key) -> Html:
+    """Return the head. Its policy lets nothing be fetched and no script run but ours, known by its hash."""
+    policy = (
+        f"default-src 'none'; style-src {_hash(asset('page.css'))}; script-src {_hash(asset('page.js'))}; "
+        "media-src data:; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("link", rel="icon", href="data:,"),
+        element("title", key.title),
+        element("style", asset("page.css")),
+    )
+
+
+def _welcome(key: Key) -> Html:
+    minutes = sum(trial.seconds + 5.0 for trial in key.trials) / 60  # five seconds to decide
+    parts = " and ".join(question.heading.lower() for question in key.questions)
+    about = f"You will hear {len(key.trials)} sounds and rate their {parts}. This takes some {minutes:.0f} minutes."
+    devices = [
+        element("label", element("input", type="radio", name="device", value=name, required=True), f" {name}")
+        for name in DEVICES
+    ]
+    return element(
+        "section",
+        element("h1", key.title),
+        element("p", about),
+        element("ul", *(element("li", rule) for rule in RULES)),
+        element("p", KEYS, class_="hint"),
+        element(
+            "form",
+            element("label", "Your name or number in this test", for_="rater"),
+            element("input", id="rater", autocomplete="off", required=True, pattern=RATER_PATTERN,
+                    title="Letters, digits, dots, _, - and @; begin with a letter or digit"),
+            element("fieldset", element("legend", "You listen with"), *devices, class_="devices"),
+            element("button", "Play the tone", type="button", id="tone"),
+            element("label", element("input", type="checkbox", id="consent", required=True), f" {CONSENT}"),
+            element("p", id="storage", role="status"),
+            element("button", "Begin", type="submit", class_="main"),
+            id="begin",
+        ),
+        id="welcome",
+    )  # fmt: skip
+
+
+def _trial() -> Html:
+    ratings = [
+        element(
+            "label",
+            element("input", type="radio", name="rating", value=value, aria_keyshortcuts=number),
+            element("b", value),
+            element("span", class_="word"),
+            element("kbd", number, aria_hidden="true"),
+        )
+        for number, value in enumerate(SCALE, start=1)
+    ]
+    return element(
+        "section",
+        element("p", id="place", class_="eyebrow", role="status"),
+        element("h2", id="question", tabindex=-1),
+        element("p", element("span", id="kind"), element("q", id="shown"), id="above"),
+        element(
+            "div",
+            element("button", "Play", type="button", id="play", class_="main", aria_keyshortcuts="Space"),
+            element("progress", id="heard", max=1, value=0, aria_label="How much of the sound was played"),
+            class_="player",
+        ),
+        element("fieldset", element("legend", id="legend"), *ratings, id="ratings"),
+        element("p", id="status", role="status"),
+        element(
+            "div",
+            element("button", "Back", type="button", id="back", aria_keyshortcuts="ArrowLeft"),
+            element("button", "Next", type="button", id="next", aria_keyshortcuts="ArrowRight Enter"),
+            class_="moves",
+        ),
+        element("p", KEYS, class_="hint"),
+        id="trial",
+        hidden=True,
+    )
+
+
+def _done() -> Html:
+    return element(
+        "section",
+        element("h2", "Thank you", tabindex=-1, id="thanks"),
+        element("p", "All sounds are rated. Download the file and send it to whoever asked you."),
+        element("button", "Download my ratings", type="button", id="download", class_="main"),
+        element("button", "Back to the sounds", type="button", id="reopen"),
+        element("button", "Somebody else begins", type="button", id="another"),
+        id="done",
+        hidden=True,
+    )

@@ -1,0 +1,145 @@
+"""Where the sounds of a test come from: runs of evaluate.py, or plain folders beside a table of captions."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from audiolcm.data.manifest import Clip
+from audiolcm.data.tables import read_table
+from audiolcm.errors import UserError
+from evaluation.listening.key import LOW_ANCHOR, REFERENCE
+from evaluation.protocol import Item, TestSet
+from evaluation.record import read_record
+from evaluation.systems.folder import Folder
+
+RECORD_NAME = "metrics.json"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stimulus:
+    """One sound of a system: its caption, its file, and the file of the true sound (None: not known)."""
+
+    caption: str
+    audio: Path
+    reference: Path | None
+
+
+Stimuli = dict[str, Stimulus]
+"""The sounds of a system by the name of their item, ``<clip>__<i>``."""
+
+
+def read_systems(given: Sequence[str], captions: Path | None) -> dict[str, Stimuli]:
+    """Return the sounds of each system, given as ``NAME=FOLDER``.
+
+    captions: TSV, CSV or Parquet with name, caption and, for the true sounds, audio_path; for folders without a record.
+
+    Raises:
+        UserError: when a name or folder can not be used, or sounds do not match their captions.
+    """
+    folders: dict[str, Path] = {}
+    for text in given:
+        name, sign, folder = text.partition("=")
+        if not sign or not folder or _NAME.fullmatch(name) is None:
+            raise UserError(
+                f"{text!r} names no system: write NAME=FOLDER, NAME of letters, digits, _, - and dots."
+            )
+        if name in folders or name in (REFERENCE, LOW_ANCHOR):
+            raise UserError(f"{text!r}: the name {name} is taken. Give each system a name of its own.")
+        folders[name] = Path(folder).expanduser()
+    return {name: _read_system(folder, captions) for name, folder in folders.items()}
+
+
+def _read_system(folder: Path, captions: Path | None) -> Stimuli:
+    if (folder / RECORD_NAME).is_file():
+        clips = read_record(folder / RECORD_NAME).clips
+        return {
+            clip.name: Stimulus(
+                clip.caption,
+                folder / clip.audio,
+                None if clip.reference is None else folder / clip.reference,
+            )
+            for clip in clips
+        }
+    if captions is None:
+        raise UserError(
+            f"{folder} holds no {RECORD_NAME}: give the folder of an evaluate.py run, or add --captions TABLE "
+            "with the columns name and caption for a plain folder of sounds."
+        )
+    items = read_items(captions)
+    files = Folder(str(folder)).sounds(TestSet(tuple(items), 0.0, "", ""), 0, folder)
+    return {
+        item.name: Stimulus(
+            item.clip.caption, path, item.reference if item.clip.audio_path is not None else None
+        )
+        for item, path in zip(items, files, strict=True)
+    }
+
+
+def read_items(table: Path) -> list[Item]:
+    """Return the captions of a table as items; captions of one clip are counted from 0 in the order of its rows.
+
+    Raises:
+        UserError: when the table is no such table, or a row has no name or no caption.
+    """
+    count: Counter[str] = Counter()
+    items = []
+    for row in read_table(table, ("name", "caption")):
+        name, caption, audio = row["name"], row["caption"], row.get("audio_path", "")
+        if row.problem or not name or not caption:
+            raise UserError(
+                f"{table}, row {row.line}: {row.problem or 'name or caption is empty.'} Mend the row."
+            )
+        path = table.parent / audio if audio else None
+        clip = Clip(name, path, caption, "", 0.0, "", (), row=row.line)
+        items.append(Item(f"{name}__{count[name]}", clip, path or Path()))
+        count[name] += 1
+    return items
+
+
+def common_items(systems: dict[str, Stimuli]) -> list[str]:
+    """Return the names of the items that all systems have, sorted.
+
+    Raises:
+        UserError: when there are none, or two systems were given different captions for one item.
+    """
+    first, *others = systems
+    common = sorted(set.intersection(*(set(stimuli) for stimuli in systems.values())))
+    if not common:
+        examples = ", ".join(f"{name}: {next(iter(stimuli), 'none')}" for name, stimuli in systems.items())
+        raise UserError(
+            f"The systems have no clip in common ({examples}): evaluate all of them under one protocol."
+        )
+    for item in common:
+        for other in others:
+            mine, theirs = systems[first][item].caption, systems[other][item].caption
+            if mine != theirs:
+                raise UserError(
+                    f"Clip {item} has the caption {mine!r} for {first} and {theirs!r} for {other}: "
+                    "evaluate both under one protocol."
+                )
+    return common
+
+
+def references(systems: dict[str, Stimuli], items: Sequence[str]) -> dict[str, Path]:
+    """Return the true sound of each item, from the first system that knows it.
+
+    Raises:
+        UserError: when no system knows that of an item.
+    """
+    found = {}
+    for item in items:
+        known = [stimuli[item].reference for stimuli in systems.values()]
+        path = next((path for path in known if path is not None), None)
+        if path is None:
+            raise UserError(
+                f"The true sound of clip {item} is not known, so there is no hidden reference: add a column "
+                "audio_path to --captions, or ask without anchors: --without-anchors."
+            )
+        found[item] = path
+    return found

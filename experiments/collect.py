@@ -1,0 +1,133 @@
+"""Records made from finished runs: what each leaves, without its sounds and without the places of this computer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from audiolcm.files import atomic_path
+from audiolcm.hashing import content_hash
+from audiolcm.result import RESULT, read_result
+from audiolcm.rows import SCALES
+from evaluation.record import read_record
+from experiments.freshness import METHODS
+from experiments.results import FORMAT_VERSION
+from experiments.rows import PlannedJob, planned, shown
+
+_TRAINING = re.compile(r"/(replica|paper)/([\w-]+)/train/([\w.-]+?)(?:@\d+)?$")
+
+
+def collect(stem: str, runs: Path, records: Path) -> list[Path]:
+    """Write a record for each finished job of an item below ``runs``, unless a newer one is there; return the files."""
+    written = []
+    for scale in SCALES:
+        for job in shown(planned(stem, scale)):
+            folder = job.folder(runs)
+            result = read_result(folder)
+            if result.get("status") != "done" or "settings" not in result:
+                continue
+            make = _evaluated if job.entry == "evaluate" else _trained
+            made = make(job, runs, result, records)
+            path = records / scale / stem / f"{job.name}.json"
+            if _date(path) < made["provenance"]["date"]:
+                _write(made | {"method": keep_method(result["method"], records)}, path)
+                written.append(path)
+    return written
+
+
+def keep_method(method: Mapping[str, str], records: Path) -> str:
+    """Keep hashes of code beside the records and return the name of the file."""
+    name = content_hash(dict(method))
+    path = records / METHODS / f"{name}.json"
+    if not path.exists():
+        _write(dict(method), path)
+    return name
+
+
+def _base(job: PlannedJob, result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "item": job.item,
+        "scale": job.scale,
+        "row": job.row,
+        "seed": job.seed,
+        "settings": result["settings"],
+    }
+
+
+def _trained(job: PlannedJob, runs: Path, result: Mapping[str, Any], records: Path) -> dict[str, Any]:
+    date = datetime.fromtimestamp((job.folder(runs) / RESULT).stat().st_mtime, UTC)
+    return _base(job, result) | {
+        "scores": [],
+        "figures": result.get("figures", {}),
+        "timings": [],
+        "facts": {},
+        "protocol": {},
+        "notes": [],
+        "provenance": {
+            "command": job.command,
+            "code": result.get("code", ""),
+            "date": date.isoformat(timespec="seconds"),
+        },
+        "report": None,
+    }
+
+
+def _evaluated(job: PlannedJob, runs: Path, result: Mapping[str, Any], records: Path) -> dict[str, Any]:
+    folder = job.folder(runs)
+    record = read_record(folder / "metrics.json")
+    content = _without_places(asdict(record))
+    for score in content["row"]["scores"]:
+        del score["per_clip"], score["details"]
+    training = _training(job, runs, records)
+    made = _base(job, result) | {
+        "scores": content["row"]["scores"],
+        "figures": {},
+        "timings": content["timings"],
+        "facts": content["row"]["facts"],
+        "protocol": content["protocol"],
+        "notes": content["notes"],
+        "provenance": content["provenance"] | {"command": job.command},
+        "report": None if folder.is_absolute() else str(folder / "report.html"),
+    }
+    return made | ({"training": training} if training else {})
+
+
+def _training(job: PlannedJob, runs: Path, records: Path) -> dict[str, Any]:
+    """Return what made the model that a job evaluated, where the experiments trained it."""
+    found = [match for word in job.overrides if (match := _TRAINING.search(word))]
+    if not found:
+        return {}
+    scale, item, name = found[0].groups()
+    result = read_result(runs / scale / item / "train" / name)
+    if "settings" not in result:
+        return {}
+    kept = {"settings": result["settings"], "method": keep_method(result["method"], records)}
+    return {"item": item, "scale": scale, "name": name, "code": result.get("code", "")} | kept
+
+
+def _without_places(node: Any) -> Any:
+    """Return JSON in which a path has only its last part: where things lay says nothing elsewhere."""
+    if isinstance(node, Mapping):
+        return {name: _without_places(value) for name, value in node.items() if name != "clips"}
+    if isinstance(node, list | tuple):
+        return [_without_places(value) for value in node]
+    return Path(node).name if isinstance(node, str) and node.startswith(("/", "~")) else node
+
+
+def _date(path: Path) -> str:
+    """Return when the job of a record ran; "" when there is none, or a damaged one."""
+    try:
+        return str(json.loads(path.read_text())["provenance"]["date"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def _write(content: Mapping[str, Any], path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,53 @@
+"""A figure of the paper drawn from its shown points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from experiments.figure import Dot, draw_dots, new_figure, save
+from experiments.item import FigureItem
+from experiments.table import STALE, ShownRow, ShownTable
+
+HOLLOW = "\nhollow: stale, or fewer seeds than planned"
+
+
+def curves(table: ShownTable, item: FigureItem) -> dict[str, list[Dot]]:
+    """Return the points of each line; a row without both coordinates is none."""
+    lines: dict[str, list[Dot]] = {}
+    for row in table.rows:
+        x, y = row.cells
+        if x.value is not None and y.value is not None:
+            words = item.point(row.results[0]) if item.point and row.results else ""
+            lines.setdefault(row.label, []).append(Dot(x.value, y.value, y.interval, _is_marked(row), words))
+    return {label: sorted(dots, key=lambda dot: dot.x) for label, dots in lines.items()}
+
+
+def _is_marked(row: ShownRow) -> bool:
+    return STALE in row.marks or " of " in row.seeds
+
+
+def draw(table: ShownTable, path: Path) -> Path | None:
+    """Draw a figure as PNG and PDF and return the PNG; None when there is nothing to draw."""
+    if not isinstance(table.item, FigureItem) or not (lines := curves(table, table.item)):
+        return None
+    figure, (axes,) = new_figure(1)
+    draw_on(axes, table, table.item, lines)
+    return save(figure, path)
+
+
+def draw_on(axes: Axes, table: ShownTable, item: FigureItem, lines: dict[str, list[Dot]]) -> None:
+    """Draw all lines, axes and legend."""
+    for index, (label, dots) in enumerate(lines.items()):
+        draw_dots(axes, index, dots, label)
+    if item.has_log_x:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 0.01, not a power
+    axes.set_xlabel(item.x.title)
+    axes.set_ylabel(item.y.title)
+    hollow = any(dot.is_marked for dots in lines.values() for dot in dots)
+    axes.set_title(f"{table.measured}{HOLLOW if hollow else ''}", fontsize=8)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)

@@ -1,0 +1,65 @@
+"""Whether a record would come out the same today: its settings, and the code that decided it, as they are now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audiolcm.errors import UserError
+from audiolcm.fingerprint import changed_modules
+from audiolcm.rows import settings_now
+from experiments.rows import PlannedJob, planned
+
+METHODS = "method"
+"""Folder of the records' hashes of code: many records share one."""
+_MOST_NAMES = 3
+
+
+class Freshness:
+    """Compares records with the present.
+
+    Args:
+        records: the folder of records, which also has the hashes of code.
+    """
+
+    def __init__(self, records: Path) -> None:
+        self.records = records
+        self._known: dict[str, list[str]] = {}
+
+    def __call__(self, record: Mapping[str, Any], job: PlannedJob) -> list[str]:
+        """Return what changed since the record of a job was made, in words; nothing for a fresh one."""
+        return [
+            *self._since(record, job, ""),
+            *(self.of_training(training) if (training := record.get("training")) else []),
+        ]
+
+    def of_training(self, training: Mapping[str, Any]) -> list[str]:
+        """Return what changed since the training that a record names."""
+        jobs = planned(training["item"], training["scale"])
+        found = [job for job in jobs if job.entry == "train" and job.name == training["name"]]
+        if not found:
+            return [f"{training['item']} no longer plans the training {training['name']}"]
+        return self._since(training, found[0], " of the training")
+
+    def _since(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
+        changes = []
+        try:
+            if made["settings"] != settings_now(job.entry, job.scale, job.item, job.overrides):
+                changes.append(f"the settings{of}")
+        except UserError as error:
+            changes.append(f"the settings{of}, which no longer compose ({error})")
+        if modules := self._changed(str(made["method"])):
+            more = f" and {len(modules) - _MOST_NAMES} more" if len(modules) > _MOST_NAMES else ""
+            changes.append(f"the code{of}: {', '.join(modules[:_MOST_NAMES])}{more}")
+        return changes
+
+    def _changed(self, method: str) -> list[str]:
+        if method not in self._known:
+            try:
+                known = json.loads((self.records / METHODS / f"{method}.json").read_text())
+                self._known[method] = changed_modules(known)
+            except (OSError, ValueError):
+                self._known[method] = [f"its list {METHODS}/{method}.json is missing or damaged"]
+        return self._known[method]

@@ -1,0 +1,120 @@
+"""Where each item of the paper stands: its jobs done, stale, running, failed or missing, and what the rest costs."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audiolcm.result import read_result
+from audiolcm.rows import SCALES
+from experiments.freshness import Freshness
+from experiments.items import STEMS, item_of
+from experiments.jobs import jobs_of
+from experiments.rows import PlannedJob, planned, shown
+
+_AT_WORK = ("preparing", "training")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one job stands: done, stale, running, failed or missing; why; the seconds that it took, if it is known."""
+
+    job: PlannedJob
+    state: str
+    detail: str = ""
+    seconds: float | None = None
+
+
+def overview(runs: Path, records: Path, names: Sequence[str] = ()) -> int:
+    """Show all items, or each row of the named ones; return 1 when a job failed."""
+    failed, look = False, Standings(runs, records)
+    for stem in [item_of(name).stem for name in names] or STEMS:
+        for scale in SCALES:
+            found = [look(job) for job in planned(stem, scale)]
+            if not found:
+                continue
+            failed |= any(one.state == "failed" for one in found)
+            lines = [f"{stem} ({scale}): {_counts(found)}{_cost(found)}"]
+            for one in found if names else ():
+                detail = f", {one.detail}" if one.detail else ""
+                lines.append(f"  {one.job.entry} {one.job.name}: {one.state}{detail}")
+            sys.stdout.write("\n".join(lines) + "\n")
+    return int(failed)
+
+
+class Standings:
+    """Tells how jobs stand, from their records and from what their runs left."""
+
+    def __init__(self, runs: Path, records: Path) -> None:
+        self.runs, self.records = runs, records
+        self.changes = Freshness(records)
+        self._trainings = {
+            key: since for path in records.glob("*/*/*.json") for key, since in self._training(path)
+        }
+
+    def __call__(self, job: PlannedJob) -> Standing:
+        """Return how a job stands."""
+        folder = job.folder(self.runs)
+        if folder.is_dir() and (live := jobs_of(folder)):
+            if live[0].state in _AT_WORK:
+                return Standing(job, "running", live[0].detail)
+            if live[0].ended_badly:
+                return Standing(job, "failed", live[0].detail)
+        if job not in shown(planned(job.item, job.scale)):
+            return self._trained(job)
+        record = _read(self.records / job.scale / job.item / f"{job.name}.json")
+        if not record:
+            done = read_result(folder).get("status") == "done"
+            return Standing(job, "done" if done else "missing", "not rendered yet" if done else "")
+        return self._standing(job, self.changes(record, job), record["provenance"].get("seconds"))
+
+    def _trained(self, job: PlannedJob) -> Standing:
+        """Return how a training stands that is only seen in what evaluated it."""
+        result = read_result(job.folder(self.runs))
+        if result.get("status") == "done":
+            return Standing(job, "done")
+        since = self._trainings.get((job.item, job.scale, job.name))
+        return Standing(job, "missing") if since is None else self._standing(job, since, None)
+
+    def _standing(self, job: PlannedJob, since: Sequence[str], seconds: float | None) -> Standing:
+        return Standing(job, "stale" if since else "done", "; ".join(since), seconds)
+
+    def _training(self, path: Path) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
+        if training := _read(path).get("training"):
+            yield (training["item"], training["scale"], training["name"]), self.changes.of_training(training)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _counts(standings: Sequence[Standing]) -> str:
+    parts = []
+    for entry in ("train", "evaluate"):
+        states = Counter(found.state for found in standings if found.job.entry == entry)
+        if states:
+            parts.append(f"{entry}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
+    return "; ".join(parts)
+
+
+def _cost(standings: Sequence[Standing]) -> str:
+    """Return what the jobs that are not done would take, by the median of those of the same script that are."""
+    words = []
+    for entry in ("train", "evaluate"):
+        own = [found for found in standings if found.job.entry == entry]
+        left = sum(found.state in ("missing", "failed", "stale") for found in own)
+        known = [found.seconds for found in own if found.seconds]
+        if left:
+            minutes = f"{left * statistics.median(known) / 60:.0f} min" if known else "unknown time"
+            words.append(f"{minutes} to {entry} {left}")
+    return f"; left: {', '.join(words)}" if words else ""

@@ -1,0 +1,39 @@
+"""The command line of ``render``; what it needs is imported when it is called, so that other commands stay quick."""
+
+import argparse
+from pathlib import Path
+
+
+def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``render`` to the commands."""
+    shown = commands.add_parser("render", help="write every table and figure, measured beside printed")
+    shown.add_argument("names", nargs="*", help="items such as table6_backbone; none: all")
+    shown.add_argument("--scale", choices=("replica", "paper"), help="none: those that have records")
+    shown.add_argument("--results", type=Path, help="folder of results (experiments/results; else no README)")
+    shown.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of runs, whose records are taken in"
+    )
+    shown.add_argument(
+        "--wandb", nargs="?", const="offline", choices=("offline", "online"), help="also as W&B tables"
+    )
+
+
+def run_render(given: argparse.Namespace) -> int:
+    """Render what the command line asks for."""
+    from audiolcm.training.tracking import WandbTracker, check_tracker
+    from experiments.collect import collect
+    from experiments.freshness import Freshness
+    from experiments.items import STEMS
+    from experiments.render import README, RESULTS, Plan, render
+    from experiments.results import RECORDS
+    from experiments.rows import planned
+
+    tracker = WandbTracker(mode=given.wandb, group="results") if given.wandb else None
+    if tracker:
+        check_tracker(tracker)
+    results = given.results or RESULTS
+    readme = README if given.results is None and README.exists() else None
+    for stem in STEMS:
+        collect(stem, given.runs, results / RECORDS)
+    plan = Plan(planned, Freshness(results / RECORDS))
+    return render(given.names, given.scale, results, plan, readme, tracker)

@@ -1,0 +1,93 @@
+"""``python -m experiments list`` and ``run``: what there is, what it would run, and running it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audiolcm.errors import UserError
+from audiolcm.rows import ENTRIES, SCALES, settings_of
+from experiments.items import STEMS, item_of
+from experiments.rows import PlannedJob, planned
+
+ROOT = Path(__file__).resolve().parents[1]
+_OF_NO_INTEREST = ("paths", "logger", "row", "profile", "preview")
+
+
+def list_items() -> int:
+    """Say what items there are, and of how many rows and jobs each consists."""
+    for stem in STEMS:
+        item = item_of(stem)
+        sys.stdout.write(f"{stem}: {item.paper_item}, {item.title}\n")
+        for scale in SCALES:
+            jobs = planned(stem, scale)
+            counts = [
+                f"{len(own)} to {entry}"
+                for entry in ENTRIES
+                if (own := [j for j in jobs if j.entry == entry])
+            ]
+            sys.stdout.write(f"  {scale}: {', '.join(counts) or 'nothing'}\n")
+    sys.stdout.write("What a command needs: the first lines of conf/experiment/NAME.yaml.\n")
+    return 0
+
+
+def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
+    """Run an item: first what it trains, then what it evaluates, both also when a row failed; return the exit code.
+
+    Args:
+        words: more overrides, such as ``dataset.root=FOLDER`` and ``row=NAME``.
+        dry: only print each job with what sets it apart.
+
+    Raises:
+        UserError: there is no such item, or a job does not compose.
+    """
+    stem = item_of(stem).stem
+    jobs = planned(stem, scale)
+    if dry:
+        sys.stdout.write("\n".join(_page(jobs)) + "\n")
+        return 0
+    codes = []
+    for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
+        command = [
+            f"{entry}.py",
+            f"+experiment={stem}",
+            *([f"profile={scale}"] if scale != SCALES[0] else []),
+            *words,
+        ]
+        sys.stderr.write(f"python {' '.join(command)}\n")
+        codes.append(
+            subprocess.run([sys.executable, str(ROOT / command[0]), *command[1:]], check=False).returncode
+        )
+        if codes[-1] < 0 or codes[-1] == 130:  # a signal: whoever stopped it wants no more
+            break
+    failed = [code for code in codes if code]
+    if failed:
+        sys.stderr.write(
+            "Not everything went well: see above. The same command goes on, and skips what is done.\n"
+        )
+    return failed[0] if failed else 0
+
+
+def _page(jobs: Sequence[PlannedJob]) -> list[str]:
+    """Return a line for each job with its resolved settings where these are not the same in all jobs of its script."""
+    lines = []
+    for entry in ENTRIES:
+        own = [job for job in jobs if job.entry == entry]
+        settings = [_flat(settings_of(job.entry, job.scale, job.item, job.overrides)) for job in own]
+        differ = sorted({k for s in settings for k in s if any(other.get(k) != s[k] for other in settings)})
+        for job, flat in zip(own, settings, strict=True):
+            found = ", ".join(f"{key}={flat[key]}" for key in differ if key in flat)
+            lines.append(f"{job.command}\n    {found or 'alone'}")
+    if not lines:
+        raise UserError("Nothing to run at this scale: python -m experiments list says what there is.")
+    return lines
+
+
+def _flat(node: Any, path: str = "") -> dict[str, str]:
+    if isinstance(node, Mapping) and node:
+        inner = [_flat(value, f"{path}.{name}" if path else str(name)) for name, value in node.items()]
+        return {key: value for part in inner for key, value in part.items()}
+    return {} if path.split(".")[0] in _OF_NO_INTEREST else {path: str(node)}

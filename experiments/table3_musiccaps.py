@@ -1,0 +1,43 @@
+"""Table 3: text-to-music on MusicCaps' evaluation set."""
+
+from experiments.claims import Claim, Row
+from experiments.item import FAD, HIGHER, KL, NFE, RTF, Column, Line, TableItem, scored
+from experiments.table1_audiocaps import MOS
+
+CLAP = Column("CLAP", "clap", HIGHER, scored("clap", "clap_music_audioset"))
+BORROWED = "the paper's figures are borrowed from the MusicGen paper"
+
+ITEM = TableItem(
+    stem="table3_musiccaps",
+    paper_item="Table 3",
+    title="Text-to-music on MusicCaps: quality and speed",
+    printed="table3",
+    first_column="system",
+    columns=(NFE, FAD, KL, CLAP, RTF, *MOS),
+    lines=(
+        Line("ground_truth", "Ground truth", "GroundTruth"),
+        Line("riffusion", "Riffusion", "Riffusion"),
+        Line("mousai", "Mousai", "Mousai", note=BORROWED),
+        Line("melody", "Melody", "Melody", note=BORROWED),
+        Line("musiclm", "MusicLM", "MusicLM", note=BORROWED),
+        Line("musicgen", "MusicGen", "MusicGen"),
+        Line("musicldm", "MusicLDM", "MusicLDM"),
+        Line("audioldm2", "AudioLDM 2-Music", "AudioLDM 2"),
+        Line("teacher", "Teacher", "Teacher"),
+        Line("audiolcm", "AudioLCM", "AudioLCM"),
+    ),
+    claims=(
+        Claim(
+            "The teacher outperforms the diffusion-based methods.",
+            Row("teacher", "the teacher"), Row("audioldm2", "AudioLDM 2"), FAD.title, FAD.better, FAD.sources,
+        ),
+        Claim(
+            "AudioLCM surpasses auto-regressive models.",
+            Row("audiolcm", "AudioLCM"), Row("musicgen", "MusicGen"), FAD.title, FAD.better, FAD.sources,
+        ),
+        Claim(
+            "Its speed is monumental beside the inference times of its contemporaries.",
+            Row("audiolcm", "AudioLCM"), Row("teacher", "its teacher"), RTF.title, RTF.better, RTF.sources,
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,33 @@
+"""Judged claims in words."""
+
+from collections.abc import Sequence
+
+from evaluation.tables import DASH
+from evaluation.tables import Cell as Figure
+from experiments.claims import FAILS, HOLDS, UNKNOWN, UNMEASURED, Judgment
+
+
+def change_text(judgment: Judgment) -> str:
+    """Return how much worse the second side is, its interval and the seeds."""
+    if judgment.change is None:
+        return DASH
+    figures = " ".join(filter(None, Figure(judgment.change, judgment.interval).figures))
+    return f"{figures}, {len(judgment.seeds)} seed{'s' * (len(judgment.seeds) != 1)}"
+
+
+def verdict_text(judgment: Judgment) -> str:
+    """Return the verdict, why it cannot be told, and whether a record behind it is stale."""
+    reason = f" ({judgment.reason})" if judgment.reason else ""
+    return f"{judgment.verdict}{reason}{'; from stale records' if judgment.is_stale else ''}"
+
+
+def summed_up(judgments: Sequence[Judgment]) -> str:
+    """Return how many claims hold, do not hold, cannot be told and were not measured."""
+    kinds = (
+        (HOLDS, "hold at this scale"),
+        (FAILS, "do not"),
+        (UNKNOWN, UNKNOWN),
+        (UNMEASURED, "are not measured"),
+    )
+    counts = [(sum(j.verdict.startswith(kind) for j in judgments), words) for kind, words in kinds]
+    return f"{', '.join(f'{count} {words}' for count, words in counts)}."

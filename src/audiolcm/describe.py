@@ -1,0 +1,184 @@
+"""``stage=describe``: hyper-parameters and parameter counts of a configuration (the paper's Table 5).
+
+Every part is built on the meta device, which allocates, trains and downloads nothing, and asked: what is told here was
+read from modules, shapes of weights and of what comes out of them, not from the configuration.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, PretrainedConfig, T5Config
+
+from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
+from audiolcm.build import build, build_transformer
+from audiolcm.errors import UserError
+from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.models.bigvgan import BigVGAN
+from audiolcm.models.clap_t5 import Projection, released_encoders
+from audiolcm.models.transformer import Transformer
+from audiolcm.objectives.consistency import ConsistencyDistillation
+
+Config = Mapping[str, Any]
+Figures = dict[str, Any]
+
+BERT_NAMES = ("hidden_size", "intermediate_size", "max_position_embeddings", "num_attention_heads")
+BERT_NAMES += ("num_hidden_layers", "type_vocab_size", "vocab_size")
+T5_NAMES = ("d_ff", "d_kv", "d_model", "num_heads", "num_layers", "vocab_size")
+KNOWN_SIZES = {
+    "bert-base-uncased": BertConfig(),  # transformers' defaults are its sizes
+    "google/t5-v1_1-large": T5Config(
+        vocab_size=32128, d_model=1024, d_kv=64, d_ff=2816, num_layers=24, num_heads=16
+    ),
+}
+"""Published language models whose sizes are known without their files."""
+_TEXT_ENCODER_OF_FILES = "audiolcm.models.clap_t5.ClapT5TextEncoder"
+_RELEASED_TEXT_ENCODER = "audiolcm.models.clap_t5.ReleasedTextEncoder"
+_VOCODER_OF_FILES = "audiolcm.models.bigvgan.BigVGAN.from_published"
+
+
+def describe(cfg: Config) -> Figures:
+    """Return Table 5's hyper-parameters and the parameters of every part of a resolved configuration.
+
+    Counts: ``num_trainable`` of the student; ``num_non_trainable`` of what distillation holds beside it: teacher,
+    target, autoencoder and text encoder, which together are the paper's 984 M; ``num_vocoder``, in neither.
+
+    Raises:
+        UserError: a part can not be built, or the sizes of a language model are neither known nor in its files.
+    """
+    with torch.device("meta"):
+        autoencoder: Autoencoder = build(cfg["autoencoder"]["model"], "autoencoder.model")
+        text_encoder = _text_encoder(cfg["text_encoder"])
+        text, width = _of_text(cfg["text_encoder"], text_encoder)
+        heard = _of_autoencoder(autoencoder, cfg["dataset"]["duration"])
+        network = build_transformer(cfg, width, heard["latent_size"][0])
+        distillation = _distillation(cfg, network, width)
+        vocoder = _vocoder(cfg["vocoder"]["model"])
+    student = distillation.trained["student"]
+    (transformer,) = (part for part in student.modules() if isinstance(part, Transformer))
+    frozen = {
+        "num_teacher": size(distillation.teacher),
+        "num_target": size(distillation.trained["target"]),
+        "num_autoencoder": size(autoencoder),
+        "num_text_encoder": size(text_encoder),
+    }
+    return {
+        **heard,
+        **_of_transformer(transformer),
+        "sampling_steps": _sampling_steps(cfg),
+        **text,
+        "num_trainable": sum(p.numel() for part in distillation.parts().values() for p in part),
+        "num_non_trainable": sum(frozen.values()),
+        **frozen,
+        "num_vocoder": size(vocoder),
+    }
+
+
+def size(module: nn.Module) -> int:
+    """Return the number of a module's parameters, each counted once."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _of_autoencoder(autoencoder: Autoencoder, seconds: float) -> Figures:
+    """Return its layout, and the sizes of a training example's spectrogram and latent."""
+    with torch.device("cpu"):  # the front end knows no meta device
+        mel = MelSpectrogram()(torch.zeros(1, round(seconds * SAMPLE_RATE)))
+    mel = mel[..., : mel.shape[2] // 2 * 2].to("meta")  # training examples have an even number of frames
+    latent = autoencoder.encode(mel).mode()
+    levels = autoencoder.encoder.down
+    blocks = {len(level.block) for level in levels}
+    widths = [level.block[-1].conv2.out_channels for level in levels]
+    return {
+        "spectrogram_channels": autoencoder.encoder.conv_in.in_channels,
+        "latent_channels": autoencoder.decoder.conv_in.in_channels,
+        "residual_blocks": max(blocks),  # Encoder gives all levels as many
+        "spectrogram_size": list(mel.shape[1:]),
+        "latent_size": list(latent.shape[1:]),
+        "channel_mult": [width // autoencoder.encoder.conv_in.out_channels for width in widths],
+    }
+
+
+def _of_transformer(transformer: Transformer) -> Figures:
+    """Return its sizes; a block holds two attentions, so that the paper's 8 blocks are ``attention_layers``."""
+    first = transformer.blocks[0]
+    attentions = (first.attention1, first.attention2)
+    return {
+        "input_channels": transformer.conv_in.in_channels,
+        "condition_embed_dim": transformer.plain_text_embedding.mlp[0].in_features,
+        "hidden_size": transformer.conv_in.out_channels,
+        "heads": first.attention1.num_heads,
+        "blocks": len(transformer.blocks),
+        "attention_layers": len(attentions) * len(transformer.blocks),
+    }
+
+
+def _sampling_steps(cfg: Config) -> int:
+    """Return how many steps the sampler really goes through."""
+    schedule = build(cfg["schedule"], "schedule")
+    return len(build(cfg["sampler"], "sampler").timesteps(schedule.num_timesteps))
+
+
+def _of_text(cfg: Config, encoder: nn.Module) -> tuple[Figures, int]:
+    """Return the text encoder's sizes and the width of its tokens; only one with a projection has its channels."""
+    if not isinstance(encoder, nn.ModuleDict):
+        found = {"text_encoder_channels": encoder.width, "token_length": encoder.num_tokens // 2}
+        return found, encoder.width
+    projection: Projection = encoder["caption_encoder"].projection
+    found = {
+        "text_encoder_channels": projection.linear1.in_features,
+        "projection_channels": projection.linear1.out_features,
+        "token_length": cfg[
+            "tokens_per_half"
+        ],  # what tokenizers cut to: the one size that no module here holds
+    }
+    return found, projection.linear1.out_features
+
+
+def _text_encoder(cfg: Config) -> nn.Module:
+    """Return the text encoder; of one that reads published files the networks, at their known sizes."""
+    if cfg["_target_"] not in (_TEXT_ENCODER_OF_FILES, _RELEASED_TEXT_ENCODER):
+        return build(cfg, "text_encoder")
+    bert, t5 = cfg["bert"], cfg["t5"]
+    if cfg["_target_"] == _TEXT_ENCODER_OF_FILES:
+        bert = _sizes("bert", BertConfig, bert, BERT_NAMES)
+        t5 = _sizes("t5", T5Config, t5, T5_NAMES)
+    caption_encoder, t5_transformer = released_encoders(bert, t5)
+    return nn.ModuleDict({"caption_encoder": caption_encoder, "t5_transformer": t5_transformer})
+
+
+def _sizes(key: str, kind: type[PretrainedConfig], source: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return a language model's sizes: of its config.json where it is at hand, else of ``KNOWN_SIZES``."""
+    try:
+        found = kind.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        if source not in KNOWN_SIZES:
+            raise UserError(
+                f"text_encoder.{key}={source} has no config.json here, and its sizes are not known. Give its folder, "
+                f"or one of {', '.join(KNOWN_SIZES)}, whose sizes are."
+            ) from error
+        found = KNOWN_SIZES[source]
+    return {name: getattr(found, name) for name in names}
+
+
+def _vocoder(cfg: Config) -> nn.Module:
+    """Return the vocoder; the published one without its files, whose sizes are the defaults of ``BigVGAN``."""
+    if cfg["_target_"] == _VOCODER_OF_FILES and cfg["path"] is None:
+        return BigVGAN()
+    with torch.device("cpu"):  # the small ones compute their filters, and are small
+        return build(cfg, "vocoder.model")
+
+
+def _distillation(cfg: Config, network: nn.Module, text_width: int) -> ConsistencyDistillation:
+    """Return the objective, which holds student, target and teacher."""
+    with torch.device("cpu"):  # schedules and solvers compute, with little
+        given: dict[str, Any] = {
+            "schedule": build(cfg["schedule"], "schedule"),
+            "boundary": build(cfg["objective"]["boundary"], "objective.boundary"),
+            "solver": build(cfg["solver"], "solver"),
+            "guidance": build(cfg["guidance"], "guidance"),
+            "distance": build(cfg["objective"]["distance"], "objective.distance"),
+        }
+    nothing: Tensor = torch.zeros(1, 1, text_width)
+    cfg = cfg["objective"]["consistency"]
+    return build(cfg, "objective.consistency", teacher=network, unconditional=nothing, **given)

@@ -1,0 +1,90 @@
+"""Whether a figure would come out the same today: hashes of a job's settings, and of the code that decided it."""
+
+import ast
+import hashlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from audiolcm.hashing import content_hash
+
+_PLACES = {
+    "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "objective_metric",
+    "row", "profile", "plan",
+}  # fmt: skip
+"""Sections that say where things lie, what runs them or what is shown of them."""
+_PLACES_WITHIN = {
+    "dataset": {"root"},
+    "protocol": {"captions"},
+    "system": {"checkpoint", "artifacts", "hardware", "path"},
+}
+DECIDING = (
+    "audiolcm.audio", "audiolcm.build", "audiolcm.data", "audiolcm.diffusion", "audiolcm.draws", "audiolcm.models",
+    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.recipe", "audiolcm.training.loop",
+    "audiolcm.training.optimization", "audiolcm.training.pieces", "audiolcm.training.reproducibility",
+    "evaluation.embedded", "evaluation.features", "evaluation.measures", "evaluation.metrics", "evaluation.protocol",
+    "evaluation.sound", "evaluation.systems.model",
+)  # fmt: skip
+"""Modules and packages whose code can change a figure; the others move, show and keep it."""
+
+
+def settings_fingerprint(plain: Mapping[str, Any]) -> str:
+    """Return a hash of a resolved configuration without its places, so that it is the same on every machine."""
+    kept = {name: value for name, value in plain.items() if name not in _PLACES}
+    for section, names in _PLACES_WITHIN.items():
+        if isinstance(kept.get(section), Mapping):
+            kept[section] = {name: value for name, value in kept[section].items() if name not in names}
+    return content_hash(kept)
+
+
+def method_fingerprint() -> dict[str, str]:
+    """Return a hash of each loaded module that can change a figure."""
+    return {name: code_hash(name) or "" for name in sorted(sys.modules) if _decides(name) and code_hash(name)}
+
+
+def changed_modules(method: Mapping[str, str]) -> list[str]:
+    """Return the modules of an earlier ``method_fingerprint`` whose code is another one now, or gone."""
+    return [name for name, known in method.items() if code_hash(name) != known]
+
+
+def code_of(packages: Sequence[str]) -> str:
+    """Return one hash of the code of modules and of all modules of packages."""
+    names = []
+    for package in packages:
+        found = importlib.util.find_spec(package)
+        within = found.submodule_search_locations if found else None
+        names += [package, *(m.name for m in pkgutil.walk_packages(within or [], f"{package}."))]
+    return content_hash([code_hash(name) for name in names])
+
+
+@cache
+def code_hash(module: str) -> str | None:
+    """Return a hash of a module's code; comments, layout and docstrings do not count. None: there is no such module."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    tree = ast.parse(Path(spec.origin).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [part for part in node.body if not _is_text(part)] or [ast.Pass()]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:10]
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Return whether a statement is a string and nothing else: a docstring."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _decides(module: str) -> bool:
+    return any(module == known or module.startswith(f"{known}.") for known in DECIDING)

@@ -1,0 +1,220 @@
+"""The rows of a paper's table or figure as jobs: what ``hydra/sweeper=rows`` reads from a file of conf/experiment.
+
+A grid is not enough: the rows of a table differ in what they override. A file says for each entry point (train,
+evaluate) and scale (replica, paper)::
+
+    common: [dataset=foley]                       # every job's overrides
+    rows: {full: [], without_rope: [backbone/position=learned]}
+    grid: {steps: [sampler.num_steps, [1, 2]]}    # each row once for each value; the row is then full-steps1, ...
+    seeds: [0, 1, 2]                              # each row once for each
+
+In an override ``{row}`` stands for the row's name before the grid, ``{seed}`` for the seed, and the name of an axis of
+the grid for its value; an axis whose setting is null only fills such places.
+"""
+
+import copy
+import itertools
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from audiolcm.config import nearest, register_resolvers, scale_of
+from audiolcm.errors import UserError
+from audiolcm.fingerprint import settings_fingerprint
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+ENTRIES = ("train", "evaluate")
+SCALES = ("replica", "paper")
+
+
+@dataclass(frozen=True)
+class RowJob:
+    """One row with one training seed. ``overrides``: without those that choose the experiment."""
+
+    row: str
+    seed: int
+    overrides: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Such as ``without_rope-seed0``: the job's folder."""
+        return f"{self.row}-seed{self.seed}"
+
+
+def row_jobs(plan: Mapping[str, Any]) -> list[RowJob]:
+    """Return the jobs of one entry point at one scale, row by row.
+
+    Raises:
+        UserError: the plan is malformed; the message says where.
+    """
+    if odd := sorted(set(plan) - {"common", "rows", "grid", "seeds"}):
+        raise UserError(f"A plan of rows knows common, rows, grid and seeds, not {odd[0]}.")
+    axes = plan.get("grid") or {}
+    jobs = []
+    for row, own in plan["rows"].items():
+        for values in itertools.product(*(axis[1] for axis in axes.values())):
+            point = dict(zip(axes, values, strict=True))
+            name = "-".join([str(row), *(f"{axis}{value}" for axis, value in point.items())])
+            settings = [f"{axes[axis][0]}={value}" for axis, value in point.items() if axes[axis][0]]
+            for seed in plan.get("seeds") or [0]:
+                given = [*(plan.get("common") or []), *own, *settings]
+                filled = [_filled(text, {"row": row, "seed": seed, **point}) for text in given]
+                jobs.append(RowJob(name, seed, (*filled, f"row={name}-seed{seed}")))
+    return jobs
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text
+
+
+def read_plans(path: Path) -> dict[tuple[str, str], list[RowJob]]:
+    """Return the jobs of an experiment's file by entry point and scale; those that it has none for are not in it."""
+    # Unresolved: what a job names by ${paths.runs} and the like, it resolves itself.
+    plans = OmegaConf.to_container(OmegaConf.load(path), resolve=False)["hydra"]["sweeper"]
+    return {
+        (entry, scale): row_jobs(plans[entry][scale])
+        for entry, scale in itertools.product(ENTRIES, SCALES)
+        if (plans.get(entry) or {}).get(scale)
+    }
+
+
+def settings_now(entry: str, scale: str, item: str, overrides: Sequence[str]) -> str:
+    """Return the fingerprint of a job's settings as conf composes them now.
+
+    Raises:
+        UserError: they do not compose any more.
+    """
+    return settings_fingerprint(settings_of(entry, scale, item, overrides))
+
+
+def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a job's configuration as conf composes it now, interpolations resolved.
+
+    Composing takes half a second, so jobs that choose the same groups share it, and differ by their values only.
+
+    Raises:
+        UserError: it does not compose.
+    """
+    words = [f"+experiment={item}", *overrides]
+    if entry == "evaluate":
+        words.append(f"profile={scale}")
+    groups = tuple(word for word in words if _is_group(word, entry))
+    try:
+        cfg = copy.deepcopy(_composed(entry, groups))
+        for override in OverridesParser.create().parse_overrides([w for w in words if w not in groups]):
+            key = override.get_key_element().lstrip("+")
+            OmegaConf.update(cfg, key, override.value(), force_add=override.is_add())
+        return OmegaConf.to_container(cfg, resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
+
+
+@cache
+def _composed(entry: str, groups: tuple[str, ...]) -> DictConfig:
+    register_resolvers()
+    running = GlobalHydra.instance().is_initialized()
+    with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose(entry, list(groups))
+    OmegaConf.set_struct(cfg, False)
+    return cfg
+
+
+def _is_group(word: str, entry: str) -> bool:
+    group = _key(word).partition("@")[0]
+    return (CONF / group).is_dir() and (entry, group) != ("evaluate", "profile")
+
+
+class Rows(BasicSweeper):
+    """Sweeps over the rows of a table; on the command line ``row=a,b-seed1`` chooses among them.
+
+    Other words of the command line go to every job, and replace what all rows say alike of the same setting.
+    """
+
+    def __init__(self, train: Any = None, evaluate: Any = None, max_batch_size: int | None = None) -> None:
+        super().__init__(max_batch_size, {})
+        self.plans = {"train": train, "evaluate": evaluate}
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the sweep; a mistake in what was typed is one message."""
+        try:
+            return super().sweep(arguments)
+        except UserError as error:
+            sys.stderr.write(f"{error}\n")
+            sys.exit(1)
+
+    def split_arguments(self, overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
+        """Return the jobs' overrides, in one batch."""
+        jobs = self._chosen(overrides)
+        others = [o for o in overrides if o.get_key_element() != "row"]
+        (expanded,) = BasicSweeper.split_arguments(others, None)
+        keys = {_key(word) for word in expanded[0]}
+        kept = [[word for word in job.overrides if _key(word) not in keys] for job in jobs]
+        return [[[*own, *more] for own in kept for more in expanded]]
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Compose one job of each kind, which takes half a second: jobs of a kind set the same groups and keys."""
+        kinds = {tuple(w if "/" in _key(w) else _key(w) for w in words): words for words in batch}
+        super().validate_batch_is_legal(list(kinds.values()))
+
+    def _chosen(self, overrides: Sequence[Override]) -> list[RowJob]:
+        assert isinstance(self.config, DictConfig)
+        stem = self.config.hydra.runtime.choices.get("experiment") or "this experiment"
+        plan = self._plan(stem)
+        jobs = row_jobs(plan)
+        _refuse_own_settings(jobs, overrides)
+        known = {name for job in jobs for name in (job.row, job.name)}
+        wanted = [value for o in overrides if o.get_key_element() == "row" for value in _values(o)]
+        if odd := [name for name in wanted if name not in known]:
+            rows = ", ".join(dict.fromkeys(job.row for job in jobs))
+            raise UserError(f"{stem} has no row {odd[0]}.{nearest(odd[0], known)} Rows: {rows}.")
+        return [job for job in jobs if not wanted or {job.row, job.name} & set(wanted)]
+
+    def _plan(self, stem: str) -> dict[str, Any]:
+        entry, scale = str(self.config.hydra.job.name), scale_of(self.config)
+        plan = (self.plans.get(entry) or {}).get(scale)
+        if not plan:
+            there = [
+                f"python {other}.py +experiment={stem} profile={found}"
+                for other, plans in self.plans.items()
+                for found, rows in (plans or {}).items()
+                if rows
+            ]
+            raise UserError(
+                f"{stem} has no rows for {entry}.py at scale {scale}. There are: {'; '.join(there) or 'none'}."
+            )
+        return OmegaConf.to_container(OmegaConf.create(plan), resolve=False)
+
+
+def _refuse_own_settings(jobs: Sequence[RowJob], overrides: Sequence[Override]) -> None:
+    """Refuse to override that in which the rows differ: each would bear another row's name."""
+    for given in {o.get_key_element().lstrip("+~") for o in overrides} - {"row"}:
+        said = {tuple(word for word in job.overrides if _key(word) == given) for job in jobs}
+        if len(said) > 1:
+            raise UserError(
+                f"The rows of this experiment differ in {given}: choose among them by row=NAME instead."
+            )
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
+def _values(override: Override) -> list[str]:
+    if override.is_sweep_override():
+        return list(override.sweep_string_iterator())
+    return [str(override.value())]

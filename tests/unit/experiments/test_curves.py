@@ -1,0 +1,118 @@
+"""Figures: lines, error bars and marks, read back from the axes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_results import fad, jobs, record, write, write_fig2a, write_fig3
+from matplotlib.axes import Axes
+
+from experiments.curves import curves, draw, draw_on
+from experiments.figure import COLORS, new_figure
+from experiments.items import item_of
+from experiments.results import read_results
+from experiments.table import ShownTable, show
+
+FIG2A = "fig2a_solver_k"
+
+
+def shown(folder: Path, stem: str, **more: object) -> ShownTable:
+    return show(item_of(stem), read_results(folder, stem, "replica", **more))
+
+
+def drawn(table: ShownTable) -> Axes:
+    _, (axes,) = new_figure(1)
+    draw_on(axes, table, table.item, curves(table, table.item))
+    return axes
+
+
+def named(axes: Axes) -> dict[str, object]:
+    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+
+
+def test_lines_are_the_means_at_their_steps(tmp_path: Path) -> None:
+    write_fig2a(tmp_path)
+    axes = drawn(shown(tmp_path, FIG2A))
+    lines = named(axes)
+    assert list(lines) == ["k = 1", "k = 20", "k = 50"]
+    assert list(lines["k = 20"].get_xdata()) == [400, 800, 1200]
+    seeds = np.arange(3)
+    expected = [(40 - 2.0 * (i + 1) + 0.2 * seeds + 0.01 * seeds**2 * i).mean() for i in range(3)]
+    np.testing.assert_allclose(lines["k = 20"].get_ydata(), expected)
+    styles = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines.values()}
+    assert len(styles) == 3 and {style[0] for style in styles} <= set(COLORS)
+    assert (
+        len({style[1] for style in styles}) == 3 and len({style[2] for style in styles}) == 3
+    )  # told apart in grey
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("iterations", "FAD")
+    assert "embedded evaluator" in axes.get_title()
+
+
+def test_error_bars_are_the_intervals(tmp_path: Path) -> None:
+    write_fig2a(tmp_path, ks=(20,))
+    table = shown(tmp_path, FIG2A)
+    (bars,) = drawn(table).containers
+    (collection,) = bars.lines[2]
+    ends = [tuple(segment[:, 1]) for segment in collection.get_segments()]
+    np.testing.assert_allclose(ends, [row.cells[1].interval for row in table.rows])
+
+
+def test_one_seed_has_its_own_interval(tmp_path: Path) -> None:
+    write_fig2a(tmp_path, ks=(20,), seeds=1)
+    (bars,) = drawn(shown(tmp_path, FIG2A)).containers
+    assert np.ptp(bars.lines[2][0].get_segments()[0][:, 1]) == pytest.approx(2.0)
+
+
+def test_points_with_missing_seeds_or_stale_records_are_hollow(tmp_path: Path) -> None:
+    write_fig2a(tmp_path, ks=(20,), seeds=2)
+    planned = jobs("k20-step400", "k20", seeds=2) + jobs("k20-step800", "k20-step1000", seeds=3)
+
+    def changes(content: dict, job: object) -> list[str]:
+        return ["old"] if content["row"] == "k20" else []
+
+    table = shown(tmp_path, FIG2A, planned=planned, changes=changes)
+    axes = drawn(table)
+    (hollow,) = [line for line in axes.get_lines() if line.get_markerfacecolor() == "white"]
+    assert list(hollow.get_xdata()) == [800, 1200] and "hollow" in axes.get_title()
+    assert any(
+        note.startswith("Missing: k20-step800 (seed 2)") or "k20-step1000" in note for note in table.notes
+    )
+
+
+def test_a_refused_point_is_not_drawn(tmp_path: Path) -> None:
+    write_fig2a(tmp_path)
+    for seed in range(3):
+        facts = {"k": 20, "step": 800, "train_steps": 1200}
+        write(tmp_path, record(FIG2A, "k20-step800", seed, fad(1.0, num_generated=3), facts=facts))
+    table = shown(tmp_path, FIG2A)
+    assert list(named(drawn(table))["k = 20"].get_xdata()) == [400, 1200]
+    assert any("refused, not measured as the other rows (N: 80/80 / 3/80)" in note for note in table.notes)
+
+
+def test_speed_has_a_logarithmic_axis_and_a_line_for_each_system(tmp_path: Path) -> None:
+    write_fig3(tmp_path)
+    axes = drawn(shown(tmp_path, "fig3_speed"))
+    assert axes.get_xscale() == "log" and list(named(axes)) == ["AudioLCM", "Teacher"]
+    np.testing.assert_allclose(named(axes)["AudioLCM"].get_xdata(), [0.011, 0.021, 0.041])
+    assert [text.get_text() for text in axes.texts] == ["1", "2", "4", "10", "25", "50"]
+
+
+def test_guidance_is_drawn_against_the_scale(tmp_path: Path) -> None:
+    for omega in (0.0, 4.0, 8.0):
+        for steps in (1, 2, 8):
+            facts = {"omega": omega, "num_steps": steps}
+            row = f"audiolcm-omega{omega:g}-steps{steps}"
+            write(tmp_path, record("fig2b_guidance", row, 0, fad(10 + omega), facts=facts))
+    lines = named(drawn(shown(tmp_path, "fig2b_guidance")))
+    assert list(lines) == ["1 step", "2 steps", "8 steps"]
+    assert list(lines["2 steps"].get_xdata()) == [1.0, 5.0, 9.0]
+
+
+def test_files_are_written_and_are_the_same_again(tmp_path: Path) -> None:
+    write_fig2a(tmp_path, ks=(20,))
+    table = shown(tmp_path, FIG2A)
+    first, second = (draw(table, tmp_path / name / "a.png") for name in ("one", "two"))
+    for suffix, start in ((".png", b"\x89PNG"), (".pdf", b"%PDF")):
+        content = first.with_suffix(suffix).read_bytes()
+        assert content.startswith(start) and content == second.with_suffix(suffix).read_bytes()
+    assert draw(shown(tmp_path / "none", FIG2A), tmp_path / "c.png") is None

@@ -1,0 +1,224 @@
+"""``render``: all files of all items, the page that holds everything, the README's section, the W&B run."""
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from made_results import (
+    FADS,
+    HOSTILE,
+    Job,
+    fad,
+    plan_of_project,
+    record,
+    write,
+    write_fig2a,
+    write_fig3,
+    write_table6,
+)
+
+from audiolcm.errors import UserError
+from audiolcm.training.tracking import WandbTracker
+from experiments.__main__ import main
+from experiments.items import STEMS
+from experiments.readme import BEGIN, END, with_section
+from experiments.render import README, RESULTS, Plan, render, shown
+
+ROOT = Path(__file__).parents[3]
+
+
+class Page(HTMLParser):
+    """What a page refers to, and its elements that were opened and not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attributes if name in ("href", "src")]
+        self.ids |= {value or "" for name, value in attributes if name == "id"}
+        if tag not in ("meta", "link", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_every_item_gets_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_table6(tmp_path)
+    write_fig2a(tmp_path)
+    assert render([], None, tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "table6_backbone (replica): 4 of 4 rows measured" in said
+    assert "table1_audiocaps (replica): 0 of 11 rows measured" in said
+    names = {path.name for path in (tmp_path / "replica").iterdir()}
+    expected = {f"{stem}.{suffix}" for stem in STEMS for suffix in ("md", "tex", "csv")}
+    assert names == expected | {"fig2a_solver_k.png", "fig2a_solver_k.pdf"}
+    assert not (tmp_path / "paper").exists(), "nothing was measured there"
+
+
+def test_one_item_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    write_table6(tmp_path)
+    write_fig2a(tmp_path)
+    render([], None, tmp_path)
+    (tmp_path / "replica/table6_backbone.md").write_text("mine")
+    render(["fig2a_solver_k"], "replica", tmp_path)
+    assert (tmp_path / "replica/table6_backbone.md").read_text() == "mine"
+    assert 'id="replica-table6_backbone"' in (tmp_path / "index.html").read_text(), "the page has all items"
+
+
+def test_a_figure_whose_records_are_gone_is_removed(tmp_path: Path) -> None:
+    write_fig2a(tmp_path)
+    render(["fig2a_solver_k"], None, tmp_path)
+    for path in (tmp_path / "records/replica/fig2a_solver_k").iterdir():
+        path.unlink()
+    render(["fig2a_solver_k"], None, tmp_path)
+    assert not list((tmp_path / "replica").glob("*.p*"))
+
+
+def test_both_scales_are_kept_apart(tmp_path: Path) -> None:
+    write_table6(tmp_path)
+    score = fad(1.7, key="fad_vggish", is_embedded=False)
+    write(tmp_path, record("table6_backbone", "full", 0, score, scale="paper"))
+    render(["table6_backbone"], None, tmp_path)
+    paper = (tmp_path / "paper/table6_backbone.md").read_text()
+    assert "measured (paper scale: esc10)" in paper and "another task" not in paper
+    assert "11.0" not in paper and "1.70" not in (tmp_path / "replica/table6_backbone.md").read_text()
+
+
+def test_page_is_self_contained_and_escaped(tmp_path: Path) -> None:
+    write_table6(tmp_path)
+    write_fig3(tmp_path)
+    change = {"notes": [HOSTILE], "report": "runs/evaluate/a b,c=1/report.html"}
+    write(tmp_path, record("table6_backbone", "full", 0, fad(10.0), **change))
+    write(tmp_path, record("table6_backbone", "full", 1, fad(10.0), report="javascript:alert(1)"))
+    render([], None, tmp_path)
+    text = (tmp_path / "index.html").read_text()
+    page = Page(text)
+    assert not page.open and "script" not in page.tags and "<script" not in text
+    outside = [link for link in page.links if not link.startswith(("#", "data:"))]
+    assert len(outside) == 1 and outside[0].endswith("runs/evaluate/a%20b%2Cc%3D1/report.html")
+    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
+    assert {f"replica-{stem}" for stem in STEMS} <= page.ids
+    assert (
+        "default-src 'none'" in text.replace("&#x27;", "'") and "url(" not in text and "@import" not in text
+    )
+    assert text.count("data:image/png;base64,") == 1
+    assert "holds at this scale" in text and "measured (replica: esc10, embedded evaluator)" in text
+
+
+def test_plan_and_changes_reach_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_table6(tmp_path)
+    asked = []
+
+    def planned(stem: str, scale: str) -> list[Job]:
+        asked.append((stem, scale))
+        return [Job(row, seed) for row in FADS for seed in range(4)] if stem == "table6_backbone" else []
+
+    render(["table6_backbone"], None, tmp_path, Plan(planned, lambda content, job: ["code changed"]))
+    text = (tmp_path / "replica/table6_backbone.md").read_text()
+    assert "| 3 of 4, stale |" in text and "full-seed0 is stale: code changed." in text
+    assert "4 stale" in capsys.readouterr().out
+    assert set(asked) == {(stem, "replica") for stem in STEMS}
+
+
+@pytest.mark.parametrize(("names", "scale"), [(["table9"], None), ([], "huge")])
+def test_unknown_names_are_one_message(tmp_path: Path, names: list[str], scale: str | None) -> None:
+    with pytest.raises(UserError, match="There is no"):
+        render(names, scale, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_readme_gets_its_section(tmp_path: Path) -> None:
+    write_table6(tmp_path)
+    write_fig2a(tmp_path)
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n{BEGIN}\nwritten by hand\n{END}\nrest\n")
+    render([], None, tmp_path, readme=readme)
+    text = readme.read_text()
+    assert (
+        text.startswith(f"# Title\n{BEGIN}\n") and text.endswith(f"\n{END}\nrest\n") and "by hand" not in text
+    )
+    assert "| w/o RoPE | 3 | 14.7" in text and "![FAD against iterations" in text
+    assert "Table 1" not in text, "nothing was measured"
+    render([], None, tmp_path, readme=readme)
+    assert readme.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["none", f"{END}\n{BEGIN}", f"{BEGIN}\n{BEGIN}\n{END}"])
+def test_readme_without_markers_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="results:begin"):
+        with_section(text, [])
+
+
+def test_readme_is_what_the_committed_records_give() -> None:
+    tables = [shown(stem, "replica", ROOT / RESULTS, plan_of_project()) for stem in STEMS]
+    text = (ROOT / README).read_text(encoding="utf-8")
+    assert text == with_section(text, tables), "run `python -m experiments render`"
+
+
+def test_tables_and_figures_go_to_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+    write_table6(tmp_path)
+    write_fig2a(tmp_path)
+    render(
+        ["table6_backbone", "table5_hyperparameters", "fig2a_solver_k"],
+        None,
+        tmp_path,
+        tracker=WandbTracker(),
+    )
+    found = {}
+    for path in tmp_path.glob("wandb/offline-run-*/files/media/table/*.table.json"):
+        found[path.name.rpartition("_")[0].rpartition("_")[0]] = json.loads(path.read_text())
+    assert found.keys() == {
+        "table6_backbone", "table6_backbone_claims", "table5_hyperparameters", "fig2a_solver_k", "fig2a_solver_k_claims"
+    }  # fmt: skip
+    table = found["table6_backbone"]
+    rows = [dict(zip(table["columns"], line, strict=True)) for line in table["data"]]
+    assert rows[1]["variant"] == "w/o RoPE" and rows[1]["FAD ↓ paper"] == "1.80" and rows[1]["seeds"] == "3"
+    assert rows[1]["FAD ↓ measured"] == pytest.approx(14.7) and rows[1]["FAD ↓ N"] == "N=80/80"
+    assert found["table5_hyperparameters"]["data"][0][2] is None
+    assert list(tmp_path.glob("wandb/offline-run-*/files/media/images/fig2a_solver_k_picture_*.png"))
+
+
+def test_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "experiments.rows.planned", lambda stem, scale: [Job("full", seed) for seed in range(4)]
+    )
+    monkeypatch.setattr("experiments.collect.planned", lambda stem, scale: [])
+    monkeypatch.setattr("experiments.freshness.Freshness.__call__", lambda self, content, job: [])
+    monkeypatch.chdir(tmp_path)
+    write_table6(tmp_path / RESULTS)
+    Path("README.md").write_text(f"{BEGIN}\n{END}\n")
+    assert main(["render", "table6_backbone"]) == 0
+    assert "| AudioLCM | 3 of 4 | 11.0" in Path("README.md").read_text()
+    assert (tmp_path / RESULTS / "replica/table6_backbone.tex").exists()
+    Path("README.md").write_text("kept")
+    write_table6(tmp_path / "other")
+    assert main(["render", "table6_backbone", "--results", "other", "--scale", "replica"]) == 0
+    assert Path("README.md").read_text() == "kept" and (tmp_path / "other/index.html").exists()
+    assert main(["render"]) == 1 and "results:begin" in capsys.readouterr().err
+    assert main(["render", "table9"]) == 1 and "There is no table or figure table9" in capsys.readouterr().err
+
+
+def test_command_line_of_other_commands_stays_light() -> None:
+    code = "import sys, experiments.__main__; sys.exit('matplotlib' in sys.modules or 'scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_printed_number_is_in_the_readmes_measured_columns(tmp_path: Path) -> None:
+    text = with_section(f"{BEGIN}\n{END}", [shown(stem, "replica", tmp_path, None) for stem in STEMS])
+    assert not re.search(r"\d\.\d", text), "without records there is no number"
