@@ -33,7 +33,7 @@ def page(tables: Sequence[ShownTable], pictures: Mapping[tuple[str, str], Path],
         for package, name in (("evaluation.report", "report.css"), ("experiments", "results.css"))
     )
     links = [element("li", element("a", _name(table), href=f"#{_anchor(table)}")) for table in tables]
-    judgments = [judgment for table in tables for judgment in table.judgments if table.scale == "replica"]
+    judgments = [judgment for table in tables for judgment in table.judgments if table.scale == SUMMED_UP]
     header = element(
         "header",
         element("p", "AudioLCM", class_="eyebrow"),

@@ -18,7 +18,7 @@ class PlannedJob:
     """One row with one training seed.
 
     Attributes:
-        scale: replica or paper.  entry: train or evaluate, the script that runs it.
+        scale: replica, esc10 or paper.  entry: train or evaluate, the script that runs it.
         overrides: of the command line, without that which chooses the experiment.
     """
 

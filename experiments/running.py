@@ -29,7 +29,8 @@ def list_items() -> int:
                 for entry in ENTRIES
                 if (own := [j for j in jobs if j.entry == entry])
             ]
-            sys.stdout.write(f"  {scale}: {', '.join(counts) or 'nothing'}\n")
+            if counts:
+                sys.stdout.write(f"  {scale}: {', '.join(counts)}\n")
     sys.stdout.write("What a command needs: the first lines of conf/experiment/NAME.yaml.\n")
     return 0
 

@@ -1,7 +1,7 @@
 """The rows of a paper's table or figure as jobs: what ``hydra/sweeper=rows`` reads from a file of conf/experiment.
 
 A grid is not enough: the rows of a table differ in what they override. A file says for each entry point (train,
-evaluate) and scale (replica, paper)::
+evaluate) and scale (replica, esc10, paper)::
 
     common: [dataset=foley]                       # every job's overrides
     rows: {full: [], without_rope: [backbone/position=learned]}
@@ -37,7 +37,8 @@ from audiolcm.fingerprint import settings_fingerprint
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 ENTRIES = ("train", "evaluate")
-SCALES = ("replica", "paper")
+SCALES = ("replica", "esc10", "paper")
+"""Profiles: embedded data, a few real recordings, and the paper's."""
 
 
 @dataclass(frozen=True)
