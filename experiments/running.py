@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.rows import ENTRIES, SCALES, settings_of
+from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
@@ -55,7 +55,7 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
         command = [
             f"{entry}.py",
             f"+experiment={stem}",
-            *([f"profile={scale}"] if scale != SCALES[0] else []),
+            *([f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []),
             *words,
         ]
         sys.stderr.write(f"python {' '.join(command)}\n")

@@ -37,6 +37,7 @@ from audiolcm.fingerprint import settings_fingerprint
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 ENTRIES = ("train", "evaluate")
+SCALE_WORD = {"train": "profile", "evaluate": "scale"}
 SCALES = ("replica", "esc10", "paper")
 """Profiles: embedded data, a few real recordings, and the paper's."""
 
@@ -113,8 +114,8 @@ def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> 
     """
     words = [f"+experiment={item}", *overrides]
     if entry == "evaluate":
-        words.append(f"profile={scale}")
-    groups = tuple(word for word in words if _is_group(word, entry))
+        words.append(f"scale={scale}")
+    groups = tuple(word for word in words if _is_group(word))
     try:
         cfg = copy.deepcopy(_composed(entry, groups))
         for override in OverridesParser.create().parse_overrides([w for w in words if w not in groups]):
@@ -135,9 +136,9 @@ def _composed(entry: str, groups: tuple[str, ...]) -> DictConfig:
     return cfg
 
 
-def _is_group(word: str, entry: str) -> bool:
+def _is_group(word: str) -> bool:
     group = _key(word).partition("@")[0]
-    return (CONF / group).is_dir() and (entry, group) != ("evaluate", "profile")
+    return (CONF / group).is_dir()
 
 
 class Rows(BasicSweeper):
@@ -190,7 +191,7 @@ class Rows(BasicSweeper):
         plan = (self.plans.get(entry) or {}).get(scale)
         if not plan:
             there = [
-                f"python {other}.py +experiment={stem} profile={found}"
+                f"python {other}.py +experiment={stem} {SCALE_WORD[other]}={found}"
                 for other, plans in self.plans.items()
                 for found, rows in (plans or {}).items()
                 if rows
