@@ -21,7 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("list", help="the paper's tables and figures")
     started = commands.add_parser("run", help="train and evaluate all rows of one of them")
     started.add_argument("name", help="such as table6_backbone")
-    started.add_argument("words", nargs="*", help="overrides, such as dataset.root=FOLDER or row=full")
+    started.add_argument(
+        "words",
+        nargs="*",
+        help="overrides, such as dataset.root=FOLDER; train:X=Y or evaluate:X=Y for one script only",
+    )
     started.add_argument("--scale", choices=SCALES, default=SCALES[0])
     started.add_argument("--dry-run", action="store_true", help="print each job and what sets it apart")
     shown = commands.add_parser("status", help="how the paper's items stand, and the jobs of a sweep")

@@ -39,7 +39,7 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     """Run an item: first what it trains, then what it evaluates, both also when a row failed; return the exit code.
 
     Args:
-        words: more overrides, such as ``dataset.root=FOLDER`` and ``row=NAME``.
+        words: more overrides, such as ``dataset.root=FOLDER``; ``train:trainer=smoke`` is for train.py only.
         dry: only print each job with what sets it apart.
 
     Raises:
@@ -52,12 +52,8 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
         return 0
     codes = []
     for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
-        command = [
-            f"{entry}.py",
-            f"+experiment={stem}",
-            *([f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []),
-            *words,
-        ]
+        chosen = [f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []
+        command = [f"{entry}.py", f"+experiment={stem}", *chosen, *_words_for(entry, words)]
         sys.stderr.write(f"python {' '.join(command)}\n")
         codes.append(
             subprocess.run([sys.executable, str(ROOT / command[0]), *command[1:]], check=False).returncode
@@ -70,6 +66,12 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
             "Not everything went well: see above. The same command goes on, and skips what is done.\n"
         )
     return failed[0] if failed else 0
+
+
+def _words_for(entry: str, words: Sequence[str]) -> list[str]:
+    """Return the words of a script: those with ``train:`` or ``evaluate:`` before them are for that one only."""
+    other = next(known for known in ENTRIES if known != entry)
+    return [word.removeprefix(f"{entry}:") for word in words if not word.startswith(f"{other}:")]
 
 
 def _page(jobs: Sequence[PlannedJob]) -> list[str]:
