@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     started.add_argument(
         "words",
         nargs="*",
-        help="overrides, such as dataset.root=FOLDER; train:X=Y or evaluate:X=Y for one script only",
+        help="overrides, such as dataset.root=FOLDER; train:X=Y for train.py only",
     )
     started.add_argument("--scale", choices=SCALES, default=SCALES[0])
     started.add_argument("--dry-run", action="store_true", help="print each job and what sets it apart")
