@@ -110,7 +110,9 @@ def write_table6(folder: Path, scale: str = "replica") -> None:
             write(folder, record("table6_backbone", row, seed, fad(value), kl, scale=scale))
 
 
-def write_fig2a(folder: Path, ks: tuple[int, ...] = (1, 20, 50), seeds: int = 3, scale: str = "replica") -> None:
+def write_fig2a(
+    folder: Path, ks: tuple[int, ...] = (1, 20, 50), seeds: int = 3, scale: str = "replica"
+) -> None:
     """FAD falls with the iterations, from 40 by a tenth of k each 400 steps; the end has no step."""
     for k in ks:
         for index, step in enumerate((400, 800, None)):
