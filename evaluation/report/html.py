@@ -45,8 +45,8 @@ def _attribute(key: str, value: Any) -> str:
 def head(title: str, style: str, script: str | None = None) -> Html:
     """Return the head of a self-contained page.
 
-    Its policy lets nothing be fetched, and no style or script count but those given, known by their hashes; pictures and
-    sounds are inside the page. ``script`` stands in the body, where the page wants it; None: there is none.
+    Its policy lets nothing be fetched, and no style or script count but those given, known by their hashes; pictures
+    and sounds are inside the page. ``script`` stands in the body, where the page wants it; None: there is none.
     """
     scripts = f"script-src {_policy_hash(script)}; " if script is not None else ""
     policy = (
