@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from audiolcm.errors import UserError
 from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, settings_of
@@ -88,7 +89,10 @@ def _call(command: Sequence[str]) -> int:
 
 def _page(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[str]:
     """Return a line for each job with its resolved settings where these are not the same in all jobs of its script."""
-    given = OverridesParser.create().parse_overrides(list(words))
+    try:
+        given = OverridesParser.create().parse_overrides(list(words))
+    except HydraException as error:
+        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
     lines = []
     for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
         own = chosen([job for job in jobs if job.entry == entry], given, stem)

@@ -153,9 +153,7 @@ def _composed(entry: str, groups: tuple[str, ...]) -> DictConfig:
     register_resolvers()
     running = GlobalHydra.instance().is_initialized()
     with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        cfg = compose(entry, list(groups))
-    OmegaConf.set_struct(cfg, False)
-    return cfg
+        return compose(entry, list(groups))
 
 
 def _is_group(word: str) -> bool:
