@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
 from audiolcm.errors import UserError
-from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, settings_of
+from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
@@ -47,18 +51,18 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     """
     stem = item_of(stem).stem
     jobs = planned(stem, scale)
+    if any(word.startswith("profile=") for word in words):
+        raise UserError(f"Give the scale as --scale {' or --scale '.join(SCALES)}, not as profile=...")
     if dry:
-        sys.stdout.write("\n".join(_page(jobs)) + "\n")
+        sys.stdout.write("\n".join(_page(stem, jobs, words)) + "\n")
         return 0
     codes = []
     for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
-        chosen = [f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []
-        command = [f"{entry}.py", f"+experiment={stem}", *chosen, *_words_for(entry, words)]
+        place = [f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []
+        command = [f"{entry}.py", f"+experiment={stem}", *place, *_words_for(entry, words)]
         sys.stderr.write(f"python {' '.join(command)}\n")
-        codes.append(
-            subprocess.run([sys.executable, str(ROOT / command[0]), *command[1:]], check=False).returncode
-        )
-        if codes[-1] < 0 or codes[-1] == 130:  # a signal: whoever stopped it wants no more
+        codes.append(_call([sys.executable, str(ROOT / command[0]), *command[1:]]))
+        if codes[-1] < 0 or codes[-1] > 128:  # a signal: whoever stopped it wants no more
             break
     failed = [code for code in codes if code]
     if failed:
@@ -74,14 +78,27 @@ def _words_for(entry: str, words: Sequence[str]) -> list[str]:
     return [word.removeprefix(f"{entry}:") for word in words if not word.startswith(f"{other}:")]
 
 
-def _page(jobs: Sequence[PlannedJob]) -> list[str]:
+def _call(command: Sequence[str]) -> int:
+    """Run a script and return its exit code. Ctrl-C ends it after a whole step, which this program waits for."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # the script gets it from the terminal as well
+    try:
+        return subprocess.run(command, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _page(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[str]:
     """Return a line for each job with its resolved settings where these are not the same in all jobs of its script."""
+    try:
+        given = OverridesParser.create().parse_overrides(list(words))
+    except HydraException as error:
+        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
     lines = []
-    for entry in ENTRIES:
-        own = [job for job in jobs if job.entry == entry]
-        settings = [_flat(settings_of(job.entry, job.scale, job.item, job.overrides)) for job in own]
+    for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
+        own = chosen([job for job in jobs if job.entry == entry], given, stem)
+        settings = [_flat(settings_of(entry, job.scale, stem, overrides)) for job, overrides in own]
         differ = sorted({k for s in settings for k in s if any(other.get(k) != s[k] for other in settings)})
-        for job, flat in zip(own, settings, strict=True):
+        for (job, _), flat in zip(own, settings, strict=True):
             found = ", ".join(f"{key}={flat[key]}" for key in differ if key in flat)
             lines.append(f"{job.command}\n    {found or 'alone'}")
     if not lines:
