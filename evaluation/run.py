@@ -30,7 +30,7 @@ OUTPUTS = ("metrics.json", "metrics.md", "metrics.csv", "metrics.tex", "report.h
 SECTIONS = {
     "dataset", "protocol", "system", "metrics", "features", "evaluator", "trainer", "efficiency", "hardware", "logger",
     "optimizer", "paths", "seed", "seeds", "checkpoint", "path", "sampler", "num_clips", "num_resamples", "allow",
-    "report_clips", "sanity", "row", "profile",
+    "report_clips", "sanity", "row", "scale",
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def _clear(folder: Path) -> None:
 
 def _inputs(plain: dict[str, Any]) -> str:
     """Return a hash of all that a row of a table comes from, the code that measures it too."""
-    settings = {name: value for name, value in plain.items() if name not in ("row", "profile")}
+    settings = {name: value for name, value in plain.items() if name not in ("row", "scale")}
     return content_hash([inputs_of(settings), code_of(DECIDING)])
 
 

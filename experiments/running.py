@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.rows import ENTRIES, SCALES, settings_of
+from audiolcm.rows import ENTRIES, SCALES, scale_word, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
 ROOT = Path(__file__).resolve().parents[1]
-_OF_NO_INTEREST = ("paths", "logger", "row", "profile", "preview")
+_OF_NO_INTEREST = ("paths", "logger", "row", "scale", "preview")
 
 
 def list_items() -> int:
@@ -54,7 +54,7 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
         command = [
             f"{entry}.py",
             f"+experiment={stem}",
-            *([f"profile={scale}"] if scale != SCALES[0] else []),
+            *([scale_word(entry, scale)] if scale != SCALES[0] else []),
             *words,
         ]
         sys.stderr.write(f"python {' '.join(command)}\n")

@@ -70,9 +70,9 @@ def register_resolvers() -> None:
 
 
 def scale_of(_root_: typing.Any) -> str:
-    """Return the scale of a configuration, replica or paper: train.py's profile, a setting of evaluate.py."""
+    """Return the scale of a configuration, replica or paper: the profile of train.py, the scale of evaluate.py."""
     chosen = OmegaConf.select(_root_, "hydra.runtime.choices.profile")
-    return str(chosen or OmegaConf.select(_root_, "profile") or "replica")
+    return str(chosen or OmegaConf.select(_root_, "scale") or "replica")
 
 
 def sweep_name() -> str | None:

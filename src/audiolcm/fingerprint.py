@@ -14,7 +14,7 @@ from audiolcm.hashing import content_hash
 
 _PLACES = {
     "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "objective_metric",
-    "row", "profile", "plan",
+    "row", "scale", "plan",
 }  # fmt: skip
 """Sections that say where things lie, what runs them or what is shown of them."""
 _PLACES_WITHIN = {

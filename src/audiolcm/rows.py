@@ -62,6 +62,11 @@ def row_jobs(plan: Mapping[str, Any]) -> list[RowJob]:
     """
     if odd := sorted(set(plan) - {"common", "rows", "grid", "seeds"}):
         raise UserError(f"A plan of rows knows common, rows, grid and seeds, not {odd[0]}.")
+    for row, own in (plan.get("rows") or {"rows": None}).items():
+        if not isinstance(own, Sequence) or isinstance(own, str):
+            raise UserError(
+                f"A plan needs rows, and for each a list of its overrides: {row}: [solver.k=5], not {own}."
+            )
     axes = plan.get("grid") or {}
     jobs = []
     for row, own in plan["rows"].items():
@@ -93,6 +98,11 @@ def read_plans(path: Path) -> dict[tuple[str, str], list[RowJob]]:
     }
 
 
+def scale_word(entry: str, scale: str) -> str:
+    """Return the word of the command line that chooses the scale: evaluate.py knows nothing of train.py's profiles."""
+    return f"profile={scale}" if entry == "train" else f"scale={scale}"
+
+
 def settings_now(entry: str, scale: str, item: str, overrides: Sequence[str]) -> str:
     """Return the fingerprint of a job's settings as conf composes them now.
 
@@ -112,8 +122,8 @@ def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> 
     """
     words = [f"+experiment={item}", *overrides]
     if entry == "evaluate":
-        words.append(f"profile={scale}")
-    groups = tuple(word for word in words if _is_group(word, entry))
+        words.append(scale_word(entry, scale))
+    groups = tuple(word for word in words if _is_group(word))
     try:
         cfg = copy.deepcopy(_composed(entry, groups))
         for override in OverridesParser.create().parse_overrides([w for w in words if w not in groups]):
@@ -129,14 +139,11 @@ def _composed(entry: str, groups: tuple[str, ...]) -> DictConfig:
     register_resolvers()
     running = GlobalHydra.instance().is_initialized()
     with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        cfg = compose(entry, list(groups))
-    OmegaConf.set_struct(cfg, False)
-    return cfg
+        return compose(entry, list(groups))
 
 
-def _is_group(word: str, entry: str) -> bool:
-    group = _key(word).partition("@")[0]
-    return (CONF / group).is_dir() and (entry, group) != ("evaluate", "profile")
+def _is_group(word: str) -> bool:
+    return (CONF / _key(word).partition("@")[0]).is_dir()
 
 
 class Rows(BasicSweeper):
@@ -167,8 +174,8 @@ class Rows(BasicSweeper):
         return [[[*own, *more] for own in kept for more in expanded]]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose one job of each kind, which takes half a second: jobs of a kind set the same groups and keys."""
-        kinds = {tuple(w if "/" in _key(w) else _key(w) for w in words): words for words in batch}
+        """Compose one job of each kind, which takes half a second: jobs of a kind choose the same of every group."""
+        kinds = {tuple(w if _is_group(w) else _key(w) for w in words): words for words in batch}
         super().validate_batch_is_legal(list(kinds.values()))
 
     def _chosen(self, overrides: Sequence[Override]) -> list[RowJob]:
@@ -189,7 +196,7 @@ class Rows(BasicSweeper):
         plan = (self.plans.get(entry) or {}).get(scale)
         if not plan:
             there = [
-                f"python {other}.py +experiment={stem} profile={found}"
+                f"python {other}.py +experiment={stem} {scale_word(other, found)}"
                 for other, plans in self.plans.items()
                 for found, rows in (plans or {}).items()
                 if rows
