@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from audiolcm.errors import UserError
+from audiolcm.rows import SCALES
 from experiments.render_command import add_render, run_render
 from experiments.status import has_sweep, status
 from experiments.sync import sync
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = commands.add_parser("run", help="train and evaluate all rows of one of them")
     started.add_argument("name", help="such as table6_backbone")
     started.add_argument("words", nargs="*", help="overrides, such as dataset.root=FOLDER or row=full")
-    started.add_argument("--scale", choices=("replica", "paper"), default="replica")
+    started.add_argument("--scale", choices=SCALES, default=SCALES[0])
     started.add_argument("--dry-run", action="store_true", help="print each job and what sets it apart")
     shown = commands.add_parser("status", help="how the paper's items stand, and the jobs of a sweep")
     shown.add_argument(

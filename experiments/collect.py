@@ -19,7 +19,7 @@ from experiments.freshness import METHODS
 from experiments.results import FORMAT_VERSION
 from experiments.rows import PlannedJob, planned, shown
 
-_TRAINING = re.compile(r"/(replica|paper)/([\w-]+)/train/([\w.-]+?)(?:@\d+)?$")
+_TRAINING = re.compile(rf"/({'|'.join(SCALES)})/([\w-]+)/train/([\w.-]+?)(?:@\d+)?$")
 
 
 def collect(stem: str, runs: Path, records: Path) -> list[Path]:

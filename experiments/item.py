@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from audiolcm.rows import SCALES
 from experiments.claims import Claim
 from experiments.results import Result
 from experiments.sources import Fact, ScoreKey, Source, Speed
@@ -30,12 +31,12 @@ class Column:
 
 def everywhere(source: Source) -> dict[str, Source]:
     """Return the same source at both scales."""
-    return {"replica": source, "paper": source}
+    return dict.fromkeys(SCALES, source)
 
 
 def scored(metric: str, paper: str) -> dict[str, Source]:
-    """Return the scores of a metric: of the embedded evaluator at replica scale, ``paper`` at the paper's."""
-    return {"replica": ScoreKey(f"{metric}_embedded"), "paper": ScoreKey(paper)}
+    """Return the scores of a metric: ``paper`` at the paper's scale, of the embedded evaluator at the others."""
+    return everywhere(ScoreKey(f"{metric}_embedded")) | {"paper": ScoreKey(paper)}
 
 
 NFE = Column("NFE", "nfe", LOWER, everywhere(Fact(("nfe",))))

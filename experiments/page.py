@@ -13,6 +13,7 @@ from evaluation.report.html import Html, element, policy_hash
 from evaluation.tables import DASH, as_text
 from experiments.claims import FAILS, HOLDS, Judgment
 from experiments.formats import headings
+from experiments.results import SUMMED_UP
 from experiments.summary import Cell
 from experiments.table import ShownRow, ShownTable
 from experiments.verdicts import change_text, summed_up, verdict_text
@@ -33,7 +34,7 @@ def page(tables: Sequence[ShownTable], pictures: Mapping[tuple[str, str], Path],
         for package, name in (("evaluation.report", "report.css"), ("experiments", "results.css"))
     )
     links = [element("li", element("a", _name(table), href=f"#{_anchor(table)}")) for table in tables]
-    judgments = [judgment for table in tables for judgment in table.judgments if table.scale == "replica"]
+    judgments = [judgment for table in tables for judgment in table.judgments if table.scale == SUMMED_UP]
     header = element(
         "header",
         element("p", "AudioLCM", class_="eyebrow"),

@@ -9,6 +9,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from experiments.formats import markdown_claims, markdown_rows
 from experiments.item import FigureItem
+from experiments.results import SUMMED_UP
 from experiments.table import ShownTable
 from experiments.verdicts import summed_up
 
@@ -19,8 +20,8 @@ IN_FULL = ("table6_backbone",)
 
 
 def section(tables: Sequence[ShownTable]) -> str:
-    """Return the section's text for the tables of replica scale."""
-    shown = [table for table in tables if table.scale == "replica" and table.is_measured]
+    """Return the section's text for the tables of the scale that is summed up."""
+    shown = [table for table in tables if table.scale == SUMMED_UP and table.is_measured]
     if not shown:
         return "No results are committed yet: `python -m experiments render` writes this section from the records."
     judgments = [judgment for table in shown for judgment in table.judgments]

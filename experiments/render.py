@@ -10,13 +10,14 @@ from typing import Any
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.rows import SCALES
 from audiolcm.training.tracking import WandbTracker
 from experiments.curves import draw
 from experiments.formats import csv_text, latex, markdown
 from experiments.items import STEMS, item_of
 from experiments.page import page
 from experiments.readme import rewrite
-from experiments.results import LISTENING, RECORDS, SCALES, Planned, read_results
+from experiments.results import LISTENING, RECORDS, SUMMED_UP, Planned, read_results
 from experiments.table import ShownTable, show
 from experiments.tracking import log_tables
 
@@ -51,7 +52,7 @@ def render(
 
     Args:
         names: stems; none: all.
-        scale: replica or paper; None: replica, and paper where it has records.
+        scale: replica, esc10 or paper; None: replica, and the others where they have records.
         results: the folder that has the records and gets ``<scale>/<stem>.*`` and ``index.html``.
         plan: without it nothing is called missing or stale.
         readme: whose section is rewritten; None: none.
@@ -82,7 +83,7 @@ def render(
     }
     _write_text(results / INDEX, page(everything, pictures, results))
     if readme is not None:
-        rewrite(readme, [shown(stem, "replica", results, plan and Plan(plan.jobs)) for stem in STEMS])
+        rewrite(readme, [shown(stem, SUMMED_UP, results, plan and Plan(plan.jobs)) for stem in STEMS])
     if tracker is not None:
         found = {stem: path for (known, stem), path in pictures.items() if known in scales and stem in chosen}
         log_tables(asked, found, results, tracker)

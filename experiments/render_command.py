@@ -3,12 +3,14 @@
 import argparse
 from pathlib import Path
 
+from audiolcm.rows import SCALES
+
 
 def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``render`` to the commands."""
     shown = commands.add_parser("render", help="write every table and figure, measured beside printed")
     shown.add_argument("names", nargs="*", help="items such as table6_backbone; none: all")
-    shown.add_argument("--scale", choices=("replica", "paper"), help="none: those that have records")
+    shown.add_argument("--scale", choices=SCALES, help="none: those that have records")
     shown.add_argument("--results", type=Path, help="folder of results (experiments/results; else no README)")
     shown.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder of runs, whose records are taken in"

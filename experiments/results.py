@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from evaluation.record import Score, Timing
 
-SCALES = ("replica", "paper")
+SUMMED_UP = "esc10"
+"""The scale whose claims are summed up: the one with several seeds."""
 FORMAT_VERSION = 1
 RECORDS, LISTENING = "records", "listening"
 _LISTENED = {"reference": "ground_truth"}

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.rows import SCALES, read_plans, scale_word
+from audiolcm.rows import SCALES, read_plans
 
 CONF = Path(__file__).resolve().parents[1] / "conf/experiment"
 
@@ -18,7 +18,7 @@ class PlannedJob:
     """One row with one training seed.
 
     Attributes:
-        scale: replica or paper.  entry: train or evaluate, the script that runs it.
+        scale: replica, esc10 or paper.  entry: train or evaluate, the script that runs it.
         overrides: of the command line, without that which chooses the experiment.
     """
 
@@ -37,7 +37,7 @@ class PlannedJob:
     @property
     def command(self) -> str:
         """What runs this job alone; where data lie comes behind it."""
-        scale = "" if self.scale == SCALES[0] else f" {scale_word(self.entry, self.scale)}"
+        scale = "" if self.scale == SCALES[0] else f" profile={self.scale}"
         return f"python {self.entry}.py +experiment={self.item} row={self.name}{scale}"
 
     def folder(self, runs: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.rows import ENTRIES, SCALES, scale_word, settings_of
+from audiolcm.rows import ENTRIES, SCALES, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
@@ -29,7 +29,8 @@ def list_items() -> int:
                 for entry in ENTRIES
                 if (own := [j for j in jobs if j.entry == entry])
             ]
-            sys.stdout.write(f"  {scale}: {', '.join(counts) or 'nothing'}\n")
+            if counts:
+                sys.stdout.write(f"  {scale}: {', '.join(counts)}\n")
     sys.stdout.write("What a command needs: the first lines of conf/experiment/NAME.yaml.\n")
     return 0
 
@@ -54,7 +55,7 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
         command = [
             f"{entry}.py",
             f"+experiment={stem}",
-            *([scale_word(entry, scale)] if scale != SCALES[0] else []),
+            *([f"profile={scale}"] if scale != SCALES[0] else []),
             *words,
         ]
         sys.stderr.write(f"python {' '.join(command)}\n")

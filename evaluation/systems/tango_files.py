@@ -76,6 +76,8 @@ def read_parts(folder: Path, text: Path, unet: Mapping[str, Any]) -> TangoParts:
             f"A configuration in {folder} or {text}, or system.unet, is damaged: {error}. Get them again."
         ) from error
     main, heard = read_checkpoint(folder / MAIN), read_checkpoint(folder / VAE)
+    if strange := [name for name in main if not name.startswith(("unet.", "text_encoder."))]:
+        raise UserError(f"{folder / MAIN} holds weights that Tango has not, such as {strange[0]}.")
     vocoder_weights = _part(heard, "vocoder.")
     sizes = _VOCODER | _vocoder_sizes(vocoder_weights)
     bins = sizes["model_in_dim"] // 2 ** (len(built.autoencoder.config.block_out_channels) - 1)

@@ -60,7 +60,7 @@ _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 def register_resolvers() -> None:
     """Make four resolvers known to Hydra.
 
-    ``${scale:}`` is replica or paper (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
+    ``${scale:}`` is the profile (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
     ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys.
     """
     OmegaConf.register_new_resolver("scale", scale_of, replace=True)
@@ -70,7 +70,7 @@ def register_resolvers() -> None:
 
 
 def scale_of(_root_: typing.Any) -> str:
-    """Return the scale of a configuration, replica or paper: the profile of train.py, the scale of evaluate.py."""
+    """Return the scale of a configuration, such as replica: the profile of train.py, the scale of evaluate.py."""
     chosen = OmegaConf.select(_root_, "hydra.runtime.choices.profile")
     return str(chosen or OmegaConf.select(_root_, "scale") or "replica")
 

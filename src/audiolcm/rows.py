@@ -1,7 +1,7 @@
 """The rows of a paper's table or figure as jobs: what ``hydra/sweeper=rows`` reads from a file of conf/experiment.
 
 A grid is not enough: the rows of a table differ in what they override. A file says for each entry point (train,
-evaluate) and scale (replica, paper)::
+evaluate) and scale (replica, esc10, paper)::
 
     common: [dataset=foley]                       # every job's overrides
     rows: {full: [], without_rope: [backbone/position=learned]}
@@ -37,7 +37,8 @@ from audiolcm.fingerprint import settings_fingerprint
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 ENTRIES = ("train", "evaluate")
-SCALES = ("replica", "paper")
+SCALES = ("replica", "esc10", "paper")
+"""Profiles: embedded data, a few real recordings, and the paper's."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,6 @@ def read_plans(path: Path) -> dict[tuple[str, str], list[RowJob]]:
     }
 
 
-def scale_word(entry: str, scale: str) -> str:
-    """Return the word of the command line that chooses the scale: evaluate.py knows nothing of train.py's profiles."""
-    return f"profile={scale}" if entry == "train" else f"scale={scale}"
-
-
 def settings_now(entry: str, scale: str, item: str, overrides: Sequence[str]) -> str:
     """Return the fingerprint of a job's settings as conf composes them now.
 
@@ -122,7 +118,7 @@ def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> 
     """
     words = [f"+experiment={item}", *overrides]
     if entry == "evaluate":
-        words.append(scale_word(entry, scale))
+        words.append(f"scale={scale}")
     groups = tuple(word for word in words if _is_group(word))
     try:
         cfg = copy.deepcopy(_composed(entry, groups))
@@ -196,7 +192,7 @@ class Rows(BasicSweeper):
         plan = (self.plans.get(entry) or {}).get(scale)
         if not plan:
             there = [
-                f"python {other}.py +experiment={stem} {scale_word(other, found)}"
+                f"python {other}.py +experiment={stem} profile={found}"
                 for other, plans in self.plans.items()
                 for found, rows in (plans or {}).items()
                 if rows

@@ -119,7 +119,7 @@ def test_checkpoints_are_what_the_experiments_train(stem: str) -> None:
             assert found, f"{place} is no training of an experiment"
             of, item, name = found.groups()
             (training,) = [one for one in jobs_of(item, "train", of) if one.name == name]
-            assert of == scale
+            assert (of == "paper") == (scale == "paper")
             assert settings(training)["stage"] == "student"
             if "@" in place:
                 student = settings(training)["trainer"]["student"]
@@ -196,9 +196,8 @@ def test_the_commands_of_a_file_name_what_there_is(stem: str) -> None:
         assert entry in ENTRIES
         plain = [word for word in words if "=" in word and not word.endswith("=...")]
         given = {o.key_or_group: o.value() for o in OverridesParser.create().parse_overrides(plain)}
-        assert ("scale" if entry == "train" else "profile") not in given
         if "experiment" in given:
-            scale = given.get("profile", given.get("scale", "replica"))
+            scale = given.get("profile", "replica")
             assert jobs_of(str(given["experiment"]), entry, str(scale)), f"nothing to {entry} there"
             chosen.add((given["experiment"], entry, scale))
     planned_here = {(stem, entry, scale) for found, entry, scale in SCRIPTS if found == stem}

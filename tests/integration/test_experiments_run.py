@@ -63,7 +63,7 @@ TRAININGS = {
 }
 EVALUATIONS = {
     "table1_audiocaps": [*FOLEY, *HEAR, *TIMED],
-    "table2_clotho": [*FOLEY, *HEAR, *TIMED, "row=audiolcm"],
+    "table2_clotho": [*COMMON, *HEAR, *TIMED, "row=audiolcm"],
     "table3_musiccaps": [*COMMON, *HEAR, *TIMED, "row=ground_truth,audiolcm"],
     "table6_backbone": [*FOLEY, *HEAR, "row=without_rope-seed0,full-seed0"],  # the former is not trained
     "table6_backbone_student": [*FOLEY, *HEAR, "row=without_rope-seed0"],

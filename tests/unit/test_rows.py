@@ -22,7 +22,6 @@ from audiolcm.rows import (
     Rows,
     read_plans,
     row_jobs,
-    scale_word,
     settings_now,
     settings_of,
 )  # fmt: skip
@@ -171,7 +170,7 @@ def test_a_script_without_rows_tells_the_other_command() -> None:
     with pytest.raises(UserError, match=r"no rows for train.py at scale paper.*profile=replica"):
         split(rows(train=PLAN, profile="paper"))
     with pytest.raises(
-        UserError, match=r"no rows for train.py.*python evaluate.py \+experiment=table scale=replica"
+        UserError, match=r"no rows for train.py.*python evaluate.py \+experiment=table profile=replica"
     ):
         split(rows(evaluate=PLAN))
     with pytest.raises(UserError, match="There are: none"):
@@ -227,7 +226,7 @@ def test_settings_are_those_that_hydra_composes(stem: str, entry: str, scale: st
     words = [
         f"+experiment={stem}",
         *job.overrides,
-        *([scale_word(entry, scale)] if entry == "evaluate" else []),
+        *([f"scale={scale}"] if entry == "evaluate" else []),
     ]
     ours = settings_of(entry, scale, stem, job.overrides)
     GlobalHydra.instance().clear()

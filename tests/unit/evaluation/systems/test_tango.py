@@ -156,6 +156,14 @@ def test_files_of_another_model_are_refused(folder, text, tmp_path):
     (tmp_path / "pytorch_model_vae.bin").write_bytes((folder / "pytorch_model_vae.bin").read_bytes())
     with pytest.raises(UserError, match="weights of another network than UNet2DConditionModel"):
         read_parts(tmp_path, text, UNET | {"layers_per_block": 2})
+    weights = torch.load(folder / "pytorch_model_main.bin", weights_only=True)
+    assert {
+        "text_encoder.shared.weight",
+        "text_encoder.encoder.embed_tokens.weight",
+    } <= weights.keys()  # as published
+    torch.save(weights | {"group_in.0.weight": torch.zeros(1)}, tmp_path / "pytorch_model_main.bin")
+    with pytest.raises(UserError, match="such as group_in"):
+        read_parts(tmp_path, text, UNET)
     (tmp_path / "main_config.json").write_text("{}")
     with pytest.raises(UserError, match=r"is damaged: 'scheduler_name'"):
         read_parts(tmp_path, text, UNET)
