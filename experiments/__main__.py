@@ -36,7 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     sent.add_argument("folders", nargs="*", type=Path, help="where to look; none: artifacts and runs")
     sent.add_argument("--unfinished", action="store_true", help="also those still being written")
     add_render(commands)
-    given = parser.parse_args(arguments)
+    given, rest = parser.parse_known_args(arguments)  # words behind an option, which argparse leaves over
+    if rest and (given.command != "run" or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        given.words += rest
     try:
         return _COMMANDS[given.command](given)
     except UserError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audiolcm.config import nearest
 from audiolcm.errors import UserError
 from audiolcm.rows import ENTRIES, SCALES, settings_of
 from experiments.items import STEMS, item_of
@@ -40,7 +42,7 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
 
     Args:
         words: more overrides, such as ``dataset.root=FOLDER`` and ``row=NAME``.
-        dry: only print each job with what sets it apart.
+        dry: only print each job, of the rows that the words choose, with what sets it apart.
 
     Raises:
         UserError: there is no such item, or a job does not compose.
@@ -48,7 +50,7 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     stem = item_of(stem).stem
     jobs = planned(stem, scale)
     if dry:
-        sys.stdout.write("\n".join(_page(jobs)) + "\n")
+        sys.stdout.write("\n".join(_page(_chosen(jobs, words))) + "\n")
         return 0
     codes = []
     for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
@@ -59,10 +61,8 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
             *words,
         ]
         sys.stderr.write(f"python {' '.join(command)}\n")
-        codes.append(
-            subprocess.run([sys.executable, str(ROOT / command[0]), *command[1:]], check=False).returncode
-        )
-        if codes[-1] < 0 or codes[-1] == 130:  # a signal: whoever stopped it wants no more
+        codes.append(_waited([sys.executable, str(ROOT / command[0]), *command[1:]]))
+        if codes[-1] < 0 or codes[-1] > 128:  # a signal: whoever stopped it wants no more
             break
     failed = [code for code in codes if code]
     if failed:
@@ -70,6 +70,24 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
             "Not everything went well: see above. The same command goes on, and skips what is done.\n"
         )
     return failed[0] if failed else 0
+
+
+def _waited(command: Sequence[str]) -> int:
+    """Run a command and return its exit code. Ctrl-C reaches it too: it ends after a whole step, and is waited for."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        return subprocess.run(command, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _chosen(jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[PlannedJob]:
+    """Return the jobs that ``row=NAME,...`` among the words chooses; all without one."""
+    wanted = {name for word in words if word.startswith("row=") for name in word[4:].split(",")}
+    known = {name for job in jobs for name in (job.row, job.name)}
+    if odd := sorted(wanted - known):
+        raise UserError(f"There is no row {odd[0]}.{nearest(odd[0], known)}")
+    return [job for job in jobs if not wanted or {job.row, job.name} & wanted]
 
 
 def _page(jobs: Sequence[PlannedJob]) -> list[str]:
