@@ -1,5 +1,7 @@
 """Score a system under a protocol: ``python evaluate.py --help``."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
@@ -10,6 +12,8 @@ from audiolcm.interrupts import ignore_until_ready
 ignore_until_ready()
 register_resolvers()
 register_launcher()
+# As for train.py; Hydra would look for its group of that name, whose choices are of training.
+sys.argv = [f"scale={word[8:]}" if word.startswith("profile=") else word for word in sys.argv]
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")

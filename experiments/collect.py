@@ -19,6 +19,8 @@ from experiments.freshness import METHODS
 from experiments.results import FORMAT_VERSION
 from experiments.rows import PlannedJob, planned, shown
 
+_PLACE = re.compile(r"(?<![\w.:/~])[/~][^\s/]*/(?:[^\s/]+/)*(?=[^\s/])")
+"""The folders of an absolute path within a text; neither those of an address nor a stroke between words."""
 _TRAINING = re.compile(rf"/({'|'.join(SCALES)})/([\w-]+)/train/([\w.-]+?)(?:@\d+)?$")
 
 
@@ -112,12 +114,14 @@ def _training(job: PlannedJob, runs: Path, records: Path) -> dict[str, Any]:
 
 
 def _without_places(node: Any) -> Any:
-    """Return JSON in which a path has only its last part: where things lay says nothing elsewhere."""
+    """Return JSON in which an absolute path has only its last part: where things lay says nothing elsewhere."""
     if isinstance(node, Mapping):
         return {name: _without_places(value) for name, value in node.items() if name != "clips"}
     if isinstance(node, list | tuple):
         return [_without_places(value) for value in node]
-    return Path(node).name if isinstance(node, str) and node.startswith(("/", "~")) else node
+    if isinstance(node, str) and node.startswith(("/", "~")):
+        return Path(node).name
+    return _PLACE.sub("", node) if isinstance(node, str) else node
 
 
 def _date(path: Path) -> str:

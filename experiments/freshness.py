@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import changed_modules
 from audiolcm.rows import settings_now
+from experiments.items import STEMS
 from experiments.rows import PlannedJob, planned
 
 METHODS = "method"
@@ -35,25 +36,30 @@ class Freshness:
             *(self.of_training(training) if (training := record.get("training")) else []),
         ]
 
+    def of_run(self, result: Mapping[str, Any], job: PlannedJob) -> list[str]:
+        """Return what changed since a run of a job left its ``result.json``."""
+        return [
+            *self._of_settings(result, job, ""),
+            *_of_code(changed_modules(result.get("method") or {}), ""),
+        ]
+
     def of_training(self, training: Mapping[str, Any]) -> list[str]:
         """Return what changed since the training that a record names."""
-        jobs = planned(training["item"], training["scale"])
+        jobs = planned(training["item"], training["scale"]) if training["item"] in STEMS else []
         found = [job for job in jobs if job.entry == "train" and job.name == training["name"]]
         if not found:
             return [f"{training['item']} no longer plans the training {training['name']}"]
         return self._since(training, found[0], " of the training")
 
     def _since(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
-        changes = []
+        return [*self._of_settings(made, job, of), *_of_code(self._changed(str(made["method"])), of)]
+
+    def _of_settings(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
         try:
-            if made["settings"] != settings_now(job.entry, job.scale, job.item, job.overrides):
-                changes.append(f"the settings{of}")
+            now = settings_now(job.entry, job.scale, job.item, job.overrides)
         except UserError as error:
-            changes.append(f"the settings{of}, which no longer compose ({error})")
-        if modules := self._changed(str(made["method"])):
-            more = f" and {len(modules) - _MOST_NAMES} more" if len(modules) > _MOST_NAMES else ""
-            changes.append(f"the code{of}: {', '.join(modules[:_MOST_NAMES])}{more}")
-        return changes
+            return [f"the settings{of}, which no longer compose ({error})"]
+        return [] if made.get("settings") == now else [f"the settings{of}"]
 
     def _changed(self, method: str) -> list[str]:
         if method not in self._known:
@@ -63,3 +69,8 @@ class Freshness:
             except (OSError, ValueError):
                 self._known[method] = [f"its list {METHODS}/{method}.json is missing or damaged"]
         return self._known[method]
+
+
+def _of_code(modules: Sequence[str], of: str) -> list[str]:
+    more = f" and {len(modules) - _MOST_NAMES} more" if len(modules) > _MOST_NAMES else ""
+    return [f"the code{of}: {', '.join(modules[:_MOST_NAMES])}{more}"] if modules else []

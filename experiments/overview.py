@@ -18,6 +18,10 @@ from experiments.items import STEMS, item_of
 from experiments.jobs import jobs_of
 from experiments.rows import PlannedJob, planned, shown
 
+_OF_RECORD, _OF_TRAINING = (
+    ("settings", "method", "provenance"),
+    ("item", "scale", "name", "settings", "method"),
+)
 _AT_WORK = ("preparing", "training")
 
 
@@ -70,17 +74,22 @@ class Standings:
             return self._trained(job)
         record = _read(self.records / job.scale / job.item / f"{job.name}.json")
         if not record:
-            done = read_result(folder).get("status") == "done"
-            return Standing(job, "done" if done else "missing", "not rendered yet" if done else "")
+            return self._run(job, read_result(folder), "not rendered yet") or Standing(job, "missing")
         return self._standing(job, self.changes(record, job), record["provenance"].get("seconds"))
 
     def _trained(self, job: PlannedJob) -> Standing:
         """Return how a training stands that is only seen in what evaluated it."""
-        result = read_result(job.folder(self.runs))
-        if result.get("status") == "done":
-            return Standing(job, "done")
+        if found := self._run(job, read_result(job.folder(self.runs)), ""):
+            return found
         since = self._trainings.get((job.item, job.scale, job.name))
         return Standing(job, "missing") if since is None else self._standing(job, since, None)
+
+    def _run(self, job: PlannedJob, result: dict[str, Any], detail: str) -> Standing | None:
+        """Return how a job stands of which only a run tells; None when that did not end well."""
+        if result.get("status") != "done":
+            return None
+        since = self.changes.of_run(result, job)
+        return self._standing(job, since, None) if since else Standing(job, "done", detail)
 
     def _standing(self, job: PlannedJob, since: Sequence[str], seconds: float | None) -> Standing:
         return Standing(job, "stale" if since else "done", "; ".join(since), seconds)
@@ -91,11 +100,14 @@ class Standings:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Return a record; nothing where there is none, or a damaged one, of which ``render`` says so."""
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError):
+        training = content.get("training") or dict.fromkeys(_OF_TRAINING, "")
+        whole = {*_OF_RECORD} <= content.keys() and {*_OF_TRAINING} <= training.keys()
+        return content if whole and isinstance(content["provenance"], dict) else {}
+    except (OSError, ValueError, AttributeError):
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _counts(standings: Sequence[Standing]) -> str:

@@ -9,11 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-
 from audiolcm.errors import UserError
-from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, settings_of
+from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
@@ -89,12 +86,9 @@ def _call(command: Sequence[str]) -> int:
 
 def _page(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[str]:
     """Return a line for each job with its resolved settings where these are not the same in all jobs of its script."""
-    try:
-        given = OverridesParser.create().parse_overrides(list(words))
-    except HydraException as error:
-        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
     lines = []
     for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
+        given = parsed(_words_for(entry, words))
         own = chosen([job for job in jobs if job.entry == entry], given, stem)
         settings = [_flat(settings_of(entry, job.scale, stem, overrides)) for job, overrides in own]
         differ = sorted({k for s in settings for k in s if any(other.get(k) != s[k] for other in settings)})

@@ -86,6 +86,11 @@ def row_jobs(plan: Mapping[str, Any]) -> list[RowJob]:
     """
     if odd := sorted(set(plan) - {"common", "rows", "grid", "seeds"}):
         raise UserError(f"A plan of rows knows common, rows, grid and seeds, not {odd[0]}.")
+    for row, own in (plan.get("rows") or {"rows": None}).items():
+        if not isinstance(own, Sequence) or isinstance(own, str):
+            raise UserError(
+                f"A plan needs rows, and for each a list of its overrides: {row}: [solver.k=5], not {own}."
+            )
     axes = plan.get("grid") or {}
     jobs = []
     for row, own in plan["rows"].items():
@@ -115,6 +120,18 @@ def read_plans(path: Path) -> dict[tuple[str, str], list[RowJob]]:
         for entry, scale in itertools.product(ENTRIES, SCALES)
         if (plans.get(entry) or {}).get(scale)
     }
+
+
+def parsed(words: Sequence[str]) -> list[Override]:
+    """Return words of the command line as Hydra reads them.
+
+    Raises:
+        UserError: one of them is no override.
+    """
+    try:
+        return OverridesParser.create().parse_overrides(list(words))
+    except HydraException as error:
+        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
 
 
 def settings_now(entry: str, scale: str, item: str, overrides: Sequence[str]) -> str:
@@ -157,8 +174,7 @@ def _composed(entry: str, groups: tuple[str, ...]) -> DictConfig:
 
 
 def _is_group(word: str) -> bool:
-    group = _key(word).partition("@")[0]
-    return (CONF / group).is_dir()
+    return (CONF / _key(word).partition("@")[0]).is_dir()
 
 
 class Rows(BasicSweeper):
@@ -186,8 +202,8 @@ class Rows(BasicSweeper):
         return [[list(words) for _, words in chosen(row_jobs(self._plan(stem)), overrides, stem)]]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose one job of each kind, which takes half a second: jobs of a kind set the same groups and keys."""
-        kinds = {tuple(w if "/" in _key(w) else _key(w) for w in words): words for words in batch}
+        """Compose one job of each kind, which takes half a second: jobs of a kind choose the same of every group."""
+        kinds = {tuple(w if _is_group(w) else _key(w) for w in words): words for words in batch}
         super().validate_batch_is_legal(list(kinds.values()))
 
     def _plan(self, stem: str) -> dict[str, Any]:

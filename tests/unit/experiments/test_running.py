@@ -1,0 +1,125 @@
+"""``list`` and ``run``: both scripts have their turn, a signal ends it, a dry run shows what differs."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from experiments.__main__ import main
+from experiments.items import STEMS
+
+STEM = "table6_backbone"
+
+
+class Scripts:
+    """Takes the place of ``subprocess.run``: notes the commands and ends them with codes given beforehand."""
+
+    def __init__(self, *codes: int, signals: int | None = None) -> None:
+        self.codes, self.signals = list(codes), signals
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: list[str], check: bool) -> SimpleNamespace:
+        self.commands.append([Path(command[1]).name, *command[2:]])
+        if self.signals is not None:
+            os.kill(os.getpid(), self.signals)
+        return SimpleNamespace(returncode=self.codes.pop(0))
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Scripts:
+    scripts = Scripts()
+    monkeypatch.setattr(subprocess, "run", scripts)
+    return scripts
+
+
+def test_training_comes_before_evaluation_with_the_same_words(scripts: Scripts) -> None:
+    scripts.codes = [0, 0]
+    assert main(["run", STEM, "row=full", "dataset.num_train=16"]) == 0
+    words = [f"+experiment={STEM}", "row=full", "dataset.num_train=16"]
+    assert scripts.commands == [["train.py", *words], ["evaluate.py", *words]]
+
+
+def test_the_scale_is_handed_on_and_words_may_stand_behind_options(scripts: Scripts) -> None:
+    scripts.codes = [0, 0]
+    assert main(["run", STEM, "row=full", "--scale", "paper", "dataset.root=data"]) == 0
+    assert scripts.commands[1] == [
+        "evaluate.py", f"+experiment={STEM}", "profile=paper", "row=full", "dataset.root=data",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stem", "names"), [("fig2b_guidance", ["evaluate.py"]), ("table5_hyperparameters", ["train.py"])]
+)
+def test_only_scripts_with_rows_are_run(scripts: Scripts, stem: str, names: list[str]) -> None:
+    scripts.codes = [0]
+    assert main(["run", stem]) == 0
+    assert [command[0] for command in scripts.commands] == names
+
+
+def test_a_failed_training_does_not_stop_the_evaluation_but_is_told(
+    scripts: Scripts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripts.codes = [1, 0]
+    assert main(["run", STEM]) == 1
+    assert len(scripts.commands) == 2
+    assert "The same command goes on, and skips what is done." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [130, 143, 140, -9, -15])
+def test_a_signal_ends_it(scripts: Scripts, code: int) -> None:
+    """Ctrl-C, SIGTERM and SIGUSR2 as our scripts report them, and a process that was killed."""
+    scripts.codes = [code, 0]
+    assert main(["run", STEM]) == code
+    assert len(scripts.commands) == 1
+
+
+def test_ctrl_c_waits_for_the_script_which_hears_of_it_too(scripts: Scripts) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    scripts.codes, scripts.signals = [130], signal.SIGINT
+    assert main(["run", STEM]) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_dry_run_shows_every_job_with_what_differs(
+    scripts: Scripts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", STEM, "--dry-run"]) == 0
+    assert scripts.commands == []
+    lines = capsys.readouterr().out.splitlines()
+    shown = dict(zip(lines[::2], lines[1::2], strict=True))
+    assert len(shown) == 8
+    full = shown[f"python train.py +experiment={STEM} row=full-seed0"]
+    other = shown[f"python train.py +experiment={STEM} row=without_rope-seed0"]
+    assert "backbone.position._target_=" in full and full != other
+    assert "LearnedPosition" in other and "LearnedPosition" not in full
+    assert "seed=" not in full and "dataset" not in full  # the same in all
+    evaluated = shown[f"python evaluate.py +experiment={STEM} row=full-seed0"]
+    assert evaluated.strip().startswith(f"checkpoint=runs/replica/{STEM}/train/full-seed0, ")
+
+
+def test_a_dry_run_shows_the_chosen_rows(scripts: Scripts, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", STEM, "--dry-run", "row=full,without_rope-seed0"]) == 0
+    shown = [line.rpartition("row=")[2] for line in capsys.readouterr().out.splitlines()[::2]]
+    assert shown == ["full-seed0", "without_rope-seed0"] * 2
+    assert main(["run", STEM, "--dry-run", "row=ful"]) == 1
+    assert "There is no row ful. Did you mean 'full'?" in capsys.readouterr().err
+
+
+def test_mistakes_are_one_message(scripts: Scripts, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "table6"]) == 1
+    assert "There is no table or figure table6" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["run", STEM, "--dryrun"])
+    with pytest.raises(SystemExit):
+        main(["list", "table6"])
+    assert scripts.commands == []
+
+
+def test_list_names_every_item(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"{stem}: " in text for stem in STEMS)
+    assert "  replica: 4 to train, 4 to evaluate\n" in text
