@@ -21,7 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("list", help="the paper's tables and figures")
     started = commands.add_parser("run", help="train and evaluate all rows of one of them")
     started.add_argument("name", help="such as table6_backbone")
-    started.add_argument("words", nargs="*", help="overrides, such as dataset.root=FOLDER or row=full")
+    started.add_argument(
+        "words",
+        nargs="*",
+        help="overrides, such as dataset.root=FOLDER; train:X=Y for train.py only",
+    )
     started.add_argument("--scale", choices=SCALES, default=SCALES[0])
     started.add_argument("--dry-run", action="store_true", help="print each job and what sets it apart")
     shown = commands.add_parser("status", help="how the paper's items stand, and the jobs of a sweep")
@@ -36,11 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     sent.add_argument("folders", nargs="*", type=Path, help="where to look; none: artifacts and runs")
     sent.add_argument("--unfinished", action="store_true", help="also those still being written")
     add_render(commands)
-    given, rest = parser.parse_known_args(arguments)  # words behind an option, which argparse leaves over
+    given, rest = parser.parse_known_args(arguments)
     if rest and (given.command != "run" or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if rest:
-        given.words += rest
+    given.words = [*getattr(given, "words", ()), *rest]  # argparse takes no words behind an option
     try:
         return _COMMANDS[given.command](given)
     except UserError as error:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.rows import SCALES, read_plans
+from audiolcm.rows import SCALE_WORD, SCALES, read_plans
 
 CONF = Path(__file__).resolve().parents[1] / "conf/experiment"
 
@@ -37,7 +37,7 @@ class PlannedJob:
     @property
     def command(self) -> str:
         """What runs this job alone; where data lie comes behind it."""
-        scale = "" if self.scale == SCALES[0] else f" profile={self.scale}"
+        scale = "" if self.scale == SCALES[0] else f" {SCALE_WORD[self.entry]}={self.scale}"
         return f"python {self.entry}.py +experiment={self.item} row={self.name}{scale}"
 
     def folder(self, runs: Path) -> Path:

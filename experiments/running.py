@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiolcm.config import nearest
 from audiolcm.errors import UserError
-from audiolcm.rows import ENTRIES, SCALES, settings_of
+from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
 ROOT = Path(__file__).resolve().parents[1]
-_OF_NO_INTEREST = ("paths", "logger", "row", "scale", "preview")
+_OF_NO_INTEREST = ("paths", "logger", "row", "profile", "preview")
 
 
 def list_items() -> int:
@@ -41,27 +40,25 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     """Run an item: first what it trains, then what it evaluates, both also when a row failed; return the exit code.
 
     Args:
-        words: more overrides, such as ``dataset.root=FOLDER`` and ``row=NAME``.
-        dry: only print each job, of the rows that the words choose, with what sets it apart.
+        words: more overrides, such as ``dataset.root=FOLDER``; ``train:trainer=smoke`` is for train.py only.
+        dry: only print each job with what sets it apart.
 
     Raises:
         UserError: there is no such item, or a job does not compose.
     """
     stem = item_of(stem).stem
     jobs = planned(stem, scale)
+    if any(word.startswith("profile=") for word in words):
+        raise UserError(f"Give the scale as --scale {' or --scale '.join(SCALES)}, not as profile=...")
     if dry:
-        sys.stdout.write("\n".join(_page(_chosen(jobs, words))) + "\n")
+        sys.stdout.write("\n".join(_page(stem, jobs, words)) + "\n")
         return 0
     codes = []
     for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
-        command = [
-            f"{entry}.py",
-            f"+experiment={stem}",
-            *([f"profile={scale}"] if scale != SCALES[0] else []),
-            *words,
-        ]
+        place = [f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []
+        command = [f"{entry}.py", f"+experiment={stem}", *place, *_words_for(entry, words)]
         sys.stderr.write(f"python {' '.join(command)}\n")
-        codes.append(_waited([sys.executable, str(ROOT / command[0]), *command[1:]]))
+        codes.append(_call([sys.executable, str(ROOT / command[0]), *command[1:]]))
         if codes[-1] < 0 or codes[-1] > 128:  # a signal: whoever stopped it wants no more
             break
     failed = [code for code in codes if code]
@@ -72,32 +69,30 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     return failed[0] if failed else 0
 
 
-def _waited(command: Sequence[str]) -> int:
-    """Run a command and return its exit code. Ctrl-C reaches it too: it ends after a whole step, and is waited for."""
-    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+def _words_for(entry: str, words: Sequence[str]) -> list[str]:
+    """Return the words of a script: those with ``train:`` or ``evaluate:`` before them are for that one only."""
+    other = next(known for known in ENTRIES if known != entry)
+    return [word.removeprefix(f"{entry}:") for word in words if not word.startswith(f"{other}:")]
+
+
+def _call(command: Sequence[str]) -> int:
+    """Run a script and return its exit code. Ctrl-C ends it after a whole step, which this program waits for."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # the script gets it from the terminal as well
     try:
         return subprocess.run(command, check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _chosen(jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[PlannedJob]:
-    """Return the jobs that ``row=NAME,...`` among the words chooses; all without one."""
-    wanted = {name for word in words if word.startswith("row=") for name in word[4:].split(",")}
-    known = {name for job in jobs for name in (job.row, job.name)}
-    if odd := sorted(wanted - known):
-        raise UserError(f"There is no row {odd[0]}.{nearest(odd[0], known)}")
-    return [job for job in jobs if not wanted or {job.row, job.name} & wanted]
-
-
-def _page(jobs: Sequence[PlannedJob]) -> list[str]:
+def _page(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[str]:
     """Return a line for each job with its resolved settings where these are not the same in all jobs of its script."""
     lines = []
-    for entry in ENTRIES:
-        own = [job for job in jobs if job.entry == entry]
-        settings = [_flat(settings_of(job.entry, job.scale, job.item, job.overrides)) for job in own]
+    for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
+        given = parsed(_words_for(entry, words))
+        own = chosen([job for job in jobs if job.entry == entry], given, stem)
+        settings = [_flat(settings_of(entry, job.scale, stem, overrides)) for job, overrides in own]
         differ = sorted({k for s in settings for k in s if any(other.get(k) != s[k] for other in settings)})
-        for job, flat in zip(own, settings, strict=True):
+        for (job, _), flat in zip(own, settings, strict=True):
             found = ", ".join(f"{key}={flat[key]}" for key in differ if key in flat)
             lines.append(f"{job.command}\n    {found or 'alone'}")
     if not lines:

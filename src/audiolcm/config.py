@@ -70,7 +70,7 @@ def register_resolvers() -> None:
 
 
 def scale_of(_root_: typing.Any) -> str:
-    """Return the scale of a configuration, such as replica: the profile of train.py, the scale of evaluate.py."""
+    """Return the scale of a configuration, such as replica: the profile of train.py, ``scale`` of evaluate.py."""
     chosen = OmegaConf.select(_root_, "hydra.runtime.choices.profile")
     return str(chosen or OmegaConf.select(_root_, "scale") or "replica")
 

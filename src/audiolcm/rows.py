@@ -20,7 +20,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -37,8 +37,31 @@ from audiolcm.fingerprint import settings_fingerprint
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 ENTRIES = ("train", "evaluate")
+SCALE_WORD = {"train": "profile", "evaluate": "scale"}
 SCALES = ("replica", "esc10", "paper")
 """Profiles: embedded data, a few real recordings, and the paper's."""
+
+
+class AnyJob(Protocol):
+    """What is asked of a job of a row."""
+
+    @property
+    def row(self) -> str:
+        """Such as ``without_rope``."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Row and seed."""
+        ...
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """Its words, without the experiment."""
+        ...
+
+
+Job = TypeVar("Job", bound=AnyJob)
 
 
 @dataclass(frozen=True)
@@ -97,6 +120,18 @@ def read_plans(path: Path) -> dict[tuple[str, str], list[RowJob]]:
         for entry, scale in itertools.product(ENTRIES, SCALES)
         if (plans.get(entry) or {}).get(scale)
     }
+
+
+def parsed(words: Sequence[str]) -> list[Override]:
+    """Return words of the command line as Hydra reads them.
+
+    Raises:
+        UserError: one of them is no override.
+    """
+    try:
+        return OverridesParser.create().parse_overrides(list(words))
+    except HydraException as error:
+        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
 
 
 def settings_now(entry: str, scale: str, item: str, overrides: Sequence[str]) -> str:
@@ -162,37 +197,21 @@ class Rows(BasicSweeper):
 
     def split_arguments(self, overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
         """Return the jobs' overrides, in one batch."""
-        jobs = self._chosen(overrides)
-        others = [o for o in overrides if o.get_key_element() != "row"]
-        (expanded,) = BasicSweeper.split_arguments(others, None)
-        keys = {_key(word) for word in expanded[0]}
-        kept = [[word for word in job.overrides if _key(word) not in keys] for job in jobs]
-        return [[[*own, *more] for own in kept for more in expanded]]
+        assert isinstance(self.config, DictConfig)
+        stem = self.config.hydra.runtime.choices.get("experiment") or "this experiment"
+        return [[list(words) for _, words in chosen(row_jobs(self._plan(stem)), overrides, stem)]]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose one job of each kind, which takes half a second: jobs of a kind choose the same of every group."""
         kinds = {tuple(w if _is_group(w) else _key(w) for w in words): words for words in batch}
         super().validate_batch_is_legal(list(kinds.values()))
 
-    def _chosen(self, overrides: Sequence[Override]) -> list[RowJob]:
-        assert isinstance(self.config, DictConfig)
-        stem = self.config.hydra.runtime.choices.get("experiment") or "this experiment"
-        plan = self._plan(stem)
-        jobs = row_jobs(plan)
-        _refuse_own_settings(jobs, overrides)
-        known = {name for job in jobs for name in (job.row, job.name)}
-        wanted = [value for o in overrides if o.get_key_element() == "row" for value in _values(o)]
-        if odd := [name for name in wanted if name not in known]:
-            rows = ", ".join(dict.fromkeys(job.row for job in jobs))
-            raise UserError(f"{stem} has no row {odd[0]}.{nearest(odd[0], known)} Rows: {rows}.")
-        return [job for job in jobs if not wanted or {job.row, job.name} & set(wanted)]
-
     def _plan(self, stem: str) -> dict[str, Any]:
         entry, scale = str(self.config.hydra.job.name), scale_of(self.config)
         plan = (self.plans.get(entry) or {}).get(scale)
         if not plan:
             there = [
-                f"python {other}.py +experiment={stem} profile={found}"
+                f"python {other}.py +experiment={stem} {SCALE_WORD[other]}={found}"
                 for other, plans in self.plans.items()
                 for found, rows in (plans or {}).items()
                 if rows
@@ -203,7 +222,41 @@ class Rows(BasicSweeper):
         return OmegaConf.to_container(OmegaConf.create(plan), resolve=False)
 
 
-def _refuse_own_settings(jobs: Sequence[RowJob], overrides: Sequence[Override]) -> None:
+def chosen(
+    jobs: Sequence[Job], overrides: Sequence[Override], stem: str
+) -> list[tuple[Job, tuple[str, ...]]]:
+    """Return the jobs that a command line asks for, each with all of its words.
+
+    Args:
+        jobs: of one script at one scale.
+        overrides: the command line's: ``row=NAME`` chooses, others replace what all rows say alike, or come behind.
+        stem: the experiment, for messages.
+
+    Raises:
+        UserError: there is no such row, the rows differ in what is overridden, or a word asks for several values.
+    """
+    _refuse_own_settings(jobs, overrides)
+    known = {name for job in jobs for name in (job.row, job.name)}
+    wanted = [value for o in overrides if o.get_key_element() == "row" for value in _values(o)]
+    if odd := [name for name in wanted if name not in known]:
+        rows = ", ".join(dict.fromkeys(job.row for job in jobs))
+        raise UserError(f"{stem} has no row {odd[0]}.{nearest(odd[0], known)} Rows: {rows}.")
+    others = [o for o in overrides if o.get_key_element() != "row"]
+    (expanded,) = BasicSweeper.split_arguments(others, None)
+    if len(expanded) > 1:
+        raise UserError(
+            f"Each row of {stem} has one folder, so that its settings can not be swept: type one value where there are "
+            f"several ({' / '.join(' '.join(words) for words in expanded[:2])})."
+        )
+    keys = {_key(word) for word in expanded[0]}
+    return [
+        (job, (*(word for word in job.overrides if _key(word) not in keys), *expanded[0]))
+        for job in jobs
+        if not wanted or {job.row, job.name} & set(wanted)
+    ]
+
+
+def _refuse_own_settings(jobs: Sequence[Job], overrides: Sequence[Override]) -> None:
     """Refuse to override that in which the rows differ: each would bear another row's name."""
     for given in {o.get_key_element().lstrip("+~") for o in overrides} - {"row"}:
         said = {tuple(word for word in job.overrides if _key(word) == given) for job in jobs}

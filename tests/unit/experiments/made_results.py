@@ -102,15 +102,17 @@ FADS = {
 }  # fmt: skip
 
 
-def write_table6(folder: Path) -> None:
+def write_table6(folder: Path, scale: str = "replica") -> None:
     """Four rows of three seeds; FADS has their FAD."""
     for row, values in FADS.items():
         for seed, value in enumerate(values):
             kl = fad(value / 10, key="kl_embedded", title="KL (embedded)")
-            write(folder, record("table6_backbone", row, seed, fad(value), kl))
+            write(folder, record("table6_backbone", row, seed, fad(value), kl, scale=scale))
 
 
-def write_fig2a(folder: Path, ks: tuple[int, ...] = (1, 20, 50), seeds: int = 3) -> None:
+def write_fig2a(
+    folder: Path, ks: tuple[int, ...] = (1, 20, 50), seeds: int = 3, scale: str = "replica"
+) -> None:
     """FAD falls with the iterations, from 40 by a tenth of k each 400 steps; the end has no step."""
     for k in ks:
         for index, step in enumerate((400, 800, None)):
@@ -118,7 +120,7 @@ def write_fig2a(folder: Path, ks: tuple[int, ...] = (1, 20, 50), seeds: int = 3)
             facts = {"k": k, "step": step, "train_steps": 1200, "num_steps": 2, "omega": 4.0}
             for seed in range(seeds):
                 value = 40 - 0.1 * k * (index + 1) + 0.2 * seed + 0.01 * seed * seed * index
-                write(folder, record("fig2a_solver_k", row, seed, fad(value), facts=facts))
+                write(folder, record("fig2a_solver_k", row, seed, fad(value), facts=facts, scale=scale))
 
 
 def write_fig3(folder: Path) -> None:

@@ -8,6 +8,7 @@ import yaml
 from made_results import plan_of_project
 
 from audiolcm.errors import UserError
+from audiolcm.rows import SCALES
 from evaluation.tables import Column as EvaluationColumn
 from experiments.item import FigureItem, Item, TableItem
 from experiments.items import STEMS, item_of
@@ -57,7 +58,7 @@ def test_every_row_and_column_of_a_table_is_the_papers_or_said_to_be_added(item:
 def test_every_planned_row_is_the_papers_or_said_to_be_added() -> None:
     plan = plan_of_project()
     for item in TABLES if plan else ():
-        for scale in ("replica", "paper"):
+        for scale in SCALES:
             unknown = {job.row for job in plan.jobs(item.stem, scale)} - {line.row for line in item.lines}
             assert not unknown, f"{item.stem}: rows without a printed counterpart"
 
@@ -74,10 +75,10 @@ def test_sources_are_of_known_scales_and_scores_are_configured(item: Item) -> No
     for column in columns:
         EvaluationColumn("key", column.title, column.better)  # the same words for where better is
         for scale, source in column.sources.items():
-            assert scale in ("replica", "paper")
+            assert scale in SCALES
             key = getattr(source, "key", None)
             assert key is None or key in metrics or key.startswith("mos_"), key
-            assert key is None or key.endswith("_embedded") == (scale == "replica") or key.startswith("mos_")
+            assert key is None or key.endswith("_embedded") == (scale != "paper") or key.startswith("mos_")
 
 
 def test_every_claim_names_rows_that_its_table_has() -> None:

@@ -139,8 +139,8 @@ def test_unknown_names_are_one_message(tmp_path: Path, names: list[str], scale: 
 
 
 def test_readme_gets_its_section(tmp_path: Path) -> None:
-    write_table6(tmp_path)
-    write_fig2a(tmp_path)
+    write_table6(tmp_path, "esc10")
+    write_fig2a(tmp_path, scale="esc10")
     readme = tmp_path / "README.md"
     readme.write_text(f"# Title\n{BEGIN}\nwritten by hand\n{END}\nrest\n")
     render([], None, tmp_path, readme=readme)
@@ -201,11 +201,11 @@ def test_command_line(
     monkeypatch.setattr("experiments.collect.planned", lambda stem, scale: [])
     monkeypatch.setattr("experiments.freshness.Freshness.__call__", lambda self, content, job: [])
     monkeypatch.chdir(tmp_path)
-    write_table6(tmp_path / RESULTS)
+    write_table6(tmp_path / RESULTS, "esc10")
     Path("README.md").write_text(f"{BEGIN}\n{END}\n")
     assert main(["render", "table6_backbone"]) == 0
     assert "| AudioLCM | 3 of 4 | 11.0" in Path("README.md").read_text()
-    assert (tmp_path / RESULTS / "replica/table6_backbone.tex").exists()
+    assert (tmp_path / RESULTS / "esc10/table6_backbone.tex").exists()
     Path("README.md").write_text("kept")
     write_table6(tmp_path / "other")
     assert main(["render", "table6_backbone", "--results", "other", "--scale", "replica"]) == 0
