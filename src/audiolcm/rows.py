@@ -20,7 +20,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -42,6 +42,7 @@ SCALES = ("replica", "esc10", "paper")
 """Profiles: embedded data, a few real recordings, and the paper's."""
 
 
+@runtime_checkable
 class AnyJob(Protocol):
     """What is asked of a job of a row."""
 

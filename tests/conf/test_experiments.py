@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from audiolcm.config import resolve, to_plain
 from audiolcm.fingerprint import settings_fingerprint
-from audiolcm.rows import ENTRIES, SCALES, settings_of
+from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, settings_of
 from evaluation.run import SECTIONS as EVALUATION
 from evaluation.run import checked
 from experiments.collect import _TRAINING
@@ -196,8 +196,9 @@ def test_the_commands_of_a_file_name_what_there_is(stem: str) -> None:
         assert entry in ENTRIES
         plain = [word for word in words if "=" in word and not word.endswith("=...")]
         given = {o.key_or_group: o.value() for o in OverridesParser.create().parse_overrides(plain)}
+        assert not (set(SCALE_WORD.values()) - {SCALE_WORD[entry]}) & given.keys(), "the other script's word"
         if "experiment" in given:
-            scale = given.get("profile", "replica")
+            scale = given.get(SCALE_WORD[entry], "replica")
             assert jobs_of(str(given["experiment"]), entry, str(scale)), f"nothing to {entry} there"
             chosen.add((given["experiment"], entry, scale))
     planned_here = {(stem, entry, scale) for found, entry, scale in SCRIPTS if found == stem}

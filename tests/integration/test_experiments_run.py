@@ -218,10 +218,12 @@ def test_tables_have_the_figures_of_the_runs(rendered: Path) -> None:
     with (results / "replica/table6_backbone.csv").open() as handle:
         cells = {(line["row"], line["column"]): line for line in csv.DictReader(handle)}
     record = read(rendered, "evaluate.py", "table6_backbone", "full-seed0", "metrics.json")
-    cell = cells["full", "FAD"]
+    cell = cells["full", "FAD ↓"]
     assert float(cell["measured"]) == pytest.approx(record["row"]["scores"][0]["value"])
     assert cell["marks"] == "stale" and cell["paper"] == "1.67"
-    assert cells["without_rope", "FAD"]["measured"] == "" and cells["without_rope", "FAD"]["paper"] == "1.80"
+    assert (
+        cells["without_rope", "FAD ↓"]["measured"] == "" and cells["without_rope", "FAD ↓"]["paper"] == "1.80"
+    )
     assert (results / "index.html").is_file()
     assert "table6_backbone (replica): 1 of 4 rows measured, 1 stale" in (rendered / "rendered").read_text()
 

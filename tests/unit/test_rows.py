@@ -125,11 +125,9 @@ def test_words_of_the_command_line_reach_every_job_and_replace_what_all_rows_say
     ]  # fmt: skip
 
 
-def test_a_sweep_on_the_command_line_multiplies_the_rows() -> None:
-    batch = split(rows(train=PLAN), "solver.k=5,20", "row=full-seed1")
-    assert batch == [
-        ["dataset=foley", "seed=1", "row=full-seed1", f"solver.k={k}"] for k in (5, 20)
-    ]  # fmt: skip
+def test_settings_can_not_be_swept_for_each_row_has_one_folder() -> None:
+    with pytest.raises(UserError, match=r"Each row of table has one folder.*solver.k=5 / solver.k=20"):
+        split(rows(train=PLAN), "solver.k=5,20", "row=full-seed1")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +168,7 @@ def test_a_script_without_rows_tells_the_other_command() -> None:
     with pytest.raises(UserError, match=r"no rows for train.py at scale paper.*profile=replica"):
         split(rows(train=PLAN, profile="paper"))
     with pytest.raises(
-        UserError, match=r"no rows for train.py.*python evaluate.py \+experiment=table profile=replica"
+        UserError, match=r"no rows for train.py.*python evaluate.py \+experiment=table scale=replica"
     ):
         split(rows(evaluate=PLAN))
     with pytest.raises(UserError, match="There are: none"):
