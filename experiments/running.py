@@ -15,7 +15,7 @@ from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
 ROOT = Path(__file__).resolve().parents[1]
-_OF_NO_INTEREST = ("paths", "logger", "row", "profile", "preview")
+_OF_NO_INTEREST = ("paths", "logger", "row", "scale", "preview")
 
 
 def list_items() -> int:

@@ -196,6 +196,7 @@ def test_the_commands_of_a_file_name_what_there_is(stem: str) -> None:
         assert entry in ENTRIES
         plain = [word for word in words if "=" in word and not word.endswith("=...")]
         given = {o.key_or_group: o.value() for o in OverridesParser.create().parse_overrides(plain)}
+        assert not (set(SCALE_WORD.values()) - {SCALE_WORD[entry]}) & given.keys(), "the other script's word"
         if "experiment" in given:
             scale = given.get(SCALE_WORD[entry], "replica")
             assert jobs_of(str(given["experiment"]), entry, str(scale)), f"nothing to {entry} there"

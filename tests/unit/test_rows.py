@@ -125,8 +125,8 @@ def test_words_of_the_command_line_reach_every_job_and_replace_what_all_rows_say
     ]  # fmt: skip
 
 
-def test_a_sweep_over_the_settings_of_rows_is_refused() -> None:
-    with pytest.raises(UserError, match=r"one folder.*solver.k=5 / solver.k=20"):
+def test_settings_can_not_be_swept_for_each_row_has_one_folder() -> None:
+    with pytest.raises(UserError, match=r"Each row of table has one folder.*solver.k=5 / solver.k=20"):
         split(rows(train=PLAN), "solver.k=5,20", "row=full-seed1")
 
 

@@ -50,6 +50,15 @@ def test_the_scale_is_handed_on_and_words_may_stand_behind_options(scripts: Scri
     ]  # fmt: skip
 
 
+def test_words_for_one_script_reach_only_that_one(scripts: Scripts) -> None:
+    scripts.codes = [0, 0]
+    assert main(["run", STEM, "row=full", "train:trainer=smoke", "evaluate:num_resamples=10"]) == 0
+    assert scripts.commands == [
+        ["train.py", f"+experiment={STEM}", "row=full", "trainer=smoke"],
+        ["evaluate.py", f"+experiment={STEM}", "row=full", "num_resamples=10"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("stem", "names"), [("fig2b_guidance", ["evaluate.py"]), ("table5_hyperparameters", ["train.py"])]
 )
@@ -105,10 +114,12 @@ def test_a_dry_run_shows_the_chosen_rows(scripts: Scripts, capsys: pytest.Captur
     shown = [line.rpartition("row=")[2] for line in capsys.readouterr().out.splitlines()[::2]]
     assert shown == ["full-seed0", "without_rope-seed0"] * 2
     assert main(["run", STEM, "--dry-run", "row=ful"]) == 1
-    assert "has no row ful. Did you mean 'full'?" in capsys.readouterr().err
+    assert f"{STEM} has no row ful. Did you mean 'full'?" in capsys.readouterr().err
 
 
 def test_mistakes_are_one_message(scripts: Scripts, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", STEM, "profile=paper"]) == 1
+    assert "--scale replica or --scale esc10 or --scale paper" in capsys.readouterr().err
     assert main(["run", "table6"]) == 1
     assert "There is no table or figure table6" in capsys.readouterr().err
     with pytest.raises(SystemExit):
