@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from experiments.results import ItemResults, Result
+from experiments.records import ItemResults, Result
 from experiments.sources import Reading, Source
 from experiments.summary import difference, student_interval
 

@@ -16,7 +16,7 @@ from audiolcm.result import RESULT, read_result
 from audiolcm.rows import SCALES
 from evaluation.record import read_record
 from experiments.freshness import METHODS
-from experiments.results import FORMAT_VERSION
+from experiments.records import FORMAT_VERSION
 from experiments.rows import PlannedJob, planned, shown
 
 _PLACE = re.compile(r"(?<![\w.:/~])[/~][^\s/]*/(?:[^\s/]+/)*(?=[^\s/])")

@@ -13,7 +13,7 @@ from audiolcm.training.tracking import read_metrics
 from experiments.claims import Claim, Moment
 from experiments.figure import draw_line, new_figure, save
 from experiments.item import FAD, NEITHER, Column, FigureItem, everywhere, first_part
-from experiments.results import Result
+from experiments.records import Result
 from experiments.sources import Fact
 
 PANELS = {

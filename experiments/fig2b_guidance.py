@@ -2,7 +2,7 @@
 
 from experiments.claims import Better, Claim, Close, Point
 from experiments.item import FAD, NEITHER, Column, FigureItem, everywhere
-from experiments.results import Result
+from experiments.records import Result
 from experiments.sources import Fact
 
 MARGIN = 0.1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from audiolcm.rows import SCALES
 from experiments.claims import Claim
-from experiments.results import Result
+from experiments.records import Result
 from experiments.sources import Fact, ScoreKey, Source, Speed
 
 LOWER, HIGHER, NEITHER = "lower", "higher", ""

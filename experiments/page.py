@@ -13,7 +13,7 @@ from evaluation.report.html import Html, element, head
 from evaluation.tables import DASH, as_text
 from experiments.claims import FAILS, HOLDS, Judgment
 from experiments.formats import headings
-from experiments.results import SUMMED_UP
+from experiments.records import SUMMED_UP
 from experiments.summary import Cell
 from experiments.table import ShownRow, ShownTable
 from experiments.verdicts import change_text, summed_up, verdict_text

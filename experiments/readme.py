@@ -9,7 +9,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from experiments.formats import markdown_claims, markdown_rows
 from experiments.item import FigureItem
-from experiments.results import SUMMED_UP
+from experiments.records import SUMMED_UP
 from experiments.table import ShownTable
 from experiments.verdicts import summed_up
 

@@ -17,7 +17,7 @@ from experiments.formats import csv_text, latex, markdown
 from experiments.items import STEMS, item_of
 from experiments.page import page
 from experiments.readme import rewrite
-from experiments.results import LISTENING, RECORDS, SUMMED_UP, Planned, read_results
+from experiments.records import LISTENING, RECORDS, SUMMED_UP, Planned, read_results
 from experiments.table import ShownTable, show
 from experiments.tracking import log_tables
 

@@ -26,8 +26,8 @@ def run_render(given: argparse.Namespace) -> int:
     from experiments.collect import collect
     from experiments.freshness import Freshness
     from experiments.items import STEMS
+    from experiments.records import RECORDS
     from experiments.render import README, RESULTS, Plan, render
-    from experiments.results import RECORDS
     from experiments.rows import planned
 
     tracker = WandbTracker(mode=given.wandb, group="results") if given.wandb else None

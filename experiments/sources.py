@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from evaluation.record import Score
 from evaluation.tables import as_text
-from experiments.results import ItemResults, Result
+from experiments.records import ItemResults, Result
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from evaluation.tables import protocol_title
 from experiments.claims import Judgment, judge
 from experiments.item import Column, FigureItem, Item, Line, TableItem
 from experiments.printed import printed_figure, printed_table
-from experiments.results import ItemResults, Result
+from experiments.records import ItemResults, Result
 from experiments.sources import Reading
 from experiments.summary import Cell, column_refusals, summarize
 

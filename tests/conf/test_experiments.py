@@ -21,7 +21,7 @@ from evaluation.run import checked
 from experiments.collect import _TRAINING
 from experiments.item import TableItem
 from experiments.items import STEMS, item_of
-from experiments.results import Result
+from experiments.records import Result
 from experiments.rows import CONF, PlannedJob, planned
 
 FILES = {path.stem: path for path in sorted(CONF.glob("*.yaml"))}

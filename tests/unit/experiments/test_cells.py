@@ -10,7 +10,7 @@ from made_results import FADS, PROTOCOL, Job, fad, jobs, record, timing, write, 
 from scipy import stats
 
 from experiments.items import item_of
-from experiments.results import read_results
+from experiments.records import read_results
 from experiments.sources import Fact, Millions, Reading
 from experiments.summary import EMPTY, student_interval, summarize
 from experiments.table import ShownTable, show

@@ -9,7 +9,7 @@ from scipy import stats
 
 from experiments.claims import Better, Claim, Close, Judgment, Moment, NoWorse, Point, Row, judge
 from experiments.items import item_of
-from experiments.results import read_results
+from experiments.records import read_results
 from experiments.sources import Fact, ScoreKey
 from experiments.verdicts import change_text, summed_up, verdict_text
 

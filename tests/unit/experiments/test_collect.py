@@ -10,7 +10,7 @@ from made_runs import METHOD, PLACE, evaluation, job_of, result_of, run
 
 from audiolcm.result import write_result
 from experiments.collect import collect, keep_method
-from experiments.results import read_results
+from experiments.records import read_results
 
 STEM = "table6_backbone"
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from experiments.curves import curves, draw, draw_on
 from experiments.figure import COLORS, new_figure
 from experiments.items import item_of
-from experiments.results import read_results
+from experiments.records import read_results
 from experiments.table import ShownTable, show
 
 FIG2A = "fig2a_solver_k"

@@ -11,7 +11,7 @@ from made_results import FADS, HOSTILE, PROTOCOL, fad, jobs, record, write, writ
 
 from experiments.formats import CSV_COLUMNS, csv_text, latex, markdown
 from experiments.items import item_of
-from experiments.results import read_results
+from experiments.records import read_results
 from experiments.table import ShownTable, show
 
 STEM = "table6_backbone"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_results import FADS, Job, fad, jobs, record, write, write_listening, write_table6
 
-from experiments.results import read_results
+from experiments.records import read_results
 
 STEM = "table6_backbone"
 
