@@ -37,9 +37,8 @@ def rows(
     entry: str = "train", stem: str = "table", profile: str | None = None, **plans: dict[str, Any] | None
 ) -> Rows:
     """The sweeper of an experiment as Hydra sets it up; plans are by entry point, at replica scale."""
-    sweeper = Rows.__new__(
-        Rows
-    )  # Hydra's search for plugins makes BasicSweeper anew, whose __init__ then fails
+    # Without __init__: Hydra's search for plugins makes BasicSweeper anew, and that of the old one then fails.
+    sweeper = Rows.__new__(Rows)
     sweeper.plans = {name: {"replica": plans.get(name)} for name in ENTRIES}
     choices = {"experiment": stem} | ({"profile": profile} if profile else {})
     sweeper.config = OmegaConf.create({"hydra": {"runtime": {"choices": choices}, "job": {"name": entry}}})
