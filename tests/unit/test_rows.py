@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
@@ -38,7 +37,9 @@ def rows(
     entry: str = "train", stem: str = "table", profile: str | None = None, **plans: dict[str, Any] | None
 ) -> Rows:
     """The sweeper of an experiment as Hydra sets it up; plans are by entry point, at replica scale."""
-    sweeper = Rows(**{name: {"replica": plan} for name, plan in plans.items()})
+    # Without __init__: Hydra's search for plugins makes BasicSweeper anew, and that of the old one then fails.
+    sweeper = Rows.__new__(Rows)
+    sweeper.plans = {name: {"replica": plans.get(name)} for name in ENTRIES}
     choices = {"experiment": stem} | ({"profile": profile} if profile else {})
     sweeper.config = OmegaConf.create({"hydra": {"runtime": {"choices": choices}, "job": {"name": entry}}})
     return sweeper
@@ -179,7 +180,7 @@ def test_a_mistake_ends_the_sweep_with_one_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweeper = rows(train=PLAN)
-    monkeypatch.setattr(BasicSweeper, "sweep", lambda self, words: split(self, *words))
+    monkeypatch.setattr(Rows.__bases__[0], "sweep", lambda self, words: split(self, *words))
     with pytest.raises(SystemExit) as end:
         sweeper.sweep(["row=fulll"])
     told = capsys.readouterr().err
@@ -189,7 +190,7 @@ def test_a_mistake_ends_the_sweep_with_one_message(
 
 def test_one_job_of_each_choice_of_groups_is_composed_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr(BasicSweeper, "validate_batch_is_legal", lambda self, batch: seen.extend(batch))
+    monkeypatch.setattr(Rows.__bases__[0], "validate_batch_is_legal", lambda self, batch: seen.extend(batch))
     plan = PLAN | {"rows": PLAN["rows"] | {"small": ["model=tiny"], "wrong": ["model=tinny"]}}
     sweeper = rows(train=plan)
     sweeper.validate_batch_is_legal(split(sweeper))
