@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,11 +14,13 @@ from typing import Any
 from audiolcm.files import atomic_path
 from audiolcm.hashing import content_hash
 from audiolcm.result import RESULT, read_result
-from audiolcm.rows import SCALES
+from audiolcm.rows import SCALES, settings_now
 from evaluation.record import read_record
 from experiments.freshness import METHODS
 from experiments.records import FORMAT_VERSION
 from experiments.rows import PlannedJob, planned, shown
+
+log = logging.getLogger(__name__)
 
 _PLACE = re.compile(r"(?<![\w.:/~])[/~][^\s/]*/(?:[^\s/]+/)*(?=[^\s/])")
 """The folders of an absolute path within a text; neither those of an address nor a stroke between words."""
@@ -36,7 +39,7 @@ def collect(stem: str, runs: Path, records: Path) -> list[Path]:
             make = _evaluated if job.entry == "evaluate" else _trained
             made = make(job, runs, result, records)
             path = records / scale / stem / f"{job.name}.json"
-            if _date(path) < made["provenance"]["date"]:
+            if _date(path) < made["provenance"]["date"] and not _would_spoil(path, made, job):
                 _write(made | {"method": keep_method(result["method"], records)}, path)
                 written.append(path)
     return written
@@ -122,6 +125,18 @@ def _without_places(node: Any) -> Any:
     if isinstance(node, str) and node.startswith(("/", "~")):
         return Path(node).name
     return _PLACE.sub("", node) if isinstance(node, str) else node
+
+
+def _would_spoil(path: Path, made: Mapping[str, Any], job: PlannedJob) -> bool:
+    """Return whether a record of the planned settings would make room for one of others, such as of a short trial."""
+    try:
+        kept = json.loads(path.read_text())["settings"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    if kept == made["settings"] or kept != settings_now(job.entry, job.scale, job.item, job.overrides):
+        return False
+    log.warning("%s is kept: the newer run was made with other settings than %s plans.", path, job.item)
+    return True
 
 
 def _date(path: Path) -> str:

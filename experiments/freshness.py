@@ -66,7 +66,7 @@ class Freshness:
             try:
                 known = json.loads((self.records / METHODS / f"{method}.json").read_text())
                 self._known[method] = changed_modules(known)
-            except (OSError, ValueError):
+            except (OSError, ValueError, AttributeError):
                 self._known[method] = [f"its list {METHODS}/{method}.json is missing or damaged"]
         return self._known[method]
 
@@ -74,3 +74,15 @@ class Freshness:
 def _of_code(modules: Sequence[str], of: str) -> list[str]:
     more = f" and {len(modules) - _MOST_NAMES} more" if len(modules) > _MOST_NAMES else ""
     return [f"the code{of}: {', '.join(modules[:_MOST_NAMES])}{more}"] if modules else []
+
+
+def can_be_compared(record: Mapping[str, Any]) -> bool:
+    """Return whether a record, which may be damaged, says what ``Freshness`` and ``status`` ask of it."""
+    training = record.get("training", {})
+    names = ("item", "scale", "name", "settings", "method") if training else ()
+    return (
+        isinstance(record.get("provenance"), dict)
+        and isinstance(training, dict)
+        and all(isinstance(record.get(name), str) for name in ("settings", "method"))
+        and all(isinstance(training.get(name), str) for name in names)
+    )

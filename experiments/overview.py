@@ -6,22 +6,18 @@ import json
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from audiolcm.result import read_result
 from audiolcm.rows import SCALES
-from experiments.freshness import Freshness
+from experiments.freshness import Freshness, can_be_compared
 from experiments.items import STEMS, item_of
 from experiments.jobs import jobs_of
 from experiments.rows import PlannedJob, planned, shown
 
-_OF_RECORD, _OF_TRAINING = (
-    ("settings", "method", "provenance"),
-    ("item", "scale", "name", "settings", "method"),
-)
 _AT_WORK = ("preparing", "training")
 
 
@@ -72,10 +68,13 @@ class Standings:
                 return Standing(job, "failed", live[0].detail)
         if job not in shown(planned(job.item, job.scale)):
             return self._trained(job)
-        record = _read(self.records / job.scale / job.item / f"{job.name}.json")
+        path = self.records / job.scale / job.item / f"{job.name}.json"
+        record = _read(path)
         if not record:
-            return self._run(job, read_result(folder), "not rendered yet") or Standing(job, "missing")
-        return self._standing(job, self.changes(record, job), record["provenance"].get("seconds"))
+            damaged = f"{path} is damaged" if path.exists() else ""
+            run = self._run(job, read_result(folder), "not rendered yet")
+            return run or Standing(job, "missing", damaged)
+        return self._standing(job, self.changes(record, job), _seconds(record))
 
     def _trained(self, job: PlannedJob) -> Standing:
         """Return how a training stands that is only seen in what evaluated it."""
@@ -103,11 +102,14 @@ def _read(path: Path) -> dict[str, Any]:
     """Return a record; nothing where there is none, or a damaged one, of which ``render`` says so."""
     try:
         content = json.loads(path.read_text())
-        training = content.get("training") or dict.fromkeys(_OF_TRAINING, "")
-        whole = {*_OF_RECORD} <= content.keys() and {*_OF_TRAINING} <= training.keys()
-        return content if whole and isinstance(content["provenance"], dict) else {}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError):
         return {}
+    return content if isinstance(content, dict) and can_be_compared(content) else {}
+
+
+def _seconds(record: Mapping[str, Any]) -> float | None:
+    found = record["provenance"].get("seconds")
+    return found if isinstance(found, int | float) else None
 
 
 def _counts(standings: Sequence[Standing]) -> str:

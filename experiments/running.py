@@ -48,8 +48,8 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     """
     stem = item_of(stem).stem
     jobs = planned(stem, scale)
-    if any(word.startswith("profile=") for word in words):
-        raise UserError(f"Give the scale as --scale {' or --scale '.join(SCALES)}, not as profile=...")
+    if any(word.rpartition(":")[2].startswith(("profile=", "scale=")) for word in words):
+        raise UserError(f"Give the scale as --scale {' or --scale '.join(SCALES)}.")
     if dry:
         sys.stdout.write("\n".join(_page(stem, jobs, words)) + "\n")
         return 0

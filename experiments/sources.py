@@ -144,7 +144,7 @@ class Millions(Fact):
         found = super().reading(result)
         if found is None or found.value is None:
             return found
-        size, unit = (1e9, "B") if found.value >= 1e9 else (1e6, "M")
+        size, unit = (1e9, "B") if found.value >= 999.5e6 else (1e6, "M")
         return Reading(found.value, f"{found.value / size:.3g}{unit}", is_exact=True)
 
 

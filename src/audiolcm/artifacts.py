@@ -195,6 +195,11 @@ def open_snapshot(artifact: Artifact, step: int) -> Artifact:
         steps = [
             str(int(path.parent.name[5:])) for path in sorted(artifact.folder.glob("snapshots/*/card.json"))
         ]
+        last = trained_steps(artifact)
+        if last is None or not 0 < step < last:
+            raise UserError(
+                f"{artifact.folder} has no network of step {step}: it was trained for {last or 'unknown'} steps."
+            )
         raise UserError(
             f"{artifact.folder} kept no network of step {step}; it has {', '.join(steps) or 'none'}. Snapshots are "
             f"written while a stage trains: remove the folder and train it again with trainer.{artifact.card['stage']}"

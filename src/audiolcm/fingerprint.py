@@ -48,8 +48,11 @@ def method_fingerprint() -> dict[str, str]:
 
 
 def changed_modules(method: Mapping[str, str]) -> list[str]:
-    """Return the modules of an earlier ``method_fingerprint`` whose code is another one now, or gone."""
-    return [name for name, known in method.items() if code_hash(name) != known]
+    """Return the modules of an earlier ``method_fingerprint`` whose code is another one now, or gone.
+
+    To find a module Python imports its packages, so names of others in a record from anywhere are not looked for.
+    """
+    return [name for name, known in method.items() if not _is_ours(name) or code_hash(name) != known]
 
 
 def code_of(packages: Sequence[str]) -> str:
@@ -89,6 +92,10 @@ def _is_idle(node: ast.AST) -> bool:
         and isinstance(node.value.value, str)
     )
     return is_text or isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in {known.partition(".")[0] for known in DECIDING}
 
 
 def _decides(module: str) -> bool:

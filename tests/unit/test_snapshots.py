@@ -91,6 +91,12 @@ def test_a_snapshot_that_was_not_kept(student: Artifact) -> None:
         open_model(f"{student.folder}@4")
 
 
+@pytest.mark.parametrize("step", [0, 999])
+def test_a_step_that_no_snapshot_can_be_of(student: Artifact, step: int) -> None:
+    with pytest.raises(UserError, match=rf"has no network of step {step}: it was trained for \d+ steps"):
+        open_model(f"{student.folder}@{step}")
+
+
 @pytest.mark.parametrize("steps", [[0], [5], [7], [2, True]])
 def test_snapshots_lie_inside_the_training(steps: list) -> None:
     with pytest.raises(UserError, match="snapshots="):

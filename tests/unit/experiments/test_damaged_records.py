@@ -1,0 +1,83 @@
+"""Records from anywhere: ``status`` tells of damaged ones, nothing is imported for them, a trial spoils no good one."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_results import fad, record, write
+
+from audiolcm.fingerprint import changed_modules
+from experiments import collect
+from experiments.freshness import Freshness
+from experiments.overview import overview
+from experiments.rows import planned
+
+TRAINING = {
+    "item": "table6_backbone",
+    "scale": "replica",
+    "name": "full-seed0",
+    "settings": "x",
+    "method": "m",
+}
+GOOD = record("table6_backbone", "full", 0, fad(3.0), method="m", training=TRAINING)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": None},
+        {"method": {"audiolcm.build": "1"}},
+        {"provenance": "none"},
+        {"training": "none"},
+        {"training": {"item": "table6_backbone"}},
+        {"training": TRAINING | {"item": ["table6_backbone"]}},
+    ],
+)
+def test_status_tells_of_a_damaged_record_and_of_all_others(
+    change: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, GOOD | change)
+    assert overview(tmp_path / "runs", tmp_path / "records", ["table6_backbone"]) == 0
+    shown = capsys.readouterr().out
+    assert f"evaluate full-seed0: missing, {path} is damaged" in shown
+    assert "evaluate without_rope-seed0: missing\n" in shown
+
+
+def test_a_training_whose_experiment_is_gone_makes_its_records_stale(tmp_path: Path) -> None:
+    (job,) = [
+        j for j in planned("table6_backbone", "replica") if (j.entry, j.name) == ("evaluate", "full-seed0")
+    ]
+    changes = Freshness(tmp_path)(GOOD | {"training": TRAINING | {"item": "table6_old"}}, job)
+    assert "table6_old no longer plans the training full-seed0" in changes
+
+
+def test_no_package_is_imported_because_a_record_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange/__init__.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert changed_modules({"strange.module": "1"}) == ["strange.module"]
+    assert "strange" not in sys.modules
+
+
+@pytest.mark.parametrize("kept_is_planned", [True, False])
+def test_a_trial_with_other_settings_spoils_no_record_of_the_planned_ones(
+    kept_is_planned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs, records = tmp_path / "runs", tmp_path / "records"
+    (job,) = planned("table5_hyperparameters", "replica")
+    folder = job.folder(runs)
+    folder.mkdir(parents=True)
+    trial = {"status": "done", "settings": "trial", "method": {}, "figures": {"heads": 1}}
+    (folder / "result.json").write_text(json.dumps(trial))
+    kept = record("table5_hyperparameters", job.row, job.seed, settings="kept", figures={"heads": 8})
+    path = write(tmp_path, kept)
+    monkeypatch.setattr(collect, "settings_now", lambda *_: "kept" if kept_is_planned else "new")
+    with caplog.at_level(logging.WARNING):
+        collect.collect("table5_hyperparameters", runs, records)
+    assert json.loads(path.read_text())["figures"]["heads"] == (8 if kept_is_planned else 1)
+    assert ("is kept" in caplog.text) is kept_is_planned

@@ -1,0 +1,60 @@
+"""``python -m experiments run``: words of the command line, and Ctrl-C while a script runs."""
+
+import sys
+
+import pytest
+
+from audiolcm.errors import UserError
+from audiolcm.rows import settings_of
+from experiments.__main__ import main
+from experiments.running import _call
+
+INTERRUPTS_ITS_PARENT = """
+import os, signal, time
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(0.5)  # a training ends after a whole step
+raise SystemExit(130)
+"""
+
+
+def test_a_script_is_waited_for_after_ctrl_c() -> None:
+    assert _call([sys.executable, "-c", INTERRUPTS_ITS_PARENT]) == 130
+
+
+def test_a_dry_run_heeds_words_before_and_behind_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "table6_backbone", "row=full-seed0", "--dry-run", "train:trainer=smoke"]) == 0
+    commands = [line for line in capsys.readouterr().out.splitlines() if line.startswith("python ")]
+    assert commands == [
+        f"python {script}.py +experiment=table6_backbone row=full-seed0" for script in ("train", "evaluate")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("row=ful", "no row ful. Did you mean 'full'?"),
+        ("sampler.num_steps=1,2", "can not be swept"),
+        ("backbone/norm=layernorm", "differ in backbone/norm"),
+        ("typo=1", "typo"),
+        ("a=[", "a=["),
+        ("profile=paper", "--scale paper"),
+        ("evaluate:scale=paper", "--scale paper"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_scripts_would_refuse(
+    word: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "table6_backbone", "--dry-run", word]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_options_that_are_unknown_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["list", "table6_backbone"], ["run", "table6_backbone", "--dryer"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert "unrecognized" in capsys.readouterr().err
+
+
+def test_settings_know_no_key_that_the_configuration_does_not_have() -> None:
+    with pytest.raises(UserError, match="nope"):
+        settings_of("evaluate", "replica", "table6_backbone", ("sampler.nope=1",))
