@@ -258,12 +258,16 @@ def chosen(
 
 
 def _refuse_own_settings(jobs: Sequence[Job], overrides: Sequence[Override]) -> None:
-    """Refuse to override that in which the rows differ: each would bear another row's name."""
+    """Refuse to override that in which the rows differ, or the seed: each would bear another row's name."""
     for given in {o.get_key_element().lstrip("+~") for o in overrides} - {"row"}:
         said = {tuple(word for word in job.overrides if _key(word) == given) for job in jobs}
         if len(said) > 1:
             raise UserError(
                 f"The rows of this experiment differ in {given}: choose among them by row=NAME instead."
+            )
+        if given == "seed" and said != {()}:
+            raise UserError(
+                "The names of these rows tell their seed: other seeds are added in conf/experiment, seeds: [...]."
             )
 
 

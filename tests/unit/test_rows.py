@@ -245,3 +245,12 @@ def test_settings_that_do_not_compose_are_one_message() -> None:
         with pytest.raises(UserError, match=r"\+experiment=table5_hyperparameters") as told:
             settings_of("train", "replica", "table5_hyperparameters", [word])
         assert "\n" not in str(told.value)
+
+
+def test_the_only_seed_of_rows_is_theirs_too() -> None:
+    plan = {"common": ["seed={seed}"], "rows": {"full": []}}
+    with pytest.raises(UserError, match=r"tell their seed.*conf/experiment"):
+        split(rows(train=plan), "seed=3")
+    assert split(rows(train={"rows": {"full": []}}), "seed=3") == [
+        ["row=full-seed0", "seed=3"]
+    ]  # of the evaluation
