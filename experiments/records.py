@@ -179,12 +179,16 @@ def _result(content: dict[str, Any], changes: tuple[str, ...]) -> Result:
     for name in ("figures", "facts", "protocol", "provenance"):
         if not isinstance(content[name], dict):
             raise ValueError(f"its {name} are no mapping")
+    timings = tuple(Timing(**timing) for timing in content["timings"])
+    for timing in timings:
+        _finite(timing.rtf_total)
+        _finite(timing.audio_seconds)
     return Result(
         row=content["row"],
         seed=content["seed"],
         scores={score.key: score for score in scores},
         figures=content["figures"],
-        timings=tuple(Timing(**timing) for timing in content["timings"]),
+        timings=timings,
         facts=content["facts"],
         protocol=content["protocol"],
         notes=tuple(map(str, content["notes"])),
@@ -202,6 +206,10 @@ def score_of(content: Mapping[str, Any]) -> Score:
         TypeError, ValueError: it is none, or its value is no finite number.
     """
     interval = content.get("interval")
+    if not isinstance(content.get("extractor", {}), dict) or not isinstance(
+        content.get("interval_method", ""), str
+    ):
+        raise ValueError("a score does not say how it was measured")
     changed = {
         "value": _finite(content["value"]),
         "interval": None if interval is None else (_finite(interval[0]), _finite(interval[1])),

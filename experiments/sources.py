@@ -123,7 +123,8 @@ class Fact(OfResults):
         for name in self.names:
             found = result.figures.get(name, result.facts.get(name))
             if found is not None:
-                return _exact(found + self.plus if self.plus else found)
+                is_number = isinstance(found, int | float)
+                return _exact(found + self.plus if self.plus and is_number else found)
         return None
 
 
@@ -174,9 +175,13 @@ class Annotation(OfResults):
         known = {name: share for name, share in shares.items() if share is not None}
         if not known:
             return None
-        labels = "multi label" if result.figures.get("labels_a_row", 0) > 1 else "label"
+        labels = "multi label" if _number(result.figures.get("labels_a_row")) > 1 else "label"
         kinds = {"written": "caption", "from_names": "file name", "from_labels": labels}
         return Reading(None, kinds[max(known, key=lambda name: known[name])], is_exact=True)
+
+
+def _number(found: Any) -> float:
+    return found if isinstance(found, int | float) else 0.0
 
 
 @dataclass(frozen=True)

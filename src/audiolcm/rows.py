@@ -185,7 +185,10 @@ class Rows(BasicSweeper):
     """
 
     def __init__(self, train: Any = None, evaluate: Any = None, max_batch_size: int | None = None) -> None:
-        super().__init__(max_batch_size, {})
+        # Not BasicSweeper's own: Hydra loads its plugins once more when it looks for them, and super() then fails.
+        self.overrides, self.batch_index = None, 0
+        self.max_batch_size, self.params = max_batch_size, {}
+        self.hydra_context = self.config = self.launcher = None
         self.plans = {"train": train, "evaluate": evaluate}
 
     def sweep(self, arguments: list[str]) -> Any:
