@@ -83,7 +83,7 @@ def render(
     }
     _write_text(results / INDEX, page(everything, pictures, results))
     if readme is not None:
-        rewrite(readme, [shown(stem, SUMMED_UP, results, plan and Plan(plan.jobs)) for stem in STEMS])
+        rewrite(readme, [shown(stem, SUMMED_UP, results, plan) for stem in STEMS])
     if tracker is not None:
         found = {stem: path for (known, stem), path in pictures.items() if known in scales and stem in chosen}
         log_tables(asked, found, results, tracker)

@@ -103,9 +103,18 @@ class _Designer:
             (name, item): self._sound(path) for name, paths in files.items() for item, path in paths.items()
         }
         self.systems, self.rows = tuple(systems), tuple(files)
+        if settings.anchors:
+            self._cut_references()
 
     def _sound(self, path: Path) -> Sound:
         return Sound(self.new_token(), read_audio(path, self.settings.max_seconds))
+
+    def _cut_references(self) -> None:
+        """Let no true sound be longer than what the systems made of its caption: its length would tell which it is."""
+        for item in self.items:
+            longest = max(len(self.sounds[system, item].waveform) for system in self.systems)
+            true = self.sounds[REFERENCE, item]
+            self.sounds[REFERENCE, item] = dataclasses.replace(true, waveform=true.waveform[:longest])
 
     def design(self) -> Design:
         """Return all trials of all questions."""

@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from evaluation.record import Score
+from experiments.freshness import Freshness
 from experiments.render import Plan
+from experiments.rows import planned
+
+ROOT = Path(__file__).parents[3]
 
 HOSTILE = "</td><script>alert(1)</script> | =1+1 & 100% {of} $_^~#\\"
 PROTOCOL = {
@@ -33,9 +35,9 @@ def jobs(*rows: str, seeds: int = 3) -> list[Job]:
     return [Job(row, seed) for row in rows for seed in range(seeds)]
 
 
-def plan_of_project() -> Plan | None:
-    """What conf/experiment plans; None where nothing reads it yet."""
-    return Plan(import_module("experiments.rows").planned) if find_spec("experiments.rows") else None
+def plan_of_project() -> Plan:
+    """What conf/experiment plans, and what changed since the committed records."""
+    return Plan(planned, Freshness(ROOT / "experiments/results/records"))
 
 
 def fad(value: float, **changes: Any) -> Score:

@@ -51,13 +51,14 @@ def test_every_row_and_column_of_a_table_is_the_papers_or_said_to_be_added(item:
         assert len({line.row for line in item.lines}) == len(item.lines)
     added = [line for line in item.lines if line.printed is None]
     assert [line.row for line in added] == {
-        "table1_audiocaps": ["stable_audio_open"], "table4_corpora": ["esc10", "foley", "foley_music"],
+        "table1_audiocaps": ["stable_audio_open"], "table2_clotho": ["audiolcm_4_steps"],
+        "table4_corpora": ["esc10", "foley", "foley_music"],
     }.get(item.stem, [])  # fmt: skip
 
 
 def test_every_planned_row_is_the_papers_or_said_to_be_added() -> None:
     plan = plan_of_project()
-    for item in TABLES if plan else ():
+    for item in TABLES:
         for scale in SCALES:
             unknown = {job.row for job in plan.jobs(item.stem, scale)} - {line.row for line in item.lines}
             assert not unknown, f"{item.stem}: rows without a printed counterpart"

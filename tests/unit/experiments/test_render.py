@@ -26,6 +26,7 @@ from audiolcm.training.tracking import WandbTracker
 from experiments.__main__ import main
 from experiments.items import STEMS
 from experiments.readme import BEGIN, END, with_section
+from experiments.records import SUMMED_UP
 from experiments.render import README, RESULTS, Plan, render, shown
 
 ROOT = Path(__file__).parents[3]
@@ -161,7 +162,7 @@ def test_readme_without_markers_is_refused(text: str) -> None:
 
 
 def test_readme_is_what_the_committed_records_give() -> None:
-    tables = [shown(stem, "replica", ROOT / RESULTS, plan_of_project()) for stem in STEMS]
+    tables = [shown(stem, SUMMED_UP, ROOT / RESULTS, plan_of_project()) for stem in STEMS]
     text = (ROOT / README).read_text(encoding="utf-8")
     assert text == with_section(text, tables), "run `python -m experiments render`"
 

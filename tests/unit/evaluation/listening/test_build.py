@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +136,17 @@ def test_plain_folder_alone_takes_true_sounds_from_its_table(runs: Path, tmp_pat
 def test_long_sounds_are_cut(runs: Path, tmp_path: Path) -> None:
     assert build(runs, tmp_path / "t", *AMOUNTS, "--max-seconds", "0.05") == 0
     assert {len(sound) for sound in sounds_of(tmp_path / "t").values()} == {800}
+
+
+def test_no_true_sound_is_longer_than_what_the_systems_made(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    for path in (tmp_path / "runs/one/reference").glob("*.wav"):
+        write_wav(path, np.tile(read_audio(path), 3))
+    assert build(tmp_path / "runs", tmp_path / "t", *AMOUNTS) == 0
+    found, sounds = read_key(tmp_path / "t" / "key.json"), sounds_of(tmp_path / "t")
+    true = [trial for trial in found.trials if trial.system in (REFERENCE, LOW_ANCHOR)]
+    assert true and {len(sounds[trial.sound]) for trial in true} == {1600}
+    assert {trial.seconds for trial in true} == {0.1}
 
 
 def test_low_anchor_is_that_of_the_recommendation() -> None:
