@@ -26,7 +26,7 @@ def section(tables: Sequence[ShownTable]) -> str:
         return "No results are committed yet: `python -m experiments render` writes this section from the records."
     judgments = [judgment for table in shown for judgment in table.judgments]
     parts = [
-        f"Replica scale, another task than the paper's: compare rows, not columns. Of {len(judgments)} claims, "
+        f"Scale {SUMMED_UP}, another task than the paper's: compare rows, not columns. Of {len(judgments)} claims, "
         f"{summed_up(judgments)} How each is judged: [docs/results.md](docs/results.md)."
     ]
     for table in shown:

@@ -179,13 +179,15 @@ def _shown(
     is_paper = results.scale == "paper"
     where = f"Measured at {'the ' * is_paper}{results.scale} scale: {'; '.join([*titles, *ears]) or data}."
     caption = where if is_paper else f"{where} {OTHER_TASK}"
+    own = [data] if data != results.scale else []
+    place = f"{results.scale}{' scale' * is_paper}{': ' if own else ', ' * bool(ears)}"
     return ShownTable(
         item=item,
         scale=results.scale,
         first_column=first_column,
         columns=columns,
         rows=rows,
-        measured=f"measured ({results.scale}{' scale' * is_paper}: {', '.join([data, *ears])})",
+        measured=f"measured ({place}{', '.join([*own, *ears])})",
         printed="paper",
         caption=caption,
         said=said,
