@@ -165,7 +165,7 @@ def test_the_tasks_of_a_job_find_what_torch_needs(
     code = (
         "import os, sys, time; from pathlib import Path; rank = os.environ['RANK']\n"
         f"Path('{tmp_path}', rank).write_text(' '.join(os.environ[name] for name in {names}))\n"
-        f"while not Path('{tmp_path}', '1').exists(): time.sleep(0.1)\n"
+        f"while not all(Path('{tmp_path}', name).exists() for name in '01'): time.sleep(0.1)\n"
         "sys.exit(3) if rank == '1' else time.sleep(600)"
     )
     register_resolvers()
