@@ -35,7 +35,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("name", "stage"), CASES)
 def test_many_processes_give_the_figures_of_one(trained: Path, name: str, stage: str) -> None:
-    assert_equal(trace(trained / name, stage), trace(trained / "one", stage))
+    # The vocoder's log-mel of near silence multiplies rounding, which differs between processors (AMD 2.5e-5).
+    relative = 1e-4 if stage == "vocoder" else 1e-5
+    assert_equal(trace(trained / name, stage), trace(trained / "one", stage), relative)
 
 
 def test_the_stages_are_worth_comparing(trained: Path) -> None:
@@ -50,8 +52,8 @@ def test_the_stages_are_worth_comparing(trained: Path) -> None:
     assert ADVERSARIAL[1] == "vocoder"
 
 
-def assert_equal(found: Trace, expected: Trace) -> None:
+def assert_equal(found: Trace, expected: Trace, relative: float = 1e-5) -> None:
     assert [set(row) for row in found] == [set(row) for row in expected]
     for row, right in zip(found, expected, strict=True):
         for name, value in right.items():
-            assert row[name] == pytest.approx(value, rel=1e-5, abs=1e-6), (name, right["step"])
+            assert row[name] == pytest.approx(value, rel=relative, abs=1e-6), (name, right["step"])

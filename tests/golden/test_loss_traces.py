@@ -57,8 +57,10 @@ def test_losses_are_the_kept_ones(tmp_path: Path) -> None:
         stage: set(figures) for stage, figures in kept.items()
     }
     for stage, figures in kept.items():
+        # The vocoder's log-mel of near silence multiplies rounding, which differs between processors (AMD 6e-3).
+        relative = 2e-2 if stage == "vocoder" else 5e-3
         for name, values in figures.items():
-            assert found[stage][name] == pytest.approx(values, rel=5e-3, abs=1e-5), (stage, name)
+            assert found[stage][name] == pytest.approx(values, rel=relative, abs=1e-5), (stage, name)
 
 
 if __name__ == "__main__":
