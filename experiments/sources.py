@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -46,7 +47,7 @@ class Source(Protocol):
         ...
 
 
-class OfResults:
+class OfResults(ABC):
     """A source that reads one result at a time."""
 
     def readings(self, results: ItemResults, row: str) -> dict[int, Reading]:
@@ -54,9 +55,9 @@ class OfResults:
         found = {result.seed: self.reading(result) for result in results.of(row)}
         return {seed: reading for seed, reading in found.items() if reading is not None}
 
+    @abstractmethod
     def reading(self, result: Result) -> Reading | None:
         """Return the figure of one result; None when it has none."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
