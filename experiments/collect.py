@@ -62,6 +62,7 @@ def _base(job: PlannedJob, result: Mapping[str, Any]) -> dict[str, Any]:
         "row": job.row,
         "seed": job.seed,
         "settings": result["settings"],
+        "sections": result.get("sections", {}),
     }
 
 
@@ -112,8 +113,9 @@ def _training(job: PlannedJob, runs: Path, records: Path) -> dict[str, Any]:
     result = read_result(runs / scale / item / "train" / name)
     if "settings" not in result:
         return {}
-    kept = {"settings": result["settings"], "method": keep_method(result["method"], records)}
-    return {"item": item, "scale": scale, "name": name, "code": result.get("code", "")} | kept
+    made = {"item": item, "scale": scale, "name": name, "code": result.get("code", "")}
+    settings = {"settings": result["settings"], "sections": result.get("sections", {})}
+    return made | settings | {"method": keep_method(result["method"], records)}
 
 
 def _without_places(node: Any) -> Any:

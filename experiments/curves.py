@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from experiments.figure import Dot, draw_dots, new_figure, save
 from experiments.item import FigureItem
@@ -44,7 +44,9 @@ def draw_on(axes: Axes, table: ShownTable, item: FigureItem, lines: dict[str, li
         draw_dots(axes, index, dots, label)
     if item.has_log_x:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 0.01, not a power
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(item.x.title)
     axes.set_ylabel(item.y.title)
     hollow = any(dot.is_marked for dots in lines.values() for dot in dots)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import changed_modules
-from audiolcm.rows import settings_now
+from audiolcm.fingerprint import changed_modules, section_fingerprints, settings_fingerprint
+from audiolcm.rows import settings_of
 from experiments.items import STEMS
 from experiments.rows import PlannedJob, planned
 
@@ -56,10 +56,13 @@ class Freshness:
 
     def _of_settings(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
         try:
-            now = settings_now(job.entry, job.scale, job.item, job.overrides)
+            now = settings_of(job.entry, job.scale, job.item, job.overrides)
         except UserError as error:
             return [f"the settings{of}, which no longer compose ({error})"]
-        return [] if made.get("settings") == now else [f"the settings{of}"]
+        if made.get("settings") == settings_fingerprint(now):
+            return []
+        changed = _changed_sections(made.get("sections"), section_fingerprints(now))
+        return [f"the settings{of}: {_some(changed)}" if changed else f"the settings{of}"]
 
     def _changed(self, method: str) -> list[str]:
         if method not in self._known:
@@ -71,9 +74,20 @@ class Freshness:
         return self._known[method]
 
 
+def _changed_sections(made: object, now: Mapping[str, str]) -> list[str]:
+    """Return the sections of the configuration that are others now; none where the record does not say."""
+    if not isinstance(made, Mapping) or not made:
+        return []
+    return sorted(name for name in {*made, *now} if made.get(name) != now.get(name))
+
+
 def _of_code(modules: Sequence[str], of: str) -> list[str]:
-    more = f" and {len(modules) - _MOST_NAMES} more" if len(modules) > _MOST_NAMES else ""
-    return [f"the code{of}: {', '.join(modules[:_MOST_NAMES])}{more}"] if modules else []
+    return [f"the code{of}: {_some(modules)}"] if modules else []
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"
 
 
 def can_be_compared(record: Mapping[str, Any]) -> bool:

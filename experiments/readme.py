@@ -40,16 +40,21 @@ def section(tables: Sequence[ShownTable]) -> str:
     return "\n\n".join(parts)
 
 
-def with_section(text: str, tables: Sequence[ShownTable]) -> str:
-    """Return a README's text with its section of results rewritten.
+def check(path: Path) -> None:
+    """Make sure that a README has a place for the section.
 
     Raises:
         UserError: it does not have each marker once, in order.
     """
+    text = path.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise UserError(
             f"The README needs one line {BEGIN} and after it one line {END}: results go between them."
         )
+
+
+def with_section(text: str, tables: Sequence[ShownTable]) -> str:
+    """Return the text of a README that ``check`` lets pass, its section of results rewritten."""
     before, _, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}\n{section(tables)}\n{END}{rest.partition(END)[2]}"
 

@@ -16,7 +16,7 @@ from experiments.curves import draw
 from experiments.formats import csv_text, latex, markdown
 from experiments.items import STEMS, item_of
 from experiments.page import page
-from experiments.readme import rewrite
+from experiments.readme import check, rewrite
 from experiments.records import LISTENING, RECORDS, SUMMED_UP, Planned, read_results
 from experiments.table import ShownTable, show
 from experiments.tracking import log_tables
@@ -67,6 +67,8 @@ def render(
     scales = (
         [scale] if scale else [known for known in SCALES if known == "replica" or has_records(results, known)]
     )
+    if readme is not None:
+        check(readme)
     everything = [
         shown(stem, known, results, plan)
         for known in SCALES

@@ -35,11 +35,20 @@ DECIDING = (
 
 def settings_fingerprint(plain: Mapping[str, Any]) -> str:
     """Return a hash of a resolved configuration without its places, so that it is the same on every machine."""
+    return content_hash(_without_places(plain))
+
+
+def section_fingerprints(plain: Mapping[str, Any]) -> dict[str, str]:
+    """Return a hash of each section that ``settings_fingerprint`` covers, to tell later which of them changed."""
+    return {name: content_hash(section) for name, section in _without_places(plain).items()}
+
+
+def _without_places(plain: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in plain.items() if name not in _PLACES}
     for section, names in _PLACES_WITHIN.items():
         if isinstance(kept.get(section), Mapping):
             kept[section] = {name: value for name, value in kept[section].items() if name not in names}
-    return content_hash(kept)
+    return kept
 
 
 def method_fingerprint() -> dict[str, str]:

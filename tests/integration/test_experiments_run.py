@@ -232,7 +232,7 @@ def test_status_says_what_is_done_what_failed_and_that_tiny_sizes_are_not_the_pa
     done = run(rendered, "-m", "experiments", "status", "table5_hyperparameters", "table6_backbone")
     lines = done.stdout.splitlines()
     assert "  train audiolcm-seed0: done" in lines
-    assert any(line.startswith("  evaluate full-seed0: stale, the settings") for line in lines)
+    assert any(line.startswith("  evaluate full-seed0: stale, the settings: ") for line in lines)
     assert any(line.startswith("  evaluate without_rope-seed0: failed") for line in lines)
     assert "  evaluate full-seed1: missing" in lines
     assert done.returncode == 1  # something failed

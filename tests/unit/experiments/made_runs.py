@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from audiolcm.fingerprint import code_hash
+from audiolcm.fingerprint import code_hash, section_fingerprints, settings_fingerprint
 from audiolcm.result import RESULT, write_result
-from audiolcm.rows import settings_now
+from audiolcm.rows import settings_of
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
 from experiments.rows import PlannedJob, planned
 
@@ -22,8 +22,9 @@ def job_of(stem: str, entry: str, name: str, scale: str = "replica") -> PlannedJ
 
 def result_of(job: PlannedJob, **changes: Any) -> dict[str, Any]:
     """What a job leaves that was run with the settings and the code of now."""
-    settings = settings_now(job.entry, job.scale, job.item, job.overrides)
-    made = {"settings": settings, "method": METHOD, "code": "abc1234"}
+    now = settings_of(job.entry, job.scale, job.item, job.overrides)
+    settings = {"settings": settings_fingerprint(now), "sections": section_fingerprints(now)}
+    made = settings | {"method": METHOD, "code": "abc1234"}
     return (
         {"status": "done", "folder": f"{PLACE}/artifacts/x", "figures": {"num_parameters": 7}}
         | made

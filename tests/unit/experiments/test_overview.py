@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from made_runs import evaluation, job_of, run
 
+from audiolcm.fingerprint import section_fingerprints
 from audiolcm.progress import begin
 from audiolcm.result import write_result
+from audiolcm.rows import settings_of
 from experiments.__main__ import main
 from experiments.collect import collect
 from experiments.overview import Standing, Standings, overview
@@ -92,6 +94,22 @@ def test_a_changed_training_makes_its_evaluation_stale(done: Folders) -> None:
     assert "no longer plans the training full-seed9" in done.look().detail
     done.change(training=training | {"item": "table99_gone"})
     assert "table99_gone no longer plans the training" in done.look().detail
+
+
+def test_the_sections_that_changed_are_named(done: Folders) -> None:
+    now = settings_of(EVALUATION.entry, EVALUATION.scale, EVALUATION.item, EVALUATION.overrides)
+    sections = section_fingerprints(now)
+    done.change(settings="0123456789", sections=sections | {"sampler": "0", "gone": "0"})
+    assert done.look().detail == "the settings: gone, sampler"
+    del sections["dataset"]
+    done.change(sections=sections)
+    assert done.look().detail == "the settings: dataset"
+    for unknown in ({}, 3, None):
+        done.change(sections=unknown)
+        assert done.look().detail == "the settings"
+    training = json.loads(done.path.read_text())["training"]
+    done.change(training=training | {"settings": "0", "sections": training["sections"] | {"optimizer": "0"}})
+    assert done.look().detail.endswith("the settings of the training: optimizer")
 
 
 @pytest.mark.parametrize("job", [TRAINING, EVALUATION], ids=["train", "evaluate"])

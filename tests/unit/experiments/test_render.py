@@ -156,9 +156,12 @@ def test_readme_gets_its_section(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["none", f"{END}\n{BEGIN}", f"{BEGIN}\n{BEGIN}\n{END}"])
-def test_readme_without_markers_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="results:begin"):
-        with_section(text, [])
+def test_readme_without_markers_is_refused_before_anything_is_written(text: str, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(UserError, match="results go between"):
+        render([], None, tmp_path / "results", readme=readme)
+    assert readme.read_text() == text and not (tmp_path / "results").exists()
 
 
 def test_readme_is_what_the_committed_records_give() -> None:
