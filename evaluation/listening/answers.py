@@ -57,6 +57,13 @@ def page_answers(path: Path, lines: Sequence[Line], key: Key) -> list[Answer]:
     raters = sorted({line["rater"] for line in lines})
     if len(raters) > 1:
         raise UserError(f"{path} holds answers of {' and '.join(raters)}: one file a rater, please.")
+    for line in lines:
+        trial = key.by_token.get(line["trial"])
+        if trial is not None and line["question"] != trial.question:
+            raise UserError(
+                f"{line.place}: trial {line['trial']} asked {trial.question!r}, not {line['question']!r}: the file was "
+                f"edited. Ask {raters[0]} to download it again."
+            )
     answers = [
         answer(
             line["rater"], line["trial"], line["rating"], seconds(line, "seconds"), line["device"], line.place, key

@@ -50,6 +50,9 @@ class Settings:
             raise UserError(f"--max-seconds {self.max_seconds:g} must be more than 0.")
 
 
+_SHORTEST = 0.02  # seconds of a sound that can be judged
+
+
 @dataclasses.dataclass(frozen=True)
 class Sound:
     """A sound of a test: samples (n,) at 16 kHz."""
@@ -107,7 +110,13 @@ class _Designer:
             self._cut_references()
 
     def _sound(self, path: Path) -> Sound:
-        return Sound(self.new_token(), read_audio(path, self.settings.max_seconds))
+        waveform = read_audio(path, self.settings.max_seconds)
+        if len(waveform) < _SHORTEST * SAMPLE_RATE:
+            raise UserError(
+                f"{path} has {len(waveform)} samples at 16 kHz: less than {_SHORTEST:g} s can not be judged. "
+                "Make the sound again, or leave its clip out."
+            )
+        return Sound(self.new_token(), waveform)
 
     def _cut_references(self) -> None:
         """Let no true sound be longer than what the systems made of its caption: its length would tell which it is."""

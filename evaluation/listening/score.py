@@ -108,7 +108,7 @@ def score_files(
         between = [trial for trial in scored if trial.system in key.systems]
         agreement[question.score_key] = _agreement(_table(ratings, screening.used, between))
     told = (*notes, *_screening_notes(screening), *_agreement_notes(agreement, key), *_missing(key, systems))
-    return Result(key, screening, systems, agreement, (*told, f"95% intervals: {METHOD}."))
+    return Result(key, screening, systems, agreement, (*told, *_interval_notes(systems)))
 
 
 def _table(
@@ -159,6 +159,13 @@ def _agreement_notes(agreement: dict[str, dict[str, float | None]], key: Key) ->
         f"ICC(2,1) {_number(found['icc_2_1'])}, ICC(2,k) {_number(found['icc_2_k'])}."
         for name, found in agreement.items()
     ]
+
+
+def _interval_notes(systems: dict[str, list[Score]]) -> list[str]:
+    """Return how intervals were made, and why some scores have none."""
+    scores = [(name, score) for name, found in systems.items() for score in found]
+    made = [f"95% intervals: {METHOD}."] * any(score.interval is not None for _, score in scores)
+    return [*made, *(f"{name}, {score.title}: {note}." for name, score in scores for note in score.notes)]
 
 
 def _number(value: float | None) -> str:

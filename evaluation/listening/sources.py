@@ -87,6 +87,10 @@ def read_items(table: Path) -> list[Item]:
     Raises:
         UserError: when the table is no such table, or a row has no name or no caption.
     """
+    if not table.is_file():
+        raise UserError(
+            f"There is no table {table}: give --captions a file with the columns name and caption."
+        )
     count: Counter[str] = Counter()
     items = []
     for row in read_table(table, ("name", "caption")):

@@ -219,7 +219,7 @@ def open_artifact(folder: Path, stage: str | None = None) -> Artifact:
         state = "an unfinished training" if (folder / "checkpoints").exists() else "no artifact"
         raise UserError(
             f"{folder} holds {state} (no card.json). Give the folder of a finished artifact, such as "
-            "artifacts/student/<name>-<hash>, or run `python train.py` to finish it."
+            f"artifacts/student/<name>-<hash>, or train it: `{_command_for(folder)}`."
         )
     try:
         card = json.loads(path.read_text())
@@ -235,6 +235,14 @@ def open_artifact(folder: Path, stage: str | None = None) -> Artifact:
     if stage is not None and card["stage"] != stage:
         raise UserError(f"{folder} holds a {card['stage']}, not a {stage}. Give the folder of a {stage}.")
     return Artifact(folder, card)
+
+
+def _command_for(folder: Path) -> str:
+    """Return what trains the model that was looked for; the run folder of a table's row tells by its path."""
+    if folder.parent.name != "train":
+        return "python train.py"
+    item = folder.parents[1]
+    return f"python train.py +experiment={item.name} profile={item.parent.name} row={folder.name}"
 
 
 def newest(root: Path, stage: str) -> Artifact:

@@ -41,8 +41,14 @@ def test_no_card_means_unfinished(tmp_path: Path) -> None:
     (folder / "card.json").unlink()
     assert store.find(identity) is None
     (folder / "checkpoints").mkdir()
-    with pytest.raises(UserError, match="unfinished training"):
+    with pytest.raises(UserError, match=r"unfinished training.*train it: `python train.py`"):
         open_artifact(folder)
+
+
+def test_the_command_of_a_row_that_was_not_trained_is_told(tmp_path: Path) -> None:
+    command = r"`python train.py \+experiment=table6_backbone profile=esc10 row=full-seed1`"
+    with pytest.raises(UserError, match=command):
+        open_artifact(tmp_path / "esc10/table6_backbone/train/full-seed1")
 
 
 def test_other_architecture_names_the_first_odd_tensor(tmp_path: Path) -> None:

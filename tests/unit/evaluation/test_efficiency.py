@@ -3,9 +3,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from audiolcm.data.manifest import Clip
+from audiolcm.diffusion.sampler import ConsistencySampler, DDIMSampler, DPMSolverPlusPlusSampler
+from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.errors import UserError
+from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.models.text_encoder import HashedTextEncoder
+from audiolcm.pipeline import AudioLCM
+from audiolcm.training.hardware import Hardware
 from evaluation.efficiency import Efficiency, NotMeasured
 from evaluation.protocol import Item
 
@@ -77,3 +84,37 @@ def test_odd_numbers_are_refused_and_no_timing_is_no_timing():
     with pytest.raises(UserError, match="1 or more"):
         Efficiency(num_warmup=0)
     assert NotMeasured().measure(Clockwork(), ITEMS, 1.0) == ()
+
+
+class Noiseless(torch.nn.Module):
+    """A network that finds no noise."""
+
+    def forward(self, z_t, t, text, omega=None):
+        return torch.zeros_like(z_t)
+
+
+class Silence(torch.nn.Module):
+    """A vocoder of zeros."""
+
+    def forward(self, mel):
+        return mel.new_zeros(len(mel), mel.shape[-1] * 256)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "calls"),
+    [
+        (DDIMSampler(10, omega=4.0), 10),  # one call has both branches
+        (DPMSolverPlusPlusSampler(7, omega=4.0), 7),
+        (DDIMSampler(10, omega=0.0), 10),
+        (ConsistencySampler(2), 2),
+    ],
+)
+def test_calls_of_our_denoiser_are_counted_as_the_tables_count_them(sampler, calls):
+    text, denoiser = HashedTextEncoder(tokens_per_half=2, width=8), Noiseless()
+    autoencoder = Autoencoder(channels=32, multipliers=(1, 2), num_res_blocks=1, latent_channels=2)
+    parts = (text, denoiser, autoencoder, Silence(), ScaledLinearSchedule(), sampler)
+    pipeline = AudioLCM(*parts, Hardware("cpu", "float32"))
+    system = SimpleNamespace(batch_limit=None, synthesizer=lambda: pipeline)
+    one, four = Efficiency(num_clips=4, num_warmup=1, batch_sizes=[1, 4]).measure(system, ITEMS, 1.0)
+    assert one.nfe == four.nfe == calls
+    assert not denoiser._forward_pre_hooks

@@ -50,6 +50,7 @@ def changed(row: int, **texts: str) -> Callable[[Rows], Rows]:
             "ann.csv, row 3: an answer of test 'ffff', but the key is of test 0123456789ab",
         ),
         (changed(4, trial="zz99"), "ann.csv, row 4: trial 'zz99' is not in the key"),
+        (changed(4, question="beauty"), "ann.csv, row 4: trial "),
         (changed(5, rating="101"), "ann.csv, row 5: the rating '101' is none of 20, 40, 60, 80, 100"),
         (changed(5, rating="0"), "ann.csv, row 5: the rating '0'"),
         (changed(5, rating=""), "ann.csv, row 5: the rating ''"),

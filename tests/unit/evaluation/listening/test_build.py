@@ -191,7 +191,7 @@ def test_mistakes_are_one_message(runs: Path, tmp_path: Path, capsys: pytest.Cap
         ([f"reference={runs / 'one'}"], "the name reference is taken"),
         ([plain], "holds no metrics.json: give the folder of an evaluate.py run, or add --captions"),
         ([f"x={runs / 'nothing'}", "--captions", str(runs / "captions.csv")], "is no folder"),
-        ([plain, "--captions", str(runs / "none.csv")], "not found"),
+        ([plain, "--captions", str(runs / "none.csv")], "give --captions a file with the columns"),
         ([one, "--items", "6"], "--items 6: the systems have 5 clips in common (one 5). Ask for fewer."),
         ([one, "--items", "1"], "--items 1 must be 2 or more"),
         ([one, "--max-seconds", "0"], "--max-seconds 0 must be more than 0"),
@@ -234,6 +234,9 @@ def test_damaged_sound_is_named_and_leaves_no_key(
     (tmp_path / "odd" / "generated" / "clip1__0.wav").write_bytes(b"RIFF")
     told = refusal(capsys, f"odd={tmp_path / 'odd'}", "-o", str(tmp_path / "t"), *AMOUNTS)
     assert "clip1__0.wav" in told
+    write_wav(tmp_path / "odd" / "generated" / "clip1__0.wav", 0.1 * np.ones(319))
+    told = refusal(capsys, f"odd={tmp_path / 'odd'}", "-o", str(tmp_path / "t"), *AMOUNTS)
+    assert "clip1__0.wav has 319 samples at 16 kHz" in told
     assert not (tmp_path / "t").exists()
 
 

@@ -71,6 +71,11 @@ def test_table_says_what_was_done(key_path: Path, tmp_path: Path, capsys: pytest
     assert table.index("| reference") < table.index("| *sanity rows*") < table.index("| low_anchor")
     assert "2 raters used, 0 screened out (attention 0, anchors 0," in table
     assert "percentile bootstrap over raters and clips" in table
+    assert main(["score", str(key_path), str(files[0])]) == 0
+    table = capsys.readouterr().out
+    assert (
+        "percentile bootstrap" not in table and "ours, MOS-Q: no interval: 1 rater(s) and 3 clip(s)." in table
+    )
 
 
 def test_everybody_screened_out_is_said(
