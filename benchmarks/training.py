@@ -2,6 +2,7 @@
 
 Usage:
     python benchmarks/training.py stages              # the four stages at replica size
+    python benchmarks/training.py precision           # the stages in float32 and bfloat16, by turns
     python benchmarks/training.py base                # one distillation step of the base model, float32 and bfloat16
     python benchmarks/training.py startup             # python train.py --help
 
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,6 +36,7 @@ from audiolcm.training.loop import clip_gradients, losses_under
 from audiolcm.training.reproducibility import generator_for
 
 REPEATS = 5
+STAGES = ("autoencoder", "vocoder", "teacher", "student")
 
 
 def matmul_rate(hardware: Hardware) -> float:
@@ -138,18 +141,43 @@ def latents_batch(recipe: Recipe, size: int, frames: int) -> Batch:
     return {"latent": torch.randn(size, channels, frames, device=device), "text": text}
 
 
+def replica_step(recipe: Recipe, name: str) -> tuple[Objective, Batch]:
+    """Return the objective of one stage of the replica profile, and a batch of random content."""
+    size, frames = recipe.workshop.settings[name].batch_size, recipe.crop_frames(name)
+    if name == "autoencoder":
+        return autoencoder_objective(recipe), {"mel": torch.randn(size, 80, frames)}
+    if name == "vocoder":
+        return vocoder_objective(recipe), {"waveform": 0.1 * torch.randn(size, frames * HOP_LENGTH)}
+    objective = {"teacher": teacher_objective, "student": student_objective}[name](recipe)
+    return objective, latents_batch(recipe, size, frames // 2)
+
+
 def stage(name: str) -> None:
     """Measure one stage of the replica profile."""
     recipe = Recipe(compose(["vocoder=istft"]))
-    size, frames = recipe.workshop.settings[name].batch_size, recipe.crop_frames(name)
-    if name == "autoencoder":
-        report(name, autoencoder_objective(recipe), {"mel": torch.randn(size, 80, frames)}, recipe, name)
-    elif name == "vocoder":
-        waveform = 0.1 * torch.randn(size, frames * HOP_LENGTH)
-        report(name, vocoder_objective(recipe), {"waveform": waveform}, recipe, name)
-    else:
-        objective = {"teacher": teacher_objective, "student": student_objective}[name](recipe)
-        report(name, objective, latents_batch(recipe, size, frames // 2), recipe, name)
+    report(name, *replica_step(recipe, name), recipe, name)
+
+
+def precision() -> None:
+    """Compare the two precisions of each stage's forward and backward pass, by turns in one process."""
+    recipe = Recipe(compose(["vocoder=istft"]))
+    for name in STAGES:
+        objective, batch = replica_step(recipe, name)
+
+        def one_pass(hardware: Hardware, objective: Objective = objective, batch: Batch = batch) -> None:
+            for _, loss, _ in losses_under(objective, batch, 0, generator_for("benchmark"), hardware):
+                loss.backward()
+
+        seconds: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+        for _ in range(REPEATS):
+            for kind, times in seconds.items():
+                times.append(median_seconds(partial(one_pass, Hardware("cpu", kind)), repeats=1))
+        medians = {kind: statistics.median(times) for kind, times in seconds.items()}
+        ratio = medians["float32"] / medians["bfloat16"]
+        sys.stdout.write(
+            f"{name:12s} float32 {medians['float32']:6.3f} s, bfloat16 {medians['bfloat16']:6.3f} s: "
+            f"bfloat16 is {ratio:.2f} times as fast  {recipe.workshop.hardware.describe()}\n"
+        )
 
 
 def base(precision: str) -> None:
@@ -176,13 +204,15 @@ def startup() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("stages", "stage", "base", "startup"))
+    parser.add_argument("what", choices=("stages", "stage", "precision", "base", "startup"))
     parser.add_argument("name", nargs="?", help="of one stage, or a precision for base")
     options = parser.parse_args()
     if options.what == "stages":
-        each("stage", ("autoencoder", "vocoder", "teacher", "student"))
+        each("stage", STAGES)
     elif options.what == "stage":
         stage(options.name)
+    elif options.what == "precision":
+        precision()
     elif options.what == "base" and options.name is None:
         each("base", ("float32", "bfloat16"))
     elif options.what == "base":

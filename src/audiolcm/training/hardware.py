@@ -13,8 +13,9 @@ from audiolcm.errors import UserError
 class Hardware:
     """``device``: auto, cpu, cuda or cuda:N. ``precision``: auto, float32 or bfloat16 (autocast).
 
-    ``auto`` takes a GPU when there is one, and bfloat16 where the processor computes it natively: a GPU, or a CPU with
-    AMX. (With AVX512-BF16 alone a training step of the tiny model was slower in bfloat16 than in float32.)
+    ``auto`` takes a GPU when there is one, and bfloat16 where it is faster: on a GPU that computes it natively, a CPU
+    with AMX, an AMD CPU with AVX512-BF16 (`python benchmarks/training.py precision`). On an Intel CPU with AVX512-BF16
+    alone a training step of the tiny model was slower in bfloat16 than in float32.
     ``num_threads`` bounds the CPU threads of torch; null leaves its default.
     """
 
@@ -60,7 +61,9 @@ class Hardware:
             return self.precision == "bfloat16"
         if self.torch_device().type == "cuda":
             return torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.cpu._is_amx_tile_supported()
+        return torch.cpu._is_amx_tile_supported() or (
+            torch.cpu._is_avx512_bf16_supported() and "AMD" in _cpu_name()
+        )
 
     def autocast(self) -> contextlib.AbstractContextManager[None]:
         """Return the autocast context of training and sampling."""
