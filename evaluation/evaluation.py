@@ -26,6 +26,7 @@ from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdi
 from evaluation.score import EMBEDDED, Ears, Measure, NothingToMeasure, Trial
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
+from evaluation.systems.pretrained import Pretrained
 from evaluation.systems.system import System
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Evaluation:
                 f"seeds={self.cfg['seeds']}, but system={self.system.name} has one sound for each caption: seeds=[0]. "
                 "(A folder of several seeds holds folders seed0, seed1, ...)"
             )
+        if isinstance(self.system, Pretrained):
+            _ = self.system.folder  # a model that is not here is told before an evaluator is trained
         test_set, notes = self._test_set()
         self.ears.load(
             [measure.extractor for measure in self.measures.values()]

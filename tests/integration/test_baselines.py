@@ -55,8 +55,9 @@ def test_a_published_pipeline_is_scored_and_timed(place: Path) -> None:
     assert all(t["rtf_total"] > 0 for t in record["timings"])
 
 
-def test_without_its_files_it_says_what_to_type(place: Path) -> None:
-    done = evaluate(place, "system=audioldm2_large")
+def test_without_its_files_it_says_what_to_type_before_anything_is_trained(tmp_path: Path) -> None:
+    done = evaluate(tmp_path, "system=audioldm2_large")
     said = done.stdout + done.stderr
     assert done.returncode != 0 and "Traceback" not in said
-    assert "hf download cvssp/audioldm2-large" in said and not (place / "out/metrics.json").exists()
+    assert "hf download cvssp/audioldm2-large" in said and not (tmp_path / "out/metrics.json").exists()
+    assert not (tmp_path / "artifacts").exists()
