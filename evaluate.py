@@ -6,7 +6,7 @@ import hydra
 from omegaconf import DictConfig
 
 from audiolcm.cluster.launcher import register_launcher
-from audiolcm.config import register_resolvers
+from audiolcm.config import register_resolvers, rows_are_a_sweep
 from audiolcm.interrupts import ignore_until_ready
 
 ignore_until_ready()
@@ -14,6 +14,7 @@ register_resolvers()
 register_launcher()
 # As for train.py; Hydra would look for its group of that name, whose choices are of training.
 sys.argv = [f"scale={word[8:]}" if word.startswith("profile=") else word for word in sys.argv]
+sys.argv = rows_are_a_sweep(sys.argv)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")

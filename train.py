@@ -1,15 +1,18 @@
 """Train the student of a configuration, and whatever parent of it is missing: ``python train.py --help``."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
 from audiolcm.cluster.launcher import register_launcher
-from audiolcm.config import register_resolvers
+from audiolcm.config import register_resolvers, rows_are_a_sweep
 from audiolcm.interrupts import ignore_until_ready
 
 ignore_until_ready()
 register_resolvers()
 register_launcher()
+sys.argv = rows_are_a_sweep(sys.argv)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

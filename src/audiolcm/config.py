@@ -75,6 +75,16 @@ def scale_of(_root_: typing.Any) -> str:
     return str(chosen or OmegaConf.select(_root_, "scale") or "replica")
 
 
+def rows_are_a_sweep(words: list[str]) -> list[str]:
+    """Return a script's command line with -m where it chooses among the rows of a table: ``row=a,b``.
+
+    Hydra learns from the experiment's file that rows are a sweep, but not when another word is wrong; it then blames
+    the comma instead of that word.
+    """
+    has_rows = any(word.startswith("row=") and "," in word for word in words)
+    return [*words, "-m"] if has_rows and not {"-m", "--multirun"} & set(words) else words
+
+
 def sweep_name() -> str | None:
     """Return what the jobs of one sweep share: the name of its experiment or of its folder; None for a single run."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:

@@ -192,6 +192,7 @@ def test_finished_rows_are_skipped(typed: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["row=full,without_rope", "nonsense=1"], "nonsense"),
         (["row=ful"], "table6_backbone has no row ful. Did you mean 'full'"),
         (["backbone/norm=layernorm"], "choose among them by row=NAME"),
     ],
