@@ -79,7 +79,8 @@ def _trained(job: PlannedJob, runs: Path, result: Mapping[str, Any], records: Pa
             "command": job.command,
             "code": result.get("code", ""),
             "date": date.isoformat(timespec="seconds"),
-        },
+        }
+        | _seconds(result),
         "report": None,
     }
 
@@ -113,9 +114,14 @@ def _training(job: PlannedJob, runs: Path, records: Path) -> dict[str, Any]:
     result = read_result(runs / scale / item / "train" / name)
     if "settings" not in result:
         return {}
-    made = {"item": item, "scale": scale, "name": name, "code": result.get("code", "")}
+    made = {"item": item, "scale": scale, "name": name, "code": result.get("code", "")} | _seconds(result)
     settings = {"settings": result["settings"], "sections": result.get("sections", {})}
     return made | settings | {"method": keep_method(result["method"], records)}
+
+
+def _seconds(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how long train.py took; nothing for results from before it told."""
+    return {"seconds": result["seconds"]} if "seconds" in result else {}
 
 
 def _without_places(node: Any) -> Any:
