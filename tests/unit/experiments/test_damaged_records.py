@@ -1,4 +1,4 @@
-"""Records from anywhere: ``status`` tells of damaged ones, nothing is imported for them, a trial spoils no good one."""
+"""Records and runs from anywhere: damaged ones are named and left out, nothing is imported for them."""
 
 import json
 import logging
@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from made_results import fad, record, write
+from made_runs import job_of, run
 
 from audiolcm.fingerprint import changed_modules
 from experiments import collect
+from experiments.__main__ import main
 from experiments.freshness import Freshness
 from experiments.overview import overview
 from experiments.rows import planned
@@ -81,3 +83,44 @@ def test_a_trial_with_other_settings_spoils_no_record_of_the_planned_ones(
         collect.collect("table5_hyperparameters", runs, records)
     assert json.loads(path.read_text())["figures"]["heads"] == (8 if kept_is_planned else 1)
     assert ("is kept" in caplog.text) is kept_is_planned
+
+
+def _cut_short(folder: Path) -> None:
+    path = folder / "metrics.json"
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _nested(folder: Path) -> None:
+    (folder / "metrics.json").write_text("[" * 100_000)
+
+
+def _not_a_number(folder: Path) -> None:
+    path = folder / "metrics.json"
+    path.write_text(path.read_text().replace('"rtf_total": 0.05', '"rtf_total": NaN'))
+
+
+def _undated(folder: Path) -> None:
+    path = folder / "metrics.json"
+    path.write_text(path.read_text().replace('"date"', '"day"'))
+
+
+def _without_method(folder: Path) -> None:
+    path = folder / "result.json"
+    path.write_text(path.read_text().replace('"method"', '"methods"'))
+
+
+@pytest.mark.parametrize("damage", [_cut_short, _nested, _not_a_number, _undated, _without_method])
+def test_a_damaged_run_is_named_and_the_others_are_rendered(
+    damage: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, results = tmp_path / "runs", tmp_path / "results"
+    damage(run(runs, job_of("table6_backbone", "evaluate", "full-seed0")))
+    run(runs, job_of("table6_backbone", "evaluate", "without_rope-seed0"))
+    assert main(["render", "--results", str(results), "--runs", str(runs), "--scale", "replica"]) == 0
+    (words,) = [r.getMessage() for r in caplog.records if "damaged" in r.getMessage()]
+    assert words.startswith("table6_backbone (replica): full-seed0 is not taken in")
+    assert words.endswith("python evaluate.py +experiment=table6_backbone row=full-seed0")
+    assert "table6_backbone (replica): 1 of 4 rows measured" in capsys.readouterr().out
+    assert [path.stem for path in (results / "records/replica/table6_backbone").iterdir()] == [
+        "without_rope-seed0"
+    ]
