@@ -18,6 +18,7 @@ from audiolcm.result import RESULT, read_result
 from audiolcm.rows import SCALES, settings_now
 from evaluation.record import read_record
 from experiments.freshness import METHODS
+from experiments.reading import read_json
 from experiments.records import FORMAT_VERSION
 from experiments.rows import PlannedJob, planned, shown
 
@@ -172,7 +173,7 @@ def _without_places(node: Any) -> Any:
 def _would_spoil(path: Path, made: Mapping[str, Any], job: PlannedJob) -> bool:
     """Return whether a record of the planned settings would make room for one of others, such as of a short trial."""
     try:
-        kept = json.loads(path.read_text())["settings"]
+        kept = read_json(path)["settings"]
     except (OSError, ValueError, LookupError, TypeError):
         return False
     if kept == made["settings"] or kept != settings_now(job.entry, job.scale, job.item, job.overrides):
@@ -184,7 +185,7 @@ def _would_spoil(path: Path, made: Mapping[str, Any], job: PlannedJob) -> bool:
 def _date(path: Path) -> str:
     """Return when the job of a record ran; "" when there is none, or a damaged one."""
     try:
-        return str(json.loads(path.read_text())["provenance"]["date"])
+        return str(read_json(path)["provenance"]["date"])
     except (OSError, ValueError, LookupError, TypeError):
         return ""
 

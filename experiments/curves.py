@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from experiments.figure import Dot, draw_dots, new_figure, save
+from experiments.figure import Dot, draw_dots, new_figure, plain, save
 from experiments.item import FigureItem
 from experiments.table import STALE, ShownRow, ShownTable
 
@@ -47,9 +47,9 @@ def draw_on(axes: Axes, table: ShownTable, item: FigureItem, lines: dict[str, li
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 0.01, not a power
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(item.x.title)
-    axes.set_ylabel(item.y.title)
+    axes.set_xlabel(plain(item.x.title))
+    axes.set_ylabel(plain(item.y.title))
     hollow = any(dot.is_marked for dots in lines.values() for dot in dots)
-    axes.set_title(f"{table.measured}{HOLLOW if hollow else ''}", fontsize=8)
+    axes.set_title(plain(f"{table.measured}{HOLLOW if hollow else ''}"), fontsize=8)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

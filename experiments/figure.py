@@ -21,12 +21,17 @@ def new_figure(num_panels: int) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(1, num_panels, squeeze=False)[0])
 
 
+def plain(text: str) -> str:
+    r"""Return text that matplotlib shows as it is: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
+
+
 def draw_line(axes: Axes, index: int, x: list[float], y: list[float], label: str) -> None:
     """Draw line number ``index`` in its color, dash and marker."""
     axes.plot(
         x,
         y,
-        label=label,
+        label=plain(label),
         color=COLORS[index % len(COLORS)],
         linestyle=DASHES[index % len(DASHES)],
         marker=MARKERS[index % len(MARKERS)],
@@ -52,10 +57,18 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str) -> None:
     dash = DASHES[index % len(DASHES)]
     xs = [dot.x for dot in dots]
     axes.plot(
-        xs, [dot.y for dot in dots], label=label, color=color, linestyle=dash, marker=marker, markersize=5
+        xs,
+        [dot.y for dot in dots],
+        label=plain(label),
+        color=color,
+        linestyle=dash,
+        marker=marker,
+        markersize=5,
     )
     for dot in dots:
-        axes.annotate(dot.words, (dot.x, dot.y), (5, 4), textcoords="offset points", fontsize=7, color=color)
+        axes.annotate(
+            plain(dot.words), (dot.x, dot.y), (5, 4), textcoords="offset points", fontsize=7, color=color
+        )
     barred = [dot for dot in dots if dot.interval is not None]
     if barred:
         ends = [dot.interval or (dot.y, dot.y) for dot in barred]

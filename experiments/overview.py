@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 from collections import Counter
@@ -16,6 +15,7 @@ from audiolcm.rows import SCALES
 from experiments.freshness import Freshness, can_be_compared
 from experiments.items import STEMS, item_of
 from experiments.jobs import jobs_of
+from experiments.reading import read_json
 from experiments.rows import PlannedJob, planned, shown
 
 _AT_WORK = ("preparing", "training")
@@ -105,7 +105,7 @@ class Standings:
 def _read(path: Path) -> dict[str, Any]:
     """Return a record; nothing where there is none, or a damaged one, of which ``render`` says so."""
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) and can_be_compared(content) else {}

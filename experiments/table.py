@@ -126,7 +126,7 @@ def _show_figure(item: FigureItem, results: ItemResults) -> ShownTable:
 def natural(text: str) -> tuple[tuple[int, float, str], ...]:
     """Return a sorting key that takes the numbers in a text as numbers: k = 5 before k = 10."""
     parts = re.findall(r"\d+(?:\.\d+)?|\D+", text)
-    return tuple((0, float(part), "") if part[0].isdigit() else (1, 0.0, part) for part in parts)
+    return tuple((0, float(part), "") if part[0].isdecimal() else (1, 0.0, part) for part in parts)
 
 
 def _heading(column: Column) -> str:

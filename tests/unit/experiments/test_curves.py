@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_results import fad, jobs, record, write, write_fig2a, write_fig3
+from matplotlib import cbook
 from matplotlib.axes import Axes
 
 from experiments.curves import curves, draw, draw_on
@@ -95,6 +96,17 @@ def test_speed_has_a_logarithmic_axis_and_a_line_for_each_system(tmp_path: Path)
     assert axes.get_xscale() == "log" and list(named(axes)) == ["AudioLCM", "Teacher"]
     np.testing.assert_allclose(named(axes)["AudioLCM"].get_xdata(), [0.011, 0.021, 0.041])
     assert [text.get_text() for text in axes.texts] == ["1", "2", "4", "10", "25", "50"]
+
+
+def test_a_dollar_sign_is_shown_as_it_is(tmp_path: Path) -> None:
+    for row, k in (("k1", "$\\alpha$"), ("k2", 2)):
+        write(tmp_path, record(FIG2A, row, 0, fad(9.0), facts={"k": k, "step": 400}))
+    axes = drawn(shown(tmp_path, FIG2A))
+    axes.figure.canvas.draw()
+    for text in axes.get_legend().get_texts():
+        assert not cbook.is_math_text(text.get_text())
+    names = {text.get_text().replace("\\$", "$") for text in axes.get_legend().get_texts()}
+    assert names == {"k = $\\alpha$", "k = 2"}
 
 
 def test_guidance_is_drawn_against_the_scale(tmp_path: Path) -> None:
