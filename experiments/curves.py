@@ -21,7 +21,7 @@ def curves(table: ShownTable, item: FigureItem) -> dict[str, list[Dot]]:
         x, y = row.cells
         if x.value is not None and y.value is not None:
             words = item.point(row.results[0]) if item.point and row.results else ""
-            lines.setdefault(row.label, []).append(Dot(x.value, y.value, y.interval, _is_marked(row), words))
+            lines.setdefault(row.line, []).append(Dot(x.value, y.value, y.interval, _is_marked(row), words))
     return {label: sorted(dots, key=lambda dot: dot.x) for label, dots in lines.items()}
 
 
