@@ -72,11 +72,25 @@ def _status(given: argparse.Namespace) -> int:
 
     items = [name for name in given.names if name in STEMS]
     folders = [Path(name) for name in given.names if name not in STEMS]
+    if items or not folders:
+        _check_place()
     codes = [overview(RUNS, RECORDS, items)] if items or not folders else []
     if folders or (not items and has_sweep(RUNS)):
         sys.stdout.write("\n" if codes else "")
         codes.append(status(folders, False, False))
     return max(codes)
+
+
+def _check_place() -> None:
+    """Refuse to call everything missing where there are neither runs nor results.
+
+    Raises:
+        UserError: it says what to type.
+    """
+    if not RUNS.is_dir() and not RECORDS.parent.is_dir():
+        raise UserError(
+            f"There is neither a folder {RECORDS.parent} nor {RUNS} in {Path.cwd()}. Type this in the project's root."
+        )
 
 
 def _sync(given: argparse.Namespace) -> int:

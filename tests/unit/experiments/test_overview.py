@@ -205,6 +205,10 @@ def test_status_lists_every_item_where_nothing_was_run(
     from experiments.items import STEMS
 
     monkeypatch.chdir(tmp_path)
+    assert main(["status"]) == 1
+    assert f"nor runs in {tmp_path}. Type this in the project's root." in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    Path("experiments/results").mkdir(parents=True)
     assert main(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.split(" ")[0] for line in lines} == set(STEMS)

@@ -233,6 +233,21 @@ def test_command_line(
     assert main(["render", "table9"]) == 1 and "There is no table or figure table9" in capsys.readouterr().err
 
 
+def test_elsewhere_than_in_the_project_nothing_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["render"]) == 1
+    words = capsys.readouterr().err
+    assert f"There is no folder {RESULTS} in {tmp_path}." in words
+    assert "project's root" in words and "--results FOLDER --runs FOLDER" in words
+    assert main(["render", "--results", "new", "--runs", "none"]) == 1
+    assert "There is no folder none." in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert main(["render", "--results", "new", "table6_backbone"]) == 0
+    assert (tmp_path / "new/index.html").exists()
+
+
 def test_command_line_of_other_commands_stays_light() -> None:
     code = "import sys, experiments.__main__; sys.exit('matplotlib' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
