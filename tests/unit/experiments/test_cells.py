@@ -61,6 +61,7 @@ def test_table_has_means_beside_printed_figures(tmp_path: Path) -> None:
         assert row.cells[0].count == "N=80/80"
     assert [row.printed for row in table.rows][:2] == [("1.67", "1.37"), ("1.80", "1.45")]
     assert table.measured == "measured (replica: esc10, embedded evaluator)"
+    assert table.caption.startswith("Measured at replica scale: esc10, test split; embedded evaluator.")
     assert "another task than the paper's" in table.caption
 
 
