@@ -213,5 +213,22 @@ def test_status_lists_every_item_where_nothing_was_run(
     lines = capsys.readouterr().out.splitlines()
     assert {line.split(" ")[0] for line in lines} == set(STEMS)
     assert all("missing" in line and "done" not in line for line in lines)
-    assert main(["status", "table99"]) == 1
-    assert "There is no folder table99" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--all"]])
+def test_status_of_what_there_is_not_names_the_items(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "table6_backbon", *options]) == 1
+    words = capsys.readouterr().err
+    assert words.startswith(
+        "There is no table, figure or folder table6_backbon. Did you mean 'table6_backbone'"
+    )
+    assert "fig3_speed, or give the folder of a sweep" in words
+
+
+@pytest.mark.parametrize("option", ["--json", "--all"])
+def test_options_of_sweeps_are_refused_for_items(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", option, STEM]) == 1
+    words = capsys.readouterr().err
+    assert "are for sweeps" in words and f"python -m experiments status {STEM}\n" in words
