@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from audiolcm.config import nearest
 from audiolcm.errors import UserError
 from audiolcm.rows import SCALES
 from experiments.render_command import add_render, run_render
@@ -65,18 +66,50 @@ def _run(given: argparse.Namespace) -> int:
 
 def _status(given: argparse.Namespace) -> int:
     """Show the items, then the sweeps."""
+    items, folders = _told_apart(given.names)
     if given.json or given.all:
-        return status([Path(name) for name in given.names], given.all, given.json)
-    from experiments.items import STEMS
+        if items:
+            raise UserError(f"--json and --all are for sweeps. Type: python -m experiments status {items[0]}")
+        return status(folders, given.all, given.json)
     from experiments.overview import overview
 
-    items = [name for name in given.names if name in STEMS]
-    folders = [Path(name) for name in given.names if name not in STEMS]
+    if items or not folders:
+        _check_place()
     codes = [overview(RUNS, RECORDS, items)] if items or not folders else []
     if folders or (not items and has_sweep(RUNS)):
         sys.stdout.write("\n" if codes else "")
         codes.append(status(folders, False, False))
     return max(codes)
+
+
+def _told_apart(names: list[str]) -> tuple[list[str], list[Path]]:
+    """Return which names are of items, and the others as folders.
+
+    Raises:
+        UserError: a name is neither of an item nor of a folder.
+    """
+    from experiments.items import STEMS
+
+    items = [name for name in names if name in STEMS]
+    folders = [Path(name) for name in names if name not in STEMS]
+    if odd := [folder for folder in folders if not folder.is_dir()]:
+        raise UserError(
+            f"There is no table, figure or folder {odd[0]}.{nearest(str(odd[0]), STEMS)} Choose from "
+            f"{', '.join(STEMS)}, or give the folder of a sweep, such as runs/sweep."
+        )
+    return items, folders
+
+
+def _check_place() -> None:
+    """Refuse to call everything missing where there are neither runs nor results.
+
+    Raises:
+        UserError: it says what to type.
+    """
+    if not RUNS.is_dir() and not RECORDS.parent.is_dir():
+        raise UserError(
+            f"There is neither a folder {RECORDS.parent} nor {RUNS} in {Path.cwd()}. Type this in the project's root."
+        )
 
 
 def _sync(given: argparse.Namespace) -> int:

@@ -11,38 +11,73 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.hashing import content_hash
 from audiolcm.result import RESULT, read_result
 from audiolcm.rows import SCALES, settings_now
 from evaluation.record import read_record
 from experiments.freshness import METHODS
+from experiments.reading import read_json
 from experiments.records import FORMAT_VERSION
 from experiments.rows import PlannedJob, planned, shown
 
 log = logging.getLogger(__name__)
 
+_DAMAGED = (UserError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What reading a run's files raises when these are not as they were written."""
 _PLACE = re.compile(r"(?<![\w.:/~])[/~][^\s/]*/(?:[^\s/]+/)*(?=[^\s/])")
 """The folders of an absolute path within a text; neither those of an address nor a stroke between words."""
 _TRAINING = re.compile(rf"/({'|'.join(SCALES)})/([\w-]+)/train/([\w.-]+?)(?:@\d+)?$")
 
 
 def collect(stem: str, runs: Path, records: Path) -> list[Path]:
-    """Write a record for each finished job of an item below ``runs``, unless a newer one is there; return the files."""
+    """Write a record for each finished job of an item below ``runs``, unless a newer one is there; return the files.
+
+    A damaged run is not taken in; a warning names it.
+    """
     written = []
     for scale in SCALES:
         for job in shown(planned(stem, scale)):
-            folder = job.folder(runs)
-            result = read_result(folder)
-            if result.get("status") != "done" or "settings" not in result:
+            try:
+                made = _made(job, runs)
+            except _DAMAGED as error:
+                words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}, {error}."
+                log.warning(
+                    "%s (%s): %s is not taken in, its run is damaged: %s Remove %s, then type: %s",
+                    stem, scale, job.name, words, job.folder(runs), job.command,
+                )  # fmt: skip
                 continue
-            make = _evaluated if job.entry == "evaluate" else _trained
-            made = make(job, runs, result, records)
             path = records / scale / stem / f"{job.name}.json"
-            if _date(path) < made["provenance"]["date"] and not _would_spoil(path, made, job):
-                _write(made | {"method": keep_method(result["method"], records)}, path)
+            if made and _date(path) < made["provenance"]["date"] and not _would_spoil(path, made, job):
+                _write(_with_methods_kept(made, records), path)
                 written.append(path)
     return written
+
+
+def _made(job: PlannedJob, runs: Path) -> dict[str, Any]:
+    """Return the record of a finished job, its hashes of code in it; nothing for a job that is not finished.
+
+    Raises:
+        UserError, ValueError, TypeError, LookupError, AttributeError, RecursionError: what the run left is damaged.
+    """
+    result = read_result(job.folder(runs))
+    if result.get("status") != "done" or "settings" not in result:
+        return {}
+    make = _evaluated if job.entry == "evaluate" else _trained
+    made = make(job, runs, result) | {"method": dict(result["method"])}
+    if not isinstance(made["provenance"]["date"], str):
+        raise ValueError("it does not say when it ran")
+    json.dumps(made, allow_nan=False)
+    return made
+
+
+def _with_methods_kept(made: Mapping[str, Any], records: Path) -> dict[str, Any]:
+    """Return a record that names the files of its hashes of code, which are kept beside the records."""
+    kept = {**made, "method": keep_method(made["method"], records)}
+    if training := made.get("training"):
+        kept["training"] = training | {"method": keep_method(training["method"], records)}
+    return kept
 
 
 def keep_method(method: Mapping[str, str], records: Path) -> str:
@@ -66,7 +101,7 @@ def _base(job: PlannedJob, result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _trained(job: PlannedJob, runs: Path, result: Mapping[str, Any], records: Path) -> dict[str, Any]:
+def _trained(job: PlannedJob, runs: Path, result: Mapping[str, Any]) -> dict[str, Any]:
     date = datetime.fromtimestamp((job.folder(runs) / RESULT).stat().st_mtime, UTC)
     return _base(job, result) | {
         "scores": [],
@@ -79,18 +114,19 @@ def _trained(job: PlannedJob, runs: Path, result: Mapping[str, Any], records: Pa
             "command": job.command,
             "code": result.get("code", ""),
             "date": date.isoformat(timespec="seconds"),
-        },
+        }
+        | _seconds(result),
         "report": None,
     }
 
 
-def _evaluated(job: PlannedJob, runs: Path, result: Mapping[str, Any], records: Path) -> dict[str, Any]:
+def _evaluated(job: PlannedJob, runs: Path, result: Mapping[str, Any]) -> dict[str, Any]:
     folder = job.folder(runs)
     record = read_record(folder / "metrics.json")
     content = _without_places(asdict(record))
     for score in content["row"]["scores"]:
         del score["per_clip"], score["details"]
-    training = _training(job, runs, records)
+    training = _training(job, runs)
     made = _base(job, result) | {
         "scores": content["row"]["scores"],
         "figures": {},
@@ -104,7 +140,7 @@ def _evaluated(job: PlannedJob, runs: Path, result: Mapping[str, Any], records: 
     return made | ({"training": training} if training else {})
 
 
-def _training(job: PlannedJob, runs: Path, records: Path) -> dict[str, Any]:
+def _training(job: PlannedJob, runs: Path) -> dict[str, Any]:
     """Return what made the model that a job evaluated, where the experiments trained it."""
     found = [match for word in job.overrides if (match := _TRAINING.search(word))]
     if not found:
@@ -113,9 +149,14 @@ def _training(job: PlannedJob, runs: Path, records: Path) -> dict[str, Any]:
     result = read_result(runs / scale / item / "train" / name)
     if "settings" not in result:
         return {}
-    made = {"item": item, "scale": scale, "name": name, "code": result.get("code", "")}
+    made = {"item": item, "scale": scale, "name": name, "code": result.get("code", "")} | _seconds(result)
     settings = {"settings": result["settings"], "sections": result.get("sections", {})}
-    return made | settings | {"method": keep_method(result["method"], records)}
+    return made | settings | {"method": dict(result["method"])}
+
+
+def _seconds(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how long train.py took; nothing for results from before it told."""
+    return {"seconds": result["seconds"]} if "seconds" in result else {}
 
 
 def _without_places(node: Any) -> Any:
@@ -132,7 +173,7 @@ def _without_places(node: Any) -> Any:
 def _would_spoil(path: Path, made: Mapping[str, Any], job: PlannedJob) -> bool:
     """Return whether a record of the planned settings would make room for one of others, such as of a short trial."""
     try:
-        kept = json.loads(path.read_text())["settings"]
+        kept = read_json(path)["settings"]
     except (OSError, ValueError, LookupError, TypeError):
         return False
     if kept == made["settings"] or kept != settings_now(job.entry, job.scale, job.item, job.overrides):
@@ -144,7 +185,7 @@ def _would_spoil(path: Path, made: Mapping[str, Any], job: PlannedJob) -> bool:
 def _date(path: Path) -> str:
     """Return when the job of a record ran; "" when there is none, or a damaged one."""
     try:
-        return str(json.loads(path.read_text())["provenance"]["date"])
+        return str(read_json(path)["provenance"]["date"])
     except (OSError, ValueError, LookupError, TypeError):
         return ""
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from experiments.figure import Dot, draw_dots, new_figure, save
+from experiments.figure import Dot, draw_dots, new_figure, plain, save
 from experiments.item import FigureItem
 from experiments.table import STALE, ShownRow, ShownTable
 
+APART = 4.0
+"""Points (1/72 inch) between lines that share their x."""
+SIDE_BY_SIDE = "\nlines are drawn side by side: their points share x"
 HOLLOW = "\nhollow: stale, or fewer seeds than planned"
 
 
@@ -21,7 +25,7 @@ def curves(table: ShownTable, item: FigureItem) -> dict[str, list[Dot]]:
         x, y = row.cells
         if x.value is not None and y.value is not None:
             words = item.point(row.results[0]) if item.point and row.results else ""
-            lines.setdefault(row.label, []).append(Dot(x.value, y.value, y.interval, _is_marked(row), words))
+            lines.setdefault(row.line, []).append(Dot(x.value, y.value, y.interval, _is_marked(row), words))
     return {label: sorted(dots, key=lambda dot: dot.x) for label, dots in lines.items()}
 
 
@@ -40,16 +44,24 @@ def draw(table: ShownTable, path: Path) -> Path | None:
 
 def draw_on(axes: Axes, table: ShownTable, item: FigureItem, lines: dict[str, list[Dot]]) -> None:
     """Draw all lines, axes and legend."""
+    apart = APART if _share_x(lines) else 0.0
     for index, (label, dots) in enumerate(lines.items()):
-        draw_dots(axes, index, dots, label)
+        draw_dots(axes, index, dots, label, apart * (index - (len(lines) - 1) / 2))
     if item.has_log_x:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 0.01, not a power
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(item.x.title)
-    axes.set_ylabel(item.y.title)
+    axes.set_xlabel(plain(item.x.title))
+    axes.set_ylabel(plain(item.y.title))
     hollow = any(dot.is_marked for dots in lines.values() for dot in dots)
-    axes.set_title(f"{table.measured}{HOLLOW if hollow else ''}", fontsize=8)
+    words = f"{table.measured}{SIDE_BY_SIDE if apart else ''}{HOLLOW if hollow else ''}"
+    axes.set_title(plain(words), fontsize=8)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))  # outside, where it hides no point
+
+
+def _share_x(lines: Mapping[str, Sequence[Dot]]) -> bool:
+    """Return whether points of several lines have the same x, so that their error bars would hide each other."""
+    places = [x for dots in lines.values() for x in {dot.x for dot in dots}]
+    return len(set(places)) < len(places)

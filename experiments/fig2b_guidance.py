@@ -1,19 +1,12 @@
 """Figure 2b: FAD against the guidance scale for 1, 2, 4 and 8 steps of the sampler."""
 
 from experiments.claims import Better, Claim, Close, Point
-from experiments.item import FAD, NEITHER, Column, FigureItem, everywhere
-from experiments.records import Result
+from experiments.item import FAD, NEITHER, Column, FigureItem, everywhere, steps_in_words
 from experiments.sources import Fact
 
 MARGIN = 0.1
 PEAK = "Quality peaks at a certain value: from 1 to 5 it gets better, up to 9 gradually worse."
 STEPS = "The disparities among 2, 4 and 8 steps are minimal."
-
-
-def line(result: Result) -> str:
-    """Return the number of steps in words."""
-    steps = result.facts.get("num_steps", "?")
-    return f"{steps} step{'' if steps == 1 else 's'}"
 
 
 def at(scale: int, steps: int) -> Point:
@@ -34,7 +27,7 @@ ITEM = FigureItem(
     title="FAD against the guidance scale",
     printed="figure2b",
     line_title="steps",
-    line=line,
+    line=steps_in_words,
     x=Column("guidance scale (omega + 1)", None, NEITHER, everywhere(Fact(("omega",), plus=1.0))),
     y=FAD,
     claims=(

@@ -1,7 +1,7 @@
 """Figure 3: FAD against the real-time factor as the steps of several systems are halved."""
 
 from experiments.claims import Better, Claim, Moment, NoWorse, Point
-from experiments.item import FAD, RTF, Column, FigureItem, first_part
+from experiments.item import FAD, RTF, Column, FigureItem, first_part, steps_in_words
 from experiments.sources import Fact
 
 NAMES = {
@@ -37,6 +37,7 @@ ITEM = FigureItem(
     y=FAD,
     has_log_x=True,
     point=lambda result: str(result.facts.get("num_steps", "")),
+    told=steps_in_words,
     claims=(
         Claim(
             ROBUST, at("audiolcm", 2), at("audiolcm", 4), FAD.title, FAD.better, FAD.sources, NoWorse(0.1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 # Okabe and Ito's palette, told apart by color-blind readers; dashes and markers tell the lines apart in grey.
 COLORS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7")
@@ -21,12 +22,17 @@ def new_figure(num_panels: int) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(1, num_panels, squeeze=False)[0])
 
 
+def plain(text: str) -> str:
+    r"""Return text that matplotlib shows as it is: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
+
+
 def draw_line(axes: Axes, index: int, x: list[float], y: list[float], label: str) -> None:
     """Draw line number ``index`` in its color, dash and marker."""
     axes.plot(
         x,
         y,
-        label=label,
+        label=plain(label),
         color=COLORS[index % len(COLORS)],
         linestyle=DASHES[index % len(DASHES)],
         marker=MARKERS[index % len(MARKERS)],
@@ -46,29 +52,46 @@ class Dot:
     words: str = ""
 
 
-def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str) -> None:
-    """Draw line number ``index`` through its points, with error bars where they have intervals."""
+def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str, shift: float = 0.0) -> None:
+    """Draw line number ``index`` through its points, with error bars where they have intervals.
+
+    Args:
+        shift: how many points (1/72 inch) to the right of its place it is drawn.
+    """
     color, marker = COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)]
     dash = DASHES[index % len(DASHES)]
-    xs = [dot.x for dot in dots]
-    axes.plot(
-        xs, [dot.y for dot in dots], label=label, color=color, linestyle=dash, marker=marker, markersize=5
-    )
+    place = axes.transData + ScaledTranslation(shift / 72, 0.0, axes.figure.dpi_scale_trans)
+    _make_room(axes, dots)
+    common = {"color": color, "marker": marker, "markersize": 5, "transform": place}
+    axes.plot([dot.x for dot in dots], [dot.y for dot in dots], label=plain(label), linestyle=dash, **common)
     for dot in dots:
-        axes.annotate(dot.words, (dot.x, dot.y), (5, 4), textcoords="offset points", fontsize=7, color=color)
+        axes.annotate(
+            plain(dot.words),
+            (dot.x, dot.y),
+            (5 + shift, 4),
+            textcoords="offset points",
+            fontsize=7,
+            color=color,
+        )
     barred = [dot for dot in dots if dot.interval is not None]
     if barred:
         ends = [dot.interval or (dot.y, dot.y) for dot in barred]
         below = [max(dot.y - low, 0.0) for dot, (low, _) in zip(barred, ends, strict=True)]
         above = [max(high - dot.y, 0.0) for dot, (_, high) in zip(barred, ends, strict=True)]
         bars = ([dot.x for dot in barred], [dot.y for dot in barred])
-        axes.errorbar(*bars, yerr=(below, above), fmt="none", ecolor=color, elinewidth=1.0, capsize=2.5)
+        style = {"fmt": "none", "ecolor": color, "elinewidth": 1.0, "capsize": 2.5, "transform": place}
+        axes.errorbar(*bars, yerr=(below, above), **style)
     hollow = [dot for dot in dots if dot.is_marked]
     if hollow:
         places = ([dot.x for dot in hollow], [dot.y for dot in hollow])
-        axes.plot(
-            *places, linestyle="none", color=color, marker=marker, markersize=5, markerfacecolor="white"
-        )
+        axes.plot(*places, linestyle="none", markerfacecolor="white", **common)
+
+
+def _make_room(axes: Axes, dots: Sequence[Dot]) -> None:
+    """Widen the axes' limits to points and intervals: matplotlib does not, for what is drawn beside its place."""
+    ends = [(dot.x, end) for dot in dots for end in (dot.y, *(dot.interval or ()))]
+    axes.update_datalim(ends)
+    axes.autoscale_view()
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from audiolcm.errors import UserError
 from audiolcm.fingerprint import changed_modules, section_fingerprints, settings_fingerprint
 from audiolcm.rows import settings_of
 from experiments.items import STEMS
+from experiments.reading import read_json
 from experiments.rows import PlannedJob, planned
 
 METHODS = "method"
@@ -67,7 +67,7 @@ class Freshness:
     def _changed(self, method: str) -> list[str]:
         if method not in self._known:
             try:
-                known = json.loads((self.records / METHODS / f"{method}.json").read_text())
+                known = read_json(self.records / METHODS / f"{method}.json")
                 self._known[method] = changed_modules(known)
             except (OSError, ValueError, AttributeError):
                 self._known[method] = [f"its list {METHODS}/{method}.json is missing or damaged"]

@@ -98,7 +98,8 @@ class FigureItem:
     Attributes:
         printed: what it is called among the figures of printed.yaml.
         line: tells the line that a result is a point of; ``line_title`` says what tells them apart.
-        point: words beside a point; None for none.
+        point: words beside a drawn point; None for none.
+        told: what tells a point from the others of its line in the table; None where x does.
         x: heading and source of the horizontal axis.
         y: the vertical axis.
     """
@@ -113,6 +114,7 @@ class FigureItem:
     y: Column
     has_log_x: bool = False
     point: Callable[[Result], str] | None = None
+    told: Callable[[Result], str] | None = None
     claims: tuple[Claim, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -123,3 +125,9 @@ Item = TableItem | FigureItem
 def first_part(result: Result) -> str:
     """Return a row's name up to its first dash, such as ``audiolcm`` of ``audiolcm-omega4-steps2``."""
     return result.row.partition("-")[0]
+
+
+def steps_in_words(result: Result) -> str:
+    """Return the number of the sampler's steps, such as ``2 steps``."""
+    steps = result.facts.get("num_steps", "?")
+    return f"{steps} step{'' if steps == 1 else 's'}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from audiolcm.rows import SCALES
 from experiments.freshness import Freshness, can_be_compared
 from experiments.items import STEMS, item_of
 from experiments.jobs import jobs_of
+from experiments.reading import read_json
 from experiments.rows import PlannedJob, planned, shown
 
 _AT_WORK = ("preparing", "training")
+_MOST_SECONDS = 1e9
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ class Standings:
     def __init__(self, runs: Path, records: Path) -> None:
         self.runs, self.records = runs, records
         self.changes = Freshness(records)
-        self._trainings = {
-            key: since for path in records.glob("*/*/*.json") for key, since in self._training(path)
-        }
+        self._trainings: dict[tuple[str, str, str], tuple[list[str], float | None]] = {}
+        for path in sorted(records.glob("*/*/*.json")):
+            self._take_in(path)
 
     def __call__(self, job: PlannedJob) -> Standing:
         """Return how a job stands."""
@@ -74,42 +75,47 @@ class Standings:
             damaged = f"{path} is damaged" if path.exists() else ""
             run = self._run(job, read_result(folder), "not rendered yet")
             return run or Standing(job, "missing", damaged)
-        return self._standing(job, self.changes(record, job), _seconds(record))
+        return self._standing(job, self.changes(record, job), _seconds(record["provenance"]))
 
     def _trained(self, job: PlannedJob) -> Standing:
         """Return how a training stands that is only seen in what evaluated it."""
         if found := self._run(job, read_result(job.folder(self.runs)), ""):
             return found
-        since = self._trainings.get((job.item, job.scale, job.name))
-        return Standing(job, "missing") if since is None else self._standing(job, since, None)
+        known = self._trainings.get((job.item, job.scale, job.name))
+        return self._standing(job, *known) if known else Standing(job, "missing")
 
     def _run(self, job: PlannedJob, result: dict[str, Any], detail: str) -> Standing | None:
         """Return how a job stands of which only a run tells; None when that did not end well."""
         if result.get("status") != "done":
             return None
-        since = self.changes.of_run(result, job)
-        return self._standing(job, since, None) if since else Standing(job, "done", detail)
+        since, seconds = self.changes.of_run(result, job), _seconds(result)
+        return self._standing(job, since, seconds) if since else Standing(job, "done", detail, seconds)
 
     def _standing(self, job: PlannedJob, since: Sequence[str], seconds: float | None) -> Standing:
         return Standing(job, "stale" if since else "done", "; ".join(since), seconds)
 
-    def _training(self, path: Path) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
+    def _take_in(self, path: Path) -> None:
+        """Note what a record says of the training of its model; not every record of it knows the seconds."""
         if training := _read(path).get("training"):
-            yield (training["item"], training["scale"], training["name"]), self.changes.of_training(training)
+            key = (training["item"], training["scale"], training["name"])
+            _, known = self._trainings.get(key, ([], None))
+            self._trainings[key] = (self.changes.of_training(training), _seconds(training) or known)
 
 
 def _read(path: Path) -> dict[str, Any]:
     """Return a record; nothing where there is none, or a damaged one, of which ``render`` says so."""
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) and can_be_compared(content) else {}
 
 
-def _seconds(record: Mapping[str, Any]) -> float | None:
-    found = record["provenance"].get("seconds")
-    return found if isinstance(found, int | float) else None
+def _seconds(content: Mapping[str, Any]) -> float | None:
+    """Return how long a job took; None where that is not known, or no number that could be it."""
+    found = content.get("seconds")
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return float(found) if is_number and 0 < found < _MOST_SECONDS else None
 
 
 def _counts(standings: Sequence[Standing]) -> str:
@@ -122,13 +128,17 @@ def _counts(standings: Sequence[Standing]) -> str:
 
 
 def _cost(standings: Sequence[Standing]) -> str:
-    """Return what the jobs that are not done would take, by the median of those of the same script that are."""
+    """Return what the jobs that are not done would take, by those of the same script that are.
+
+    Evaluations count as the median one, trainings as the longest: the others found the teacher trained.
+    """
     words = []
-    for entry in ("train", "evaluate"):
+    for entry, one in (("train", max), ("evaluate", statistics.median)):
         own = [found for found in standings if found.job.entry == entry]
         left = sum(found.state in ("missing", "failed", "stale") for found in own)
         known = [found.seconds for found in own if found.seconds]
         if left:
-            minutes = f"{left * statistics.median(known) / 60:.0f} min" if known else "unknown time"
+            most = "up to " * (entry == "train")
+            minutes = f"{most}{left * one(known) / 60:.0f} min" if known else "unknown time"
             words.append(f"{minutes} to {entry} {left}")
     return f"; left: {', '.join(words)}" if words else ""

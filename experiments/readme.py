@@ -20,11 +20,15 @@ IN_FULL = ("table6_backbone",)
 
 
 def section(tables: Sequence[ShownTable]) -> str:
-    """Return the section's text for the tables of the scale that is summed up."""
-    shown = [table for table in tables if table.scale == SUMMED_UP and table.is_measured]
+    """Return the section's text for the tables of the scale that is summed up.
+
+    All claims of the scale are counted; tables without any measured cell are only named.
+    """
+    everything = [table for table in tables if table.scale == SUMMED_UP]
+    shown = [table for table in everything if table.is_measured]
     if not shown:
         return "No results are committed yet: `python -m experiments render` writes this section from the records."
-    judgments = [judgment for table in shown for judgment in table.judgments]
+    judgments = [judgment for table in everything for judgment in table.judgments]
     parts = [
         f"Scale {SUMMED_UP}, another task than the paper's: compare rows, not columns. Of {len(judgments)} claims, "
         f"{summed_up(judgments)} How each is judged: [docs/results.md](docs/results.md)."
@@ -37,6 +41,8 @@ def section(tables: Sequence[ShownTable]) -> str:
             parts.append(markdown_rows(table))
         if table.judgments:
             parts.append(markdown_claims(table.judgments))
+    unmeasured = [table.item.paper_item for table in everything if not table.is_measured]
+    parts += [f"Nothing is measured yet of: {', '.join(unmeasured)}."] if unmeasured else []
     return "\n\n".join(parts)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evaluation.record import Score, Timing
+from experiments.reading import read_json
 
 SUMMED_UP = "esc10"
 """The scale whose claims are summed up: the one with several seeds."""
@@ -118,7 +119,7 @@ def read_results(
     results, faults = [], []
     for path in sorted((folder / RECORDS / scale / stem).glob("*.json")):
         try:
-            content = _checked(json.loads(path.read_text(encoding="utf-8")), path, stem, scale)
+            content = _checked(read_json(path), path, stem, scale)
             if (content["row"], content["seed"]) in hidden:
                 continue
             since = _changes(content, jobs, changes) if planned is not None else ()
@@ -181,8 +182,10 @@ def _result(content: dict[str, Any], changes: tuple[str, ...]) -> Result:
             raise ValueError(f"its {name} are no mapping")
     timings = tuple(Timing(**timing) for timing in content["timings"])
     for timing in timings:
-        _finite(timing.rtf_total)
-        _finite(timing.audio_seconds)
+        _positive(timing.rtf_total, "real-time factor")
+        _positive(timing.audio_seconds, "length of sound")
+    if _number(content["provenance"].get("seconds") or 0) < 0:
+        raise ValueError("its job took less than no time")
     return Result(
         row=content["row"],
         seed=content["seed"],
@@ -203,7 +206,7 @@ def score_of(content: Mapping[str, Any]) -> Score:
     """Return a score from its JSON.
 
     Raises:
-        TypeError, ValueError: it is none, or its value is no finite number.
+        TypeError, ValueError: it is none, or its value is no number.
     """
     interval = content.get("interval")
     if not isinstance(content.get("extractor", {}), dict) or not isinstance(
@@ -211,20 +214,23 @@ def score_of(content: Mapping[str, Any]) -> Score:
     ):
         raise ValueError("a score does not say how it was measured")
     changed = {
-        "value": _finite(content["value"]),
-        "interval": None if interval is None else (_finite(interval[0]), _finite(interval[1])),
+        "value": _number(content["value"]),
+        "interval": None if interval is None else (_number(interval[0]), _number(interval[1])),
         "per_seed": tuple(content.get("per_seed", ())),
         "notes": tuple(content.get("notes", ())),
     }
     return Score(**{**content, **changed})
 
 
-def _finite(number: Any) -> float:
-    if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) == float("inf"):
-        raise ValueError(f"{number!r} is no finite number")
-    if number != number:
-        raise ValueError("it has a figure that is no number")
-    return float(number)
+def _number(found: Any) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise ValueError(f"{found!r} is no number")
+    return float(found)
+
+
+def _positive(found: Any, name: str) -> None:
+    if _number(found) <= 0:
+        raise ValueError(f"its {name} is {found}, which is not above 0")
 
 
 def _safe_report(report: Any) -> str | None:
@@ -239,7 +245,7 @@ def _listening(path: Path) -> tuple[dict[str, dict[str, Score]], str, tuple[str,
     if not path.exists():
         return {}, "", ()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if content["format_version"] > FORMAT_VERSION:
             raise ValueError(f"it has format {content['format_version']}, newer than this program")
         systems = {

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from audiolcm.errors import UserError
 from audiolcm.rows import SCALES
 
 
@@ -13,7 +14,7 @@ def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     shown.add_argument("--scale", choices=SCALES, help="none: those that have records")
     shown.add_argument("--results", type=Path, help="folder of results (experiments/results; else no README)")
     shown.add_argument(
-        "--runs", type=Path, default=Path("runs"), help="folder of runs, whose records are taken in"
+        "--runs", type=Path, help="folder of runs, whose records are taken in (runs, if it is there)"
     )
     shown.add_argument(
         "--wandb", nargs="?", const="offline", choices=("offline", "online"), help="also as W&B tables"
@@ -21,7 +22,11 @@ def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run_render(given: argparse.Namespace) -> int:
-    """Render what the command line asks for."""
+    """Render what the command line asks for.
+
+    Raises:
+        UserError: a folder that is needed does not exist, or what ``render`` raises.
+    """
     from audiolcm.training.tracking import WandbTracker, check_tracker
     from experiments.collect import collect
     from experiments.freshness import Freshness
@@ -30,12 +35,28 @@ def run_render(given: argparse.Namespace) -> int:
     from experiments.render import README, RESULTS, Plan, render
     from experiments.rows import planned
 
+    _check_folders(given.results, given.runs, RESULTS)
     tracker = WandbTracker(mode=given.wandb, group="results") if given.wandb else None
     if tracker:
         check_tracker(tracker)
     results = given.results or RESULTS
     readme = README if given.results is None and README.exists() else None
     for stem in STEMS:
-        collect(stem, given.runs, results / RECORDS)
+        collect(stem, given.runs or Path("runs"), results / RECORDS)
     plan = Plan(planned, Freshness(results / RECORDS))
     return render(given.names, given.scale, results, plan, readme, tracker)
+
+
+def _check_folders(results: Path | None, runs: Path | None, usual: Path) -> None:
+    """Refuse to begin results at the usual place, which is in the project, and runs that are not there.
+
+    Raises:
+        UserError: it says what to type.
+    """
+    if results is None and not usual.is_dir():
+        raise UserError(
+            f"There is no folder {usual} in {Path.cwd()}. Type this in the project's root, or give the folders: "
+            "--results FOLDER --runs FOLDER."
+        )
+    if runs is not None and not runs.is_dir():
+        raise UserError(f"There is no folder {runs}. Give the folder that holds the runs: --runs FOLDER.")

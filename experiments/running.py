@@ -44,17 +44,23 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
         dry: only print each job with what sets it apart.
 
     Raises:
-        UserError: there is no such item, or a job does not compose.
+        UserError: there is no such item, it has nothing at this scale, a script has no such row, or, of a dry run,
+            a job does not compose.
     """
     stem = item_of(stem).stem
     jobs = planned(stem, scale)
     if any(word.rpartition(":")[2].startswith(("profile=", "scale=")) for word in words):
         raise UserError(f"Give the scale as --scale {' or --scale '.join(SCALES)}.")
+    if not jobs:
+        raise UserError(
+            f"Nothing to run at this scale ({scale}): python -m experiments list says what there is."
+        )
+    _check_rows(stem, jobs, words)
     if dry:
         sys.stdout.write("\n".join(_page(stem, jobs, words)) + "\n")
         return 0
     codes = []
-    for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
+    for entry in _entries(jobs):
         place = [f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []
         command = [f"{entry}.py", f"+experiment={stem}", *place, *_words_for(entry, words)]
         sys.stderr.write(f"python {' '.join(command)}\n")
@@ -67,6 +73,27 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
             "Not everything went well: see above. The same command goes on, and skips what is done.\n"
         )
     return failed[0] if failed else 0
+
+
+def _entries(jobs: Sequence[PlannedJob]) -> list[str]:
+    """Return the scripts that run jobs, the one that trains first."""
+    return [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]
+
+
+def _check_rows(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> None:
+    """Refuse a row that a script does not have before either of them runs.
+
+    Raises:
+        UserError: it names the script, its rows, and how to choose for one script.
+    """
+    for entry in _entries(jobs):
+        given = [word for word in _words_for(entry, words) if word.startswith("row=")]
+        try:
+            chosen([job for job in jobs if job.entry == entry], parsed(given), stem)
+        except UserError as error:
+            raise UserError(
+                f"{entry}.py: {error} row=NAME is for each script; train:row=NAME and evaluate:row=NAME are for one."
+            ) from error
 
 
 def _words_for(entry: str, words: Sequence[str]) -> list[str]:
@@ -87,7 +114,7 @@ def _call(command: Sequence[str]) -> int:
 def _page(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[str]:
     """Return a line for each job with its resolved settings where these are not the same in all jobs of its script."""
     lines = []
-    for entry in [entry for entry in ENTRIES if any(job.entry == entry for job in jobs)]:
+    for entry in _entries(jobs):
         given = parsed(_words_for(entry, words))
         own = chosen([job for job in jobs if job.entry == entry], given, stem)
         settings = [_flat(settings_of(entry, job.scale, stem, overrides)) for job, overrides in own]
@@ -95,8 +122,6 @@ def _page(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[s
         for (job, _), flat in zip(own, settings, strict=True):
             found = ", ".join(f"{key}={flat[key]}" for key in differ if key in flat)
             lines.append(f"{job.command}\n    {found or 'alone'}")
-    if not lines:
-        raise UserError("Nothing to run at this scale: python -m experiments list says what there is.")
     return lines
 
 

@@ -116,9 +116,11 @@ def difference(one: Condition, other: Condition) -> str:
 def column_refusals(column: Sequence[Mapping[int, Reading]]) -> dict[int, str]:
     """Return which rows, by their place, may not stand in a column with the others, and why.
 
-    Most rows decide how the column is measured; where no condition has most, no row may stand in it.
+    Most rows decide how the column is measured; where no condition has most, no row may stand in it. Rows whose own
+    seeds differ say nothing of the others: ``summarize`` refuses them.
     """
-    conditions = {place: next(iter(found.values())).condition for place, found in enumerate(column) if found}
+    alike = {place: found for place, found in enumerate(column) if found and not _refusal(found)}
+    conditions = {place: next(iter(found.values())).condition for place, found in alike.items()}
     common = Counter(conditions.values()).most_common(2)
     if len(common) < 2:
         return {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluation.tables import protocol_title
 from experiments.claims import Judgment, judge
@@ -36,6 +37,7 @@ class ShownRow:
         seeds: such as "3", "2 of 3", "0 of 3"; "-" when nothing is planned and nothing is there.
         marks: such as "stale".
         results: the records behind it.
+        line: of a figure, the line that the point is of.
     """
 
     row: str
@@ -45,6 +47,7 @@ class ShownRow:
     cells: tuple[Cell, ...]
     printed: tuple[str | None, ...]
     results: tuple[Result, ...]
+    line: str = ""
 
     @property
     def state(self) -> str:
@@ -114,19 +117,27 @@ def _show_figure(item: FigureItem, results: ItemResults) -> ShownTable:
     xs, ys = _columns((item.x, item.y), lines, results)
     rows = []
     for line, x, y in zip(lines, xs, ys, strict=True):
-        found = results.of(line.row)
-        label = item.line(found[0]) if found else line.row.partition("-")[0]
-        rows.append(_row(line.row, label, (x, y), (None, None), (), results))
-    rows.sort(key=lambda row: (natural(row.label), row.cells[0].value or 0.0, natural(row.row)))
+        name, label = _point(item, results, line.row)
+        rows.append(replace(_row(line.row, label, (x, y), (None, None), (), results), line=name))
+    rows.sort(key=lambda row: (natural(row.line), row.cells[0].value or 0.0, natural(row.row)))
     columns = tuple(ShownColumn(_heading(column), has_printed=False) for column in (item.x, item.y))
     said = printed_figure(item.printed)
     return _shown(item, results, item.line_title, columns, tuple(rows), item.notes, said)
 
 
+def _point(item: FigureItem, results: ItemResults, row: str) -> tuple[str, str]:
+    """Return the line that a row is a point of, and the row's label; what was not measured has only its name."""
+    found = results.of(row)
+    if not found:
+        return row.partition("-")[0], row
+    line = item.line(found[0])
+    return line, f"{line}, {item.told(found[0])}" if item.told else line
+
+
 def natural(text: str) -> tuple[tuple[int, float, str], ...]:
     """Return a sorting key that takes the numbers in a text as numbers: k = 5 before k = 10."""
     parts = re.findall(r"\d+(?:\.\d+)?|\D+", text)
-    return tuple((0, float(part), "") if part[0].isdigit() else (1, 0.0, part) for part in parts)
+    return tuple((0, float(part), "") if part[0].isdecimal() else (1, 0.0, part) for part in parts)
 
 
 def _heading(column: Column) -> str:
@@ -200,7 +211,7 @@ def _measured_on(results: ItemResults) -> tuple[list[str], str, list[str]]:
     """Return the protocols' titles, the data in short, and the embedded evaluator where it listened."""
     protocols = [dict(result.protocol) for result in results.usable if result.protocol]
     names = dict.fromkeys(protocol_title(protocol) for protocol in protocols)
-    titles = [name.removeprefix("Replica: ") for name in names]
+    titles = [name.removeprefix("replica: ") for name in names]
     data = ", ".join(dict.fromkeys(str(p.get("dataset") or p.get("name")) for p in protocols))
     scores = [score for result in results.usable for score in result.scores.values()]
     ears = ["embedded evaluator"] if any(score.is_embedded for score in scores) else []
@@ -211,15 +222,17 @@ def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: It
     """Return what a reader must know of the cells: intervals, missing seeds, stale and refused figures."""
     methods: dict[str, list[str]] = {}
     notes = []
+    labels = Counter(row.label for row in rows)
     for row in rows:
+        name = row.label if labels[row.label] == 1 else f"{row.label} ({row.row})"
         for column, cell in zip(columns, row.cells, strict=True):
             if cell.interval is not None:
                 methods.setdefault(cell.method or "method not recorded", []).append(column.title)
             if cell.refusal:
-                notes.append(f"{row.label}, {column.title}: refused, {cell.refusal}.")
+                notes.append(f"{name}, {column.title}: refused, {cell.refusal}.")
             short = len(row.results) > len(cell.per_seed) > 0
             if short:
-                notes.append(f"{row.label}, {column.title}: of seeds {_listed(cell.per_seed)} only.")
+                notes.append(f"{name}, {column.title}: of seeds {_listed(cell.per_seed)} only.")
     intervals = [
         f"95% intervals of {', '.join(dict.fromkeys(names))}: {how}." for how, names in methods.items()
     ]

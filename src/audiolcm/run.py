@@ -116,6 +116,7 @@ def _explain(error: Exception) -> tuple[str, bool]:
 
 
 def _train(cfg: DictConfig, folder: Path) -> None:
+    began = time.monotonic()
     plain = resolve(cfg)
     if plain.get("plan") is not None and plain["plan"] is not False:  # 0 is a mistake, and not "no plan"
         from audiolcm.planner.plan import plan_table
@@ -123,9 +124,8 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         log.info("\n%s", plan_table(plain))
         return
     if plain["stage"] == DESCRIBE:  # of the configuration alone: the data need not be there
-        _describe(plain, folder)
+        _describe(plain, folder, began)
         return
-    began = time.monotonic()
     inputs = processes.first_decides(lambda: inputs_of(plain))
     if processes.first_decides(lambda: found_finished(folder, inputs, Path(plain["paths"]["artifacts"]))):
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
@@ -140,7 +140,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     recipe = Recipe(plain)
     recipe.workshop.announce = partial(at_stage, folder)
     if plain["stage"] != "student":
-        _only(plain["stage"], recipe, folder)
+        _only(plain["stage"], recipe, folder, began)
         return
     student = recipe.student
     if not processes.is_first():  # one listens for all
@@ -153,42 +153,51 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         write_result(folder, read_result(folder) | {"inputs": inputs})
         return
     write_preview(folder, recipe, student, time.monotonic() - began)
-    write_result(folder, _result_of(student) | facts | {"inputs": inputs} | made_by(plain))
+    write_result(folder, _result_of(student, began) | facts | {"inputs": inputs} | made_by(plain))
 
 
-def _describe(cfg: Mapping[str, Any], folder: Path) -> None:
+def _describe(cfg: Mapping[str, Any], folder: Path, began: float) -> None:
     """Tell the sizes of every part, which are built without content."""
     from audiolcm.describe import describe
 
     figures = describe(cfg)
     log.info("The parts of this configuration:\n%s", _listed(figures))
     if processes.is_first():
-        write_result(folder, {"status": "done", "folder": str(folder), "figures": figures} | made_by(cfg))
+        result = {"status": "done", "folder": str(folder), "figures": figures}
+        write_result(folder, result | made_by(cfg) | _seconds_since(began))
 
 
-def _only(stage: str, recipe: "Recipe", folder: Path) -> None:
+def _only(stage: str, recipe: "Recipe", folder: Path, began: float) -> None:
     """Make one of the student's parents, and what that needs, and leave the rest."""
     made = getattr(recipe, stage)
     log.info("%s: done, in %s", stage, made.folder)
     if not processes.is_first():
         return
     if stage != "data":
-        write_result(folder, _result_of(made))
+        write_result(folder, _result_of(made, began))
         return
     figures = census(made, recipe.corpus)
     log.info("It holds:\n%s", _listed(figures))
     result = {"status": "done", "folder": str(made.folder), "figures": figures}
-    write_result(folder, result | made_by(recipe.cfg))
+    write_result(folder, result | made_by(recipe.cfg) | _seconds_since(began))
+
+
+def _seconds_since(began: float) -> dict[str, float]:
+    """Return the wall seconds of this call, for its result, by which ``experiments status`` tells what others take.
+
+    What an earlier call did is not in them: of a job that goes on after a kill they count its last part only.
+    """
+    return {"seconds": round(time.monotonic() - began, 1)}
 
 
 def _listed(figures: Mapping[str, Any]) -> str:
     return "\n".join(f"  {name}: {value}" for name, value in figures.items())
 
 
-def _result_of(artifact: Artifact) -> Mapping[str, Any]:
+def _result_of(artifact: Artifact, began: float) -> Mapping[str, Any]:
     last = read_metrics(artifact.folder / "metrics.jsonl")
     figures = {name: value for row in last for name, value in row.items()}
-    return {"status": "done", "folder": str(artifact.folder), "figures": figures}
+    return {"status": "done", "folder": str(artifact.folder), "figures": figures} | _seconds_since(began)
 
 
 def made_by(plain: Mapping[str, Any]) -> dict[str, object]:

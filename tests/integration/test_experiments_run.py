@@ -135,7 +135,7 @@ def test_rows_are_trained(typed: Path, stem: str) -> None:
     assert code == 0, words[-3000:]
     (job,) = (path.parent.name for path in typed.glob(f"runs/replica/{stem}/train/*/result.json"))
     result = read(typed, "train.py", stem, job, "result.json")
-    assert result["status"] == "done" and result["settings"] and result["method"]
+    assert result["status"] == "done" and result["settings"] and result["method"] and result["seconds"] > 0
     given = next((word for word in TRAININGS[stem] if word.startswith("row=")), "row=audiolcm")
     assert job == given.removeprefix("row=").removesuffix("-seed0") + "-seed0"
 

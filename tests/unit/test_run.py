@@ -29,6 +29,7 @@ def test_describe_needs_neither_data_nor_weights(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     found = result_of(tmp_path, "profile=paper", "stage=describe")
     assert (found["status"], found["figures"]["num_non_trainable"]) == ("done", 983717292)
+    assert 0 < found["seconds"] < 600
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
@@ -37,4 +38,5 @@ def test_data_leaves_its_census(tmp_path: Path) -> None:
     found = result_of(tmp_path, "dataset=foley_music", "stage=data", "logger=jsonl", *counts)
     assert Path(found["folder"]).name.startswith("foley_music-")
     assert (found["figures"]["num_clips"], found["figures"]["share_written"]) == (7, 1.0)
+    assert 0 < found["seconds"] < 600
     assert found["figures"]["hours"] == pytest.approx(14.0 / 3600)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 HOSTILE = "</td><script>alert(1)</script> | =1+1 & 100% {of} $_^~#\\"
 PROTOCOL = {
     "name": "replica",
-    "title": "Replica: esc10, test split",
+    "title": "replica: esc10, test split",
     "num_clips": 80,
     "is_subset": False,
     "dataset": "esc10",

@@ -61,6 +61,7 @@ def test_table_has_means_beside_printed_figures(tmp_path: Path) -> None:
         assert row.cells[0].count == "N=80/80"
     assert [row.printed for row in table.rows][:2] == [("1.67", "1.37"), ("1.80", "1.45")]
     assert table.measured == "measured (replica: esc10, embedded evaluator)"
+    assert table.caption.startswith("Measured at replica scale: esc10, test split; embedded evaluator.")
     assert "another task than the paper's" in table.caption
 
 
@@ -147,6 +148,18 @@ def test_where_no_protocol_is_the_rule_no_row_is_shown(tmp_path: Path) -> None:
     table = shown(tmp_path)
     refusals = [row.cells[0].refusal for row in table.rows]
     assert "none is the rule" in refusals[0] and refusals[0] == refusals[1] and refusals[2:] == ["", ""]
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2])
+def test_an_odd_seed_condemns_its_own_row_only(odd: int, tmp_path: Path) -> None:
+    for seed in range(3):
+        count = 50 if seed == odd else 80
+        write(tmp_path, record(STEM, "full", seed, fad(1.0, num_generated=count)))
+        write(tmp_path, record(STEM, "without_rope", seed, fad(2.0)))
+    table = shown(tmp_path)
+    full, other = row_of(table, "full").cells[0], row_of(table, "without_rope").cells[0]
+    assert full.refusal.startswith("seeds 0 and ") and "were not measured alike (N: " in full.refusal
+    assert other.value == 2.0
 
 
 def test_speed_of_other_hardware_is_refused(tmp_path: Path) -> None:

@@ -84,12 +84,13 @@ def test_the_report_is_linked_below_a_relative_folder(
 
 def test_a_record_names_the_training_of_its_model(runs: Path, records: Path) -> None:
     training = job_of("fig2a_solver_k", "train", "k20-seed0")
-    run(runs, training, code="fedcba9", method={"audiolcm.training.loop": "0123456789"})
+    run(runs, training, code="fedcba9", method={"audiolcm.training.loop": "0123456789"}, seconds=300.0)
     run(runs, job_of("fig2b_guidance", "evaluate", "audiolcm-omega4-steps2-seed0"))
     record = only(collect("fig2b_guidance", runs, records))
     linked = record["training"]
     assert (linked["item"], linked["scale"], linked["name"]) == ("fig2a_solver_k", "replica", "k20-seed0")
     assert linked["settings"] == result_of(training)["settings"] and linked["code"] == "fedcba9"
+    assert linked["seconds"] == 300.0
     kept = json.loads((records / "method" / f"{linked['method']}.json").read_text())
     assert kept == {"audiolcm.training.loop": "0123456789"}
     assert json.loads((records / "method" / f"{record['method']}.json").read_text()) == METHOD
@@ -107,8 +108,14 @@ def test_what_train_py_counts_is_a_record_where_nothing_is_evaluated(runs: Path,
     record = only(collect("table5_hyperparameters", runs, records))
     assert record["figures"] == {"num_parameters": 7} and record["scores"] == []
     assert record["provenance"]["date"] == "2023-11-14T22:13:20+00:00"
+    assert "seconds" not in record["provenance"], "its result does not tell"
     run(runs, job_of(STEM, "train", "full-seed0"))
     assert collect(STEM, runs, records) == []  # its evaluation is what is shown
+
+
+def test_the_seconds_of_train_py_are_kept(runs: Path, records: Path) -> None:
+    run(runs, job_of("table5_hyperparameters", "train", "audiolcm-seed0"), seconds=12.5)
+    assert only(collect("table5_hyperparameters", runs, records))["provenance"]["seconds"] == 12.5
 
 
 def test_the_newer_one_stays(runs: Path, records: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_results import fad, jobs, record, write, write_fig2a, write_fig3
+from matplotlib import cbook
 from matplotlib.axes import Axes
 
 from experiments.curves import curves, draw, draw_on
@@ -57,6 +58,62 @@ def test_error_bars_are_the_intervals(tmp_path: Path) -> None:
     np.testing.assert_allclose(ends, [row.cells[1].interval for row in table.rows])
 
 
+def drawn_at(line: object) -> np.ndarray:
+    """Where the points of a line are in the picture, in points (1/72 inch)."""
+    figure = line.axes.figure
+    figure.canvas.draw()
+    return line.get_transform().transform(line.get_xydata()) / figure.dpi * 72
+
+
+def test_lines_that_share_x_are_drawn_side_by_side(tmp_path: Path) -> None:
+    write_fig2a(tmp_path)
+    axes = drawn(shown(tmp_path, FIG2A))
+    lines = named(axes)
+    places = [drawn_at(line)[:, 0] for line in lines.values()]
+    np.testing.assert_allclose(places[1] - places[0], 4.0, atol=1e-6)
+    np.testing.assert_allclose(places[2] - places[1], 4.0, atol=1e-6)
+    for line, bars in zip(lines.values(), axes.containers, strict=True):
+        (collection,) = bars.lines[2]
+        own = [collection.get_transform().transform(s)[0, 0] for s in collection.get_segments()]
+        np.testing.assert_allclose(np.array(own) / axes.figure.dpi * 72, drawn_at(line)[:, 0], atol=1e-6)
+    assert "side by side" in axes.get_title()
+
+
+def test_measured_x_are_drawn_where_they_are(tmp_path: Path) -> None:
+    write_fig3(tmp_path)
+    axes = drawn(shown(tmp_path, "fig3_speed"))
+    for line in named(axes).values():
+        found = drawn_at(line)
+        expected = axes.transData.transform(line.get_xydata()) / axes.figure.dpi * 72
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert "side by side" not in axes.get_title()
+
+
+@pytest.mark.parametrize("stem", [FIG2A, "fig3_speed"])
+def test_all_points_and_error_bars_are_in_the_picture(stem: str, tmp_path: Path) -> None:
+    write_fig2a(tmp_path)
+    write_fig3(tmp_path)
+    axes = drawn(shown(tmp_path, stem))
+    found = np.concatenate([drawn_at(line) for line in named(axes).values()])
+    low, high = axes.get_window_extent().get_points() / axes.figure.dpi * 72
+    assert (found > low).all() and (found < high).all()
+    assert np.ptp(found[:, 0]) > 0.6 * (high - low)[0]
+    ends = np.concatenate([s for bars in axes.containers for s in bars.lines[2][0].get_segments()])
+    bottom, top = axes.get_ylim()
+    assert bottom < ends[:, 1].min() and ends[:, 1].max() < top
+    assert np.ptp(ends[:, 1]) > 0.6 * (top - bottom)
+
+
+@pytest.mark.parametrize("stem", [FIG2A, "fig3_speed"])
+def test_the_legend_hides_no_point(stem: str, tmp_path: Path) -> None:
+    write_fig2a(tmp_path)
+    write_fig3(tmp_path)
+    axes = drawn(shown(tmp_path, stem))
+    axes.figure.canvas.draw()
+    legend = axes.get_legend().get_window_extent()
+    assert legend.x0 >= axes.get_window_extent().x1 and legend.x1 <= axes.figure.bbox.x1
+
+
 def test_one_seed_has_its_own_interval(tmp_path: Path) -> None:
     write_fig2a(tmp_path, ks=(20,), seeds=1)
     (bars,) = drawn(shown(tmp_path, FIG2A)).containers
@@ -95,6 +152,17 @@ def test_speed_has_a_logarithmic_axis_and_a_line_for_each_system(tmp_path: Path)
     assert axes.get_xscale() == "log" and list(named(axes)) == ["AudioLCM", "Teacher"]
     np.testing.assert_allclose(named(axes)["AudioLCM"].get_xdata(), [0.011, 0.021, 0.041])
     assert [text.get_text() for text in axes.texts] == ["1", "2", "4", "10", "25", "50"]
+
+
+def test_a_dollar_sign_is_shown_as_it_is(tmp_path: Path) -> None:
+    for row, k in (("k1", "$\\alpha$"), ("k2", 2)):
+        write(tmp_path, record(FIG2A, row, 0, fad(9.0), facts={"k": k, "step": 400}))
+    axes = drawn(shown(tmp_path, FIG2A))
+    axes.figure.canvas.draw()
+    for text in axes.get_legend().get_texts():
+        assert not cbook.is_math_text(text.get_text())
+    names = {text.get_text().replace("\\$", "$") for text in axes.get_legend().get_texts()}
+    assert names == {"k = $\\alpha$", "k = 2"}
 
 
 def test_guidance_is_drawn_against_the_scale(tmp_path: Path) -> None:

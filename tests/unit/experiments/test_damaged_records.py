@@ -1,4 +1,4 @@
-"""Records from anywhere: ``status`` tells of damaged ones, nothing is imported for them, a trial spoils no good one."""
+"""Records and runs from anywhere: damaged ones are named and left out, nothing is imported for them."""
 
 import json
 import logging
@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_results import fad, record, write
+from made_results import PROTOCOL, fad, record, write, write_fig2a, write_fig3, write_listening, write_table6
+from made_runs import job_of, run
 
 from audiolcm.fingerprint import changed_modules
 from experiments import collect
+from experiments.__main__ import main
 from experiments.freshness import Freshness
-from experiments.overview import overview
+from experiments.overview import Standings, overview
+from experiments.render import render
 from experiments.rows import planned
 
 TRAINING = {
@@ -64,6 +67,78 @@ def test_no_package_is_imported_because_a_record_names_it(
     assert "strange" not in sys.modules
 
 
+def test_status_tells_of_a_record_without_end(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    path.write_text("[" * 100_000)
+    (job,) = [
+        j for j in planned("table6_backbone", "replica") if (j.entry, j.name) == ("evaluate", "full-seed0")
+    ]
+    assert Standings(tmp_path / "runs", tmp_path / "records")(job).detail == f"{path} is damaged"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (("scores", 0, "value"), 1e200, "a number that no figure can be"),
+        (("scores", 0, "value"), -1e308, "a number that no figure can be"),
+        (("scores", 0, "interval", 1), 1e200, "a number that no figure can be"),
+        pytest.param(("scores", 0, "value"), 10**400, "a number that no figure can be", id="long value"),
+        pytest.param(("facts", "num_steps"), 10**400, "a number that no figure can be", id="long fact"),
+        (("facts", "num_steps"), float("nan"), "a number that no figure can be"),
+        (("timings", 0, "rtf_total"), 1e200, "a number that no figure can be"),
+        (("notes",), ["a \ud800"], "a text that can not be written"),
+        (("facts", "\ud800"), 1, "a text that can not be written"),
+        (("facts", "num_steps"), json.loads("[" * 60 + "]" * 60), "nested too deeply"),
+    ],
+)
+def test_a_record_that_can_not_be_shown_is_named_and_all_others_are_rendered(
+    place: tuple[str | int, ...], value: Any, words: str, tmp_path: Path
+) -> None:
+    write_fig3(tmp_path)
+    path = tmp_path / "records/replica/fig3_speed/teacher-steps10-seed1.json"
+    content = json.loads(path.read_text())
+    node = content
+    for name in place[:-1]:
+        node = node[name]
+    node[place[-1]] = value
+    path.write_text(json.dumps(content))
+    assert render(["fig3_speed"], None, tmp_path) == 0
+    text = (tmp_path / "replica/fig3_speed.md").read_text()
+    assert f"{path.name} is left out: it " in text and words in text
+    assert (text.count(" | 3 | "), text.count(" | 2 | ")) == (5, 1), "seeds of six points"
+    assert (tmp_path / "replica/fig3_speed.png").exists()
+
+
+def test_a_record_without_end_is_left_out(tmp_path: Path) -> None:
+    write_table6(tmp_path)
+    path = tmp_path / "records/replica/table6_backbone/full-seed1.json"
+    path.write_text("[" * 100_000)
+    assert render(["table6_backbone"], None, tmp_path) == 0
+    text = (tmp_path / "replica/table6_backbone.md").read_text()
+    assert "full-seed1.json is left out: it is nested too deeply" in text and "| AudioLCM | 2 |" in text
+
+
+def test_a_listening_test_whose_names_can_not_be_written_is_left_out(tmp_path: Path) -> None:
+    write_listening(tmp_path, "table1_audiocaps", {"audiolcm": 77.4, "a\ud800": 3.0})
+    assert render(["table1_audiocaps"], None, tmp_path) == 0
+    text = (tmp_path / "replica/table1_audiocaps.md").read_text()
+    assert "of the listening test is left out: it has a text that can not be written" in text
+
+
+@pytest.mark.parametrize("text", ["$\\foo$", "$$", "5 $ \\", "\u00b2", "\x00"])
+def test_nothing_in_a_figure_is_a_formula(text: str, tmp_path: Path) -> None:
+    write_fig2a(tmp_path, ks=(20,), seeds=1)
+    facts = {"k": text, "step": 400}
+    protocol = PROTOCOL | {"dataset": text}
+    write(tmp_path, record("fig2a_solver_k", "k20-step400", 0, fad(3.0), facts=facts, protocol=protocol))
+    write_fig3(tmp_path)
+    for seed in range(3):
+        path = tmp_path / f"records/replica/fig3_speed/audiolcm-steps1-seed{seed}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": {"num_steps": text}}))
+    assert render(["fig2a_solver_k", "fig3_speed"], None, tmp_path) == 0
+    assert (tmp_path / "replica/fig2a_solver_k.png").exists()
+
+
 @pytest.mark.parametrize("kept_is_planned", [True, False])
 def test_a_trial_with_other_settings_spoils_no_record_of_the_planned_ones(
     kept_is_planned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -81,3 +156,44 @@ def test_a_trial_with_other_settings_spoils_no_record_of_the_planned_ones(
         collect.collect("table5_hyperparameters", runs, records)
     assert json.loads(path.read_text())["figures"]["heads"] == (8 if kept_is_planned else 1)
     assert ("is kept" in caplog.text) is kept_is_planned
+
+
+def _cut_short(folder: Path) -> None:
+    path = folder / "metrics.json"
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _nested(folder: Path) -> None:
+    (folder / "metrics.json").write_text("[" * 100_000)
+
+
+def _not_a_number(folder: Path) -> None:
+    path = folder / "metrics.json"
+    path.write_text(path.read_text().replace('"rtf_total": 0.05', '"rtf_total": NaN'))
+
+
+def _undated(folder: Path) -> None:
+    path = folder / "metrics.json"
+    path.write_text(path.read_text().replace('"date"', '"day"'))
+
+
+def _without_method(folder: Path) -> None:
+    path = folder / "result.json"
+    path.write_text(path.read_text().replace('"method"', '"methods"'))
+
+
+@pytest.mark.parametrize("damage", [_cut_short, _nested, _not_a_number, _undated, _without_method])
+def test_a_damaged_run_is_named_and_the_others_are_rendered(
+    damage: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, results = tmp_path / "runs", tmp_path / "results"
+    damage(run(runs, job_of("table6_backbone", "evaluate", "full-seed0")))
+    run(runs, job_of("table6_backbone", "evaluate", "without_rope-seed0"))
+    assert main(["render", "--results", str(results), "--runs", str(runs), "--scale", "replica"]) == 0
+    (words,) = [r.getMessage() for r in caplog.records if "damaged" in r.getMessage()]
+    assert words.startswith("table6_backbone (replica): full-seed0 is not taken in")
+    assert words.endswith("python evaluate.py +experiment=table6_backbone row=full-seed0")
+    assert "table6_backbone (replica): 1 of 4 rows measured" in capsys.readouterr().out
+    assert [path.stem for path in (results / "records/replica/table6_backbone").iterdir()] == [
+        "without_rope-seed0"
+    ]

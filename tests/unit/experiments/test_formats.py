@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_results import FADS, HOSTILE, PROTOCOL, fad, jobs, record, write, write_fig2a, write_table6
+from made_results import (
+    FADS,
+    HOSTILE,
+    PROTOCOL,
+    fad,
+    jobs,
+    record,
+    write,
+    write_fig2a,
+    write_fig3,
+    write_table6,
+)
 
 from experiments.formats import CSV_COLUMNS, csv_text, latex, markdown
 from experiments.items import item_of
@@ -109,3 +120,36 @@ def test_points_of_a_figure_are_a_table_too(tmp_path: Path) -> None:
     assert points.loc["k20", "iterations"] == 1200 and points.loc["k1-step400", "iterations"] == 400
     assert [row.label for row in table.rows] == ["k = 1"] * 3 + ["k = 20"] * 3 + ["k = 50"] * 3
     assert "The paper: k = 1 converges slowest" in markdown(table)
+
+
+def test_points_that_x_does_not_name_have_their_steps_in_the_label(tmp_path: Path) -> None:
+    write_fig3(tmp_path)
+    labels = [row.label for row in shown(tmp_path, "fig3_speed").rows]
+    assert labels == [
+        "AudioLCM, 1 step", "AudioLCM, 2 steps", "AudioLCM, 4 steps",
+        "Teacher, 10 steps", "Teacher, 25 steps", "Teacher, 50 steps",
+    ]  # fmt: skip
+    facts = {"num_steps": 2, "nfe": 2}
+    for seed in range(3):
+        odd = record("fig3_speed", "audiolcm-steps2", seed, fad(1.0, num_generated=3), facts=facts)
+        write(tmp_path, odd)
+    for text in (markdown, latex, csv_text):
+        assert "AudioLCM, 2 steps" in text(shown(tmp_path, "fig3_speed"))
+    notes = shown(tmp_path, "fig3_speed").notes
+    assert any(note.startswith("AudioLCM, 2 steps, FAD ↓: refused, not measured") for note in notes)
+
+
+def test_points_that_are_not_measured_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    write_fig3(tmp_path)
+    planned = jobs("audiolcm-steps1", "audiolcm-steps8", "teacher-steps100")
+    labels = [row.label for row in shown(tmp_path, "fig3_speed", planned=planned).rows]
+    assert {"AudioLCM, 1 step", "audiolcm-steps8", "teacher-steps100"} < set(labels)
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_note_on_one_point_of_a_line_names_its_row(tmp_path: Path) -> None:
+    write_fig2a(tmp_path)
+    facts = {"k": 20, "step": 800, "train_steps": 1200}
+    write(tmp_path, record("fig2a_solver_k", "k20-step800", 0, fad(1.0, num_generated=3), facts=facts))
+    notes = shown(tmp_path, "fig2a_solver_k").notes
+    assert any(note.startswith("k = 20 (k20-step800), FAD ↓: refused, seeds 0 and 1") for note in notes)

@@ -154,6 +154,44 @@ def test_costs_are_those_of_the_median_job(folders: Folders, capsys: pytest.Capt
     )
 
 
+def test_trainings_left_are_estimated_by_the_longest(
+    folders: Folders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, seconds in (("full", 600.0), ("without_rope", 120.0), ("without_swiglu", None)):
+        told = {} if seconds is None else {"seconds": seconds}
+        run(folders.runs, job_of(STEM, "train", f"{name}-seed0"), **told)
+        run(folders.runs, job_of(STEM, "evaluate", f"{name}-seed0"))
+    collect(STEM, folders.runs, folders.records)
+    for _ in ("from the runs", "from the records alone"):
+        overview(folders.runs, folders.records, [STEM])
+        (replica, *_) = capsys.readouterr().out.splitlines()
+        assert "train: 3 done, 1 missing; " in replica and "left: up to 10 min to train 1, " in replica
+        if folders.runs.exists():
+            folders.runs.rename(folders.runs.parent / "gone")
+
+
+def test_other_scales_know_nothing_of_the_time(done: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    run(done.runs, TRAINING, seconds=600.0)
+    overview(done.runs, done.records, [STEM])
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith(f"{STEM} (esc10)")]
+    assert "unknown time to train 12, unknown time to evaluate 12" in line
+
+
+def test_a_training_is_as_long_as_any_record_of_it_says(done: Folders) -> None:
+    training = json.loads(done.path.read_text())["training"]
+    done.change(training=training | {"seconds": 90.0})
+    other = json.loads(done.path.read_text()) | {"row": "without_swiglu", "training": training}
+    (done.path.parent / "without_swiglu-seed0.json").write_text(json.dumps(other))
+    done.runs.rename(done.runs.parent / "gone")
+    assert done.look(TRAINING) == Standing(TRAINING, "done", "", 90.0)
+
+
+@pytest.mark.parametrize("seconds", [-5, 0, True, "60", None, 10**400, float("nan")])
+def test_seconds_that_no_job_took_are_unknown(done: Folders, seconds: Any) -> None:
+    run(done.runs, TRAINING, seconds=seconds)
+    assert done.look(TRAINING) == Standing(TRAINING, "done")
+
+
 def test_the_exit_code_tells_of_failures(done: Folders, capsys: pytest.CaptureFixture[str]) -> None:
     assert overview(done.runs, done.records, [STEM]) == 0
     write_result(EVALUATION.folder(done.runs), {"status": "failed", "error": "no space"})
@@ -167,9 +205,30 @@ def test_status_lists_every_item_where_nothing_was_run(
     from experiments.items import STEMS
 
     monkeypatch.chdir(tmp_path)
+    assert main(["status"]) == 1
+    assert f"nor runs in {tmp_path}. Type this in the project's root." in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    Path("experiments/results").mkdir(parents=True)
     assert main(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.split(" ")[0] for line in lines} == set(STEMS)
     assert all("missing" in line and "done" not in line for line in lines)
-    assert main(["status", "table99"]) == 1
-    assert "There is no folder table99" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--all"]])
+def test_status_of_what_there_is_not_names_the_items(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "table6_backbon", *options]) == 1
+    words = capsys.readouterr().err
+    assert words.startswith(
+        "There is no table, figure or folder table6_backbon. Did you mean 'table6_backbone'"
+    )
+    assert "fig3_speed, or give the folder of a sweep" in words
+
+
+@pytest.mark.parametrize("option", ["--json", "--all"])
+def test_options_of_sweeps_are_refused_for_items(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", option, STEM]) == 1
+    words = capsys.readouterr().err
+    assert "are for sweeps" in words and f"python -m experiments status {STEM}\n" in words

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from made_results import FADS, Job, fad, jobs, record, write, write_listening, write_table6
+from made_results import FADS, Job, fad, jobs, record, timing, write, write_listening, write_table6
 
 from experiments.records import read_results
 
@@ -33,6 +33,11 @@ def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
         ({"scores": [{"key": "fad_embedded"}]}, "it has no 'value'"),
         ({"protocol": None}, "protocol are no mapping"),
         ({"timings": [{"batch_size": 1}]}, "missing"),
+        ({"timings": [timing(0.0)]}, "real-time factor is 0.0, which is not above 0"),
+        ({"timings": [timing(-0.1)]}, "real-time factor is -0.1"),
+        ({"timings": [timing(0.1) | {"audio_seconds": -5.0}]}, "length of sound is -5.0"),
+        ({"provenance": {"seconds": -1}}, "less than no time"),
+        ({"provenance": {"seconds": "1"}}, "'1' is no number"),
     ],
 )
 def test_a_record_that_is_not_what_its_place_says_is_left_out(

@@ -24,7 +24,7 @@ from made_results import (
 from audiolcm.errors import UserError
 from audiolcm.training.tracking import WandbTracker
 from experiments.__main__ import main
-from experiments.items import STEMS
+from experiments.items import STEMS, item_of
 from experiments.readme import BEGIN, END, with_section
 from experiments.records import SUMMED_UP
 from experiments.render import README, RESULTS, Plan, render, shown
@@ -150,9 +150,24 @@ def test_readme_gets_its_section(tmp_path: Path) -> None:
         text.startswith(f"# Title\n{BEGIN}\n") and text.endswith(f"\n{END}\nrest\n") and "by hand" not in text
     )
     assert "| w/o RoPE | 3 | 14.7" in text and "![FAD against iterations" in text
-    assert "Table 1" not in text, "nothing was measured"
+    assert "**[Table 1" not in text, "nothing was measured"
     render([], None, tmp_path, readme=readme)
     assert readme.read_text() == text
+
+
+def test_readme_counts_the_claims_of_items_without_records_as_the_page_does(tmp_path: Path) -> None:
+    write_fig2a(tmp_path, scale="esc10")
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    render([], None, tmp_path, readme=readme)
+    said = re.search(r"Of \d+ claims, [^.]*\.", readme.read_text())
+    claims = [claim for stem in STEMS for claim in item_of(stem).claims]
+    unmeasured = len(claims) - len(item_of("fig2a_solver_k").claims)
+    assert said and said[0].startswith(f"Of {len(claims)} claims, ")
+    assert said[0].endswith(f" {unmeasured} are not measured.")
+    assert said[0] in (tmp_path / "index.html").read_text()
+    (named,) = re.findall(r"Nothing is measured yet of: (.*)\.", readme.read_text())
+    assert named.split(", ") == [item_of(stem).paper_item for stem in STEMS if stem != "fig2a_solver_k"]
 
 
 @pytest.mark.parametrize("text", ["none", f"{END}\n{BEGIN}", f"{BEGIN}\n{BEGIN}\n{END}"])
@@ -216,6 +231,21 @@ def test_command_line(
     assert Path("README.md").read_text() == "kept" and (tmp_path / "other/index.html").exists()
     assert main(["render"]) == 1 and "results:begin" in capsys.readouterr().err
     assert main(["render", "table9"]) == 1 and "There is no table or figure table9" in capsys.readouterr().err
+
+
+def test_elsewhere_than_in_the_project_nothing_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["render"]) == 1
+    words = capsys.readouterr().err
+    assert f"There is no folder {RESULTS} in {tmp_path}." in words
+    assert "project's root" in words and "--results FOLDER --runs FOLDER" in words
+    assert main(["render", "--results", "new", "--runs", "none"]) == 1
+    assert "There is no folder none." in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert main(["render", "--results", "new", "table6_backbone"]) == 0
+    assert (tmp_path / "new/index.html").exists()
 
 
 def test_command_line_of_other_commands_stays_light() -> None:

@@ -117,6 +117,42 @@ def test_a_dry_run_shows_the_chosen_rows(scripts: Scripts, capsys: pytest.Captur
     assert f"{STEM} has no row ful. Did you mean 'full'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("stem", "scale"), [("table5_hyperparameters", "esc10"), ("table3_musiccaps", "esc10")]
+)
+def test_a_scale_without_rows_is_said_to_have_none(
+    stem: str, scale: str, options: list[str], scripts: Scripts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", stem, "--scale", scale, *options]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"Nothing to run at this scale ({scale}): python -m experiments list")
+    assert not shown.out and not scripts.commands
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_row_of_one_script_only_is_refused_before_anything_is_run(
+    options: list[str], scripts: Scripts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "fig2a_solver_k", "row=k20", *options]) == 1
+    words = capsys.readouterr().err
+    assert words.startswith("evaluate.py: fig2a_solver_k has no row k20.") and "Rows: k1-step100, " in words
+    assert "train:row=NAME and evaluate:row=NAME" in words
+    assert main(["run", "fig2a_solver_k", "row=k20-step100", *options]) == 1
+    assert capsys.readouterr().err.startswith("train.py: fig2a_solver_k has no row k20-step100.")
+    assert not scripts.commands
+
+
+def test_each_script_can_be_given_its_own_row(scripts: Scripts, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train:row=k20", "evaluate:row=k20-step100"]
+    assert main(["run", "fig2a_solver_k", *words, "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()[::2]
+    assert [line.rpartition("row=")[2] for line in lines] == ["k20-seed0", "k20-step100-seed0"]
+    scripts.codes = [0, 0]
+    assert main(["run", "fig2a_solver_k", *words]) == 0
+    assert [command[-1] for command in scripts.commands] == ["row=k20", "row=k20-step100"]
+
+
 def test_mistakes_are_one_message(scripts: Scripts, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", STEM, "profile=paper"]) == 1
     assert "--scale replica or --scale esc10 or --scale paper" in capsys.readouterr().err

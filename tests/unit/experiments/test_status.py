@@ -153,6 +153,7 @@ def test_command_finds_the_newest_sweep_and_fails_with_a_failed_job(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["status", "--all"]) == 1 and "There is no sweep" in capsys.readouterr().err
+    (tmp_path / "runs").mkdir()
     assert main(["status"]) == 0 and "table6_backbone (esc10): train: 12 missing" in capsys.readouterr().out
     sweep = tmp_path / "runs/sweep"
     done, failed = new_job(sweep, "a=1", "b=1"), new_job(sweep, "a=2", "b=1")
