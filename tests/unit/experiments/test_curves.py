@@ -176,6 +176,13 @@ def test_guidance_is_drawn_against_the_scale(tmp_path: Path) -> None:
     assert list(lines["2 steps"].get_xdata()) == [1.0, 5.0, 9.0]
 
 
+@pytest.mark.parametrize("steps", ["\u00b2", "\u0663", "2 of 3", ""])
+def test_any_text_of_a_record_names_a_line(steps: str, tmp_path: Path) -> None:
+    facts = {"omega": 4.0, "num_steps": steps}
+    write(tmp_path, record("fig2b_guidance", "audiolcm-omega4-steps2", 0, fad(10.0), facts=facts))
+    assert list(named(drawn(shown(tmp_path, "fig2b_guidance")))) == [f"{steps} steps"]
+
+
 def test_files_are_written_and_are_the_same_again(tmp_path: Path) -> None:
     write_fig2a(tmp_path, ks=(20,))
     table = shown(tmp_path, FIG2A)

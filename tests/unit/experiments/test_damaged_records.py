@@ -125,7 +125,7 @@ def test_a_listening_test_whose_names_can_not_be_written_is_left_out(tmp_path: P
     assert "of the listening test is left out: it has a text that can not be written" in text
 
 
-@pytest.mark.parametrize("text", ["$\\foo$", "$$", "5 $ \\", "\u00b2", "\x00"])
+@pytest.mark.parametrize("text", ["$\\foo$", "$$", "5 $ \\", "\x00"])
 def test_nothing_in_a_figure_is_a_formula(text: str, tmp_path: Path) -> None:
     write_fig2a(tmp_path, ks=(20,), seeds=1)
     facts = {"k": text, "step": 400}
