@@ -28,6 +28,7 @@ class Freshness:
     def __init__(self, records: Path) -> None:
         self.records = records
         self._known: dict[str, list[str]] = {}
+        self._now: dict[PlannedJob, tuple[str, dict[str, str]]] = {}  # many records name one training
 
     def __call__(self, record: Mapping[str, Any], job: PlannedJob) -> list[str]:
         """Return what changed since the record of a job was made, in words; nothing for a fresh one."""
@@ -56,13 +57,19 @@ class Freshness:
 
     def _of_settings(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
         try:
-            now = settings_of(job.entry, job.scale, job.item, job.overrides)
+            settings, sections = self._settings_now(job)
         except UserError as error:
             return [f"the settings{of}, which no longer compose ({error})"]
-        if made.get("settings") == settings_fingerprint(now):
+        if made.get("settings") == settings:
             return []
-        changed = _changed_sections(made.get("sections"), section_fingerprints(now))
+        changed = _changed_sections(made.get("sections"), sections)
         return [f"the settings{of}: {_some(changed)}" if changed else f"the settings{of}"]
+
+    def _settings_now(self, job: PlannedJob) -> tuple[str, dict[str, str]]:
+        if job not in self._now:
+            now = settings_of(job.entry, job.scale, job.item, job.overrides)
+            self._now[job] = (settings_fingerprint(now), section_fingerprints(now))
+        return self._now[job]
 
     def _changed(self, method: str) -> list[str]:
         if method not in self._known:
