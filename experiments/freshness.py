@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import changed_modules, section_fingerprints, settings_fingerprint
+from audiolcm.fingerprint import changed_modules, settings_made
 from audiolcm.rows import settings_of
 from experiments.items import STEMS
 from experiments.reading import read_json
@@ -28,7 +28,7 @@ class Freshness:
     def __init__(self, records: Path) -> None:
         self.records = records
         self._known: dict[str, list[str]] = {}
-        self._now: dict[PlannedJob, tuple[str, dict[str, str]]] = {}  # many records name one training
+        self._now: dict[PlannedJob, dict[str, Any]] = {}  # many records name one training
 
     def __call__(self, record: Mapping[str, Any], job: PlannedJob) -> list[str]:
         """Return what changed since the record of a job was made, in words; nothing for a fresh one."""
@@ -57,18 +57,17 @@ class Freshness:
 
     def _of_settings(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
         try:
-            settings, sections = self._settings_now(job)
+            now = self._settings_now(job)
         except UserError as error:
             return [f"the settings{of}, which no longer compose ({error})"]
-        if made.get("settings") == settings:
+        if made.get("settings") == now["settings"]:
             return []
-        changed = _changed_sections(made.get("sections"), sections)
+        changed = _changed_sections(made.get("sections"), now["sections"])
         return [f"the settings{of}: {_some(changed)}" if changed else f"the settings{of}"]
 
-    def _settings_now(self, job: PlannedJob) -> tuple[str, dict[str, str]]:
+    def _settings_now(self, job: PlannedJob) -> dict[str, Any]:
         if job not in self._now:
-            now = settings_of(job.entry, job.scale, job.item, job.overrides)
-            self._now[job] = (settings_fingerprint(now), section_fingerprints(now))
+            self._now[job] = settings_made(settings_of(job.entry, job.scale, job.item, job.overrides))
         return self._now[job]
 
     def _changed(self, method: str) -> list[str]:

@@ -38,9 +38,13 @@ def settings_fingerprint(plain: Mapping[str, Any]) -> str:
     return content_hash(_without_places(plain))
 
 
-def section_fingerprints(plain: Mapping[str, Any]) -> dict[str, str]:
-    """Return a hash of each section that ``settings_fingerprint`` covers, to tell later which of them changed."""
-    return {name: content_hash(section) for name, section in _without_places(plain).items()}
+def settings_made(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what results and records keep of their settings: the hash of all, and one of each section.
+
+    The first tells whether they changed, the others which of them did.
+    """
+    sections = {name: content_hash(section) for name, section in _without_places(plain).items()}
+    return {"settings": settings_fingerprint(plain), "sections": sections}
 
 
 def _without_places(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from audiolcm.config import DESCRIBE, resolve
 from audiolcm.data.census import census
 from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, explained
-from audiolcm.fingerprint import method_fingerprint, section_fingerprints, settings_fingerprint
+from audiolcm.fingerprint import method_fingerprint, settings_made
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.progress import at_stage, begin
@@ -202,8 +202,7 @@ def _result_of(artifact: Artifact, began: float) -> Mapping[str, Any]:
 
 def made_by(plain: Mapping[str, Any]) -> dict[str, object]:
     """Return what a result records to tell later whether it would come out the same: see ``fingerprint``."""
-    settings = {"settings": settings_fingerprint(plain), "sections": section_fingerprints(plain)}
-    return settings | {"method": method_fingerprint(), "code": code_version()}
+    return settings_made(plain) | {"method": method_fingerprint(), "code": code_version()}
 
 
 def _finished(folder: Path) -> dict[str, object] | None:

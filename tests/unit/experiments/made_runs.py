@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from audiolcm.fingerprint import code_hash, section_fingerprints, settings_fingerprint
+from audiolcm.fingerprint import code_hash, settings_made
 from audiolcm.result import RESULT, write_result
 from audiolcm.rows import settings_of
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
@@ -22,8 +22,7 @@ def job_of(stem: str, entry: str, name: str, scale: str = "replica") -> PlannedJ
 
 def result_of(job: PlannedJob, **changes: Any) -> dict[str, Any]:
     """What a job leaves that was run with the settings and the code of now."""
-    now = settings_of(job.entry, job.scale, job.item, job.overrides)
-    settings = {"settings": settings_fingerprint(now), "sections": section_fingerprints(now)}
+    settings = settings_made(settings_of(job.entry, job.scale, job.item, job.overrides))
     made = settings | {"method": METHOD, "code": "abc1234"}
     return (
         {"status": "done", "folder": f"{PLACE}/artifacts/x", "figures": {"num_parameters": 7}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from made_runs import evaluation, job_of, run
 
-from audiolcm.fingerprint import section_fingerprints
+from audiolcm.fingerprint import settings_made
 from audiolcm.progress import begin
 from audiolcm.result import write_result
 from audiolcm.rows import settings_of
@@ -98,7 +98,7 @@ def test_a_changed_training_makes_its_evaluation_stale(done: Folders) -> None:
 
 def test_the_sections_that_changed_are_named(done: Folders) -> None:
     now = settings_of(EVALUATION.entry, EVALUATION.scale, EVALUATION.item, EVALUATION.overrides)
-    sections = section_fingerprints(now)
+    sections = settings_made(now)["sections"]
     done.change(settings="0123456789", sections=sections | {"sampler": "0", "gone": "0"})
     assert done.look().detail == "the settings: gone, sampler"
     del sections["dataset"]
