@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from audiolcm import data_command
+from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
 from audiolcm.published import command as published
 from audiolcm.structure import command as structure
@@ -20,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        with explained():
+            return options.run(options)
     except UserError as error:
         log.error("%s", error, exc_info="HYDRA_FULL_ERROR" in os.environ)
         return 1
