@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from audiolcm import data_command
+from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
 from audiolcm.published import command as published
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     published.add_parser(commands)
     structure.add_parser(commands)
     data_command.add_parser(commands)
+    doctor.add_parser(commands)
     return parser
 
 

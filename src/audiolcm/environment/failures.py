@@ -35,16 +35,27 @@ def explain(error: Exception) -> str | None:
     Such are errors while a package of others is imported, also deep inside another one, and imports of what is not
     installed. None for every other error: a name that our own code lacks is a defect, whose stack trace is wanted.
     """
-    for link in reversed(list(_chain(error))):
-        if isinstance(link, UserError):
-            return None
+    links = list(_chain(error))
+    if any(isinstance(link, UserError) for link in links):
+        return None
+    for link in reversed(links):
         if package := _blamed(link):
-            reason = f"{type(link).__name__}: {(str(link).strip().splitlines() or [''])[0][:_LONGEST_REASON]}"
-            importer = _importer(link)
-            return sentence(
-                package, reason if importer in ("", package) else f"{reason}; {importer} imports it"
-            )
+            importer = _importer(link) if isinstance(link, ModuleNotFoundError) else ""
+            by = "" if importer in ("", package) else f"; {importer} imports it"
+            return sentence(package, f"{_first_line(link)}{by}")
     return None
+
+
+def explain_module(module: str, error: Exception | str) -> str:
+    """Return one message for a module of others that was imported by itself, whatever that raised or said."""
+    told = None if isinstance(error, str) else explain(error)
+    package = _package_of(module) or canonicalize_name(module.partition(".")[0])
+    return told or sentence(package, error if isinstance(error, str) else _first_line(error))
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:_LONGEST_REASON]}"
 
 
 def sentence(package: str, reason: str) -> str:
