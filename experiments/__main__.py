@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 try:
-    from audiolcm.environment.guard import explained, one_sentence
+    from audiolcm.environment.guard import one_sentence
 except ModuleNotFoundError:  # as pip refuses a Python that is too old
     sys.exit(f"{sys.executable} has no AudioLCM (which needs Python 3.11 or newer). In the checkout's folder type: "
              "pip install -c constraints.txt -e .")  # fmt: skip
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     given.words = [*getattr(given, "words", ()), *rest]  # argparse takes no words behind an option
     try:
-        with explained():
+        with one_sentence():
             return _COMMANDS[given.command](given)
     except UserError as error:
         sys.stderr.write(f"{error}\n")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 try:
-    from audiolcm.environment.guard import explained, one_sentence
+    from audiolcm.environment.guard import one_sentence
 except ModuleNotFoundError:  # as pip refuses a Python that is too old
     sys.exit(f"{sys.executable} has no AudioLCM (which needs Python 3.11 or newer). In the checkout's folder type: "
              "pip install -c constraints.txt -e .")  # fmt: skip
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        with explained():
+        with one_sentence():
             return given.run(given)
     except UserError as error:
         sys.stderr.write(f"{error}\n")

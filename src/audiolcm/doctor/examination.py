@@ -19,7 +19,7 @@ _VARIABLES = (
     "AUDIOLCM_WEIGHTS", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "WANDB_MODE", "WANDB_BASE_URL", "OMP_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
 )  # fmt: skip
-_LITTLE_SPACE = 5.0  # GB: the main job of the README leaves less than one, a student of the paper's size two
+_LITTLE_SPACE = 5.0  # GB
 _OF_CHECKOUT = ("conf", "train.py", "evaluate.py")
 
 
