@@ -2,12 +2,19 @@
 
 import sys
 
-import hydra
-from omegaconf import DictConfig
+try:
+    from audiolcm.environment.guard import one_sentence
+except ModuleNotFoundError:  # as pip refuses a Python that is too old
+    sys.exit(f"{sys.executable} has no AudioLCM (which needs Python 3.11 or newer). In the checkout's folder type: "
+             "pip install -c constraints.txt -e .")  # fmt: skip
 
-from audiolcm.cluster.launcher import register_launcher
-from audiolcm.config import register_resolvers, rows_are_a_sweep
-from audiolcm.interrupts import ignore_until_ready
+with one_sentence():
+    import hydra
+    from omegaconf import DictConfig
+
+    from audiolcm.cluster.launcher import register_launcher
+    from audiolcm.config import register_resolvers, rows_are_a_sweep
+    from audiolcm.interrupts import ignore_until_ready
 
 ignore_until_ready()
 register_resolvers()
@@ -20,8 +27,9 @@ sys.argv = rows_are_a_sweep(sys.argv)
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     """Hand the composed configuration to the framework; torch is imported only now, so that --help is fast."""
-    from audiolcm.run import run_job
-    from evaluation.run import evaluate
+    with one_sentence():
+        from audiolcm.run import run_job
+        from evaluation.run import evaluate
 
     run_job(cfg, evaluate)
 

@@ -4,12 +4,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from audiolcm.config import nearest
-from audiolcm.errors import UserError
-from audiolcm.rows import SCALES
-from experiments.render_command import add_render, run_render
-from experiments.status import has_sweep, status
-from experiments.sync import sync
+try:
+    from audiolcm.environment.guard import one_sentence
+except ModuleNotFoundError:  # as pip refuses a Python that is too old
+    sys.exit(f"{sys.executable} has no AudioLCM (which needs Python 3.11 or newer). In the checkout's folder type: "
+             "pip install -c constraints.txt -e .")  # fmt: skip
+
+with one_sentence():
+    from audiolcm.config import nearest
+    from audiolcm.errors import UserError
+    from audiolcm.rows import SCALES
+    from experiments.render_command import add_render, run_render
+    from experiments.status import has_sweep, status
+    from experiments.sync import sync
 
 RUNS = Path("runs")
 RECORDS = Path("experiments/results/records")
@@ -46,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     given.words = [*getattr(given, "words", ()), *rest]  # argparse takes no words behind an option
     try:
-        return _COMMANDS[given.command](given)
+        with one_sentence():
+            return _COMMANDS[given.command](given)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 1

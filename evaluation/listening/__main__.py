@@ -5,10 +5,17 @@ import logging
 import sys
 from pathlib import Path
 
-from audiolcm.errors import UserError
-from evaluation.listening.design import ANCHORS, Settings
-from evaluation.listening.questions import QUESTIONS, chosen_questions
-from evaluation.listening.screening import DEFAULT_RULES, RULES, Limits, chosen_rules
+try:
+    from audiolcm.environment.guard import one_sentence
+except ModuleNotFoundError:  # as pip refuses a Python that is too old
+    sys.exit(f"{sys.executable} has no AudioLCM (which needs Python 3.11 or newer). In the checkout's folder type: "
+             "pip install -c constraints.txt -e .")  # fmt: skip
+
+with one_sentence():
+    from audiolcm.errors import UserError
+    from evaluation.listening.design import ANCHORS, Settings
+    from evaluation.listening.questions import QUESTIONS, chosen_questions
+    from evaluation.listening.screening import DEFAULT_RULES, RULES, Limits, chosen_rules
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        return given.run(given)
+        with one_sentence():
+            return given.run(given)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 1

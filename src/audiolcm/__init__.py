@@ -11,7 +11,10 @@ __all__ = ["AudioLCM"]
 def __getattr__(name: str) -> object:
     """Import the pipeline on first use, so that ``--help`` does not wait for torch."""
     if name == "AudioLCM":
-        from audiolcm.pipeline import AudioLCM
+        from audiolcm.environment.guard import explained
+
+        with explained():
+            from audiolcm.pipeline import AudioLCM
 
         return AudioLCM
     raise AttributeError(f"module 'audiolcm' has no attribute {name!r}")

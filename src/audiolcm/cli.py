@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from audiolcm import data_command
+from audiolcm.doctor import command as doctor
+from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
 from audiolcm.published import command as published
 from audiolcm.structure import command as structure
@@ -20,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        with explained():
+            return options.run(options)
     except UserError as error:
         log.error("%s", error, exc_info="HYDRA_FULL_ERROR" in os.environ)
         return 1
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     published.add_parser(commands)
     structure.add_parser(commands)
     data_command.add_parser(commands)
+    doctor.add_parser(commands)
     return parser
 
 

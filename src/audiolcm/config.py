@@ -21,6 +21,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from audiolcm.environment.guard import broken_set
 from audiolcm.errors import UserError
 
 OUR_PACKAGES = ("audiolcm.", "evaluation.", "experiments.")
@@ -207,7 +208,8 @@ def _check_call(node: Mapping[str, object], path: str) -> None:
     try:
         called = get_object(target)
     except Exception as error:
-        raise UserError(f"{path}._target_={target} does not exist: {error}") from error
+        wrong = UserError(f"{path}._target_={target} does not exist: {error}")
+        raise (broken_set(error) or wrong) from error
     # A name may lead through one of our modules to what that module imports, such as numpy.load: refuse that too.
     if not str(getattr(called, "__module__", "")).startswith(OUR_PACKAGES):
         raise UserError(

@@ -21,6 +21,7 @@ from audiolcm.build import build
 from audiolcm.cluster.requeue import requeue
 from audiolcm.config import DESCRIBE, resolve
 from audiolcm.data.census import census
+from audiolcm.environment.failures import explain
 from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, explained
 from audiolcm.fingerprint import method_fingerprint, settings_made
@@ -112,6 +113,8 @@ def _explain(error: Exception) -> tuple[str, bool]:
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         of_disk = explained(error, Path(error.filename or "a file"))
         return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True
+    if sentence := explain(error):
+        return sentence, True
     return f"{type(error).__name__}: {error}", False
 
 

@@ -26,6 +26,7 @@ PARTS = {
     "interrupts": set(),
     "files": {"errors"},
     "hashing": set(),
+    "environment": {"errors", "files"},
     "tensors": {"errors", "files"},
     "audio": FOUNDATION,
     "diffusion": {"draws", "types", "errors"},
@@ -36,7 +37,7 @@ PARTS = {
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
     "result": {"files"},
-    "cluster": {"errors", "files", "config", "result", "sweep", "version"},
+    "cluster": {"environment", "errors", "files", "config", "result", "sweep", "version"},
     "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {

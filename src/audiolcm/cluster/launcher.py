@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.cluster.settings import checked
 from audiolcm.config import slug
+from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
 from audiolcm.sweep import job_name
 
@@ -57,7 +58,8 @@ class SweepLauncher(Launcher):
         try:
             settings = checked(self.settings)
             rows = [self._compose(list(row), initial_job_idx + i) for i, row in enumerate(job_overrides)]
-            jobs = self._submit(rows, settings)
+            with explained():  # that is where submitit is imported
+                jobs = self._submit(rows, settings)
             if settings["wait"]:
                 self._wait(rows, jobs)
             return rows

@@ -63,6 +63,13 @@ def check_server(seconds: float = ANSWER_SECONDS) -> None:
         raise UserError(f"Weights & Biases at {server} does not know this key. {_LOG_IN}")
 
 
+def has_key() -> bool:
+    """Return whether a key or a token is here, without asking the server or importing wandb."""
+    server = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+    variables = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
+    return any(os.environ.get(name) for name in variables) or _kept_key(server) is not None
+
+
 def _kept_key(server: str) -> str | None:
     """Return the key that ``wandb login`` left in the file of passwords."""
     file = Path(os.environ.get("NETRC") or Path.home() / ".netrc").expanduser()

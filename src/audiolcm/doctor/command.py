@@ -1,0 +1,30 @@
+"""The subcommand ``audiolcm doctor``."""
+
+import argparse
+import json
+import logging
+import sys
+
+log = logging.getLogger("audiolcm")
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand ``doctor``."""
+    doctor = commands.add_parser(
+        "doctor", help="check Python, packages, hardware, folders; say what is wrong"
+    )
+    doctor.add_argument("overrides", nargs="*", help="of the run that is meant, as for train.py: profile=paper "
+                        "dataset=clotho dataset.root=FOLDER ... (default: none)")  # fmt: skip
+    doctor.add_argument("--json", action="store_true", help="for machines")
+    doctor.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine, print what was found, and return 1 where something is wrong."""
+    from audiolcm.doctor.examination import examine
+    from audiolcm.doctor.text import as_text
+
+    log.info("Every package is imported once: some ten seconds, more on a cold disk.")
+    report = examine(options.overrides)
+    sys.stdout.write(json.dumps(report, indent=2) + "\n" if options.json else as_text(report))
+    return 1 if report["problems"] else 0
