@@ -27,6 +27,7 @@ PARTS = {
     "files": {"errors"},
     "hashing": set(),
     "tensors": {"errors", "files"},
+    "text_tables": set(),
     "audio": FOUNDATION,
     "diffusion": {"draws", "types", "errors"},
     "locks": {"files"},
