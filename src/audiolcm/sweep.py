@@ -148,6 +148,6 @@ def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) 
     return text_tables.markdown(shown, ["---"] * shown.shape[1]) + "\n"
 
 
-def _shown(cell: str | float) -> str:
+def _shown(cell: str | int | float) -> str:
     """Return a figure with four digits, and a text without the signs that would end its cell."""
     return cell.replace("\n", " ").replace("|", "/") if isinstance(cell, str) else f"{cell:#.4g}"
