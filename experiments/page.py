@@ -12,11 +12,11 @@ from urllib.parse import quote
 from evaluation.report.html import Html, element, head
 from evaluation.tables import DASH, as_text
 from experiments.claims import FAILS, HOLDS, Judgment
-from experiments.formats import headings
+from experiments.formats import claims, headings
 from experiments.records import SUMMED_UP
 from experiments.summary import Cell
 from experiments.table import ShownRow, ShownTable
-from experiments.verdicts import change_text, summed_up, verdict_text
+from experiments.verdicts import summed_up
 
 PICTURE_WIDTH = 750
 
@@ -119,14 +119,12 @@ def _measured(cell: Cell) -> Html:
 def _claims(judgments: Sequence[Judgment]) -> list[Html]:
     if not judgments:
         return []
-    heads = ("the paper says", "compared here", "difference (95%)", "verdict")
-    rows = []
-    for judgment in judgments:
+    table, rows = claims(judgments), []
+    for judgment, (sentence, *texts, verdict) in zip(judgments, table.itertuples(index=False), strict=True):
         kind = {HOLDS: "holds", FAILS: "fails"}.get(judgment.verdict.partition(" (")[0])
-        cells = [element("td", text) for text in (judgment.comparison, change_text(judgment))]
-        verdict = element("td", verdict_text(judgment), class_=kind)
-        rows.append(element("tr", element("th", judgment.claim.sentence, scope="row"), *cells, verdict))
-    top = element("thead", element("tr", *(element("th", head, scope="col") for head in heads)))
+        cells = [*(element("td", text) for text in texts), element("td", verdict, class_=kind)]
+        rows.append(element("tr", element("th", sentence, scope="row"), *cells))
+    top = element("thead", element("tr", *(element("th", head, scope="col") for head in table.columns)))
     content = element("table", top, element("tbody", *rows))
     region = element("div", content, class_="scroll", role="region", aria_label="Claims", tabindex=0)
     return [element("h3", "The paper's claims at this scale"), region]

@@ -12,6 +12,7 @@ from audiolcm.errors import UserError
 from audiolcm.planned import MULTIRUN, summary_of
 from audiolcm.result import RESULT
 from audiolcm.sweep import TRAINING_FIGURES, row_of, write_summary
+from audiolcm.text_tables import aligned, frame
 from experiments.jobs import RECORD, Job, jobs_of, read_records
 
 _SWEEP_FILES = (MULTIRUN, RECORD)
@@ -89,17 +90,12 @@ def _slurm_states(sweep: Path) -> dict[str, str]:
 
 
 def _page(folder: Path, jobs: Sequence[Job]) -> str:
-    rows = [("job", "state", "", "left", "figures", "where")]
-    rows += [
+    rows = [
         (name, job.state, _short(job), _time(job.seconds_left), _figures(job), _near(job.place))
         for name, job in zip(_short_names(jobs), jobs, strict=True)
     ]
-    kept = [column for column in zip(*rows, strict=True) if any(column[1:])]
-    widths = [max(map(len, column)) for column in kept]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in zip(*kept, strict=True)
-    ]
+    table = frame(["job", "state", "", "left", "figures", "where"], rows)
+    lines = ["  ".join(row).rstrip() for row in aligned(table.loc[:, (table != "").any()])]
     states = [job.state for job in jobs]
     count = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "no jobs yet"
     lines += ["", f"{folder}: {count}."]

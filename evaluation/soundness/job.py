@@ -18,6 +18,7 @@ from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.text_tables import frame, markdown
 from evaluation.embedded.stage import embedded_extractor
 from evaluation.metrics.rate import wilson_interval
 from evaluation.soundness.figures import Figures, Soundness, detection, is_monotone
@@ -105,11 +106,8 @@ def heading(soundness: Soundness, data: str, split: str) -> str:
 
 def table(rows: Mapping[str, Figures]) -> str:
     """Return the Markdown table of figures by row."""
-    lines = [f"| sounds | {' | '.join(_TITLES.values())} |", "|---" + "|---:" * len(_TITLES) + "|"]
-    for name, figures in rows.items():
-        cells = [f"{getattr(figures, key):z.3f}" for key in _TITLES]
-        lines.append(f"| {' | '.join([name, *cells])} |")
-    return "\n".join(lines)
+    cells = [[name, *(f"{getattr(found, key):z.3f}" for key in _TITLES)] for name, found in rows.items()]
+    return markdown(frame(["sounds", *_TITLES.values()], cells), ["---", *["---:"] * len(_TITLES)])
 
 
 def remarks(verdicts: Mapping[str, Mapping[str, bool]], found: Mapping[str, tuple[float, int]]) -> str:

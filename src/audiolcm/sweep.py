@@ -1,21 +1,25 @@
 """What Hydra calls before and after jobs: a check of the run folder, and the table that ends a sweep."""
 
-import csv
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from audiolcm import text_tables
 from audiolcm.config import slug
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.result import read_result
+from audiolcm.text_tables import frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -118,38 +122,32 @@ def write_summary(
     folder: Path, name: str, rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES
 ) -> Path:
     """Write ``<name>.md`` and ``<name>.csv`` of the rows into ``folder``, show the table, and return the former."""
-    table = markdown(rows, figures)
+    shown = markdown(rows, figures)
     path = folder / f"{name}.md"
     with atomic_path(path) as temporary:
-        temporary.write_text(table)
-    _write_csv(folder / f"{name}.csv", rows, figures)
-    log.info("\n%s\nWritten to %s", table, path)
+        temporary.write_text(shown, encoding="utf-8")
+    with atomic_path(folder / f"{name}.csv") as temporary:  # missing is empty there, what diverged is nan
+        table(rows, figures).to_csv(temporary, index=False, lineterminator="\r\n", na_rep="nan")
+    log.info("\n%s\nWritten to %s", shown, path)
     return path
+
+
+def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> "pd.DataFrame":
+    """Return a line for each row; what a job did not leave is ""."""
+    found = dict.fromkeys(name for row in rows for name in row.get("figures", {}))
+    columns = ["job", "status", *(found if figures is None else figures), "folder", "error"]
+    return frame(columns, [dict.fromkeys(columns, "") | row | row.get("figures", {}) for row in rows])
 
 
 def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
     """Return the rows as a Markdown table; a failed job shows its message instead of figures."""
-    names = _columns(rows, figures)
-    lines = ["| " + " | ".join(["job", *names, "result"]) + " |", "|" + "---|" * (len(names) + 2)]
-    for row in rows:
-        found = row.get("figures", {})
-        cells = [f"{found[name]:#.4g}" if name in found else "" for name in names]
-        result = row.get("folder") or f"failed: {row.get('error', '')}".replace("\n", " ").replace("|", "/")
-        lines.append("| " + " | ".join([row["job"] or "(defaults)", *cells, result]) + " |")
-    return "\n".join(lines) + "\n"
+    found = table(rows, figures)
+    found["job"] = found["job"].replace("", "(defaults)")
+    found["result"] = found["folder"].where(found["folder"] != "", "failed: " + found["error"])
+    shown = found.drop(columns=["status", "folder", "error"]).map(_shown)
+    return text_tables.markdown(shown, ["---"] * shown.shape[1]) + "\n"
 
 
-def _write_csv(path: Path, rows: list[Row], figures: Sequence[str] | None) -> None:
-    names = _columns(rows, figures)
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["job", "status", *names, "folder", "error"])
-        for row in rows:
-            cells = [row.get("figures", {}).get(name, "") for name in names]
-            writer.writerow([row["job"], row["status"], *cells, row.get("folder", ""), row.get("error", "")])
-
-
-def _columns(rows: list[Row], figures: Sequence[str] | None) -> list[str]:
-    if figures is not None:
-        return list(figures)
-    return list(dict.fromkeys(name for row in rows for name in row.get("figures", {})))
+def _shown(cell: str | int | float) -> str:
+    """Return a figure with four digits, and a text without the signs that would end its cell."""
+    return cell.replace("\n", " ").replace("|", "/") if isinstance(cell, str) else f"{cell:#.4g}"

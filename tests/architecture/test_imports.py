@@ -28,6 +28,7 @@ PARTS = {
     "hashing": set(),
     "environment": {"errors", "files"},
     "tensors": {"errors", "files"},
+    "text_tables": set(),
     "audio": FOUNDATION,
     "diffusion": {"draws", "types", "errors"},
     "locks": {"files"},

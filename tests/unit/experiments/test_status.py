@@ -166,6 +166,12 @@ def test_command_finds_the_newest_sweep_and_fails_with_a_failed_job(
     (row,) = [line for line in shown if line.startswith("a=2 ")]
     assert row.split("  ")[1].strip() == "failed" and "bad value" in row
     assert any("a=1  done" in line and "validation/loss 0.25" in line for line in shown)
+    first = next(i for i, line in enumerate(shown) if line.startswith("job "))
+    assert shown[first : first + 3] == [
+        "job  state              figures               where",
+        "a=1  done               validation/loss 0.25  x",
+        "a=2  failed  bad value                        runs/sweep/a=2,b=1",
+    ], "a column of nothing is left out"
     assert "runs/sweep: 1 done, 1 failed." in shown
     assert main(["status", "--json", str(sweep)]) == 1
     assert {job["state"] for job in json.loads(capsys.readouterr().out)[str(sweep)]} == {"done", "failed"}

@@ -6,6 +6,7 @@ from numpy.random import default_rng
 
 from audiolcm.data.manifest import Stated
 from evaluation.soundness.figures import Figures, detection, is_monotone
+from evaluation.soundness.job import table
 from evaluation.soundness.spoiling import TrueSounds, add_noise, cut_highs, shuffle_time, swap_classes
 
 RATE = 16000
@@ -69,3 +70,12 @@ def test_detection_counts_only_what_is_stated():
     found = detection(features, stated, [both] * 3, ("dog", "rain"))
     assert found == {"event recall": (1.0, 3), "counts": (0.75, 2), "order": (1.0, 1)}
     assert "counts" not in detection(features[:1], stated[:1], [both], ("dog", "rain"))
+
+
+def test_table_has_three_decimals_and_no_minus_before_zero():
+    figures = Figures(frechet=-0.0001, kl=12.34567, caption_similarity=0.5, hit_rate=1.0)
+    assert table({"true sounds": figures}) == (
+        "| sounds | FAD | KL | CLAP | hit rate |\n"
+        "|---|---:|---:|---:|---:|\n"
+        "| true sounds | 0.000 | 12.346 | 0.500 | 1.000 |"
+    )

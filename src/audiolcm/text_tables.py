@@ -1,0 +1,81 @@
+"""Tables are pandas DataFrames; here they become Markdown, LaTeX and CSV. All names in them are untrusted.
+
+pandas takes a second to load, so only ``frame`` imports it, once there is a table to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMULA_STARTS = ("=", "+", "-", "@")  # a spreadsheet would compute such a cell
+MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*<[|"})
+LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "%_&#${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}"}
+    | {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "\u00d7": r"$\times$"}
+    | {"[": "{[}"}  # at the start of a row it would be an argument of the line break before
+)
+
+
+def frame(columns: Iterable[str], rows: Iterable[Sequence[Any] | Mapping[str, Any]]) -> pd.DataFrame:
+    """Return a table whose cells stay what they are: by itself pandas makes 5.0 and NaN of 5 and None."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+
+
+def escaped(text: str, signs: dict[int, str]) -> str:
+    """Return a text as one line whose signs mean nothing to the format: ``MARKDOWN`` or ``LATEX``."""
+    return " ".join(text.split()).translate(signs)
+
+
+def all_escaped(table: pd.DataFrame, signs: dict[int, str]) -> pd.DataFrame:
+    """Return a table of texts with its headings and cells ``escaped``."""
+    return table.rename(columns=lambda name: escaped(name, signs)).map(escaped, signs=signs)
+
+
+def aligned(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the headings and rows of a table of texts, each column as wide as its widest text."""
+    columns = [(name, *cells) for name, cells in table.items()]
+    padded = [map(str.ljust, column, repeat(max(map(len, column)))) for column in columns]
+    return list(zip(*padded, strict=True))
+
+
+def markdown(table: pd.DataFrame, rules: Sequence[str] = ()) -> str:
+    """Return a table of escaped texts in GitHub's Markdown.
+
+    Args:
+        rules: what stands beneath each heading, such as ``---:``; none: columns are padded, to be read as they are.
+    """
+    rows = [tuple(table.columns), *table.itertuples(index=False, name=None)] if rules else aligned(table)
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    beneath = rules or [f" {'-' * len(name)} " for name in rows[0]]
+    return "\n".join([lines[0], f"|{'|'.join(beneath)}|", *lines[1:]])
+
+
+def latex(table: pd.DataFrame, num_texts: int = 1) -> list[str]:
+    r"""Return a table of texts, which are escaped here, as the lines of a tabular; the third has the headings.
+
+    Args:
+        num_texts: how many columns are words, to the left; the others are figures, to the right.
+    """
+    places = "l" * num_texts + "r" * (len(table.columns) - num_texts)
+    shown = all_escaped(table, LATEX)
+    return shown.to_latex(index=False, escape=False, column_format=places).splitlines()
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table of any values as CSV with all digits, in which no spreadsheet computes a text."""
+    return table.rename(columns=_csv_cell).map(_csv_cell).to_csv(index=False, lineterminator="\n")
+
+
+def _csv_cell(value: object) -> str:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    return "" if value is None else str(value)
