@@ -18,7 +18,12 @@ ROOT = Path(__file__).parent
 LOCK = "constraints.txt"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin")
-NO_WHEELS = ("antlr4-python3-runtime", "encodec", "progressbar", "wget")  # pure Python, published as sources only
+NO_WHEELS = (
+    "antlr4-python3-runtime",
+    "encodec",
+    "progressbar",
+    "wget",
+)  # pure Python, published as sources only
 
 # One test process a core and one thread a process: small tensors gain nothing from a second thread.
 # The hubs are cut off: no test may depend on a download.
@@ -32,7 +37,12 @@ ENVIRONMENT = {
 # A file stays in one process: its trained fixtures are made once.
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 # What a new release of a dependency breaks first: imports, metrics beside their check vectors, the mel, the sampler.
-QUICK = ("tests/unit/test_environment.py", "tests/unit/evaluation/metrics", "tests/unit/audio", "tests/unit/diffusion")
+QUICK = (
+    "tests/unit/test_environment.py",
+    "tests/unit/evaluation/metrics",
+    "tests/unit/audio",
+    "tests/unit/diffusion",
+)
 
 
 def install(session: nox.Session, extras: str) -> None:
@@ -65,7 +75,9 @@ def slow(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and format."""
-    session.install("-c", LOCK, *nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"])
+    session.install(
+        "-c", LOCK, *nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
+    )
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -109,7 +121,14 @@ print("Python", sys.version.split()[0], *(f"{name} {version(name)}" for name in 
 def lock(session: nox.Session) -> None:
     """Make constraints.txt anew from pyproject.toml, and see that every Python and platform finds its wheels."""
     session.install("-c", LOCK, "uv") if (ROOT / LOCK).exists() else session.install("uv")
-    words = ("--universal", "--python-version", PYTHONS[0], "--all-extras", "--no-emit-index-url", "--upgrade")
+    words = (
+        "--universal",
+        "--python-version",
+        PYTHONS[0],
+        "--all-extras",
+        "--no-emit-index-url",
+        "--upgrade",
+    )
     command = {"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"}
     session.run("uv", "pip", "compile", "-q", *words, "pyproject.toml", "-o", LOCK, env=command)
     lines = (ROOT / LOCK).read_text().splitlines()
