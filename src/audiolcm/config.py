@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.errors import UserError
-from audiolcm.plugins import allowed_packages, allowing, is_allowed, refusal, targets
+from audiolcm.plugins import allowed_packages, allowing, is_allowed, is_ours, refusal, targets
 
 _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 """Functions that a ``_target_`` may name; everything else that it names is a class or its classmethod."""
@@ -201,7 +201,8 @@ def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
     try:
         called = get_object(target)
     except Exception as error:
-        raise UserError(f"{path}._target_={target} does not exist: {error}") from error
+        said = " ".join(str(error).split())
+        raise UserError(f"{path}._target_={target} does not exist: {said}") from error
     allowed = ", ".join(allowed_packages())
     # A name may lead through an allowed module to what that module imports, such as numpy.load: refuse that too.
     if not is_allowed(str(getattr(called, "__module__", ""))):
@@ -224,9 +225,11 @@ def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -
             continue
         if key not in parameters:
             options = [name for name in parameters if name != "self"]
+            # Hydra adds to the settings of an option; of ours each has a file, which replaces them.
+            left = "" if is_ours(called.__module__) else f" If another class left it there: '~{path}.{key}'."
             raise UserError(
                 f"Unknown setting {path}.{key}.{nearest(str(key), options)} "
-                f"{called.__name__} knows: {', '.join(options)}."
+                f"{called.__name__} knows: {', '.join(options) or 'none'}.{left}"
             )
         _check_type(f"{path}.{key}", value, hints.get(str(key)))
 

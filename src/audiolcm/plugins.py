@@ -32,11 +32,34 @@ def allowing(packages: object) -> Iterator[None]:
     Raises:
         UserError: it is no list, or one of them is no package or can not be imported.
     """
-    token = _named.set((*_named.get(), *_checked(packages)))
+    token = _named.set((*_named.get(), *imported(packages)))
     try:
         yield
     finally:
         _named.reset(token)
+
+
+def imported(packages: object) -> tuple[str, ...]:
+    """Return the names of packages that were typed, after importing each; none for None.
+
+    Raises:
+        UserError: it is no list, or one of them is no package or can not be imported.
+    """
+    if packages is None:
+        return ()
+    if not isinstance(packages, Sequence) or isinstance(packages, str):
+        raise UserError(f"plugins={packages} must be a list of packages: plugins=[{packages}].")
+    for name in packages:
+        if not _is_name(name):
+            raise UserError(
+                f"plugins: {name!r} is no name of a package: type it as Python imports it, plugins=[mypkg]."
+            )
+        if _is_of_python(name):
+            raise UserError(
+                f"plugins: {name} is part of Python itself, whose classes are no parts of a model."
+            )
+        _import(name)
+    return tuple(packages)
 
 
 def allowed_packages() -> tuple[str, ...]:
@@ -115,24 +138,6 @@ def _installed() -> Iterator[str]:
 
 def _within(name: str, packages: Sequence[str] | Iterator[str]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
-
-
-def _checked(packages: object) -> tuple[str, ...]:
-    if packages is None:
-        return ()
-    if not isinstance(packages, Sequence) or isinstance(packages, str):
-        raise UserError(f"plugins={packages} must be a list of packages: plugins=[{packages}].")
-    for name in packages:
-        if not _is_name(name):
-            raise UserError(
-                f"plugins: {name!r} is no name of a package: type it as Python imports it, plugins=[mypkg]."
-            )
-        if _is_of_python(name):
-            raise UserError(
-                f"plugins: {name} is part of Python itself, whose classes are no parts of a model."
-            )
-        _import(name)
-    return tuple(packages)
 
 
 def _is_name(name: object) -> bool:

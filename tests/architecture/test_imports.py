@@ -39,7 +39,7 @@ PARTS = {
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
     "result": {"files"},
-    "cluster": {"errors", "files", "config", "result", "sweep", "version"},
+    "cluster": {"errors", "files", "config", "plugins", "result", "sweep", "version"},
     "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {
