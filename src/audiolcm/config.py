@@ -203,15 +203,18 @@ def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
     except Exception as error:
         said = " ".join(str(error).split())
         raise UserError(f"{path}._target_={target} does not exist: {said}") from error
-    allowed = ", ".join(allowed_packages())
     # A name may lead through an allowed module to what that module imports, such as numpy.load: refuse that too.
     if not is_allowed(str(getattr(called, "__module__", ""))):
-        raise UserError(f"{path}._target_={target} is refused: it is not defined in {allowed}.")
+        raise UserError(f"{path}._target_={target} is refused: it is not defined in {_allowed()}.")
     # Only what makes a part: a class, or what makes an object of its class. A stranger's configuration calls no others.
     makes = inspect.isclass(called) or inspect.isclass(getattr(called, "__self__", None)) or target in _MAKERS
     if not makes or "._" in target:
-        raise UserError(f"{path}._target_={target} is refused: it is no class of {allowed}.")
+        raise UserError(f"{path}._target_={target} is refused: it is no class of {_allowed()}.")
     _check_settings(node, called, path)
+
+
+def _allowed() -> str:
+    return ", ".join(allowed_packages())
 
 
 def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -> None:
