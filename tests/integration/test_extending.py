@@ -98,7 +98,5 @@ def test_an_edited_class_makes_another_artifact(reader: Path) -> None:
     path.write_text("# a comment is no other code\n" + FILES["mypkg/noisy.py"])
     assert "All of it was done before" in typed(command, reader).stdout
     path.write_text(FILES["mypkg/noisy.py"].replace("torch.maximum", "torch.minimum"))
-    done = typed(f"{command} stage=describe", reader)
-    assert done.returncode == 0, done.stderr[-2000:]
     done = typed(command, reader)
     assert "student: training in" in done.stdout and "teacher: done before" in done.stdout
