@@ -15,8 +15,10 @@ with one_sentence():
     from audiolcm.cluster.launcher import register_launcher
     from audiolcm.config import register_resolvers, rows_are_a_sweep
     from audiolcm.interrupts import ignore_until_ready
+    from audiolcm.plugins import import_from_here
 
 ignore_until_ready()
+import_from_here()
 register_resolvers()
 register_launcher()
 # As for train.py; Hydra would look for its group of that name, whose choices are of training.

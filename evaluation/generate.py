@@ -27,6 +27,7 @@ from audiolcm.data.prepared import PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.pipeline import AudioLCM
+from audiolcm.plugins import allowing, import_from_here
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import derived_seed
 
@@ -149,11 +150,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--split", default="train", help="where captions (or the clips to reconstruct) come from"
     )
     parser.add_argument("--vocoder", type=Path, help="another vocoder's folder")
+    parser.add_argument("--plugins", action="append", help="a package besides ours that the student may name")
     parser.add_argument("--batch-size", type=int, default=10)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args(arguments)
     try:
-        _run(options)
+        import_from_here()
+        with allowing(options.plugins):
+            _run(options)
     except UserError as error:
         log.error("%s", error)
         return 1

@@ -30,7 +30,7 @@ OUTPUTS = ("metrics.json", "metrics.md", "metrics.csv", "metrics.tex", "report.h
 SECTIONS = {
     "dataset", "protocol", "system", "metrics", "features", "evaluator", "trainer", "efficiency", "hardware", "logger",
     "optimizer", "paths", "seed", "seeds", "checkpoint", "path", "sampler", "num_clips", "num_resamples", "allow",
-    "report_clips", "sanity", "row", "scale",
+    "report_clips", "sanity", "row", "scale", "plugins",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from audiolcm import data_command
 from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
+from audiolcm.plugins import import_from_here
 from audiolcm.published import command as published
 from audiolcm.structure import command as structure
 
@@ -51,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--seed", type=int, default=0)
     generate.add_argument("--batch-size", type=int, default=8)
     generate.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    generate.add_argument("--plugins", action="append", metavar="PACKAGE", help="a package besides ours whose classes "
+                          "the checkpoint may name; it is imported and run")  # fmt: skip
     generate.add_argument("-o", "--output", type=Path, default=Path("sound.wav"),
                           help="wav file, or a folder when there are several captions")  # fmt: skip
     generate.set_defaults(run=_generate)
@@ -71,12 +74,14 @@ def _generate(options: argparse.Namespace) -> int:
     from audiolcm.pipeline import AudioLCM
     from audiolcm.training.hardware import Hardware
 
+    import_from_here()
     sampler = {"num_steps": options.steps, "omega": options.omega}
     model = AudioLCM.from_checkpoint(
         options.checkpoint,
         options.vocoder,
         {name: value for name, value in sampler.items() if value is not None},
         Hardware(device=options.device),
+        plugins=options.plugins,
     )
     for first in range(0, len(captions), options.batch_size):
         batch = slice(first, first + options.batch_size)

@@ -23,26 +23,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.environment.guard import broken_set
 from audiolcm.errors import UserError
+from audiolcm.plugins import allowed_packages, allowing, is_allowed, is_ours, refusal, targets
 
-OUR_PACKAGES = ("audiolcm.", "evaluation.", "experiments.")
 _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 """Functions that a ``_target_`` may name; everything else that it names is a class or its classmethod."""
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
     "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
-    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan", "row",
+    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan", "row", "plugins",
 }  # fmt: skip
 OPTIONAL_SECTIONS = {
-    "teacher",
-    "preview",
-    "logger",
-    "hardware",
-    "parallel",
-    "stage",
-    "objective_metric",
-    "plan",
-    "row",
-}
+    "teacher", "preview", "logger", "hardware", "parallel", "stage", "objective_metric", "plan", "row", "plugins",
+}  # fmt: skip
 STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
 """In the order in which they are made."""
 DESCRIBE = "describe"
@@ -120,7 +112,8 @@ def resolve(cfg: DictConfig) -> dict[str, typing.Any]:
     """
     plain = to_plain(cfg, SECTIONS)
     _check_plain_sections(plain)
-    check(plain)
+    with allowing(plain.get("plugins")):
+        check(plain)
     return plain
 
 
@@ -186,48 +179,62 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
         raise UserError(str(error)) from error
 
 
-def check(node: object, path: str = "") -> None:
-    """Check every ``_target_`` below ``node`` against the constructor that it names."""
-    if isinstance(node, list):
-        for index, item in enumerate(node):
-            check(item, f"{path}[{index}]")
-    if not isinstance(node, Mapping):
-        return
-    if "_target_" in node:
-        _check_call(node, path)
-    for key, value in node.items():
-        check(value, f"{path}.{key}" if path else str(key))
+def check(node: object, path: str = "", origin: Path | None = None) -> None:
+    """Check every ``_target_`` below ``node`` against the constructor that it names.
+
+    Args:
+        node: of a configuration.
+        path: where it stands there, for messages.
+        origin: the file of a model that it was read from; None for what the user typed or wrote.
+
+    Raises:
+        UserError: a class is outside of the packages that are allowed, in which case none was imported, or is no
+            class; or its settings are unknown or of the wrong type.
+    """
+    calls = [(where, call, str(call["_target_"])) for where, call in targets(node, path)]
+    if strange := [(where, target) for where, _, target in calls if not is_allowed(target)]:
+        raise UserError(refusal(strange, origin))
+    for where, call, target in calls:
+        _check_call(call, target, where)
 
 
-def _check_call(node: Mapping[str, object], path: str) -> None:
-    target = str(node["_target_"])
-    if not target.startswith(OUR_PACKAGES):
-        raise UserError(
-            f"{path}._target_={target} is refused: only {', '.join(OUR_PACKAGES)} may be named here."
-        )
+def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
     try:
         called = get_object(target)
     except Exception as error:
-        wrong = UserError(f"{path}._target_={target} does not exist: {error}")
+        said = " ".join(str(error).split())
+        wrong = UserError(f"{path}._target_={target} does not exist: {said}")
         raise (broken_set(error) or wrong) from error
-    # A name may lead through one of our modules to what that module imports, such as numpy.load: refuse that too.
-    if not str(getattr(called, "__module__", "")).startswith(OUR_PACKAGES):
-        raise UserError(
-            f"{path}._target_={target} is refused: it is not defined in {', '.join(OUR_PACKAGES)}."
-        )
+    # A name may lead through an allowed module to what that module imports, such as numpy.load: refuse that too.
+    if not is_allowed(str(getattr(called, "__module__", ""))):
+        raise UserError(f"{path}._target_={target} is refused: it is not defined in {_allowed()}.")
     # Only what makes a part: a class, or what makes an object of its class. A stranger's configuration calls no others.
-    if not (inspect.isclass(called) or inspect.ismethod(called) or target in _MAKERS) or "._" in target:
-        raise UserError(f"{path}._target_={target} is refused: it is no class of {', '.join(OUR_PACKAGES)}.")
+    makes = inspect.isclass(called) or inspect.isclass(getattr(called, "__self__", None)) or target in _MAKERS
+    if not makes or "._" in target:
+        raise UserError(f"{path}._target_={target} is refused: it is no class of {_allowed()}.")
+    _check_settings(node, called, path)
+
+
+def _allowed() -> str:
+    return ", ".join(allowed_packages())
+
+
+def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -> None:
     parameters = inspect.signature(called).parameters
-    hints = typing.get_type_hints(called.__init__ if inspect.isclass(called) else called)
+    try:
+        hints = typing.get_type_hints(called.__init__ if inspect.isclass(called) else called)
+    except NameError:  # of a plugin whose hints are imported for type checkers only
+        hints = {}
     for key, value in node.items():
         if key in ("_target_", "_partial_"):
             continue
         if key not in parameters:
             options = [name for name in parameters if name != "self"]
+            # Hydra adds to the settings of an option; of ours each has a file, which replaces them.
+            left = "" if is_ours(called.__module__) else f" If another class left it there: '~{path}.{key}'."
             raise UserError(
                 f"Unknown setting {path}.{key}.{nearest(str(key), options)} "
-                f"{called.__name__} knows: {', '.join(options)}."
+                f"{called.__name__} knows: {', '.join(options) or 'none'}.{left}"
             )
         _check_type(f"{path}.{key}", value, hints.get(str(key)))
 
@@ -255,7 +262,10 @@ def nearest(word: str, options: Iterable[str]) -> str:
 
 
 def load_yaml(path: Path) -> dict[str, typing.Any]:
-    """Return the resolved configuration kept beside an artifact, checked like a fresh one."""
+    """Return the resolved configuration kept beside an artifact, checked like a fresh one.
+
+    What it says of ``plugins`` allows nothing: only the run that reads it does.
+    """
     advice = "Give the folder of an artifact that `python train.py` made, whole."
     try:
         plain = yaml.safe_load(path.read_text())
@@ -266,7 +276,7 @@ def load_yaml(path: Path) -> dict[str, typing.Any]:
     missing = sorted(SECTIONS - OPTIONAL_SECTIONS - set(plain))
     if missing:
         raise UserError(f"{path} lacks the section {missing[0]!r}. {advice}")
-    check(plain)
+    check(plain, origin=path)
     return plain
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
+from audiolcm.plugins import allowing, import_from_here
 
 BAD_ROWS = 3
 """Exit code when rows were left out."""
@@ -35,14 +36,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Prepare and report; the exit code is BAD_ROWS when rows were left out."""
     from audiolcm.config import compose
-    from audiolcm.data.mending import verify
-    from audiolcm.data.report import prepare_report
     from audiolcm.recipe import Recipe
 
     if options.part and (options.latents or options.verify or options.mend):
         raise UserError("--part goes with none of --latents, --verify and --mend: leave one out.")
+    import_from_here()
     cfg = compose(options.overrides)
-    recipe = Recipe(cfg)
+    with allowing(cfg["plugins"]):
+        return _run(Recipe(cfg), cfg, options)
+
+
+def _run(recipe: Any, cfg: Mapping[str, Any], options: argparse.Namespace) -> int:
+    from audiolcm.data.mending import verify
+    from audiolcm.data.report import prepare_report
+
     if options.mend:
         _discard_damaged(recipe, cfg)
     data = _prepare(recipe, cfg, options)

@@ -14,9 +14,9 @@ from audiolcm.hashing import content_hash
 
 _PLACES = {
     "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "objective_metric",
-    "row", "scale", "plan",
+    "row", "scale", "plan", "plugins",
 }  # fmt: skip
-"""Sections that say where things lie, what runs them or what is shown of them."""
+"""Sections that say where things lie, what runs them, what is shown of them, or which packages may be named."""
 _PLACES_WITHIN = {
     "dataset": {"root"},
     "protocol": {"captions"},

@@ -16,24 +16,26 @@ from audiolcm.data.digests import FileDigests
 from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
+from audiolcm.plugin_code import code_of_plugins
 from audiolcm.result import RESULT, read_result
 
-_ELSEWHERE = ("logger", "paths", "dataset", "objective_metric", "row")
-"""Sections that change no result, or that the data's fingerprint stands for."""
+_ELSEWHERE = ("logger", "paths", "dataset", "objective_metric", "row", "plugins")
+"""Sections that change no result, or that the fingerprints of data and plugins stand for."""
 
 
 def inputs_of(cfg: Mapping[str, Any]) -> str:
     """Return a hash of all that can change what a run leaves.
 
-    That is the resolved configuration without logger and places, the fingerprint of the data (files that were hashed
-    once are known by size and time), and size and time of every file that the configuration names, or holds in a
-    folder or on a hub's shelf that it names.
+    That is the resolved configuration without logger and places, the code of its plugins, the fingerprint of the data
+    (files that were hashed once are known by size and time), and size and time of every file that the configuration
+    names, or holds in a folder or on a hub's shelf that it names.
     """
     corpus = build(cfg["dataset"], "dataset")
     digests = FileDigests(Path(cfg["paths"]["cache"]) / f"digests-{corpus.name}.jsonl")
     settings = {name: value for name, value in cfg.items() if name not in _ELSEWHERE}
     files = [stamp for text in _texts(settings) for stamp in _stamps(text)]
-    return content_hash([settings, prepared_fingerprint(corpus, digests), files])
+    plugins = [code] if (code := code_of_plugins(cfg)) else []
+    return content_hash([settings, prepared_fingerprint(corpus, digests), files, *plugins])
 
 
 def found_finished(folder: Path, inputs: str, artifacts: Path) -> bool:

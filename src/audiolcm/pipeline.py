@@ -19,6 +19,7 @@ from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.plugins import allowing
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.tensors import without_initialization
 from audiolcm.training.hardware import Hardware
@@ -81,6 +82,7 @@ class AudioLCM:
         vocoder: str | Path | None = None,
         sampler: Mapping[str, object] | None = None,
         hardware: Hardware | None = None,
+        plugins: Sequence[str] | None = None,
     ) -> "AudioLCM":
         """Load a student or a teacher with everything it needs.
 
@@ -91,11 +93,23 @@ class AudioLCM:
                 takes the one the run was made with.
             sampler: settings that replace those of the run, such as ``{"num_steps": 4, "omega": 6.0}``.
             hardware: device and precision; None chooses.
+            plugins: packages besides ours whose classes the folders may name; they are imported, and their code run.
 
         Raises:
-            UserError: when a folder is missing, unfinished, of a newer format or of another architecture.
+            UserError: when a folder is missing, unfinished, of a newer format or of another architecture, or names a
+                class that is not allowed.
         """
-        artifact = open_model(path)
+        with allowing(plugins):
+            return cls._loaded(open_model(path), vocoder, sampler, hardware)
+
+    @classmethod
+    def _loaded(
+        cls,
+        artifact: Artifact,
+        vocoder: str | Path | None,
+        sampler: Mapping[str, object] | None,
+        hardware: Hardware | None,
+    ) -> "AudioLCM":
         cfg = load_yaml(artifact.folder / "config.yaml")
         autoencoder = artifact.parent("autoencoder")
         vocoder_artifact = vocoder_of(artifact, vocoder)

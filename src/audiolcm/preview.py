@@ -81,7 +81,8 @@ def _summary(folder: Path, recipe: Recipe, student: Artifact, captions: list[str
     sampler = recipe.cfg["sampler"]
     again = shlex.join(
         ["audiolcm", "generate", captions[0], "--checkpoint", str(student.folder), "--vocoder",
-         str(recipe.vocoder.folder), "--steps", str(sampler["num_steps"]), "--omega", f"{sampler['omega']:g}"]
+         str(recipe.vocoder.folder), "--steps", str(sampler["num_steps"]), "--omega", f"{sampler['omega']:g}",
+         *(word for package in recipe.cfg["plugins"] for word in ("--plugins", package))]
     )  # fmt: skip
     return f"""# {student.card["name"]}
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from audiolcm import processes
 from audiolcm.artifacts import Artifact
@@ -27,6 +27,8 @@ from audiolcm.files import DISK_TROUBLE, explained
 from audiolcm.fingerprint import method_fingerprint, settings_made
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
+from audiolcm.plugin_code import code_of_plugins
+from audiolcm.plugins import allowing
 from audiolcm.progress import at_stage, begin
 from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker, read_metrics
@@ -72,7 +74,8 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
         with raise_on_signal():
             processes.join()
             begin(folder)
-            job(cfg, folder)
+            with allowing(OmegaConf.to_container(cfg).get("plugins")):
+                job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
         if processes.is_first():
             log.error("Stopped. The same command goes on where this one stopped.")
@@ -205,7 +208,8 @@ def _result_of(artifact: Artifact, began: float) -> Mapping[str, Any]:
 
 def made_by(plain: Mapping[str, Any]) -> dict[str, object]:
     """Return what a result records to tell later whether it would come out the same: see ``fingerprint``."""
-    return settings_made(plain) | {"method": method_fingerprint(), "code": code_version()}
+    method = method_fingerprint() | code_of_plugins(plain)
+    return settings_made(plain) | {"method": method, "code": code_version()}
 
 
 def _finished(folder: Path) -> dict[str, object] | None:

@@ -18,6 +18,7 @@ from audiolcm.build import build
 from audiolcm.config import to_yaml
 from audiolcm.files import remove_leftovers
 from audiolcm.objectives.objective import Objective
+from audiolcm.plugin_code import code_of_plugins
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.parallel import Parallel
@@ -59,6 +60,8 @@ class Workshop:
             "data": data_fingerprint,
             "parents": {parent: artifact.hash for parent, artifact in parents.items()},
         }
+        if plugins := code_of_plugins([dict(sections), self.optimizer(stage)]):
+            content["plugins"] = plugins
         return Identity(stage, name, content)
 
     def optimizer(self, stage: str) -> Config:
@@ -163,6 +166,8 @@ def keep_vocoder(store: ArtifactStore, cfg: Config) -> Artifact:
     # Of published weights the content counts, not the path; the artifact then needs their files no more.
     kept = dict(section) | {"model": getattr(model, "standalone", section["model"])}
     content = {"vocoder": kept} | tensors_identity(model.state_dict())
+    if plugins := code_of_plugins(kept):
+        content["plugins"] = plugins
     identity = Identity("vocoder", type(model).__name__.lower(), content)
     facts = {"origin": model.origin} if hasattr(model, "origin") else {}
     config = to_yaml(placed(dict(cfg) | {"vocoder": kept}))

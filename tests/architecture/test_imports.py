@@ -27,6 +27,9 @@ PARTS = {
     "files": {"errors"},
     "hashing": set(),
     "environment": {"errors", "files"},
+    "fingerprint": {"hashing"},
+    "plugins": {"errors"},
+    "plugin_code": {"fingerprint", "plugins"},
     "tensors": {"errors", "files"},
     "text_tables": set(),
     "audio": FOUNDATION,
@@ -34,11 +37,11 @@ PARTS = {
     "locks": {"files"},
     "weights": {"errors", "files", "locks"},
     "models": FOUNDATION | {"audio", "weights"},
-    "data": FOUNDATION | {"audio", "locks"},
+    "data": FOUNDATION | {"audio", "locks", "plugin_code"},
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
     "result": {"files"},
-    "cluster": {"environment", "errors", "files", "config", "result", "sweep", "version"},
+    "cluster": {"environment", "errors", "files", "config", "plugins", "result", "sweep", "version"},
     "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {

@@ -26,6 +26,7 @@ from audiolcm.cluster.settings import checked
 from audiolcm.config import slug
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
+from audiolcm.plugins import imported
 from audiolcm.sweep import job_name
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class SweepLauncher(Launcher):
         configs = [_plain(row.cfg) for row in rows]
         planned = plan(configs if settings["parents"] == "dependent" else [{} for _ in configs])
         script = Path(inspect.getfile(self.task_function)).resolve()
-        snapshot = take_snapshot(script.parent, self.sweep / ".code")
+        plugins = dict.fromkeys(name for cfg in configs for name in imported(cfg.get("plugins")))
+        snapshot = take_snapshot(script.parent, self.sweep / ".code", plugins)
         orders = [self._order(job, rows, configs, snapshot / script.name) for job in planned]
         jobs = submit(orders, planned, self.sweep, snapshot, settings)
         for job in jobs:

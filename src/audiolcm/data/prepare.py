@@ -32,6 +32,7 @@ from audiolcm.data.shards import CLAIMS, INDEX, Store
 from audiolcm.errors import UserError
 from audiolcm.files import remove_leftovers
 from audiolcm.locks import exclusive
+from audiolcm.plugin_code import code_of_class
 
 __all__ = ["KnowsPrepared", "prepare", "prepare_part", "prepared_fingerprint", "prepared_folder"]
 
@@ -96,7 +97,9 @@ def prepare_part(
 
 def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> str:
     """SHA-256 (hex) of the corpus and the way it is cached: names the cache, identifies the training data."""
-    return hashlib.sha256(f"{FORMAT_VERSION} {corpus.fingerprint(digests)}".encode()).hexdigest()
+    code = code_of_class(type(corpus))  # of ours there is none: their versions are in their fingerprints
+    content = f"{FORMAT_VERSION} {corpus.fingerprint(digests)}" + (f" {code}" if code else "")
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def prepared_folder(corpus: Corpus, cache_root: str | Path) -> Path:

@@ -39,6 +39,26 @@ def test_it_holds_what_jobs_run_and_edits_do_not_reach_it(checkout: Path, tmp_pa
     assert "edited" not in (snapshot / "train.py").read_text()
 
 
+def test_it_holds_plugins_of_the_current_folder(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    for name in ("mypkg/__init__.py", "mypkg/conf/solver/own.yaml", "mypkg/.hidden", "single.py", "other.py"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(name)
+    monkeypatch.chdir(here)
+    plain = take_snapshot(checkout, tmp_path / ".code")
+    snapshot = take_snapshot(checkout, tmp_path / ".code", ["mypkg.losses", "single", "installed"])
+    assert snapshot != plain
+    kept = {path.relative_to(snapshot) for path in snapshot.rglob("*")}
+    added = kept - {path.relative_to(plain) for path in plain.rglob("*")}
+    assert {str(path) for path in added if (snapshot / path).is_file()} == {
+        "mypkg/__init__.py", "mypkg/conf/solver/own.yaml", "single.py",
+    }  # fmt: skip
+    (here / "mypkg/__init__.py").write_text("edited")
+    assert take_snapshot(checkout, tmp_path / ".code", ["mypkg"]) not in (plain, snapshot)
+
+
 def test_the_same_content_is_copied_once_and_another_beside_it(checkout: Path, tmp_path: Path) -> None:
     place = tmp_path / ".code"
     first = take_snapshot(checkout, place)
