@@ -14,10 +14,12 @@ with one_sentence():
 
     from audiolcm.cluster.launcher import register_launcher
     from audiolcm.config import register_resolvers, rows_are_a_sweep
+    from audiolcm.environment.hydra_help import allow_lazy_help
     from audiolcm.interrupts import ignore_until_ready
     from audiolcm.plugins import import_from_here
 
 ignore_until_ready()
+allow_lazy_help()
 import_from_here()
 register_resolvers()
 register_launcher()

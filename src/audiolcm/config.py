@@ -204,7 +204,7 @@ def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
     except Exception as error:
         said = " ".join(str(error).split())
         wrong = UserError(f"{path}._target_={target} does not exist: {said}")
-        raise (broken_set(error) or wrong) from error
+        raise (is_ours(target) and broken_set(error)) or wrong from error
     # A name may lead through an allowed module to what that module imports, such as numpy.load: refuse that too.
     if not is_allowed(str(getattr(called, "__module__", ""))):
         raise UserError(f"{path}._target_={target} is refused: it is not defined in {_allowed()}.")
