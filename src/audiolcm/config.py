@@ -254,6 +254,20 @@ def nearest(word: str, options: Iterable[str]) -> str:
 
 def load_yaml(path: Path) -> dict[str, typing.Any]:
     """Return the resolved configuration kept beside an artifact, checked like a fresh one."""
+    plain = read_yaml(path)
+    check(plain)
+    return plain
+
+
+def read_yaml(path: Path) -> dict[str, typing.Any]:
+    """Return the resolved configuration kept beside an artifact, for a few parts of it to be built.
+
+    ``build`` checks each of them; the classes that the other sections name, such as those of the training, are not
+    loaded.
+
+    Raises:
+        UserError: the file cannot be read, or is not the configuration of an artifact.
+    """
     advice = "Give the folder of an artifact that `python train.py` made, whole."
     try:
         plain = yaml.safe_load(path.read_text())
@@ -264,7 +278,6 @@ def load_yaml(path: Path) -> dict[str, typing.Any]:
     missing = sorted(SECTIONS - OPTIONAL_SECTIONS - set(plain))
     if missing:
         raise UserError(f"{path} lacks the section {missing[0]!r}. {advice}")
-    check(plain)
     return plain
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from audiolcm.artifacts import Artifact
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
-from audiolcm.config import load_yaml
+from audiolcm.config import read_yaml
 from audiolcm.data.manifest import fallback_structure
 from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
@@ -96,11 +96,11 @@ class AudioLCM:
             UserError: when a folder is missing, unfinished, of a newer format or of another architecture.
         """
         artifact = open_model(path)
-        cfg = load_yaml(artifact.folder / "config.yaml")
+        cfg = read_yaml(artifact.folder / "config.yaml")
         autoencoder = artifact.parent("autoencoder")
         vocoder_artifact = vocoder_of(artifact, vocoder)
-        autoencoder_cfg = load_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
-        vocoder_cfg = load_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
+        autoencoder_cfg = read_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
+        vocoder_cfg = read_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
         text_encoder = load_text_encoder(artifact, cfg)
         with without_initialization():  # all of them are loaded at once
             denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from audiolcm.artifacts import Identity
 from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
 from audiolcm.weights.files import WeightsFile, obtain, weights_folder
@@ -71,3 +72,8 @@ def find_source(text: str | Path) -> Source:
             f"{', '.join(SCHEME + known for known in PUBLISHED)}."
         )
     return Source(path)
+
+
+def part_identity(source: Source, kind: str, stage: str) -> Identity:
+    """Return what a converted part is made from: the content of the released file."""
+    return Identity(stage, kind, {"published": source.sha256})
