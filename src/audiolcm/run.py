@@ -28,6 +28,7 @@ from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.progress import at_stage, begin
 from audiolcm.result import RESULT, read_result, write_result
+from audiolcm.training.hardware import missing_on_mps
 from audiolcm.training.tracking import check_tracker, read_metrics
 from audiolcm.version import code_version
 
@@ -103,6 +104,8 @@ def _explain(error: Exception) -> tuple[str, bool]:
     """Return what to tell the user, and whether that says it all (a defect of ours needs its stack trace)."""
     if isinstance(error, UserError):
         return str(error), True
+    if told := missing_on_mps(error):
+        return str(told), True
     if processes.lost_another(error):
         first_line = str(error).splitlines()[0]  # of NCCL it may tell of more than a lost process
         return (
