@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.published.models import open_model, vocoder_of
+from audiolcm.published.sources import is_hub_name
 from audiolcm.request import Request, read_request, sampler_settings
 from audiolcm.sound import Generated
 from audiolcm.tensors import without_initialization
@@ -134,9 +135,9 @@ class AudioLCM:
         Raises:
             UserError: see ``from_checkpoint``; or the Hub has no such model, or no network leads there.
         """
-        from audiolcm.published.hub import fetch, is_hub_name  # here: most models lie on this computer
-
         if is_hub_name(place):
+            from audiolcm.published.hub import fetch  # here: most models lie on this computer
+
             place = fetch(str(place), revision, token, cache_dir, local_files_only)
         return cls.from_checkpoint(place, **settings)
 
@@ -167,7 +168,7 @@ class AudioLCM:
 
         return upload(self.save_pretrained, repo_id, private, token, commit_message)
 
-    def to(self, device: str | torch.device) -> Self:
+    def to(self, device: str | torch.device) -> "AudioLCM":
         """Move every part, and text features that are remembered, to a device; precision is chosen anew for it.
 
         Raises:

@@ -1,6 +1,5 @@
 """Exported models on the Hugging Face Hub: fetched without any file that could run code, and uploaded."""
 
-import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,13 +25,6 @@ FILES = [
 
 # The library's errors of the network have no base class of its own: its HTTP client's, OSError, ValueError.
 _HUB_ERRORS = (*HfHubHTTPError.__bases__, ValueError)
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-
-
-def is_hub_name(place: str | Path) -> bool:
-    """Return whether this can only be a name of the Hub, ``user/model``: no path of this computer begins so."""
-    is_name = isinstance(place, str) and _NAME.fullmatch(place) and not place.endswith(".ckpt")
-    return bool(is_name) and not Path(place).exists() and not Path(place).parent.is_dir()
 
 
 def fetch(
@@ -82,9 +74,15 @@ def _why_not_fetched(name: str, revision: str | None, error: Exception) -> str:
 
 
 def upload(
-    write: Callable[[Path, str], Path], repo_id: str, private: bool, token: str | bool | None, commit_message: str
+    write: Callable[[Path, str], Path],
+    repo_id: str,
+    private: bool,
+    token: str | bool | None,
+    commit_message: str,
 ) -> str:
-    """Upload the folder that ``write`` makes of a path and a name; files of an earlier export that it has no more are removed.
+    """Upload the folder that ``write`` makes of a path and a name, and return the address of its page.
+
+    Files of an earlier export that it has no more are removed there.
 
     Raises:
         UserError: no network, no right to write there, or a name that the Hub does not take; says what to type.

@@ -1,6 +1,7 @@
 """``published:audiolcm``, ``published:make_an_audio_2`` or the path of such a file: found, fetched, converted once."""
 
 import logging
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from audiolcm.weights.files import WeightsFile, obtain, weights_folder
 log = logging.getLogger(__name__)
 
 SCHEME = "published:"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 PUBLISHED = {
     file.name: file
     for file in (
@@ -50,6 +52,12 @@ class Source:
 def is_source(text: str | Path) -> bool:
     """Return whether this names a released checkpoint rather than an artifact's folder."""
     return str(text).startswith(SCHEME) or Path(text).is_file() or Path(text).suffix == ".ckpt"
+
+
+def is_hub_name(place: str | Path) -> bool:
+    """Return whether this can only be a name of the Hub, ``user/model``: no path of this computer begins so."""
+    is_name = isinstance(place, str) and _HUB_NAME.fullmatch(place) and not place.endswith(".ckpt")
+    return bool(is_name) and not Path(place).exists() and not Path(place).parent.is_dir()
 
 
 def find_source(text: str | Path) -> Source:
