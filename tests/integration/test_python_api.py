@@ -8,18 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_run import ENVIRONMENT, ROOT, digest, run, student_of, train, train_command
+from small_run import ENVIRONMENT, ROOT, digest, run, student_of, train_command
 
 GENERATE = ["generate", "A dog barks", "--steps", "2", "--duration", "2", "--seed", "3"]
 LOADED = """
 import atexit, json, runpy, sys
 path, *words = sys.argv[1:]
 atexit.register(lambda: open(path, "w").write(json.dumps(sorted(sys.modules))))
+sys.argv = words
 if words[0] == "-c":
     exec(words[1])
+elif words[0] == "audiolcm":
+    runpy.run_module("audiolcm.cli", run_name="__main__")
 else:
-    sys.argv = words
-    runpy.run_module("audiolcm.cli", run_name="__main__") if words[0] == "audiolcm" else runpy.run_path(words[0], run_name="__main__")
+    runpy.run_path(words[0], run_name="__main__")
 """
 # Packages that take long to import, and our own that generation has no use for.
 FRAMEWORKS = {"torch", "numpy", "scipy", "librosa", "soundfile"}
@@ -37,17 +39,15 @@ TRAINING = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    done = train(folder)
-    assert done.returncode == 0, done.stderr[-3000:]
+    loaded(folder, *train_command()[1:], path="whole.json")
     return folder
 
 
-def loaded(folder: Path, *words: str) -> set[str]:
-    """The modules that a command has loaded when it ends."""
-    path = folder / "modules.json"
-    done = run("-c", LOADED, str(path), *words, cwd=folder)
+def loaded(folder: Path, *words: str, path: str = "modules.json") -> set[str]:
+    """The modules that a command, run in a folder, has loaded when it ends; they are kept there."""
+    done = run("-c", LOADED, path, *words, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
-    return set(json.loads(path.read_text()))
+    return set(json.loads((folder / path).read_text()))
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,13 @@ def test_generating_loads_no_training_code(trained: Path) -> None:
     assert not found & (UNUSED | TRAINING)
 
 
-def test_a_finished_run_and_a_whole_one_load_no_transformers(trained: Path, tmp_path: Path) -> None:
-    words = train_command()[1:]
-    finished = loaded(trained, *words)
+def test_a_finished_run_and_a_whole_one_load_no_transformers(trained: Path) -> None:
+    finished = loaded(trained, *train_command()[1:])
     assert "audiolcm.run" in finished
     assert not finished & {
         "transformers", "torchaudio", "torchvision", "pandas", "matplotlib", "wandb", "librosa", "audiolcm.recipe",
     }  # fmt: skip
-    whole = loaded(tmp_path, *words)
+    whole = set(json.loads((trained / "whole.json").read_text()))
     assert "audiolcm.preview" in whole
     assert not whole & {"transformers", "torchaudio", "torchvision", "wandb", "audiolcm.models.clap_t5"}
 
