@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--duration", type=float, default=5.0, help="seconds, 1 to 30 (default: 5)")
     generate.add_argument("--seed", type=int, default=0)
     generate.add_argument("--batch-size", type=int, default=8)
-    generate.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    generate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     generate.add_argument("-o", "--output", type=Path, default=Path("sound.wav"),
                           help="wav file, or a folder when there are several captions")  # fmt: skip
     generate.set_defaults(run=_generate)
@@ -69,8 +69,7 @@ def _generate(options: argparse.Namespace) -> int:
     from audiolcm.training.hardware import Hardware
 
     targets = wav_paths(options.output, len(captions))
-    request = {"duration": options.duration, "seed": options.seed}
-    request |= {"steps": options.steps, "omega": options.omega}
+    request = {name: getattr(options, name) for name in ("duration", "seed", "steps", "omega")}
     hardware = Hardware(device=options.device)
     model = AudioLCM.from_pretrained(options.checkpoint, vocoder=options.vocoder, hardware=hardware)
     for first in range(0, len(captions), options.batch_size):

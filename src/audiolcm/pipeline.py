@@ -63,7 +63,7 @@ class AudioLCM:
         self.sampler = sampler
         self._encoded: dict[tuple[str, str], torch.Tensor] = {}
         self._read_from: tuple[Artifact, Artifact] | None = None  # model and vocoder, to be exported
-        with torch.no_grad(), self.hardware.autocast():
+        with torch.no_grad(), explaining_mps(), self.hardware.autocast():
             self.unconditional = self.text_encoder([""], [""]).to(self.device)
 
     @classmethod
@@ -142,7 +142,10 @@ class AudioLCM:
         return cls.from_checkpoint(place, **settings)
 
     def save_pretrained(self, folder: str | Path, name: str | None = None) -> Path:
-        """Write one self-contained folder that loads anywhere; see ``published.export.export``."""
+        """Write one self-contained folder that loads anywhere, and return it; see ``published.export.export``.
+
+        ``name`` is what its README calls the model; None takes the folder's name.
+        """
         from audiolcm.published.export import export
 
         if self._read_from is None:
