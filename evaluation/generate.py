@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--system", choices=("student", "teacher", "reconstruction"), default="student")
     parser.add_argument("--steps", type=int, help="sampling steps (default: as trained)")
     parser.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--clips-per-class", type=int, default=10)
     parser.add_argument(
         "--split", default="train", help="where captions (or the clips to reconstruct) come from"

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from audiolcm.pipeline import AudioLCM
 
-__all__ = ["AudioLCM"]
+    __version__: str
+
+__all__ = ["AudioLCM", "__version__"]
 
 
 def __getattr__(name: str) -> object:
@@ -17,4 +19,8 @@ def __getattr__(name: str) -> object:
             from audiolcm.pipeline import AudioLCM
 
         return AudioLCM
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("audiolcm")
     raise AttributeError(f"module 'audiolcm' has no attribute {name!r}")

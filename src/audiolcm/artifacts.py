@@ -91,20 +91,34 @@ class Artifact:
         """Return whether the card names an artifact as this one's ``stage``."""
         return stage in self.card.get("parents", {})
 
-    def load_weights(self, model: nn.Module) -> nn.Module:
-        """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it.
+    def weights_file(self) -> Path:
+        """Return the path of ``model.safetensors``, after comparing its content with the card.
 
         Raises:
-            UserError: when the file is not the one that the card tells of, or is of another architecture.
+            UserError: when it is not the one that the card tells of, or is not there.
         """
         path = self.folder / "model.safetensors"
         advice = f"Remove the folder {self.folder} and train again."
         try:
             if _file_hash(path) != self.weights_hash:
                 raise UserError(f"{path} was changed or damaged since it was written. {advice}")
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error}). {advice}") from error
+        return path
+
+    def load_weights(self, model: nn.Module) -> nn.Module:
+        """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it.
+
+        Raises:
+            UserError: when the file is not the one that the card tells of, or is of another architecture.
+        """
+        path = self.weights_file()
+        try:
             weights = load_file(path)
         except (SafetensorError, OSError) as error:
-            raise UserError(f"{path} cannot be read ({error}). {advice}") from error
+            raise UserError(
+                f"{path} cannot be read ({error}). Remove the folder {self.folder} and train again."
+            ) from error
         if problems := misfits(shapes(model.state_dict()), shapes(weights)):
             raise UserError(
                 f"{path} holds another architecture than the configuration asks for: {problems}. "

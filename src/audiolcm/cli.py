@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+import audiolcm
 from audiolcm import data_command
 from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="audiolcm", description="Few-step text-to-audio generation.")
+    parser.add_argument("--version", action="version", version=f"audiolcm {audiolcm.__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     generate = commands.add_parser("generate", help="turn captions into wav files")
     generate.add_argument("captions", nargs="*", help="what is to be heard")
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--duration", type=float, default=5.0, help="seconds, 1 to 30 (default: 5)")
     generate.add_argument("--seed", type=int, default=0)
     generate.add_argument("--batch-size", type=int, default=8)
-    generate.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    generate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     generate.add_argument("--plugins", action="append", metavar="PACKAGE", help="a package besides ours whose classes "
                           "the checkpoint may name; it is imported and run")  # fmt: skip
     generate.add_argument("-o", "--output", type=Path, default=Path("sound.wav"),
@@ -68,27 +70,24 @@ def _generate(options: argparse.Namespace) -> int:
     if options.batch_size < 1:
         raise UserError(f"--batch-size {options.batch_size} must be 1 or more.")
     captions, structured = _captions(options)
-    targets = _targets(options.output, len(captions))
 
-    from audiolcm.audio.io import write_wav
     from audiolcm.pipeline import AudioLCM
+    from audiolcm.sound import wav_paths
     from audiolcm.training.hardware import Hardware
 
     import_from_here()
-    sampler = {"num_steps": options.steps, "omega": options.omega}
-    model = AudioLCM.from_checkpoint(
-        options.checkpoint,
-        options.vocoder,
-        {name: value for name, value in sampler.items() if value is not None},
-        Hardware(device=options.device),
-        plugins=options.plugins,
+    targets = wav_paths(options.output, len(captions))
+    request = {name: getattr(options, name) for name in ("duration", "seed", "steps", "omega")}
+    hardware = Hardware(device=options.device)
+    model = AudioLCM.from_pretrained(
+        options.checkpoint, vocoder=options.vocoder, hardware=hardware, plugins=options.plugins
     )
     for first in range(0, len(captions), options.batch_size):
         batch = slice(first, first + options.batch_size)
-        made = model(captions[batch], options.duration, options.seed, structured[batch])
-        for offset, waveform in enumerate(made.waveforms):
-            write_wav(targets[first + offset], waveform)
-            log.info("%s", targets[first + offset])
+        for sound, target in zip(
+            model(captions[batch], structured=structured[batch], **request), targets[batch], strict=True
+        ):
+            log.info("%s", sound.save(target))
     return 0
 
 
@@ -105,25 +104,6 @@ def _captions(options: argparse.Namespace) -> tuple[list[str], list[str]]:
         )
     captions = [pair.caption for pair in pairs]
     return captions, [pair.structured or fallback_structure(pair.caption) for pair in pairs]
-
-
-def _targets(output: Path, count: int) -> list[Path]:
-    targets = _named_targets(output, count)
-    for path in targets:
-        blocking = [place for place in path.parents if place.exists() and not place.is_dir()]
-        if path.is_dir() or blocking:
-            raise UserError(f"-o {output}: {[path, *blocking][-1]} is in the way. Choose another name.")
-    return targets
-
-
-def _named_targets(output: Path, count: int) -> list[Path]:
-    if count == 1:
-        if output.suffix and output.suffix.lower() != ".wav":
-            raise UserError(f"-o {output}: sound is written as .wav; name the file so, or give a folder.")
-        return [output if output.suffix else output / "000.wav"]
-    if output.suffix:
-        raise UserError(f"-o {output}: {count} captions need a folder, such as -o sounds.")
-    return [output / f"{index:03d}.wav" for index in range(count)]
 
 
 if __name__ == "__main__":

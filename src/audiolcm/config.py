@@ -179,8 +179,25 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
         raise UserError(str(error)) from error
 
 
-def check(node: object, path: str = "", origin: Path | None = None) -> None:
+def check(node: object, path: str = "") -> None:
     """Check every ``_target_`` below ``node`` against the constructor that it names.
+
+    Args:
+        node: of a configuration.
+        path: where it stands there, for messages.
+
+    Raises:
+        UserError: a class is outside of the packages that are allowed, in which case none was imported, or is no
+            class; or its settings are unknown or of the wrong type.
+    """
+    for where, call, target in _allowed_calls(node, path):
+        _check_call(call, target, where)
+
+
+def _allowed_calls(
+    node: object, path: str, origin: Path | None = None
+) -> list[tuple[str, Mapping[str, object], str]]:
+    """Return where each ``_target_`` stands, its node and its name; nothing is imported.
 
     Args:
         node: of a configuration.
@@ -188,14 +205,12 @@ def check(node: object, path: str = "", origin: Path | None = None) -> None:
         origin: the file of a model that it was read from; None for what the user typed or wrote.
 
     Raises:
-        UserError: a class is outside of the packages that are allowed, in which case none was imported, or is no
-            class; or its settings are unknown or of the wrong type.
+        UserError: one of them is outside of the packages that are allowed.
     """
     calls = [(where, call, str(call["_target_"])) for where, call in targets(node, path)]
     if strange := [(where, target) for where, _, target in calls if not is_allowed(target)]:
         raise UserError(refusal(strange, origin))
-    for where, call, target in calls:
-        _check_call(call, target, where)
+    return calls
 
 
 def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
@@ -262,9 +277,21 @@ def nearest(word: str, options: Iterable[str]) -> str:
 
 
 def load_yaml(path: Path) -> dict[str, typing.Any]:
-    """Return the resolved configuration kept beside an artifact, checked like a fresh one.
+    """Return the resolved configuration kept beside an artifact, checked like a fresh one."""
+    plain = read_yaml(path)
+    check(plain)
+    return plain
 
-    What it says of ``plugins`` allows nothing: only the run that reads it does.
+
+def read_yaml(path: Path) -> dict[str, typing.Any]:
+    """Return the resolved configuration kept beside an artifact, for a few parts of it to be built.
+
+    ``build`` checks each of them; the classes that the other sections name, such as those of the training, are not
+    loaded. What it says of ``plugins`` allows nothing: only the run that reads it does.
+
+    Raises:
+        UserError: the file cannot be read, is not the configuration of an artifact, or names a class outside of the
+            packages that are allowed.
     """
     advice = "Give the folder of an artifact that `python train.py` made, whole."
     try:
@@ -276,7 +303,7 @@ def load_yaml(path: Path) -> dict[str, typing.Any]:
     missing = sorted(SECTIONS - OPTIONAL_SECTIONS - set(plain))
     if missing:
         raise UserError(f"{path} lacks the section {missing[0]!r}. {advice}")
-    check(plain, origin=path)
+    _allowed_calls(plain, "", path)
     return plain
 
 

@@ -1,10 +1,11 @@
 """Text to waveform: the trained parts joined for inference."""
 
+import copy
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 import torch
@@ -13,35 +14,22 @@ from torch import nn
 from audiolcm.artifacts import Artifact
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
-from audiolcm.config import load_yaml
-from audiolcm.data.manifest import fallback_structure
+from audiolcm.config import read_yaml
 from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.plugins import allowing
 from audiolcm.published.models import open_model, vocoder_of
+from audiolcm.published.sources import is_hub_name
+from audiolcm.request import Request, read_request, sampler_settings
+from audiolcm.sound import Generated
 from audiolcm.tensors import without_initialization
-from audiolcm.training.hardware import Hardware
+from audiolcm.training.hardware import Hardware, explaining_mps, synchronize
 from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
 
-MIN_SECONDS, MAX_SECONDS = 1.0, 30.0
 KEPT_PROMPTS = 256
 """Prompts whose text features are remembered: 160 MB of the paper's (154 x 1024 in float32)."""
-
-
-@dataclass(frozen=True)
-class Generated:
-    """Sound and how it came about.
-
-    ``waveforms``: float32 (batch, samples) at 16 kHz. ``mels``: (batch, 80, frames), log10. ``nfe``: denoiser
-    evaluations per sound. ``seconds``: wall time of each stage, for the whole batch.
-    """
-
-    waveforms: np.ndarray
-    mels: np.ndarray
-    nfe: int
-    seconds: dict[str, float]
 
 
 class AudioLCM:
@@ -49,9 +37,12 @@ class AudioLCM:
 
     Example::
 
-        model = AudioLCM.from_checkpoint("artifacts/student/<name>-<hash>")
-        sound = model("A dog is barking", duration=5.0, seed=0)
+        model = AudioLCM.from_pretrained("artifacts")  # or an exported folder, or a name of the Hub
+        model("A dog is barking", duration=5.0, seed=0).save("dog.wav")
     """
+
+    sample_rate = SAMPLE_RATE
+    """Of every sound, in Hz."""
 
     def __init__(
         self,
@@ -72,7 +63,8 @@ class AudioLCM:
         self.schedule = schedule
         self.sampler = sampler
         self._encoded: dict[tuple[str, str], torch.Tensor] = {}
-        with torch.no_grad(), self.hardware.autocast():
+        self._read_from: tuple[Artifact, Artifact] | None = None  # model and vocoder, to be exported
+        with torch.no_grad(), explaining_mps(), self.hardware.autocast():
             self.unconditional = self.text_encoder([""], [""]).to(self.device)
 
     @classmethod
@@ -110,18 +102,18 @@ class AudioLCM:
         sampler: Mapping[str, object] | None,
         hardware: Hardware | None,
     ) -> "AudioLCM":
-        cfg = load_yaml(artifact.folder / "config.yaml")
+        cfg = read_yaml(artifact.folder / "config.yaml")
         autoencoder = artifact.parent("autoencoder")
         vocoder_artifact = vocoder_of(artifact, vocoder)
-        autoencoder_cfg = load_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
-        vocoder_cfg = load_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
+        autoencoder_cfg = read_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
+        vocoder_cfg = read_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
         text_encoder = load_text_encoder(artifact, cfg)
         with without_initialization():  # all of them are loaded at once
             denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
             autoencoder_model = build(autoencoder_cfg, "autoencoder.model")
             vocoder_model = build(vocoder_cfg, "vocoder.model")
         section = "teacher_sampler" if artifact.card["stage"] == "teacher" else "sampler"
-        return cls(
+        made = cls(
             text_encoder,
             artifact.load_weights(denoiser),
             autoencoder.load_weights(autoencoder_model),
@@ -130,14 +122,93 @@ class AudioLCM:
             build(cfg[section] | dict(sampler or {}), section),
             hardware,
         )
+        made._read_from = artifact, vocoder_artifact
+        return made
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        place: str | Path,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        **settings: Any,
+    ) -> "AudioLCM":
+        """Load what ``audiolcm export`` or ``push_to_hub`` made, or whatever else ``from_checkpoint`` loads.
+
+        Args:
+            place: a folder, a ``published:`` name, or a name of the Hub (``user/model``), whose files are downloaded
+                once; never any that could run code.
+            revision: of the Hub: a branch, a tag or a commit.
+            token: of the Hub, for private models; None takes that of ``hf auth login``.
+            cache_dir: where the Hub's files are kept; None takes Hugging Face's own folder.
+            local_files_only: take the Hub's files from there alone.
+            settings: vocoder, sampler and hardware of ``from_checkpoint``.
+
+        Raises:
+            UserError: see ``from_checkpoint``; or the Hub has no such model, or no network leads there.
+        """
+        if is_hub_name(place):
+            from audiolcm.published.hub import fetch  # here: most models lie on this computer
+
+            place = fetch(str(place), revision, token, cache_dir, local_files_only)
+        return cls.from_checkpoint(place, **settings)
+
+    def save_pretrained(self, folder: str | Path, name: str | None = None) -> Path:
+        """Write one self-contained folder that loads anywhere, and return it; see ``published.export.export``.
+
+        ``name`` is what its README calls the model; None takes the folder's name.
+        """
+        from audiolcm.published.export import export
+
+        if self._read_from is None:
+            raise UserError(
+                "This model was put together from parts: only one that from_checkpoint or from_pretrained loaded knows "
+                "the configurations and licenses that belong into its folder."
+            )
+        return export(*self._read_from, Path(folder), name)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        private: bool = False,
+        token: str | bool | None = None,
+        commit_message: str = "Upload of a model of audiolcm",
+    ) -> str:
+        """Upload the folder of ``save_pretrained`` to the Hub, into a new or a known repository; returns its address.
+
+        Raises:
+            UserError: no network, no such right, or a name that the Hub does not take.
+        """
+        from audiolcm.published.hub import upload
+
+        return upload(self.save_pretrained, repo_id, private, token, commit_message)
+
+    def to(self, device: str | torch.device) -> "AudioLCM":
+        """Move every part, and text features that are remembered, to a device; precision is chosen anew for it.
+
+        Raises:
+            UserError: there is no such device.
+        """
+        hardware = dataclasses.replace(self.hardware, device=str(device))
+        self.hardware, self.device = hardware, hardware.torch_device()
+        for part in (self.text_encoder, self.denoiser, self.autoencoder, self.vocoder):
+            part.to(self.device)
+        self._encoded = {prompt: features.to(self.device) for prompt, features in self._encoded.items()}
+        self.unconditional = self.unconditional.to(self.device)
+        return self
 
     @torch.no_grad()
     def __call__(
         self,
         captions: str | Sequence[str],
-        duration: float = 5.0,
-        seed: int | Sequence[int] = 0,
+        duration: SupportsFloat = 5.0,
+        seed: SupportsIndex | Sequence[SupportsIndex] | np.ndarray = 0,
         structured: Sequence[str] | None = None,
+        *,
+        steps: SupportsIndex | None = None,
+        omega: SupportsFloat | None = None,
     ) -> Generated:
         """Generate one sound for each caption.
 
@@ -147,21 +218,39 @@ class AudioLCM:
             seed: one for all captions, or one for each. A sound depends on its own caption and seed; its neighbors
                 in the batch change it by rounding only.
             structured: structured captions, ``<event& tag>@...``; None makes ``<caption& all>`` of each.
+            steps: sampling steps of this call; None takes the sampler's own.
+            omega: guidance of this call, CFG scale - 1; None takes the sampler's own.
+
+        Raises:
+            UserError: a value of another kind or out of range.
         """
-        captions = [captions] if isinstance(captions, str) else list(captions)
-        structured = list(structured or [fallback_structure(caption) for caption in captions])
-        seeds = [seed] * len(captions) if isinstance(seed, int) else list(seed)
-        _check_request(captions, structured, seeds, duration)
+        request = read_request(captions, duration, seed, structured)
+        sampler = self._sampler(steps, omega)
+        with explaining_mps():
+            return self._generate(request, sampler)
+
+    def _sampler(self, steps: SupportsIndex | None, omega: SupportsFloat | None) -> Sampler:
+        """Return the sampler, with other steps or another omega where these are given."""
+        settings = sampler_settings(steps, omega)
+        if not settings:
+            return self.sampler
+        sampler = copy.copy(self.sampler)
+        for name, value in settings.items():
+            setattr(sampler, name, value)
+        return sampler
+
+    def _generate(self, request: Request, sampler: Sampler) -> Generated:
+        duration = request.duration
         seconds: dict[str, float] = {}
         with self.hardware.autocast():
             with _Stopwatch(seconds, "text", self.device):
-                text = self._encode(list(zip(captions, structured, strict=True)))
+                text = self._encode(list(zip(request.captions, request.structured, strict=True)))
                 free = self.unconditional.expand_as(text)
             with _Stopwatch(seconds, "denoiser", self.device):
                 mel_frames = -(-round(duration * SAMPLE_RATE) // HOP_LENGTH)
                 frames = self.autoencoder.num_latent_frames(mel_frames)
-                noise = NoiseSource(seeds, self.autoencoder.latent_channels, frames, self.device)
-                sampled = self.sampler.sample(self.denoiser, self.schedule, noise, text, free)
+                noise = NoiseSource(request.seeds, self.autoencoder.latent_channels, frames, self.device)
+                sampled = sampler.sample(self.denoiser, self.schedule, noise, text, free)
             with _Stopwatch(seconds, "decoder", self.device):
                 mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor)
                 mels = mels.float().clamp(LOG_MEL_MIN, LOG_MEL_MAX)
@@ -182,7 +271,7 @@ class AudioLCM:
     @torch.no_grad()
     def reconstruct(self, mel: Mel) -> np.ndarray:
         """Return (batch, samples): true mels (batch, 80, frames) after autoencoder and vocoder."""
-        with self.hardware.autocast():
+        with explaining_mps(), self.hardware.autocast():
             mels = self.autoencoder(mel.to(self.device)).float().clamp(LOG_MEL_MIN, LOG_MEL_MAX)
         return self._sound(mels, mels.shape[-1] * HOP_LENGTH)
 
@@ -215,23 +304,5 @@ class _Stopwatch:
         self.seconds[self.stage] = self._now() - self.began
 
     def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        synchronize(self.device)
         return time.perf_counter()
-
-
-def _check_request(captions: list[str], structured: list[str], seeds: list[int], duration: float) -> None:
-    if not MIN_SECONDS <= duration <= MAX_SECONDS:
-        raise UserError(
-            f"duration={duration:g} s is out of range: {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds."
-        )
-    for seed in seeds:
-        if not -(2**63) <= seed < 2**63:
-            raise UserError(f"seed={seed} is out of range: 0 to {2**63 - 1} (64 bits).")
-    if not captions or any(not caption.strip() for caption in captions):
-        raise UserError("A caption is empty: say what is to be heard, such as 'A dog is barking'.")
-    if not len(captions) == len(structured) == len(seeds):
-        raise UserError(
-            f"{len(captions)} captions, {len(structured)} structured captions and {len(seeds)} seeds do not match: "
-            "give one of each for every sound."
-        )

@@ -21,16 +21,16 @@ from audiolcm.data.prepared import PreparedData, PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
 from audiolcm.models.autoencoder import Autoencoder
-from audiolcm.models.clap_t5 import ClapT5
 from audiolcm.models.embedding import forget_guidance
 from audiolcm.models.transplant import started_from
 from audiolcm.objectives.objective import Objective
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_model, open_vocoder
+from audiolcm.published.untrained import keep_vocoder
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.training_set import TrainingSet
-from audiolcm.types import Mel, TextEncoder, TextTokens
-from audiolcm.workshop import Config, Data, Workshop, keep_vocoder, variant_name
+from audiolcm.types import Mel, TextEncoder, TextTokens, WeightedTextEncoder
+from audiolcm.workshop import Config, Data, Workshop, variant_name
 
 DENOISER_SECTIONS = ("model", "backbone", "text_encoder", "schedule")
 """What teacher and student share, beside the autoencoder."""
@@ -97,7 +97,7 @@ class Recipe:
     @cached_property
     def text_identity(self) -> dict[str, object]:
         """What the text features depend on: the configuration, or the content of the weights where there are any."""
-        if isinstance(self.text_encoder, ClapT5):
+        if isinstance(self.text_encoder, WeightedTextEncoder):
             return self.text_encoder.identity() | tensors_identity(self.text_encoder.state_dict())
         return dict(self.cfg["text_encoder"])
 

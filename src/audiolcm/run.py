@@ -31,6 +31,7 @@ from audiolcm.plugin_code import code_of_plugins
 from audiolcm.plugins import allowing
 from audiolcm.progress import at_stage, begin
 from audiolcm.result import RESULT, read_result, write_result
+from audiolcm.training.hardware import missing_on_mps
 from audiolcm.training.tracking import check_tracker, read_metrics
 from audiolcm.version import code_version
 
@@ -107,6 +108,8 @@ def _explain(error: Exception) -> tuple[str, bool]:
     """Return what to tell the user, and whether that says it all (a defect of ours needs its stack trace)."""
     if isinstance(error, UserError):
         return str(error), True
+    if told := missing_on_mps(error):
+        return str(told), True
     if processes.lost_another(error):
         first_line = str(error).splitlines()[0]  # of NCCL it may tell of more than a lost process
         return (

@@ -46,3 +46,12 @@ class TextEncoder(Protocol):
     def __call__(self, captions: list[str], structured: list[str]) -> TextTokens:
         """Return (batch, num_tokens, width): both halves joined along the tokens."""
         ...
+
+
+@runtime_checkable
+class WeightedTextEncoder(TextEncoder, Protocol):
+    """A text encoder that was trained: its features depend on its weights, wherever these were read from."""
+
+    def identity(self) -> dict[str, object]:
+        """Return what the features depend on beside the weights; no path is among it."""
+        ...

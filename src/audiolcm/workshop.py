@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from audiolcm import processes
-from audiolcm.artifacts import Artifact, ArtifactStore, Identity, open_artifact, tensors_identity
+from audiolcm.artifacts import Artifact, ArtifactStore, Identity, open_artifact
 from audiolcm.build import build
 from audiolcm.config import to_yaml
 from audiolcm.files import remove_leftovers
 from audiolcm.objectives.objective import Objective
 from audiolcm.plugin_code import code_of_plugins
+from audiolcm.published.untrained import placed
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.parallel import Parallel
@@ -157,30 +158,6 @@ class Workshop:
             "parallel": asdict(self.parallel),
             "figures": {key: value for row in rows for key, value in row.items()},
         }
-
-
-def keep_vocoder(store: ArtifactStore, cfg: Config) -> Artifact:
-    """Return the artifact of a configured vocoder that needs no training, written now if it is not there."""
-    section = cfg["vocoder"]
-    model = build(section["model"], "vocoder.model")
-    # Of published weights the content counts, not the path; the artifact then needs their files no more.
-    kept = dict(section) | {"model": getattr(model, "standalone", section["model"])}
-    content = {"vocoder": kept} | tensors_identity(model.state_dict())
-    if plugins := code_of_plugins(kept):
-        content["plugins"] = plugins
-    identity = Identity("vocoder", type(model).__name__.lower(), content)
-    facts = {"origin": model.origin} if hasattr(model, "origin") else {}
-    config = to_yaml(placed(dict(cfg) | {"vocoder": kept}))
-    return store.find(identity) or store.finish(identity, model, config, facts)
-
-
-def placed(cfg: Config) -> Config:
-    """Return the configuration with absolute folders, so that an artifact serves from every working directory."""
-    places = {name: os.path.abspath(path) for name, path in cfg["paths"].items()}
-    dataset = dict(cfg["dataset"])
-    if dataset.get("root"):
-        dataset["root"] = os.path.abspath(os.path.expanduser(dataset["root"]))
-    return dict(cfg) | {"paths": places, "dataset": dataset}
 
 
 def variant_name(cfg: Config) -> str:

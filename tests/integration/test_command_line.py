@@ -167,7 +167,7 @@ def test_help_is_short_and_quick() -> None:
     ("arguments", "words"),
     [
         (["--seed", "9" * 30], "seed="),
-        (["--omega", "nan"], "sampler.omega"),
+        (["--omega", "nan"], "omega=nan"),
         (["-o", "file/x.wav"], "file is in the way"),
         (["wind", "-o", "file"], "file is in the way"),
         (["-o", "folder.wav"], "folder.wav is in the way"),

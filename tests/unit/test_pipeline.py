@@ -1,5 +1,6 @@
 """The pipeline on parts whose answers are known."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audiolcm.diffusion.sampler import ConsistencySampler, Sampled
+from audiolcm.diffusion.sampler import ConsistencySampler, NoiseSource, Sampled
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
@@ -92,3 +93,85 @@ def test_the_empty_caption_is_encoded_once() -> None:
 def test_requests_out_of_bounds(request_: SimpleNamespace, words: str) -> None:
     with pytest.raises(UserError, match=words):
         pipeline()(**vars(request_))
+
+
+class RecordingSampler(ConsistencySampler):
+    """Remembers the steps, the omega and the seeds that it sampled with."""
+
+    def sample(
+        self, denoiser: object, schedule: object, noise: NoiseSource, text: Tensor, unconditional: Tensor
+    ) -> Sampled:
+        seeds = [generator.initial_seed() for generator in noise.generators]
+        SEEN.append((self.num_steps, self.omega, seeds))
+        return Sampled(noise.draw(), nfe=self.num_steps)
+
+
+SEEN: list[tuple[int, float, list[int]]] = []
+
+
+def test_steps_and_omega_hold_for_one_call() -> None:
+    SEEN.clear()
+    model = pipeline(sampler=RecordingSampler(2, 4.0))
+    assert model("a", 1.0, steps=np.int64(3), omega=np.float32(0.5)).nfe == 3
+    model("a", 1.0, omega=0)
+    model("a", 1.0)
+    assert [seen[:2] for seen in SEEN] == [(3, 0.5), (2, 0.0), (2, 4.0)]
+    assert (model.sampler.num_steps, model.sampler.omega) == (2, 4.0)
+
+
+def test_the_old_order_of_arguments_and_numpys_numbers() -> None:
+    SEEN.clear()
+    model = pipeline(sampler=RecordingSampler())
+    first = model(["a", "b"], 1.0, [3, 4], ["<a& all>", "<b& all>"])
+    again = model(["a", "b"], duration=np.float32(1.0), seed=np.array([3, 4]))
+    assert [seen[2] for seen in SEEN] == [[3, 4], [3, 4]]
+    np.testing.assert_array_equal(first.waveforms, again.waveforms)
+    assert model.sample_rate == first.sample_rate == 16000
+
+
+def test_to_moves_all_parts_and_what_is_remembered() -> None:
+    model = pipeline()
+    model("a", duration=1.0)
+    with pytest.raises(UserError, match="meta is not supported"):
+        model.to(torch.device("meta"))
+    assert model.device == torch.device("cpu") and model("a", duration=1.0).nfe == 3
+    assert model.to("cpu") is model is model.to(torch.device("cpu"))
+    assert model.text_encoder.encoded == [[""], ["a"]]
+
+
+def test_to_asks_every_part_and_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were another device: torch's meta device stands for it, which holds no numbers."""
+    model = pipeline()
+    model("a", duration=1.0)
+    monkeypatch.setattr(Hardware, "torch_device", lambda self: torch.device(self.device))
+    model.to("meta")
+    tensors = [*model.autoencoder.parameters(), *model._encoded.values(), model.unconditional]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert model.hardware.device == "meta" and model.hardware.precision == "float32"
+
+
+@pytest.mark.parametrize("name", ["cuda:0", "mps", "tpu"])
+def test_a_device_that_is_not_there_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    model = pipeline()
+    with pytest.raises(UserError, match=f"hardware.device={name}"):
+        model.to(name)
+    assert model.hardware.device == "cpu"
+    assert model("a", duration=1.0).nfe == 3
+
+
+def test_what_is_missing_on_apples_gpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> Tensor:
+        raise NotImplementedError("The operator 'aten::x' is not currently implemented for the MPS device.")
+
+    model = pipeline()
+    monkeypatch.setattr(model.vocoder, "forward", missing)
+    with pytest.raises(UserError, match="export PYTORCH_ENABLE_MPS_FALLBACK=1"):
+        model("a", duration=1.0)
+
+
+def test_a_model_of_loose_parts_can_not_be_exported(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="put together from parts"):
+        pipeline().save_pretrained(tmp_path / "x")
+    assert not (tmp_path / "x").exists()

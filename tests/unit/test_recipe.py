@@ -14,8 +14,8 @@ from audiolcm.config import compose
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.consistency import ConsistencyDistillation
+from audiolcm.published.untrained import placed
 from audiolcm.recipe import Recipe
-from audiolcm.workshop import placed
 
 TINY = [
     "trainer=smoke",

@@ -8,7 +8,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.config import register_resolvers
-from audiolcm.run import _train
+from audiolcm.run import _explain, _train
 from audiolcm.sweep import read_result
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -40,3 +40,10 @@ def test_data_leaves_its_census(tmp_path: Path) -> None:
     assert (found["figures"]["num_clips"], found["figures"]["share_written"]) == (7, 1.0)
     assert 0 < found["seconds"] < 600
     assert found["figures"]["hours"] == pytest.approx(14.0 / 3600)
+
+
+def test_what_apples_gpu_lacks_ends_a_job_with_one_message() -> None:
+    error = NotImplementedError("The operator 'aten::x' is not currently implemented for the MPS device.")
+    reason, expected = _explain(error)
+    assert expected and "PYTORCH_ENABLE_MPS_FALLBACK=1" in reason
+    assert _explain(NotImplementedError("later")) == ("NotImplementedError: later", False)

@@ -1,4 +1,4 @@
-"""``audiolcm convert``: a released checkpoint becomes artifacts."""
+"""``audiolcm convert`` and ``export``: a released checkpoint becomes artifacts, a model becomes one folder."""
 
 import argparse
 import logging
@@ -8,7 +8,7 @@ log = logging.getLogger("audiolcm")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand to the parser of ``audiolcm``."""
+    """Add the subcommands to the parser of ``audiolcm``."""
     convert = commands.add_parser("convert", help="turn released weights into artifacts, once")
     convert.add_argument(
         "source",
@@ -29,6 +29,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--t5", metavar="FOLDER", help="folder of T5's tokenizer (default: google/t5-v1_1-large)"
     )
     convert.set_defaults(run=_convert)
+    export = commands.add_parser(
+        "export", help="write a model with all its parts into one folder, to be moved or shared"
+    )
+    export.add_argument("checkpoint", help="a student or teacher folder, or an artifacts folder for its newest "
+                        "student, or published:audiolcm")  # fmt: skip
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
+                        help="a new folder, or an earlier export, which is replaced")  # fmt: skip
+    export.add_argument("--vocoder", help="another vocoder's folder, or griffin_lim")
+    export.set_defaults(run=_export)
 
 
 def _convert(options: argparse.Namespace) -> int:
@@ -49,4 +58,15 @@ def _convert(options: argparse.Namespace) -> int:
     log.info("License of the weights: %s.", made["teacher"].card["origin"]["license"])
     listened = "" if "vocoder" in made else " --vocoder FOLDER"
     log.info('Next: audiolcm generate "A dog is barking" --checkpoint %s%s', options.output, listened)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from audiolcm.published.export import export
+    from audiolcm.published.models import open_model, vocoder_of
+
+    model = open_model(options.checkpoint)
+    folder = export(model, vocoder_of(model, options.vocoder), options.output)
+    log.info('Written. Next: audiolcm generate "A dog is barking" --checkpoint %s', folder)
+    log.info("Read %s before you share it.", folder / "LICENSE")
     return 0

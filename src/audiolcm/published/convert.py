@@ -3,44 +3,24 @@
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from audiolcm.artifacts import Artifact, ArtifactStore, Identity
+from audiolcm.artifacts import Artifact, ArtifactStore
 from audiolcm.config import compose, to_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer, tokenizer_place
 from audiolcm.published.checkpoint import ReleasedCheckpoint, read_released
 from audiolcm.published.layout import DENOISERS, Sizes
-from audiolcm.published.sources import PUBLISHED, Source
-from audiolcm.workshop import keep_vocoder
+from audiolcm.published.sources import PUBLISHED, Source, part_identity
+from audiolcm.published.untrained import Companions, convert_vocoder
 
 log = logging.getLogger(__name__)
 
 BERT, T5 = "bert-base-uncased", "google/t5-v1_1-large"
-GRIFFIN_LIM = "griffin_lim"
-
-
-@dataclass(frozen=True)
-class Companions:
-    """What a released checkpoint does not hold.
-
-    Attributes:
-        vocoder: folder with best_netG.pt and args.yml, or ``griffin_lim``, or None for the folder of weights.
-        mel_range: Hz, overrules that of args.yml.
-        mel_log: logarithm of the vocoder's mels, log10 or ln.
-        bert, t5: folders of the tokenizers; None looks in the folder of weights and in Hugging Face's cache.
-    """
-
-    vocoder: str | None = None
-    mel_range: tuple[float, float] | None = None
-    mel_log: str = "log10"
-    bert: str | None = None
-    t5: str | None = None
 
 
 def convert(source: Source, root: Path, companions: Companions | None = None) -> dict[str, Artifact]:
@@ -66,11 +46,6 @@ def convert(source: Source, root: Path, companions: Companions | None = None) ->
             parents = {name: part for name, part in made.items() if name not in DENOISERS}
             made[stage] = converter.part(stage, parents | teacher)
     return made
-
-
-def part_identity(source: Source, kind: str, stage: str) -> Identity:
-    """Return what a converted part is made from: the content of the released file."""
-    return Identity(stage, kind, {"published": source.sha256})
 
 
 class _Converter:
@@ -142,17 +117,6 @@ class _Converter:
                 return before.parent("vocoder")
             log.warning("There is no vocoder to convert with the rest. %s", error)
             return None
-
-
-def convert_vocoder(store: ArtifactStore, companions: Companions) -> Artifact:
-    """Write the vocoder that ``companions`` name, which needs no training, as an artifact and return it."""
-    if companions.vocoder == GRIFFIN_LIM:
-        return keep_vocoder(store, compose([f"vocoder={GRIFFIN_LIM}"]))
-    cfg = compose(["vocoder=bigvgan"])
-    mel_range = None if companions.mel_range is None else list(companions.mel_range)
-    given = {"path": companions.vocoder, "mel_range": mel_range, "mel_log": companions.mel_log}
-    cfg["vocoder"]["model"] |= given
-    return keep_vocoder(store, cfg)
 
 
 def configuration(sizes: Sizes) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from audiolcm.errors import UserError
 from audiolcm.locks import exclusive
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
-from audiolcm.published.convert import GRIFFIN_LIM, Companions, convert, convert_vocoder, part_identity
-from audiolcm.published.sources import SCHEME, Source, find_source, is_source
+from audiolcm.published.sources import SCHEME, Source, find_source, is_source, part_identity
+from audiolcm.published.untrained import GRIFFIN_LIM, Companions, convert_vocoder
 from audiolcm.result import read_result
 from audiolcm.weights.files import weights_folder
 
@@ -81,6 +81,8 @@ def _converted(place: str | Path) -> Artifact:
     with exclusive(store.root):
         if found := _found(source, store):
             return found
+        from audiolcm.published.convert import convert  # here: it imports transformers, which takes seconds
+
         log.info("%s: converting it, once, into %s", source.path, store.root)
         made = convert(source, store.root)
     return made.get("student", made["teacher"])

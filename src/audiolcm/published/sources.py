@@ -1,10 +1,12 @@
 """``published:audiolcm``, ``published:make_an_audio_2`` or the path of such a file: found, fetched, converted once."""
 
 import logging
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from audiolcm.artifacts import Identity
 from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
 from audiolcm.weights.files import WeightsFile, obtain, weights_folder
@@ -12,6 +14,7 @@ from audiolcm.weights.files import WeightsFile, obtain, weights_folder
 log = logging.getLogger(__name__)
 
 SCHEME = "published:"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 PUBLISHED = {
     file.name: file
     for file in (
@@ -51,6 +54,12 @@ def is_source(text: str | Path) -> bool:
     return str(text).startswith(SCHEME) or Path(text).is_file() or Path(text).suffix == ".ckpt"
 
 
+def is_hub_name(place: str | Path) -> bool:
+    """Return whether this can only be a name of the Hub, ``user/model``: no path of this computer begins so."""
+    is_name = isinstance(place, str) and _HUB_NAME.fullmatch(place) and not place.endswith(".ckpt")
+    return bool(is_name) and not Path(place).exists() and not Path(place).parent.is_dir()
+
+
 def find_source(text: str | Path) -> Source:
     """Return the file that ``published:NAME`` stands for, downloaded if need be, or the file of this path.
 
@@ -71,3 +80,8 @@ def find_source(text: str | Path) -> Source:
             f"{', '.join(SCHEME + known for known in PUBLISHED)}."
         )
     return Source(path)
+
+
+def part_identity(source: Source, kind: str, stage: str) -> Identity:
+    """Return what a converted part is made from: the content of the released file."""
+    return Identity(stage, kind, {"published": source.sha256})

@@ -1,6 +1,7 @@
 """Which device, which precision, how many threads."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -8,14 +9,25 @@ import torch
 from audiolcm import processes
 from audiolcm.errors import UserError
 
+DEVICES = "auto, cpu, cuda, cuda:N or mps (Apple's GPU)"
+_LACKING = (
+    "not currently implemented",
+    "not implemented for",
+    "not supported",
+    "doesn't support",
+    "does not support",
+)
+"""How torch says that its MPS back end lacks an operation or a type of numbers."""
+
 
 @dataclass(frozen=True)
 class Hardware:
-    """``device``: auto, cpu, cuda or cuda:N. ``precision``: auto, float32 or bfloat16 (autocast).
+    """``device``: auto, cpu, cuda, cuda:N or mps. ``precision``: auto, float32 or bfloat16 (autocast).
 
-    ``auto`` takes a GPU when there is one, and bfloat16 where it is faster: on a GPU that computes it natively, a CPU
-    with AMX, an AMD CPU with AVX512-BF16 (`python benchmarks/training.py precision`). On an Intel CPU with AVX512-BF16
-    alone a training step of the tiny model was slower in bfloat16 than in float32.
+    ``auto`` takes a GPU when there is one, of NVIDIA or else of Apple (mps), and bfloat16 where it is faster: on a GPU
+    that computes it natively, a CPU with AMX, an AMD CPU with AVX512-BF16 (`python benchmarks/training.py precision`).
+    On an Intel CPU with AVX512-BF16 alone a training step of the tiny model was slower in bfloat16 than in float32;
+    Apple's GPUs were not measured and take float32.
     ``num_threads`` bounds the CPU threads of torch; null leaves its default.
     """
 
@@ -35,15 +47,23 @@ class Hardware:
         """Return the device, checked to exist."""
         name = self.device
         if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
+            name = _best()
         if name == "cuda" and processes.count() > 1:
             name = f"cuda:{processes.local_rank()}"
         try:
             device = torch.device(name)
         except RuntimeError as error:
-            raise UserError(f"hardware.device={name}: choose auto, cpu, cuda or cuda:N.") from error
-        if device.type not in ("cpu", "cuda"):
-            raise UserError(f"hardware.device={name} is not supported: choose auto, cpu, cuda or cuda:N.")
+            raise UserError(f"hardware.device={name}: choose {DEVICES}.") from error
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise UserError(f"hardware.device={name} is not supported: choose {DEVICES}.")
+        if device.type == "mps" and (not torch.backends.mps.is_available() or (device.index or 0) > 0):
+            raise UserError(
+                f"hardware.device={name}, but torch sees no such GPU of Apple. Type hardware.device=cpu."
+            )
+        if device.type == "mps" and processes.count() > 1:
+            raise UserError(
+                f"hardware.device={name} serves one process: leave out torchrun, or type hardware.device=cpu."
+            )
         if device.type == "cuda" and not torch.cuda.is_available():
             raise UserError(
                 f"hardware.device={name}, but torch sees no CUDA device. Type hardware.device=cpu."
@@ -61,6 +81,8 @@ class Hardware:
             return self.precision == "bfloat16"
         if self.torch_device().type == "cuda":
             return torch.cuda.is_bf16_supported(including_emulation=False)
+        if self.torch_device().type == "mps":
+            return False
         return torch.cpu._is_amx_tile_supported() or (
             torch.cpu._is_avx512_bf16_supported() and "AMD" in _cpu_name()
         )
@@ -73,8 +95,47 @@ class Hardware:
         """Return one line for cards and reports, such as ``cpu, 2 threads, bfloat16``."""
         device = self.torch_device()
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
+        name = f"GPU (mps) of {name}" if device.type == "mps" else name
         precision = "bfloat16 autocast" if self.uses_bfloat16() else "float32"
         return f"{name}, {torch.get_num_threads()} threads, {precision}, torch {torch.__version__}"
+
+
+def _best() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() and processes.count() == 1 else "cpu"
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def missing_on_mps(error: Exception) -> UserError | None:
+    """Return what to tell people of an operation that Apple's GPUs lack in this torch; None for other errors."""
+    text = str(error)
+    lacking = isinstance(error, NotImplementedError | TypeError | RuntimeError) and "MPS" in text
+    if not lacking or not any(words in text for words in _LACKING):
+        return None
+    return UserError(
+        f"torch {torch.__version__} cannot compute this on Apple's GPU ({text.splitlines()[0].rstrip('. ')}). Let the "
+        "CPU do what is missing there: export PYTORCH_ENABLE_MPS_FALLBACK=1, then the same command; or all of it: "
+        "hardware.device=cpu (audiolcm generate: --device cpu)."
+    )
+
+
+@contextlib.contextmanager
+def explaining_mps() -> Iterator[None]:
+    """Inside, an operation that is missing on Apple's GPU is a ``UserError`` (``missing_on_mps``)."""
+    try:
+        yield
+    except (NotImplementedError, TypeError, RuntimeError) as error:
+        if told := missing_on_mps(error):
+            raise told from error
+        raise
 
 
 def _cpu_name() -> str:

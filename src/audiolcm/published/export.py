@@ -1,0 +1,132 @@
+"""One self-contained folder of a model: it loads wherever it is moved, and names no place of this computer.
+
+The folder is an artifact, the model's own, with its parts in folders of their own below it::
+
+    card.json  config.yaml  model.safetensors  README.md  LICENSE
+    autoencoder/  vocoder/  text_encoder/      each with the first three; the last only where there is one
+"""
+
+import json
+import os
+import shutil
+import uuid
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from audiolcm.artifacts import Artifact
+from audiolcm.config import OPTIONAL_SECTIONS, SECTIONS, read_yaml, to_yaml
+from audiolcm.errors import UserError
+from audiolcm.files import TEMPORARY_SUFFIX, explained
+from audiolcm.published.model_card import license_text, model_card
+
+CARD, CONFIG, WEIGHTS = "card.json", "config.yaml", "model.safetensors"
+README, LICENSE = "README.md", "LICENSE"
+_MARK = "exported_by"
+_FACTS = (
+    "format_version", "stage", "name", "hash", "weights_hash", "made_from", "code", "num_parameters", "step", "origin",
+    "derived_from", "hardware", "training_seconds", "figures",
+)  # fmt: skip
+"""What goes along of a card; left out are the places of parents, and the runs and users of trackers."""
+_SECTIONS = SECTIONS - OPTIONAL_SECTIONS | {"teacher"}
+_TOKENIZERS = ("bert_tokenizer", "t5_tokenizer")
+
+
+def export(model: Artifact, vocoder: Artifact, folder: Path, name: str | None = None) -> Path:
+    """Write ``folder``, whole or not at all, and return it; an earlier export there is replaced.
+
+    Args:
+        model: a student, a teacher or a target.
+        vocoder: what it is heard through.
+        folder: must not exist, be empty, or hold an export.
+        name: what the README calls it; None takes the folder's name.
+
+    Raises:
+        UserError: something else is in the way, a part is missing or damaged, or the disk refuses.
+    """
+    folder = Path(os.path.abspath(folder))
+    _refuse_others(folder)
+    name = name or folder.name
+    parts = {"autoencoder": model.parent("autoencoder"), "vocoder": vocoder}
+    if model.has_parent("text_encoder"):
+        parts["text_encoder"] = model.parent("text_encoder")
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
+    try:
+        _write(temporary, model, {stage: stage for stage in parts})
+        for stage, part in parts.items():
+            _write(temporary / stage, part, {})
+        (temporary / README).write_text(model_card(model, parts, name), encoding="utf-8")
+        (temporary / LICENSE).write_text(license_text(model, parts), encoding="utf-8")
+        _move(temporary, folder)
+    except OSError as error:
+        raise explained(error, folder) or error from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _refuse_others(folder: Path) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        known = json.loads((folder / CARD).read_text())
+    except (OSError, ValueError):
+        known = None
+    if not isinstance(known, dict) or _MARK not in known:
+        raise UserError(f"{folder} is there and holds no earlier export: give another name, or remove it.")
+
+
+def _write(folder: Path, part: Artifact, parents: dict[str, str]) -> None:
+    folder.mkdir(parents=True)
+    cfg = read_yaml(part.folder / CONFIG)
+    _refuse_files_elsewhere(part, cfg)
+    shutil.copyfile(part.weights_file(), folder / WEIGHTS)
+    kept = {name: section for name, section in cfg.items() if name in _SECTIONS}
+    kept["parents"] = dict.fromkeys(kept["parents"])
+    (folder / CONFIG).write_text(to_yaml(_without_places(kept)), encoding="utf-8")
+    card = {name: part.card[name] for name in _FACTS if name in part.card}
+    card |= {"parents": parents, _MARK: f"audiolcm {version('audiolcm')}"}
+    (folder / CARD).write_text(json.dumps(_without_places(card), indent=2), encoding="utf-8")
+    for tokenizer in part.folder.glob("*_tokenizer"):
+        shutil.copytree(tokenizer, folder / tokenizer.name)
+
+
+def _refuse_files_elsewhere(part: Artifact, cfg: dict[str, Any]) -> None:
+    """Refuse a text encoder that is read from files outside of the artifacts: the folder would not be whole."""
+    if part.card["stage"] == "text_encoder":
+        if missing := [name for name in _TOKENIZERS if not (part.folder / name).is_dir()]:
+            raise UserError(
+                f"{part.folder} has no {missing[0]}: the released weights were converted without it. Convert them "
+                "again with both tokenizers: audiolcm convert SOURCE -o DIR --bert FOLDER --t5 FOLDER"
+            )
+    elif "clap_checkpoint" in cfg["text_encoder"] and part.card["stage"] in ("student", "teacher", "target"):
+        raise UserError(
+            f"{part.folder} reads its text encoder from files of this computer (text_encoder.bert, t5, "
+            "clap_checkpoint), which are not part of any artifact: such a model cannot be exported. Students of "
+            "teacher=published:NAME and of text_encoder=hashed can."
+        )
+
+
+def _without_places(value: Any) -> Any:
+    """Return a value in which every path that leads out of the working folder is only its last name."""
+    if isinstance(value, dict):
+        return {key: _without_places(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_places(item) for item in value]
+    is_place = isinstance(value, str) and (os.path.isabs(value) or value.startswith(("~", "..")))
+    return Path(value).name if is_place else value
+
+
+def _move(temporary: Path, folder: Path) -> None:
+    """Put the new folder in the place of an earlier one, which stays whole until the new one is."""
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    before = folder.with_name(f"{temporary.name}.before")
+    folder.rename(before)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        before.rename(folder)
+        raise
+    shutil.rmtree(before)

@@ -1,0 +1,91 @@
+"""What a model makes: sounds that know their sample rate and save themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from audiolcm.audio.io import write_wav
+from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.errors import UserError
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One sound. ``waveform``: float32 (samples,), full scale 1. ``sample_rate``: in Hz."""
+
+    waveform: np.ndarray
+    sample_rate: int = SAMPLE_RATE
+
+    def save(self, path: str | Path) -> Path:
+        """Write a 16-bit WAV file and return its path; a name without an ending is a folder, for ``000.wav``.
+
+        Raises:
+            UserError: another ending than .wav, something in the way, a full disk.
+        """
+        (target,) = wav_paths(path, 1)
+        write_wav(target, self.waveform, self.sample_rate)
+        return target
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Sounds of one call and how they came about; ``len``, indexing and iteration give each as a ``Sound``.
+
+    ``waveforms``: float32 (batch, samples) at 16 kHz. ``mels``: (batch, 80, frames), log10. ``nfe``: denoiser
+    evaluations per sound. ``seconds``: wall time of each stage, for the whole batch.
+    """
+
+    waveforms: np.ndarray
+    mels: np.ndarray
+    nfe: int
+    seconds: dict[str, float]
+    sample_rate: int = SAMPLE_RATE
+
+    def __len__(self) -> int:
+        return len(self.waveforms)
+
+    def __getitem__(self, index: int) -> Sound:
+        return Sound(self.waveforms[index], self.sample_rate)
+
+    def __iter__(self) -> Iterator[Sound]:
+        return (self[index] for index in range(len(self)))
+
+    def save(self, path: str | Path) -> list[Path]:
+        """Write 16-bit WAV files and return their paths: one sound to ``path``, several into the folder ``path``.
+
+        In a folder they are 000.wav, 001.wav, ... in the order of the captions, as ``audiolcm generate`` names them.
+
+        Raises:
+            UserError: see ``wav_paths``; or the disk is full.
+        """
+        targets = wav_paths(path, len(self))
+        for sound, target in zip(self, targets, strict=True):
+            sound.save(target)
+        return targets
+
+
+def wav_paths(output: str | Path, count: int) -> list[Path]:
+    """Return where so many sounds go: one into a .wav file or, as several, into a folder.
+
+    Raises:
+        UserError: a file's name for several sounds, another ending than .wav, or something in the way.
+    """
+    output = Path(output)
+    targets = _named(output, count)
+    for path in targets:
+        blocking = [place for place in path.parents if place.exists() and not place.is_dir()]
+        if path.is_dir() or blocking:
+            raise UserError(f"{output}: {[path, *blocking][-1]} is in the way. Choose another name.")
+    return targets
+
+
+def _named(output: Path, count: int) -> list[Path]:
+    if count == 1 and output.suffix:
+        if output.suffix.lower() != ".wav":
+            raise UserError(f"{output}: sound is written as .wav; name the file so, or give a folder.")
+        return [output]
+    if output.suffix:
+        raise UserError(f"{output}: {count} captions need a folder, such as sounds.")
+    return [output / f"{index:03d}.wav" for index in range(count)]

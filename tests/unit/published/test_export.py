@@ -1,0 +1,149 @@
+"""Exports of released models: text encoder, origin and license go along; what is in the way is never replaced."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from audiolcm.cli import main
+from audiolcm.errors import UserError
+from audiolcm.pipeline import AudioLCM
+from audiolcm.published import export as export_module
+from audiolcm.published import hub
+from audiolcm.published.models import open_model
+from audiolcm.training.hardware import Hardware
+
+FLOAT32 = Hardware(device="cpu", precision="float32", num_threads=1)
+
+
+def one(folder: Path, stage: str) -> Path:
+    (found,) = (folder / stage).iterdir()
+    return found
+
+
+def test_a_released_model_is_whole_without_its_artifacts(
+    convert: Callable[..., Path], weights: Path, tmp_path: Path
+) -> None:
+    artifacts = convert()
+    before = AudioLCM.from_checkpoint(artifacts, hardware=FLOAT32)("a dog barks", 1.0, 3).waveforms
+    assert main(["export", str(artifacts), "-o", str(tmp_path / "new/dogs")]) == 0
+    shutil.rmtree(artifacts)
+    shutil.rmtree(weights)
+    moved = (tmp_path / "new/dogs").rename(tmp_path / "moved")
+    model = AudioLCM.from_pretrained(moved, hardware=FLOAT32)
+    np.testing.assert_array_equal(model("a dog barks", 1.0, 3).waveforms, before)
+    assert {path.name for path in (moved / "text_encoder").iterdir()} >= {"bert_tokenizer", "t5_tokenizer"}
+    assert "none stated in the authors' repository" in (moved / "LICENSE").read_text()
+    assert "published:audiolcm" in (moved / "README.md").read_text()
+    assert open_model(moved).card["origin"]["name"] == "published:audiolcm"
+    again = model.save_pretrained(tmp_path / "again")  # an export of an export is the same
+    files = {path.relative_to(moved) for path in moved.rglob("*") if path.is_file()}
+    assert files == {path.relative_to(again) for path in again.rglob("*") if path.is_file()}
+    different = {str(name) for name in files if (moved / name).read_bytes() != (again / name).read_bytes()}
+    assert different == {"README.md"}  # its title is the folder's name
+
+
+@pytest.mark.parametrize("stage", ["teacher", "target"])
+def test_other_networks_of_a_student_are_exported_too(
+    convert: Callable[..., Path], tmp_path: Path, stage: str
+) -> None:
+    AudioLCM.from_checkpoint(one(convert(), stage), hardware=FLOAT32).save_pretrained(tmp_path / "out")
+    assert open_model(tmp_path / "out").card["stage"] == stage
+    model = AudioLCM.from_pretrained(str(tmp_path / "out"), hardware=FLOAT32)
+    assert model("rain falls", 1.0, steps=2).waveforms.std() > 0
+
+
+def test_only_an_earlier_export_is_replaced(convert: Callable[..., Path], tmp_path: Path) -> None:
+    model = AudioLCM.from_checkpoint(convert(), hardware=FLOAT32)
+    kept = tmp_path / "mine"
+    kept.mkdir()
+    model.save_pretrained(kept)  # empty: nothing is lost
+    (kept / "old.txt").touch()
+    model.save_pretrained(kept)
+    assert not (kept / "old.txt").exists() and open_model(kept)
+    for place in (one(tmp_path / "audiolcm", "student"), tmp_path / "audiolcm", kept / "README.md"):
+        with pytest.raises(UserError, match="holds no earlier export: give another name"):
+            model.save_pretrained(place)
+    assert not list(tmp_path.glob(".*.partial*"))
+
+
+def test_what_is_cut_off_leaves_the_earlier_export(
+    convert: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = AudioLCM.from_checkpoint(convert(), hardware=FLOAT32)
+    model.save_pretrained(tmp_path / "mine")
+    before = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*") if path.is_file()}
+
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export_module, "license_text", full)
+    with pytest.raises(UserError, match="No space left"):
+        model.save_pretrained(tmp_path / "mine")
+    assert before == {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*") if path.is_file()}
+    assert not list(tmp_path.glob(".mine*"))
+
+
+def test_damaged_weights_and_missing_tokenizers_are_refused(
+    convert: Callable[..., Path], tmp_path: Path
+) -> None:
+    artifacts = convert()
+    model = AudioLCM.from_checkpoint(artifacts, hardware=FLOAT32)
+    shutil.rmtree(one(artifacts, "text_encoder") / "t5_tokenizer")
+    with pytest.raises(UserError, match="has no t5_tokenizer.*--t5 FOLDER"):
+        model.save_pretrained(tmp_path / "out")
+    with (one(artifacts, "student") / "model.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(UserError, match="was changed or damaged"):
+        model.save_pretrained(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_of_this_computer_are_refused(convert: Callable[..., Path], tmp_path: Path) -> None:
+    artifacts = convert()
+    model = AudioLCM.from_checkpoint(artifacts, hardware=FLOAT32)
+    path = one(artifacts, "student") / "config.yaml"
+    path.write_text(path.read_text().replace("bert:", "clap_checkpoint: weights.pth\n  bert:", 1))
+    with pytest.raises(UserError, match="reads its text encoder from files of this computer"):
+        model.save_pretrained(tmp_path / "out")
+
+
+def test_no_place_of_this_computer_is_told(convert: Callable[..., Path], tmp_path: Path) -> None:
+    artifacts = convert()
+    student = one(artifacts, "student")
+    config = yaml.safe_load((student / "config.yaml").read_text())
+    config["paths"]["corpora"] = f"{tmp_path}/corpora"
+    config["parents"]["teacher"] = f"{tmp_path}/teacher"
+    config["dataset"]["labels"] = ["dog", "~alice/rain"]
+    config["logger"] = {"_target_": "audiolcm.training.tracking.WandbTracker", "entity": "alice"}
+    (student / "config.yaml").write_text(yaml.safe_dump(config))
+    card = json.loads((student / "card.json").read_text())
+    card |= {"wandb": {"entity": "alice"}, "derived_from": [{"name": "x", "file": str(tmp_path / "x.ckpt")}]}
+    (student / "card.json").write_text(json.dumps(card))
+    folder = AudioLCM.from_checkpoint(student, hardware=FLOAT32).save_pretrained(tmp_path / "out")
+    texts = [path.read_text() for path in folder.rglob("*") if path.suffix in (".json", ".yaml", ".md")]
+    assert len(texts) > 8
+    assert not any(str(tmp_path) in text or "alice" in text for text in texts)
+    exported = yaml.safe_load((folder / "config.yaml").read_text())
+    assert exported["paths"]["corpora"] == "corpora" and exported["dataset"]["labels"] == ["dog", "rain"]
+    assert json.loads((folder / "card.json").read_text())["derived_from"][0]["file"] == "x.ckpt"
+
+
+def test_a_loaded_model_is_pushed_under_its_name(
+    convert: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+
+    def upload(write: Callable[[Path, str], Path], repo_id: str, *settings: object) -> str:
+        seen["settings"] = settings
+        return write(seen["place"] / "model", repo_id).joinpath("README.md").read_text()
+
+    seen["place"] = convert().parent
+    monkeypatch.setattr(hub, "upload", upload)
+    model = AudioLCM.from_checkpoint(seen["place"] / "audiolcm", hardware=FLOAT32)
+    assert 'from_pretrained("user/dogs")' in model.push_to_hub("user/dogs", True, "hf_x", "Dogs")
+    assert seen["settings"] == (True, "hf_x", "Dogs")

@@ -1,0 +1,56 @@
+"""Sounds save themselves where people expect them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from audiolcm.errors import UserError
+from audiolcm.sound import Generated, Sound, wav_paths
+
+WAVES = np.stack([np.full(1600, level, np.float32) for level in (0.25, -0.5)])
+
+
+def made(count: int) -> Generated:
+    return Generated(WAVES[:count], np.zeros((count, 80, 7), np.float32), 2, {})
+
+
+def test_one_sound_is_one_file(tmp_path: Path) -> None:
+    assert made(1).save(tmp_path / "deep" / "a.wav") == [tmp_path / "deep" / "a.wav"]
+    read, rate = soundfile.read(tmp_path / "deep" / "a.wav")
+    assert rate == made(1).sample_rate == 16000
+    np.testing.assert_array_equal(read, WAVES[0])
+
+
+def test_several_sounds_are_numbered_files_of_a_folder(tmp_path: Path) -> None:
+    paths = made(2).save(str(tmp_path / "sounds"))
+    assert paths == [tmp_path / "sounds" / "000.wav", tmp_path / "sounds" / "001.wav"]
+    for path, wave in zip(paths, WAVES, strict=True):
+        np.testing.assert_array_equal(soundfile.read(path)[0], wave)
+
+
+def test_each_sound_is_there_by_its_place(tmp_path: Path) -> None:
+    sounds = made(2)
+    assert len(sounds) == len(list(sounds)) == 2
+    np.testing.assert_array_equal(sounds[-1].waveform, WAVES[1])
+    assert sounds[1].save(tmp_path / "b.WAV") == tmp_path / "b.WAV"
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "b.WAV")[0], WAVES[1])
+    assert Sound(WAVES[0]).save(tmp_path / "folder") == tmp_path / "folder" / "000.wav"
+    with pytest.raises(IndexError):
+        sounds[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "words"),
+    [
+        ("a.mp3", 1, "written as .wav"), ("a.wav", 2, "2 captions need a folder"),
+        ("file/a.wav", 1, "file is in the way"),
+        ("file", 2, "file is in the way"), ("folder.wav", 1, "folder.wav is in the way"),
+    ],
+)  # fmt: skip
+def test_names_that_can_not_be_written(tmp_path: Path, name: str, count: int, words: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(UserError, match=words):
+        wav_paths(tmp_path / name, count)
