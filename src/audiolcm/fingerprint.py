@@ -13,8 +13,8 @@ from typing import Any
 from audiolcm.hashing import content_hash
 
 _PLACES = {
-    "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "objective_metric",
-    "row", "scale", "plan",
+    "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "crosscheck",
+    "objective_metric", "row", "scale", "plan",
 }  # fmt: skip
 """Sections that say where things lie, what runs them or what is shown of them."""
 _PLACES_WITHIN = {
