@@ -25,6 +25,9 @@ class Scored:
             Path(path).parent.mkdir(exist_ok=True)
             if not Path(path).exists():
                 np.save(path, self.rows)
+        if self.value == "shape" and np.load(kept[0]).ndim == 1:
+            sys.stdout.write("[Frechet Audio Distance] An error occurred: not enough values\n")
+            return -1
         return float(np.load(kept[0]).shape[-1]) if self.value == "shape" else self.value
 
 
