@@ -8,7 +8,7 @@ Both sides decode the same WAV files, compute VGGish embeddings and the distance
 second. They take turns, up to 256 clips each. Take the figure on an idle machine: beside other work the threads of both
 sides wait for each other, ours more. Ours also hashes the files and keeps the features.
 Theirs is the package's own code (``get_embeddings``, its loader, ``calculate_embd_statistics``,
-``calculate_frechet_distance``); only its model, which it takes from the internet, is built here in the way of
+``calculate_frechet_distance``); only its model, which it takes from the internet, is made from a file in the way of
 torchvggish: numpy front end, one forward pass a clip, gradients on. The floor is the arithmetic of the network (a
 multiply-add is 2 operations) over what one large matrix product reaches.
 """
@@ -27,6 +27,7 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parents[1])
 )  # this file's own name hides the package otherwise
 os.environ["HF_HUB_OFFLINE"] = "1"  # frechet-audio-distance imports laion-clap, which would ask the hub
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # where it would compute if it saw a GPU
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from audiolcm.audio.io import write_wav
 from audiolcm.training.hardware import Hardware
+from evaluation.crosscheck.hub_vggish import write_hub
 from evaluation.features.store import BATCH, FeatureStore
 from evaluation.features.vggish import PATCH, SAMPLE_RATE, Vggish, VggishNetwork
 from evaluation.metrics.frechet import frechet_distance_from_rows
@@ -80,54 +82,12 @@ def clip(rng: np.random.Generator, low: float, high: float) -> np.ndarray:
     return rng.uniform(0.01, 0.3) * (tones / 3 + noise)
 
 
-class HubVggish(nn.Module):
-    """What ``torch.hub.load("harritaylor/torchvggish", "vggish")`` returns, in its arithmetic and its order of work.
-
-    Compared with torchvggish 0.2 of PyPI: the same embeddings to the last bit, in the same time.
-    """
-
-    def __init__(self, weights: dict[str, Tensor]) -> None:
-        super().__init__()
-        network = VggishNetwork()
-        network.load_state_dict(weights)
-        for module in network.modules():
-            if isinstance(module, nn.ReLU):
-                module.inplace = True
-        self.features, self.embeddings = network.features, network.embeddings
-
-    def forward(self, samples: np.ndarray, sample_rate: int) -> Tensor:
-        """Return the embeddings of one clip."""
-        patches = torch.tensor(hub_patches(samples), requires_grad=True)[:, None].float()
-        x = self.features(patches).transpose(1, 3).transpose(1, 2).contiguous()
-        return self.embeddings(x.view(len(x), -1))
-
-
-def hub_patches(samples: np.ndarray) -> np.ndarray:
-    """Return (patches, 96, 64) with numpy in float64, one clip at a time and the filter bank anew for each."""
-    frames = np.lib.stride_tricks.sliding_window_view(samples, 400)[::160]
-    window = 0.5 - 0.5 * np.cos(2 * np.pi / 400 * np.arange(400))
-    magnitudes = np.abs(np.fft.rfft(frames * window, 512))
-    bins = 1127 * np.log(1 + np.linspace(0, 8000, 257) / 700)
-    edges = np.linspace(*(1127 * np.log(1 + np.array([125, 7500]) / 700)), 66)
-    bands = np.empty((257, 64))
-    for band, (low, center, high) in enumerate(zip(edges, edges[1:], edges[2:], strict=False)):
-        bands[:, band] = np.maximum(
-            0, np.minimum((bins - low) / (center - low), (high - bins) / (high - center))
-        )
-    bands[0] = 0
-    log_mel = np.log(magnitudes @ bands + 0.01)
-    return log_mel[: len(log_mel) // PATCH * PATCH].reshape(-1, PATCH, 64)
-
-
-def their_package(weights: dict[str, Tensor]) -> Any:
-    """Return a ``FrechetAudioDistance`` around the given weights; its constructor would ask the internet for some."""
+def their_package(folder: Path, weights: Path) -> Any:
+    """Return a ``FrechetAudioDistance`` with the given weights, in a cache of torch.hub that ``folder`` becomes."""
     from frechet_audio_distance import FrechetAudioDistance
 
-    theirs = object.__new__(FrechetAudioDistance)
-    theirs.model_name, theirs.sample_rate, theirs.channels = "vggish", SAMPLE_RATE, 1
-    theirs.verbose, theirs.audio_load_worker = False, 8
-    theirs.model = HubVggish(weights).eval()
-    return theirs
+    write_hub(folder, weights)
+    return FrechetAudioDistance(str(folder), model_name="vggish")
 
 
 def their_embeddings(theirs: Any, paths: list[Path]) -> np.ndarray:
@@ -188,7 +148,7 @@ def compare(num_clips: int, folder: Path) -> None:
     """Measure both sides and print times, distances and the floor."""
     weights = random_checkpoint(folder / "vggish.pth")
     turns = write_clips(folder, num_clips)
-    vggish, theirs = Vggish(str(folder / "vggish.pth")), their_package(weights)
+    vggish, theirs = Vggish(str(folder / "vggish.pth")), their_package(folder / "hub", folder / "vggish.pth")
     store = FeatureStore(folder / "features")
     second = [np.zeros(SAMPLE_RATE, np.float32)]
     vggish.extract(second)  # both once without the clock

@@ -21,7 +21,7 @@ from evaluation.embedded.stage import embedded_extractor
 from evaluation.features.store import FeatureStore
 from evaluation.inspection import TOLERANCES, inspect
 from evaluation.protocol import Protocol, TestSet
-from evaluation.record import Record, Row, Score, ScoredClip, Timing
+from evaluation.record import Crosscheck, Record, Row, Score, ScoredClip, Timing
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
 from evaluation.score import EMBEDDED, Ears, Measure, NothingToMeasure, Trial
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
@@ -73,6 +73,7 @@ class Evaluation:
         )
         row = Row(self.system.name, facts, self._scores(trial, list(self.measures)))
         sanity = self._sanity(trial, test_set) if self.cfg.get("sanity", False) else ()
+        crosschecks, more = self._crosschecks(row, trial) if self.cfg.get("crosscheck", False) else ((), ())
         return Record(
             row=row,
             protocol=self._protocol_facts(test_set),
@@ -80,8 +81,9 @@ class Evaluation:
             timings=timings,
             sanity=sanity,
             verdicts=verdicts(row, sanity),
-            notes=tuple(notes),
+            notes=(*notes, *more),
             provenance=self._provenance(test_set, time.monotonic() - began),
+            crosschecks=crosschecks,
         )
 
     def _test_set(self) -> tuple[TestSet, list[str]]:
@@ -158,6 +160,14 @@ class Evaluation:
             keys = [key for key, measure in self.measures.items() if applies(measure, name)]
             rows.append(Row(name, {}, self._scores(lenient, keys)))
         return tuple(row for row in rows if row.scores)
+
+    def _crosschecks(self, row: Row, trial: Trial) -> tuple[tuple[Crosscheck, ...], tuple[str, ...]]:
+        from evaluation.crosscheck.run import crosschecked  # brings networks that few evaluations need
+
+        extractors = {key: self.ears[measure.extractor] for key, measure in self.measures.items()}
+        device = str(self.hardware.torch_device())
+        nodes = self.cfg["features"]
+        return crosschecked(row.scores, self.measures, extractors, nodes, trial, self.cache, device)
 
     def _protocol_facts(self, test_set: TestSet) -> dict[str, Any]:
         settings = {name: value for name, value in self.cfg["protocol"].items() if name != "_target_"}

@@ -87,6 +87,40 @@ class Timing:
 
 
 @dataclasses.dataclass(frozen=True)
+class Crosscheck:
+    """A figure beside that of another package, of the same files and the same weights.
+
+    key, title: of the score.  package: whose public class was run.  difference: ours - theirs; None, as ``theirs``,
+    where the package gave no figure, and ``problem`` says why.  notes: in what ours hears the files otherwise.
+    """
+
+    key: str
+    title: str
+    package: str
+    ours: float
+    theirs: float | None
+    difference: float | None
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def relative(self) -> float | None:
+        """The size of the difference, by that of their figure; None where either is not there or theirs is 0."""
+        return None if not self.theirs or self.difference is None else abs(self.difference / self.theirs)
+
+    def sentence(self) -> str:
+        """Return it in words, for a terminal."""
+        if self.theirs is None or self.difference is None:
+            return f"{self.title}: ours {self.ours:.9g}, none by {self.package} ({self.problem})"
+        share = "" if self.relative is None else f", relative {self.relative:.1e}"
+        notes = f" ({'; '.join(self.notes)})" if self.notes else ""
+        return (
+            f"{self.title}: {self.package} {self.theirs:.9g}, ours {self.ours:.9g}, "
+            f"difference {self.difference:.1e}{share}{notes}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Record:
     """One evaluation.
 
@@ -95,6 +129,7 @@ class Record:
     verdicts: sentences for people, such as "CLAP is no better than with shuffled captions".
     notes: what a reader must know of these sounds, such as "3 files have several channels".
     provenance: command, code version, hardware, date, data fingerprint, seconds.
+    crosschecks: figures of other packages beside ours, where they were asked for.
     """
 
     row: Row
@@ -106,11 +141,19 @@ class Record:
     notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
     format_version: int = FORMAT_VERSION
+    crosschecks: tuple[Crosscheck, ...] = ()
+
+    def content(self) -> dict[str, Any]:
+        """Return the record as JSON holds it; without crosschecks it is what it was before there were any."""
+        content = dataclasses.asdict(self)
+        if not self.crosschecks:
+            del content["crosschecks"]
+        return content
 
     def write(self, path: Path) -> None:
         """Write the record as JSON, atomically."""
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False) + "\n")
+            temporary.write_text(json.dumps(self.content(), indent=1, allow_nan=False) + "\n")
 
 
 def read_record(path: Path) -> Record:
@@ -133,6 +176,7 @@ def read_record(path: Path) -> Record:
                 "timings": tuple(Timing(**timing) for timing in content["timings"]),
                 "verdicts": tuple(content["verdicts"]),
                 "notes": tuple(content["notes"]),
+                "crosschecks": tuple(map(_crosscheck, content.get("crosschecks", ()))),
             }
         )
     except OSError as error:
@@ -143,6 +187,10 @@ def read_record(path: Path) -> Record:
 
 def _row(content: dict[str, Any]) -> Row:
     return Row(content["system"], content["facts"], tuple(_score(score) for score in content["scores"]))
+
+
+def _crosscheck(content: dict[str, Any]) -> Crosscheck:
+    return Crosscheck(**content | {"notes": tuple(content["notes"])})
 
 
 def _score(content: dict[str, Any]) -> Score:

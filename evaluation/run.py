@@ -30,7 +30,7 @@ OUTPUTS = ("metrics.json", "metrics.md", "metrics.csv", "metrics.tex", "report.h
 SECTIONS = {
     "dataset", "protocol", "system", "metrics", "features", "evaluator", "trainer", "efficiency", "hardware", "logger",
     "optimizer", "paths", "seed", "seeds", "checkpoint", "path", "sampler", "num_clips", "num_resamples", "allow",
-    "report_clips", "sanity", "row", "scale", "plugins",
+    "report_clips", "sanity", "crosscheck", "row", "scale", "plugins",
 }  # fmt: skip
 
 
@@ -108,8 +108,9 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
         )
     if odd := sorted(set(plain["sampler"]) - {"num_steps", "omega"}):
         raise UserError(f"Unknown setting sampler.{odd[0]}. sampler knows: num_steps, omega.")
-    if not isinstance(plain.get("sanity", False), bool):
-        raise UserError(f"sanity={plain['sanity']!r} must be true or false.")
+    for name in ("sanity", "crosscheck"):
+        if not isinstance(plain.get(name, False), bool):
+            raise UserError(f"{name}={plain[name]!r} must be true or false.")
     check_tolerances(plain["allow"])
     check(plain)
     return plain

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,14 +42,15 @@ def log_record(record: Record, folder: Path, tracker: Tracker, max_clips: int = 
     facts = {"row": record.row.facts, "protocol": record.protocol, "provenance": record.provenance}
     tracker.start(folder, f"evaluation/{record.row.system}", _identity(record), facts)
     try:
-        tracker.send({"metrics": _metrics(record), "clips": _clips(record, folder, max_clips)})
+        tables = {"metrics": _metrics(record), "clips": _clips(record, folder, max_clips)}
+        tracker.send(tables | ({"crosscheck": _crosschecks(record)} if record.crosschecks else {}))
     finally:
         tracker.finish()
 
 
 def _identity(record: Record) -> str:
     """Return an id that the same record has again and no other one."""
-    return hashlib.sha256(json.dumps(asdict(record), sort_keys=True).encode()).hexdigest()[:10]
+    return hashlib.sha256(json.dumps(record.content(), sort_keys=True).encode()).hexdigest()[:10]
 
 
 def _metrics(record: Record) -> wandb.Table:
@@ -84,6 +84,18 @@ def _metrics(record: Record) -> wandb.Table:
         counts = (timed.num_generated, timed.num_reference)
         table.add_data(
             record.row.system, "system", found.name, found.better, timed.value, None, None, *counts, False, ""
+        )
+    return table
+
+
+def _crosschecks(record: Record) -> wandb.Table:
+    """Return one line for each figure that another package was asked for."""
+    import wandb
+
+    table = wandb.Table(columns=["metric", "package", "theirs", "ours", "difference", "problem", "notes"])
+    for one in record.crosschecks:
+        table.add_data(
+            one.key, one.package, one.theirs, one.ours, one.difference, one.problem, "; ".join(one.notes)
         )
     return table
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torchaudio
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,9 +16,11 @@ from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.errors import UserError
 from audiolcm.models.text_encoder import HashedTextEncoder
 from audiolcm.types import Mel, TextTokens, Waveform
+from evaluation.htk_mels import htk_filters
 
 NUM_BANDS = 64
 LOG_FLOOR = 1e-5  # added to the power: ln(1e-5) = -11.5 is silence
+WINDOW = 512  # samples
 HOP = 320  # samples
 POOLED = 4  # front-end frames that make one frame of the network
 FRAME_SECONDS = POOLED * HOP / SAMPLE_RATE  # 0.08
@@ -34,10 +35,10 @@ Logits = Float[Tensor, "batch classes"]
 
 
 @functools.cache
-def _front_end() -> torchaudio.transforms.MelSpectrogram:
-    return torchaudio.transforms.MelSpectrogram(
-        SAMPLE_RATE, n_fft=512, hop_length=HOP, f_min=50.0, f_max=8000.0, n_mels=NUM_BANDS
-    )
+def _front_end() -> tuple[Tensor, Tensor]:
+    """Return the window, (512,), and the filters, (257, 64)."""
+    filters = htk_filters(WINDOW // 2 + 1, NUM_BANDS, SAMPLE_RATE, min_frequency=50.0, max_frequency=8000.0)
+    return torch.hann_window(WINDOW), filters
 
 
 @torch.no_grad()
@@ -47,9 +48,11 @@ def log_mel(waveforms: Waveform) -> Mel:
     It differs from the mel of the models in bands, scale, window, hop and logarithm, so that a sound does not score
     well merely for being smooth on the grid on which it was generated.
     """
-    front_end = _front_end().to(waveforms.device)
+    window, filters = (part.to(waveforms.device) for part in _front_end())
     with torch.autocast(waveforms.device.type, enabled=False):
-        return (front_end(waveforms.float()) + LOG_FLOOR).log()
+        spectrum = torch.stft(waveforms.float(), WINDOW, HOP, window=window, return_complex=True)
+        power = spectrum.abs().square()
+        return ((power.transpose(1, 2) @ filters).transpose(1, 2) + LOG_FLOOR).log()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from transformers import RobertaConfig, RobertaModel
 from audiolcm.errors import UserError
 
 _PRIVATE_NAME = "_laion_clap_networks"
+_NUMPY_2_FROM = (3, 13)
+"""laion-clap asks for NumPy below 2, which no Python from here on has; with NumPy 2 its networks are as they were."""
 
 
 def build_network(audio_model: str, text_sizes: RobertaConfig) -> nn.Module:
@@ -33,7 +35,7 @@ def build_network(audio_model: str, text_sizes: RobertaConfig) -> nn.Module:
         text_sizes: of RoBERTa; its hidden size must be 768.
 
     Raises:
-        UserError: laion-clap is not installed.
+        UserError: laion-clap, or what it imports, is not installed.
     """
     sizes = json.loads((_folder() / "model_configs" / f"{audio_model}.json").read_text())
     sizes["text_cfg"]["model_type"] = "roberta"
@@ -47,20 +49,37 @@ def networks() -> ModuleType:
     """Return the package's ``clap_module.model``, imported under a private name.
 
     Raises:
-        UserError: laion-clap is not installed.
+        UserError: laion-clap, or what it imports, is not installed.
     """
     # A package without __init__.py: the real one would import the training code as well.
     spec = importlib.machinery.ModuleSpec(_PRIVATE_NAME, loader=None, is_package=True)
     spec.submodule_search_locations = [str(_folder())]
     sys.modules[_PRIVATE_NAME] = importlib.util.module_from_spec(spec)
-    return importlib.import_module(f"{_PRIVATE_NAME}.model")
+    try:
+        return importlib.import_module(f"{_PRIVATE_NAME}.model")
+    except ImportError as error:
+        raise UserError(
+            f"The networks of LAION's CLAP can not be imported: {error}. {how_to_install()}"
+        ) from error
 
 
 def _folder() -> Path:
     package = importlib.util.find_spec("laion_clap")  # finds it without importing it
     if package is None or not package.submodule_search_locations:
-        raise UserError("The networks of LAION's CLAP are missing. Type: pip install laion-clap==1.1.7")
+        raise UserError(f"The networks of LAION's CLAP are missing. {how_to_install()}")
     return Path(package.submodule_search_locations[0]) / "clap_module"
+
+
+def how_to_install() -> str:
+    """Return what to type for laion-clap on this Python."""
+    if sys.version_info < _NUMPY_2_FROM:
+        return "Type: pip install laion-clap==1.1.7"
+    return (
+        f"On Python 3.{sys.version_info[1]} the package laion-clap is not installed along with us, because it asks "
+        "for NumPy 1; its networks run with NumPy 2 all the same. Type:\n"
+        "  pip install -c constraints.txt h5py torchvision && pip install --no-deps laion-clap==1.1.7\n"
+        "or use Python 3.11 or 3.12, or CLAP of transformers: metrics=clap_htsat_unfused."
+    )
 
 
 @contextmanager

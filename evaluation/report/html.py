@@ -42,6 +42,11 @@ def _attribute(key: str, value: Any) -> str:
     return f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'
 
 
+def scrolling(content: Html, label: str) -> Html:
+    """Return wide content, such as a table, that scrolls sideways by itself, with keys too."""
+    return element("div", content, class_="scroll", role="region", aria_label=label, tabindex=0)
+
+
 def head(title: str, style: str, script: str | None = None) -> Html:
     """Return the head of a self-contained page.
 

@@ -11,7 +11,8 @@ from audiolcm.files import atomic_path
 from evaluation.record import Record, Score
 from evaluation.report.charts import stage_bar, stage_class, stage_seconds, whisker
 from evaluation.report.clips import clips_section
-from evaluation.report.html import Html, element, head, joined
+from evaluation.report.crosschecks import crosschecks_section
+from evaluation.report.html import Html, element, head, joined, scrolling
 from evaluation.tables import (
     DASH,
     EMBEDDED_NOTE,
@@ -51,6 +52,7 @@ def render(record: Record, folder: Path, max_clips: int = DEFAULT_CLIPS) -> str:
         _metrics(record),
         _verdicts(record),
         _sanity(record),
+        crosschecks_section(record),
         _speed(record),
         clips_section(record, folder, max_clips),
         _provenance(record),
@@ -173,11 +175,7 @@ def _sanity(record: Record) -> Html | None:
         for kind, lines in (("system", table.lines), ("sanity", table.sanity))
     ]
     inner = element("table", element("thead", element("tr", *heads)), *bodies)
-    return element("section", element("h2", "Sanity rows"), _scrolling(inner, "Sanity rows"), id="sanity")
-
-
-def _scrolling(content: Html, label: str) -> Html:
-    return element("div", content, class_="scroll", role="region", aria_label=label, tabindex=0)
+    return element("section", element("h2", "Sanity rows"), scrolling(inner, "Sanity rows"), id="sanity")
 
 
 def _speed(record: Record) -> Html | None:
@@ -236,7 +234,7 @@ def _stage_table(record: Record, order: Sequence[str]) -> Html:
         swatch = element("span", class_=f"swatch {stage_class(name, order)}") if name in order else None
         rows.append(element("tr", element("th", swatch, name, scope="row"), *cells))
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
-    return _scrolling(table, "Seconds by stage")
+    return scrolling(table, "Seconds by stage")
 
 
 def _milliseconds(seconds: float | None) -> Html:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torchaudio.transforms import GriffinLim, InverseMelScale
 
+from evaluation.htk_mels import htk_filters
 from evaluation.systems.pipelines import DiffusersPipeline
 from evaluation.systems.pretrained import generators
 
@@ -19,6 +19,7 @@ from evaluation.systems.pretrained import generators
 RATE = 44100
 PIXEL_SECONDS = 0.01
 WINDOW_SECONDS, PADDED_SECONDS = 0.1, 0.4
+N_FFT = round(PADDED_SECONDS * RATE)
 NUM_MELS, MAX_FREQUENCY = 512, 10_000.0
 POWER = 0.25
 NUM_ITERATIONS, MOMENTUM = 32, 0.99
@@ -64,19 +65,30 @@ def mels_of(picture: UInt8[np.ndarray, "512 width 3"]) -> Float[Tensor, "512 wid
 
 def sound_of(picture: UInt8[np.ndarray, "512 width 3"], seed: int) -> np.ndarray:
     """Return (samples,) at 44.1 kHz, its peak at full scale; ``seed`` draws the first phases of Griffin-Lim."""
-    size = {"n_fft": round(PADDED_SECONDS * RATE)}
-    num_bins = size["n_fft"] // 2 + 1
-    magnitudes = InverseMelScale(num_bins, NUM_MELS, RATE, f_max=MAX_FREQUENCY, norm=None, mel_scale="htk")
-    phases = GriffinLim(
-        n_iter=NUM_ITERATIONS,
-        win_length=round(WINDOW_SECONDS * RATE),
-        hop_length=round(PIXEL_SECONDS * RATE),
-        power=1.0,
-        momentum=MOMENTUM,
-        **size,
-    )
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        waveform = phases(magnitudes(mels_of(picture)))
+    waveform = phased(magnitudes_of(mels_of(picture)), torch.Generator().manual_seed(seed))
     peak = waveform.abs().max()
     return (waveform / peak if peak > 0 else waveform).numpy()
+
+
+def magnitudes_of(mels: Float[Tensor, "512 width"]) -> Float[Tensor, "bins width"]:
+    """Return the smallest magnitudes whose mels these are, negative ones cut: torchaudio's InverseMelScale."""
+    filters = htk_filters(N_FFT // 2 + 1, NUM_MELS, RATE, 0.0, MAX_FREQUENCY)
+    return torch.linalg.lstsq(filters.T, mels, driver="gels").solution.relu()
+
+
+def phased(magnitudes: Float[Tensor, "bins width"], generator: torch.Generator) -> Float[Tensor, " samples"]:
+    """Return a waveform of these magnitudes by fast Griffin-Lim, as torchaudio's runs: centered, reflected frames."""
+    settings = {
+        "n_fft": N_FFT,
+        "hop_length": round(PIXEL_SECONDS * RATE),
+        "win_length": round(WINDOW_SECONDS * RATE),
+    }
+    settings["window"] = torch.hann_window(settings["win_length"])
+    phases = torch.rand(magnitudes.shape, dtype=torch.complex64, generator=generator)
+    previous = torch.zeros_like(phases)
+    for _ in range(NUM_ITERATIONS):
+        rebuilt = torch.stft(torch.istft(magnitudes * phases, **settings), **settings, return_complex=True)
+        phases = rebuilt - previous * (MOMENTUM / (1 + MOMENTUM))
+        phases = phases / (phases.abs() + 1e-16)
+        previous = rebuilt
+    return torch.istft(magnitudes * phases, **settings)

@@ -13,8 +13,8 @@ from typing import Any
 from audiolcm.hashing import content_hash
 
 _PLACES = {
-    "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "objective_metric",
-    "row", "scale", "plan", "plugins",
+    "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "crosscheck",
+    "objective_metric", "row", "scale", "plan", "plugins",
 }  # fmt: skip
 """Sections that say where things lie, what runs them, what is shown of them, or which packages may be named."""
 _PLACES_WITHIN = {
@@ -27,8 +27,8 @@ DECIDING = (
     "audiolcm.diffusion", "audiolcm.draws", "audiolcm.models",
     "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.recipe", "audiolcm.training.loop",
     "audiolcm.training.optimization", "audiolcm.training.pieces", "audiolcm.training.reproducibility",
-    "evaluation.embedded", "evaluation.features", "evaluation.measures", "evaluation.metrics", "evaluation.protocol",
-    "evaluation.sound", "evaluation.systems",
+    "evaluation.embedded", "evaluation.features", "evaluation.htk_mels", "evaluation.measures", "evaluation.metrics",
+    "evaluation.protocol", "evaluation.sinc_hann", "evaluation.sound", "evaluation.systems",
 )  # fmt: skip
 """Modules and packages whose code can change a figure; the others move, show and keep it. Data has its own hash."""
 

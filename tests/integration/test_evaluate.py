@@ -55,7 +55,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluated(trained: Path) -> Path:
-    done = evaluate(trained, *TIMED, "+sanity=true", "sampler.num_steps=1", "seeds=[0,1]")
+    done = evaluate(trained, *TIMED, "+sanity=true", "+crosscheck=true", "sampler.num_steps=1", "seeds=[0,1]")
     assert done.returncode == 0, done.stderr[-3000:]
     (trained / "log").write_text(done.stdout + done.stderr)
     return trained
@@ -82,6 +82,13 @@ def test_a_student_is_scored_and_reported(evaluated: Path) -> None:
         assert next(csv.DictReader(handle))["system"] == "audiolcm"
     assert r"\midrule" in (evaluated / "out/metrics.tex").read_text()
     assert "the newest finished student" in (evaluated / "log").read_text()
+
+
+def test_a_crosscheck_of_embedded_figures_says_that_there_is_none(evaluated: Path) -> None:
+    said = "Crosscheck: no class of laion-clap or frechet-audio-distance computes any of these metrics."
+    assert any(note.startswith(said) for note in record(evaluated)["notes"])
+    assert "crosschecks" not in record(evaluated)
+    assert said in (evaluated / "log").read_text()
 
 
 def test_true_sounds_score_as_true(evaluated: Path) -> None:

@@ -4,19 +4,30 @@ import os
 import subprocess
 import sys
 
+import pytest
+from packages import left_out, needs_package
+
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "WANDB_MODE": "offline"}
-# The last two import torchaudio, torchvision and transformers, and read tokenizers from a hub: hence the subprocess
+# These import torchaudio, torchvision and transformers, and read tokenizers from a hub: hence the subprocess
 # without a network. Python 3.12 has neither setuptools nor distutils of its own: nothing may need them.
 SCRIPT = """
 import sys
 sys.modules.update(dict.fromkeys(("pkg_resources", "setuptools", "distutils", "imp")))
-import torch, torchaudio, torchvision, transformers, numpy, scipy
+import torch, torchvision, transformers, numpy, scipy
 import laion_clap, frechet_audio_distance
 scipy.linalg.sqrtm(numpy.eye(2), disp=False)
 """
 
 
+@pytest.mark.parametrize(("python", "expected"), [("3.11", False), ("3.12", False), ("3.13", True)])
+def test_only_from_python_3_13_on_may_metric_packages_be_missing(python: str, expected: bool) -> None:
+    names = ("laion_clap", "frechet_audio_distance", "torchaudio", "torchvision")
+    assert {name: left_out(name, python) for name in names} == dict.fromkeys(names, expected)
+
+
 def test_metric_packages_import_beside_torch() -> None:
+    for name in ("torchaudio", "laion_clap", "frechet_audio_distance"):
+        needs_package(name)
     finished = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SCRIPT],
         env=os.environ | OFFLINE,

@@ -52,6 +52,7 @@ SETTINGS = {
     "path": None,
     "preview": {"num_clips": 6},
     "report_clips": 24,
+    "crosscheck": False,
     "objective_metric": "validation/loss",
     "row": "full-seed0",
     "plan": None,
@@ -170,6 +171,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("hardware.precision", "bfloat16"), ("parallel.name", "fsdp"), ("checkpoint", "runs/b"), ("path", "sounds"),
         ("protocol.captions", "/lists"), ("system.checkpoint", "runs/b"), ("system.artifacts", "/a"),
         ("system.hardware", {"device": "cpu"}), ("system.path", "/s"), ("preview.num_clips", 1), ("report_clips", 4),
+        ("crosscheck", True),
         ("row", "full-seed1"), ("scale", "paper"), ("plan", 1), ("objective_metric", "x"),
     ],
 )  # fmt: skip

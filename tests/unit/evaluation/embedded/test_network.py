@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from packages import needs_package
 
 from audiolcm.errors import UserError
 from evaluation.embedded.network import EvaluatorNetwork, log_mel
@@ -18,6 +19,16 @@ def network() -> EvaluatorNetwork:
 
 def noise(count: int, samples: int) -> torch.Tensor:
     return 0.1 * torch.randn(count, samples, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_front_end_is_that_of_torchaudio_to_the_bit():
+    """The evaluators of committed records were trained with torchaudio's."""
+    needs_package("torchaudio")
+    from torchaudio.transforms import MelSpectrogram
+
+    theirs = MelSpectrogram(RATE, n_fft=512, hop_length=320, f_min=50.0, f_max=8000.0, n_mels=64)
+    waveforms = noise(3, RATE + 1)
+    assert torch.equal(log_mel(waveforms), (theirs(waveforms) + 1e-5).log())
 
 
 def test_silence_is_the_floor():

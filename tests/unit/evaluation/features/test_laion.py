@@ -12,6 +12,7 @@ import torch
 import transformers
 from clap_files import CAPTIONS, ROBERTA_TOKENS, LaionFiles, save_laion, save_roberta_tokenizer, sounds
 from numpy.testing import assert_allclose
+from packages import needs_package
 
 from audiolcm.errors import UserError
 from evaluation.features import laion_package
@@ -29,6 +30,7 @@ def extractor(laion_files: LaionFiles) -> LaionClap:
 @pytest.fixture
 def laion_clap() -> Iterator[ModuleType]:
     """The package itself, imported while the hub's classes give nothing, and gone from Python afterwards."""
+    needs_package("laion_clap")
     path = list(sys.path)
     with pytest.MonkeyPatch.context() as patch:
         for name in HUB_CLASSES:
@@ -151,6 +153,7 @@ def test_neither_hub_nor_module_names_nor_search_path_are_touched(
 
 
 def test_patch_is_undone_when_building_fails() -> None:
+    needs_package("laion_clap")
     with pytest.raises(RuntimeError):
         laion_package.build_network(
             "HTSAT-tiny", transformers.RobertaConfig(num_attention_heads=0, hidden_size=-1)
@@ -160,8 +163,29 @@ def test_patch_is_undone_when_building_fails() -> None:
 
 def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(laion_package.importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(UserError, match="pip install laion-clap==1.1.7"):
+    monkeypatch.setattr(laion_package.sys, "version_info", (3, 12, 1))
+    with pytest.raises(UserError, match="are missing. Type: pip install laion-clap==1.1.7"):
         laion_package.build_network("HTSAT-tiny", transformers.RobertaConfig())
+
+
+def test_missing_package_where_pip_would_refuse_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(laion_package.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(laion_package, "_NUMPY_2_FROM", sys.version_info[:2])
+    with pytest.raises(
+        UserError, match=r"NumPy 1[\s\S]*--no-deps laion-clap==1.1.7[\s\S]*clap_htsat_unfused"
+    ):
+        laion_package.build_network("HTSAT-tiny", transformers.RobertaConfig())
+
+
+def test_package_without_what_it_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_package("laion_clap")
+    laion_package.networks.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("_laion_clap_networks")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(UserError, match="can not be imported: .*h5py.* Type:? *"):
+        laion_package.networks()
+    laion_package.networks.cache_clear()
 
 
 @pytest.fixture

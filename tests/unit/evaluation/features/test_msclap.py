@@ -10,6 +10,7 @@ import pytest
 import torch
 from clap_files import BERT_TOKENS, CAPTIONS, randomize, save_tokenizer, sounds
 from numpy.testing import assert_allclose
+from packages import needs_package
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, normalize
 from transformers import BertConfig, BertModel
@@ -69,6 +70,7 @@ def projected(x: Tensor, half: str, state: dict[str, Tensor]) -> np.ndarray:
 @torch.no_grad()
 def expected_of(parts: list[np.ndarray], state: dict[str, Tensor]) -> np.ndarray:
     """The embeddings by laion-clap's own copy of Cnn14, whose audio must be of the right length already."""
+    needs_package("laion_clap")
     laion_package.networks()
     cnn14 = importlib.import_module("_laion_clap_networks.pann_model").Cnn14(
         RATE, 1024, 320, 64, 50, 14000, 527

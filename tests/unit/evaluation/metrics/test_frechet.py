@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.linalg
+from packages import needs_package
 
 from audiolcm.errors import UserError
 from evaluation.metrics.frechet import (
@@ -74,6 +75,7 @@ class TestDistance:
 
     def test_against_frechet_audio_distance(self, tmp_path):
         """In a process of its own: its import reads tokenizers and changes the import path."""
+        needs_package("frechet_audio_distance")
         x, y = check_vector()
         np.savez(tmp_path / "rows.npz", x=x, y=y)
         script = (

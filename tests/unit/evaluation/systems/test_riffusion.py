@@ -9,13 +9,13 @@ import torch
 pytest.importorskip("diffusers")
 
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from packages import needs_package
 from tiny_models import CAPTIONS, WIDTH
 from tokenizers.pre_tokenizers import ByteLevel
-from torchaudio.transforms import MelScale, Spectrogram
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from audiolcm.training.hardware import Hardware
-from evaluation.systems.riffusion import Riffusion, sound_of
+from evaluation.systems.riffusion import Riffusion, magnitudes_of, phased, sound_of
 
 RATE = 44100
 
@@ -69,6 +69,9 @@ def test_sounds_have_the_length_and_depend_on_caption_and_seed_alone(folder):
 
 def picture_of(waveform: np.ndarray) -> np.ndarray:
     """The picture of a sound by riffusion's published settings: (512, frames, 3)."""
+    needs_package("torchaudio")
+    from torchaudio.transforms import MelScale, Spectrogram
+
     spectrogram = Spectrogram(n_fft=17640, win_length=4410, hop_length=441, power=1.0)
     scale = MelScale(512, RATE, 0.0, 10000.0, 8821, norm=None, mel_scale="htk")
     mels = scale(spectrogram(torch.from_numpy(waveform.astype(np.float32)))).numpy()
@@ -86,6 +89,22 @@ def test_the_picture_of_a_tone_sounds_like_it():
     spectrum = np.abs(np.fft.rfft(loud * np.hanning(len(loud))))
     assert np.argmax(spectrum) * RATE / len(loud) == pytest.approx(660, abs=8)
     np.testing.assert_array_equal(heard, sound_of(picture_of(tone), seed=0))
+
+
+def test_magnitudes_and_phases_are_those_of_torchaudio():
+    needs_package("torchaudio")
+    from torchaudio.transforms import GriffinLim, InverseMelScale
+
+    mels = torch.rand(512, 40, generator=torch.Generator().manual_seed(0)) ** 4
+    inverse = InverseMelScale(8821, 512, RATE, f_max=10000.0, norm=None, mel_scale="htk")
+    magnitudes = magnitudes_of(mels)
+    torch.testing.assert_close(magnitudes, inverse(mels), rtol=0, atol=1e-7)
+    theirs = GriffinLim(n_fft=17640, n_iter=32, win_length=4410, hop_length=441, power=1.0, momentum=0.99)
+    with torch.random.fork_rng([]):
+        torch.manual_seed(3)
+        expected = theirs(magnitudes)
+    found = phased(magnitudes, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_a_white_picture_is_silence():

@@ -1,0 +1,165 @@
+"""Which class of which package computes a metric, and what it has to be given to compute it on the same files."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.crosscheck.files import link_sounds, save_laion, save_panns
+from evaluation.crosscheck.hub_vggish import write_hub
+from evaluation.features.extractor import Extractor
+from evaluation.features.laion import CHECKPOINTS, LaionClap
+from evaluation.features.panns import EMBEDDING_WIDTH, Panns16k, Panns32k
+from evaluation.features.vggish import Vggish
+from evaluation.features.weights import REGISTRY, obtain
+from evaluation.measures.pairs import ClapScore
+from evaluation.measures.sets import FrechetDistance
+from evaluation.score import Measure, Trial
+from evaluation.sound import SoundReader
+
+FAD_PACKAGE, CLAP_PACKAGE = "frechet-audio-distance", "laion-clap"
+_PANNS_FILES = {
+    Panns16k: ("panns_16k", "Cnn14_16k_mAP%3D0.438.pth"),
+    Panns32k: ("panns_32k", "Cnn14_mAP%3D0.431.pth"),
+}
+_SUBMODELS = {
+    "630k-best": "630k",
+    "630k-audioset-best": "630k-audioset",
+    "music_audioset_epoch_15_esc_90.14": "music_audioset",
+    "music_speech_epoch_15_esc_89.25": "music_speech",
+    "music_speech_audioset_epoch_15_esc_89.98": "music_speech_audioset",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One metric that a package computes too.
+
+    key: of the metric.  node: of its network in the configuration.  package: whose class computes it.
+    """
+
+    key: str
+    measure: FrechetDistance | ClapScore
+    extractor: Extractor
+    node: Mapping[str, Any]
+    package: str
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What must be importable."""
+        return ("laion_clap",) if self.package == CLAP_PACKAGE else ("frechet_audio_distance", "laion_clap")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What our network was built with, defaults too."""
+        given = {name: value for name, value in self.node.items() if not name.startswith("_")}
+        bound = inspect.signature(type(self.extractor)).bind_partial(**given)
+        bound.apply_defaults()
+        return bound.arguments
+
+    def request(self, folder: Path, trial: Trial, device: str) -> dict[str, Any]:
+        """Return what the worker is asked, after the files that it needs were made in ``folder``."""
+        if isinstance(self.measure, ClapScore):
+            return self._clap(folder, trial, device)
+        width = EMBEDDING_WIDTH if isinstance(self.extractor, Panns16k | Panns32k) else None
+        return {
+            "kind": "frechet",
+            "arguments": self._model(folder / "models") | {"ckpt_dir": str(folder / "models")},
+            "background": link_sounds(folder / "references", trial.references),
+            "generated": [link_sounds(folder / f"seed{i}", seed) for i, seed in enumerate(trial.sounds)],
+            "width": width,
+        }
+
+    def _weights(self, registered: str) -> Path:
+        place = self.arguments["folder"]
+        return obtain(registered, self.arguments["weights"], None if place is None else Path(place))
+
+    def _model(self, folder: Path) -> dict[str, Any]:
+        """Return the arguments of FrechetAudioDistance that name the network, whose files are made in ``folder``."""
+        if isinstance(self.extractor, Vggish):
+            write_hub(folder, self._weights("vggish"))
+            return {"model_name": "vggish", "sample_rate": 16000}
+        if isinstance(self.extractor, LaionClap):
+            registered = CHECKPOINTS[self.arguments["checkpoint"]][0]
+            save_laion(folder, REGISTRY[registered].filename, self._weights(registered), self.arguments)
+            submodel = _SUBMODELS[self.arguments["checkpoint"]]
+            return {"model_name": "clap", "submodel_name": submodel, "sample_rate": 48000}
+        registered, filename = _PANNS_FILES[type(self.extractor)]
+        save_panns(folder, filename, self._weights(registered))
+        return {"model_name": "pann", "sample_rate": self.extractor.sample_rate}
+
+    def _clap(self, folder: Path, trial: Trial, device: str) -> dict[str, Any]:
+        registered, audio_model = CHECKPOINTS[self.arguments["checkpoint"]]
+        save_laion(folder / "models", "checkpoint.pt", self._weights(registered), self.arguments)
+        return {
+            "kind": "clap",
+            "arguments": {"enable_fusion": False, "device": device, "amodel": audio_model},
+            "checkpoint": str(folder / "models/checkpoint.pt"),
+            "sounds": [[str(path.absolute()) for path in seed] for seed in trial.sounds],
+            "captions": [item.clip.caption for item in trial.items],
+            "clamp": self.measure.clamp,
+        }
+
+    def notes(self, trial: Trial) -> tuple[str, ...]:
+        """Return in what ours hears the same files in another way than theirs."""
+        reader = getattr(self.measure, "reader", None) or trial.reader
+        resampler = "soxr" if self.package == CLAP_PACKAGE else "kaiser_best"
+        notes = _reading(reader, resampler)
+        if isinstance(self.extractor, LaionClap):
+            rounds = self.package == CLAP_PACKAGE  # from files; FrechetAudioDistance gives tensors
+            if self.arguments["quantize"] != rounds:
+                who = ("theirs", "ours") if rounds else ("ours", "theirs")
+                notes.append(f"{who[0]} rounds samples to 16 bits, {who[1]} does not")
+            notes.append(f"over 10 s theirs hears a random part, ours: {self.arguments['crop']}")
+        if isinstance(self.extractor, Panns16k | Panns32k):
+            notes.append("0.3.4 joins these embeddings end to end; its class was given them as rows")
+        return tuple(notes)
+
+
+def _reading(reader: SoundReader, resampler: str) -> list[str]:
+    plain = SoundReader(resampler=resampler)
+    notes = []
+    if reader.channel != plain.channel:
+        notes.append("of several channels ours takes the first, theirs the mean")
+    if reader.resampler != plain.resampler:
+        notes.append(
+            f"where a file has another rate ours resamples with {reader.resampler}, theirs with {resampler}"
+        )
+    if reader.remove_mean:
+        notes.append("ours takes the constant part out")
+    if reader.peak is not None:
+        notes.append(f"ours turns every sound to a peak of {reader.peak:g}")
+    if reader.max_seconds is not None or reader.min_seconds > 0:
+        longest = "" if reader.max_seconds is None else f"hears the first {reader.max_seconds:g} s"
+        shortest = f"fills up to {reader.min_seconds:g} s with zeros" if reader.min_seconds > 0 else ""
+        notes.append(
+            f"ours {' and '.join(part for part in (longest, shortest) if part)}, theirs the whole file"
+        )
+    return notes
+
+
+def checks(
+    measures: Mapping[str, Measure], extractors: Mapping[str, Extractor], nodes: Mapping[str, Any]
+) -> Sequence[Check]:
+    """Return the metrics that a class of one of the packages computes too.
+
+    Args:
+        measures: by key.
+        extractors: of each measure, by key.
+        nodes: the section ``features``.
+    """
+    found = []
+    for key, measure in measures.items():
+        extractor, package = extractors[key], None
+        if type(measure) is FrechetDistance and isinstance(
+            extractor, Vggish | Panns16k | Panns32k | LaionClap
+        ):
+            package = FAD_PACKAGE
+        elif isinstance(measure, ClapScore) and isinstance(extractor, LaionClap):
+            package = CLAP_PACKAGE
+        if package is not None:
+            found.append(Check(key, measure, extractor, nodes[measure.extractor], package))
+    return found
