@@ -138,8 +138,10 @@ def _blamed_by_us(error: ImportError) -> str | None:
     return package
 
 
-def _named(module: str) -> str:
-    """Return the package of a module that a package of others did not find."""
+def _named(module: str) -> str | None:
+    """Return the package of a module that a package of others did not find; None for one of ours, a wrong name."""
+    if _is_ours(module):
+        return None
     if module in sys.stdlib_module_names:
         return "python"
     return _package_of(module) or canonicalize_name(module.partition(".")[0])
