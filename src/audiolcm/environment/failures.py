@@ -26,6 +26,7 @@ from audiolcm.files import DISK_TROUBLE
 
 _OURS = ("audiolcm", "evaluation", "experiments", "train", "evaluate")
 _OUR_PLUGINS = "hydra_plugins.audiolcm"  # hydra_plugins itself is a namespace that others share
+_LOADER = "hydra-core"  # it says ImportError of whatever class it was asked for and did not find
 _LONGEST_REASON = 300
 
 
@@ -116,7 +117,9 @@ def _blamed(error: BaseException) -> str | None:
     importer = _importer(error)
     if not importer:
         return _blamed_by_us(error)
-    return _named(error.name) if isinstance(error, ModuleNotFoundError) and error.name else importer
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _named(error.name)
+    return None if importer == _LOADER and not _importing(frames) else importer
 
 
 def _importer(error: BaseException) -> str:
