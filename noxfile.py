@@ -74,12 +74,12 @@ def slow(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and format."""
-    session.install(
-        "-c", LOCK, *nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
-    )
+    """Style, format, types, and the documents as a site, whose links must lead somewhere."""
+    install(session, "dev,docs,test")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("pyrefly", "check")
+    session.run("mkdocs", "build", "--strict", "-d", ".site", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(venv_backend="uv")
