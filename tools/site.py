@@ -14,14 +14,17 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = {"README.md": "index.md", "CONTRIBUTING.md": "CONTRIBUTING.md", "CHANGELOG.md": "CHANGELOG.md"}
 """Of the top folder, and their names on the site."""
 RESULTS = "experiments/results"
+FIRST = ("installation.md",)
+"""Guides that stand before the others, which stand in the order of their names."""
 PACKAGES = {"audiolcm": "src/audiolcm", "evaluation": "evaluation", "experiments": "experiments"}
 LINK = re.compile(r"(!?)\[([^\]\n]+)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """List the pages in the order of a reader."""
+    """List the pages under five heads, so that a new document or module needs no line in mkdocs.yml."""
     docs = Path(config.docs_dir)
-    guides = sorted(path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
+    names = (path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
+    guides = sorted(names, key=lambda name: (name not in FIRST, name))
     scales = sorted(path for path in (ROOT / RESULTS).iterdir() if any(path.glob("*.md")))
     tables = [{scale.name: [page_of(path) for path in sorted(scale.glob("*.md"))]} for scale in scales]
     rooms = [{name: f"reference/{name}.md"} for name, _ in rooms_of_code()]
