@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from audiolcm.artifacts import code_version
 from audiolcm.build import build
@@ -189,7 +189,7 @@ class Evaluation:
             "captions": test_set.fingerprint,
             "seeds": list(self.cfg["seeds"]),
             "seconds": round(seconds, 1),
-        } | ({"evaluator": self.ears[EMBEDDED].about()} if EMBEDDED in self._extractors() else {})
+        } | ({"evaluator": cast(Any, self.ears[EMBEDDED]).about()} if EMBEDDED in self._extractors() else {})
 
     def _extractors(self) -> list[str]:
         return [measure.extractor for measure in self.measures.values()]

@@ -11,7 +11,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -34,7 +34,7 @@ from audiolcm.training.reproducibility import derived_seed
 log = logging.getLogger("evaluation")
 
 
-def class_captions(clips: list[Clip]) -> dict[str, list[Clip]]:
+def class_captions(clips: Iterable[Clip]) -> dict[str, list[Clip]]:
     """Return the clips of each class, one for every distinct caption; clips with several labels are left out."""
     by_class: dict[str, dict[str, Clip]] = {}
     for clip in clips:

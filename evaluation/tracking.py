@@ -39,7 +39,11 @@ def log_record(record: Record, folder: Path, tracker: Tracker, max_clips: int = 
         return
     if not isinstance(tracker, WandbTracker):
         raise TypeError(f"{type(tracker).__name__} holds no tables")
-    facts = {"row": record.row.facts, "protocol": record.protocol, "provenance": record.provenance}
+    facts: dict[str, object] = {
+        "row": record.row.facts,
+        "protocol": record.protocol,
+        "provenance": record.provenance,
+    }
     tracker.start(folder, f"evaluation/{record.row.system}", _identity(record), facts)
     try:
         tables = {"metrics": _metrics(record), "clips": _clips(record, folder, max_clips)}
@@ -57,7 +61,7 @@ def _metrics(record: Record) -> wandb.Table:
     """Return one line for each figure, those of the sanity rows too."""
     import wandb
 
-    names = [
+    names: list[str | int] = [
         "system",
         "kind",
         "metric",
@@ -105,7 +109,7 @@ def _clips(record: Record, folder: Path, max_clips: int) -> wandb.Table:
     import wandb
 
     scores = [score for score in record.row.scores if score.per_clip]
-    names = [
+    names: list[str | int] = [
         "name",
         "caption",
         "generated",

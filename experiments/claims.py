@@ -19,7 +19,10 @@ MIN_SEEDS = 3
 class Side(Protocol):
     """One side of a comparison."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
     def row(self, results: ItemResults) -> str | None:
         """Return the row of the records that it means; None when there is none, or more than one."""

@@ -79,7 +79,7 @@ class ConvergencePicture:
         return save(figure, folder / "fig2a_solver_k.png")
 
 
-def _mean_course(files: Sequence[Path], name: str) -> tuple[list[int], list[float]]:
+def _mean_course(files: Sequence[Path], name: str) -> tuple[list[float], list[float]]:
     """Return the steps at which every file has a metric, and its means there."""
     courses = [{m["step"]: m[name] for m in read_metrics(file) if name in m} for file in files]
     steps = sorted(set.intersection(*(set(course) for course in courses)))

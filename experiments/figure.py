@@ -27,7 +27,7 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def draw_line(axes: Axes, index: int, x: list[float], y: list[float], label: str) -> None:
+def draw_line(axes: Axes, index: int, x: Sequence[float], y: Sequence[float], label: str) -> None:
     """Draw line number ``index`` in its color, dash and marker."""
     axes.plot(
         x,

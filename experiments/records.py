@@ -27,9 +27,12 @@ _ROW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Planned(Protocol):
     """What is asked of a planned job: its row, the seed of its training, and what runs it ("train" or "evaluate")."""
 
-    row: str
-    seed: int
-    entry: str
+    @property
+    def row(self) -> str: ...  # noqa: D102
+    @property
+    def seed(self) -> int: ...  # noqa: D102
+    @property
+    def entry(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -213,7 +216,7 @@ def score_of(content: Mapping[str, Any]) -> Score:
         content.get("interval_method", ""), str
     ):
         raise ValueError("a score does not say how it was measured")
-    changed = {
+    changed: dict[str, Any] = {
         "value": _number(content["value"]),
         "interval": None if interval is None else (_number(interval[0]), _number(interval[1])),
         "per_seed": tuple(content.get("per_seed", ())),

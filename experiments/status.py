@@ -137,7 +137,7 @@ def _figures(job: Job) -> str:
 
 
 def _plain(job: Job) -> dict[str, object]:
-    return asdict(job) | {"folder": str(job.folder)}
+    return {**asdict(job), "folder": str(job.folder)}
 
 
 def _sum_up(folder: Path, jobs: Sequence[Job]) -> None:

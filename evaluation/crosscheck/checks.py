@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from evaluation.crosscheck.files import link_sounds, save_laion, save_panns
 from evaluation.crosscheck.hub_vggish import write_hub
@@ -21,7 +21,7 @@ from evaluation.score import Measure, Trial
 from evaluation.sound import SoundReader
 
 FAD_PACKAGE, CLAP_PACKAGE = "frechet-audio-distance", "laion-clap"
-_PANNS_FILES = {
+_PANNS_FILES: dict[type, tuple[str, str]] = {
     Panns16k: ("panns_16k", "Cnn14_16k_mAP%3D0.438.pth"),
     Panns32k: ("panns_32k", "Cnn14_mAP%3D0.431.pth"),
 }
@@ -63,7 +63,7 @@ class Check:
     def request(self, folder: Path, trial: Trial, device: str) -> dict[str, Any]:
         """Return what the worker is asked, after the files that it needs were made in ``folder``."""
         if isinstance(self.measure, ClapScore):
-            return self._clap(folder, trial, device)
+            return self._clap(self.measure, folder, trial, device)
         width = EMBEDDING_WIDTH if isinstance(self.extractor, Panns16k | Panns32k) else None
         return {
             "kind": "frechet",
@@ -91,7 +91,7 @@ class Check:
         save_panns(folder, filename, self._weights(registered))
         return {"model_name": "pann", "sample_rate": self.extractor.sample_rate}
 
-    def _clap(self, folder: Path, trial: Trial, device: str) -> dict[str, Any]:
+    def _clap(self, measure: ClapScore, folder: Path, trial: Trial, device: str) -> dict[str, Any]:
         registered, audio_model = CHECKPOINTS[self.arguments["checkpoint"]]
         save_laion(folder / "models", "checkpoint.pt", self._weights(registered), self.arguments)
         return {
@@ -100,7 +100,7 @@ class Check:
             "checkpoint": str(folder / "models/checkpoint.pt"),
             "sounds": [[str(path.absolute()) for path in seed] for seed in trial.sounds],
             "captions": [item.clip.caption for item in trial.items],
-            "clamp": self.measure.clamp,
+            "clamp": measure.clamp,
         }
 
     def notes(self, trial: Trial) -> tuple[str, ...]:
@@ -161,5 +161,6 @@ def checks(
         elif isinstance(measure, ClapScore) and isinstance(extractor, LaionClap):
             package = CLAP_PACKAGE
         if package is not None:
-            found.append(Check(key, measure, extractor, nodes[measure.extractor], package))
+            known = cast("ClapScore | FrechetDistance", measure)
+            found.append(Check(key, known, extractor, nodes[measure.extractor], package))
     return found

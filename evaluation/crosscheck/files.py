@@ -44,7 +44,8 @@ def save_laion(folder: Path, name: str, weights: Path, arguments: dict[str, Any]
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = network_weights(weights)
-    config = RobertaConfig(**ROBERTA_BASE | dict(arguments["text_sizes"] or {}))
+    sizes: dict[str, Any] = ROBERTA_BASE | dict(arguments["text_sizes"] or {})
+    config = RobertaConfig(**sizes)
     positions = {_POSITION_IDS: torch.arange(config.max_position_embeddings)[None]}
     torch.save({f"module.{key}": tensor for key, tensor in (state | positions).items()}, folder / name)
     repository = folder / "huggingface/hub/models--roberta-base"

@@ -48,7 +48,8 @@ def hub_patches(samples: np.ndarray) -> np.ndarray:
     window = 0.5 - 0.5 * np.cos(2 * np.pi / 400 * np.arange(400))
     magnitudes = np.abs(np.fft.rfft(frames * window, 512))
     bins = 1127 * np.log(1 + np.linspace(0, 8000, 257) / 700)
-    edges = np.linspace(*(1127 * np.log(1 + np.array([125, 7500]) / 700)), 66)
+    low, high = 1127 * np.log(1 + np.array([125, 7500]) / 700)
+    edges = np.linspace(low, high, 66)
     bands = np.empty((257, 64))
     for band, (low, center, high) in enumerate(zip(edges, edges[1:], edges[2:], strict=False)):
         bands[:, band] = np.maximum(

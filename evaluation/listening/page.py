@@ -50,7 +50,7 @@ def render(key: Key, plan: Design) -> str:
 
 def asset(name: str) -> Html:
     """Return a style or script of this package."""
-    return Html(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    return Html(files("evaluation.listening").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _payload(key: Key, plan: Design) -> dict[str, Any]:

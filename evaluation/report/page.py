@@ -65,7 +65,7 @@ def render(record: Record, folder: Path, max_clips: int = DEFAULT_CLIPS) -> str:
 
 
 def _asset(name: str) -> Html:
-    return Html(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    return Html(files("evaluation.report").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _script() -> Html:

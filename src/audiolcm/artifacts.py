@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -28,6 +29,8 @@ from audiolcm.version import code_version
 from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)
+
+Network = TypeVar("Network", bound=nn.Module)
 
 FORMAT_VERSION = 1
 _MAKE_ANEW = "Run `python train.py` to make it anew."
@@ -45,6 +48,7 @@ def tensors_identity(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        # pyrefly: ignore[bad-argument-type]  (numpy 1.26 declares __buffer__ from Python 3.12 on)
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return {"weights": digest.hexdigest()[:HASH_LENGTH]}
 
@@ -68,7 +72,7 @@ class Artifact:
     """A finished artifact on disk."""
 
     folder: Path
-    card: dict[str, object]
+    card: dict[str, Any]
 
     @property
     def hash(self) -> str:
@@ -106,7 +110,7 @@ class Artifact:
             raise UserError(f"{path} cannot be read ({error}). {advice}") from error
         return path
 
-    def load_weights(self, model: nn.Module) -> nn.Module:
+    def load_weights(self, model: Network) -> Network:
         """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it.
 
         Raises:
@@ -148,14 +152,14 @@ class ArtifactStore:
         return exclusive(self.folder(identity))
 
     def finish(
-        self, identity: Identity, model: nn.Module, config_yaml: str, facts: dict[str, object]
+        self, identity: Identity, model: nn.Module, config_yaml: str, facts: dict[str, Any]
     ) -> Artifact:
         """Write weights, configuration and, last, the card; then drop the checkpoints of the training."""
         facts = {"num_parameters": sum(p.numel() for p in model.parameters())} | facts
         return self.write(identity, model.state_dict(), config_yaml, facts)
 
     def write(
-        self, identity: Identity, tensors: dict[str, Tensor], config_yaml: str, facts: dict[str, object]
+        self, identity: Identity, tensors: dict[str, Tensor], config_yaml: str, facts: dict[str, Any]
     ) -> Artifact:
         """Write weights given by name; see ``finish``. Snapshots that the training left become artifacts too."""
         folder = self.folder(identity)
@@ -172,9 +176,7 @@ class ArtifactStore:
         return Artifact(folder, card)
 
 
-def _complete(
-    folder: Path, identity: Identity, config_yaml: str, facts: dict[str, object]
-) -> dict[str, object]:
+def _complete(folder: Path, identity: Identity, config_yaml: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Write configuration and, last, the card beside weights that are there; return the card."""
     _write_text(folder / "config.yaml", config_yaml)
     card = {

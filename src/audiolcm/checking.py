@@ -98,7 +98,7 @@ def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -
 
 
 def _check_type(path: str, value: object, hint: object) -> None:
-    choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    choices: tuple[typing.Any, ...] = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if any(choice not in _HINTS and choice is not type(None) for choice in choices):
         return  # only plain values have a type to check here
     if value is None and type(None) in choices:

@@ -5,7 +5,7 @@ read from modules, shapes of weights and of what comes out of them, not from the
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +86,7 @@ def _of_autoencoder(autoencoder: Autoencoder, seconds: float) -> Figures:
         mel = MelSpectrogram()(torch.zeros(1, round(seconds * SAMPLE_RATE)))
     mel = mel[..., : mel.shape[2] // 2 * 2].to("meta")  # training examples have an even number of frames
     latent = autoencoder.encode(mel).mode()
-    levels = autoencoder.encoder.down
+    levels = cast(Any, autoencoder.encoder.down)
     blocks = {len(level.block) for level in levels}
     widths = [level.block[-1].conv2.out_channels for level in levels]
     return {
@@ -101,7 +101,7 @@ def _of_autoencoder(autoencoder: Autoencoder, seconds: float) -> Figures:
 
 def _of_transformer(transformer: Transformer) -> Figures:
     """Return its sizes; a block holds two attentions, so that the paper's 8 blocks are ``attention_layers``."""
-    first = transformer.blocks[0]
+    first = cast(Any, transformer.blocks[0])
     attentions = (first.attention1, first.attention2)
     return {
         "input_channels": transformer.conv_in.in_channels,
@@ -119,12 +119,12 @@ def _sampling_steps(cfg: Config) -> int:
     return len(build(cfg["sampler"], "sampler").timesteps(schedule.num_timesteps))
 
 
-def _of_text(cfg: Config, encoder: nn.Module) -> tuple[Figures, int]:
+def _of_text(cfg: Config, encoder: Any) -> tuple[Figures, int]:
     """Return the text encoder's sizes and the width of its tokens; only one with a projection has its channels."""
     if not isinstance(encoder, nn.ModuleDict):
         found = {"text_encoder_channels": encoder.width, "token_length": encoder.num_tokens // 2}
         return found, encoder.width
-    projection: Projection = encoder["caption_encoder"].projection
+    projection = cast(Projection, encoder["caption_encoder"].projection)
     found = {
         "text_encoder_channels": projection.linear1.in_features,
         "projection_channels": projection.linear1.out_features,

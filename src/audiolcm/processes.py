@@ -101,8 +101,9 @@ def first_decides(decide: Callable[[], T]) -> T:
     """Return what ``decide`` returns in the first process (JSON), in every process."""
     if not dist.is_initialized():
         return decide()
-    key = _Watch.running.next_key()
-    store = _Watch.running.store
+    watch = _Watch.running
+    assert watch is not None  # it starts with the group
+    key, store = watch.next_key(), watch.store
     if is_first():
         decided = decide()
         store.set(key, json.dumps(decided))

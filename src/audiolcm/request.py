@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def sampler_settings(steps: object = None, omega: object = None) -> dict[str, in
     return settings
 
 
-def whole(name: str, value: object) -> int:
+def whole(name: str, value: Any) -> int:
     """Return a whole number of Python's, of one of Python's or NumPy's; booleans and 2.0 are none."""
     if isinstance(value, bool | np.bool_):
         raise UserError(f"{name}={value!r} must be a whole number.")
@@ -66,7 +67,7 @@ def whole(name: str, value: object) -> int:
         raise UserError(f"{name}={value!r} must be a whole number.") from None
 
 
-def _real(name: str, value: object) -> float:
+def _real(name: str, value: Any) -> float:
     if isinstance(value, bool | np.bool_ | str | bytes):
         raise UserError(f"{name}={value!r} must be a number.")
     try:
@@ -75,8 +76,8 @@ def _real(name: str, value: object) -> float:
         raise UserError(f"{name}={value!r} must be a number.") from None
 
 
-def _seeds(seed: object, count: int) -> list[int]:
-    is_one = isinstance(seed, str | bytes) or not isinstance(seed, Iterable) or np.ndim(seed) == 0
+def _seeds(seed: Any, count: int) -> list[int]:
+    is_one = isinstance(seed, str | bytes) or not isinstance(seed, Iterable) or np.ndim(cast(Any, seed)) == 0
     seeds = [whole("seed", seed)] * count if is_one else [whole("seed", one) for one in seed]
     for one in seeds:
         if not -(2**63) <= one < 2**63:

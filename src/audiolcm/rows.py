@@ -20,7 +20,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -116,7 +116,8 @@ def _filled(text: str, values: Mapping[str, Any]) -> str:
 def read_plans(path: Path) -> dict[tuple[str, str], list[RowJob]]:
     """Return the jobs of an experiment's file by entry point and scale; those that it has none for are not in it."""
     # Unresolved: what a job names by ${paths.runs} and the like, it resolves itself.
-    plans = OmegaConf.to_container(OmegaConf.load(path), resolve=False)["hydra"]["sweeper"]
+    content = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(path), resolve=False))
+    plans = content["hydra"]["sweeper"]
     return {
         (entry, scale): row_jobs(plans[entry][scale])
         for entry, scale in itertools.product(ENTRIES, SCALES)
@@ -162,7 +163,7 @@ def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> 
         for override in OverridesParser.create().parse_overrides([w for w in words if w not in groups]):
             key = override.get_key_element().lstrip("+")
             OmegaConf.update(cfg, key, override.value(), force_add=override.is_add())
-        return OmegaConf.to_container(cfg, resolve=True)
+        return cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
 
@@ -212,6 +213,7 @@ class Rows(BasicSweeper):
         super().validate_batch_is_legal(list(kinds.values()))
 
     def _plan(self, stem: str) -> dict[str, Any]:
+        assert isinstance(self.config, DictConfig)
         entry, scale = str(self.config.hydra.job.name), scale_of(self.config)
         plan = (self.plans.get(entry) or {}).get(scale)
         if not plan:
@@ -224,7 +226,7 @@ class Rows(BasicSweeper):
             raise UserError(
                 f"{stem} has no rows for {entry}.py at scale {scale}. There are: {'; '.join(there) or 'none'}."
             )
-        return OmegaConf.to_container(OmegaConf.create(plan), resolve=False)
+        return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.create(plan), resolve=False))
 
 
 def chosen(

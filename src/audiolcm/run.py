@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -75,7 +75,7 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
         with raise_on_signal():
             processes.join()
             begin(folder)
-            with allowing(OmegaConf.to_container(cfg).get("plugins")):
+            with allowing(cast("dict[str, Any]", OmegaConf.to_container(cfg)).get("plugins")):
                 job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
         if processes.is_first():
@@ -203,7 +203,7 @@ def _listed(figures: Mapping[str, Any]) -> str:
     return "\n".join(f"  {name}: {value}" for name, value in figures.items())
 
 
-def _result_of(artifact: Artifact, began: float) -> Mapping[str, Any]:
+def _result_of(artifact: Artifact, began: float) -> dict[str, Any]:
     last = read_metrics(artifact.folder / "metrics.jsonl")
     figures = {name: value for row in last for name, value in row.items()}
     return {"status": "done", "folder": str(artifact.folder), "figures": figures} | _seconds_since(began)

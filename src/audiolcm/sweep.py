@@ -84,6 +84,7 @@ class SweepSummary(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: object) -> None:
         """Take in one job's result."""
+        assert job_return.hydra_cfg is not None  # Hydra sets it before it runs the job
         hydra_cfg = job_return.hydra_cfg.hydra
         name = job_name(hydra_cfg.overrides.task, hydra_cfg.job.override_dirname)
         self.rows.append(row_of(name, Path(hydra_cfg.runtime.output_dir)))
@@ -108,7 +109,7 @@ class SweepSummary(Callback):
 
 def job_name(overrides: Sequence[str], otherwise: str) -> str:
     """Return the name of a job for people: that of its row, where it has one."""
-    given = dict(word.partition("=")[::2] for word in overrides)
+    given = {name: value for name, _, value in (word.partition("=") for word in overrides)}
     return given.get("row", otherwise)
 
 

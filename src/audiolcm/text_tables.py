@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def all_escaped(table: pd.DataFrame, signs: dict[int, str]) -> pd.DataFrame:
 
 def aligned(table: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return the headings and rows of a table of texts, each column as wide as its widest text."""
-    columns = [(name, *cells) for name, cells in table.items()]
+    columns = cast("list[tuple[str, ...]]", [(name, *cells) for name, cells in table.items()])
     padded = [map(str.ljust, column, repeat(max(map(len, column)))) for column in columns]
     return list(zip(*padded, strict=True))
 

@@ -3,10 +3,12 @@
 The aliases are checked by beartype when the tests run, and cost nothing otherwise.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Num
-from torch import Tensor
+from torch import Tensor, device
+
+Part = TypeVar("Part")
 
 Waveform = Float[Tensor, "batch samples"]
 Mel = Float[Tensor, "batch mels frames"]
@@ -35,6 +37,14 @@ class Vocoder(Protocol):
         """Return ``frames * 256`` samples for each mel of (batch, 80, frames)."""
         ...
 
+    def to(self: Part, device: device) -> Part:
+        """Move it, in place, as a module of torch."""
+        ...
+
+    def eval(self: Part) -> Part:
+        """Put it into evaluation mode, as a module of torch."""
+        ...
+
 
 @runtime_checkable
 class TextEncoder(Protocol):
@@ -47,6 +57,10 @@ class TextEncoder(Protocol):
         """Return (batch, num_tokens, width): both halves joined along the tokens."""
         ...
 
+    def to(self: Part, device: device) -> Part:
+        """Move it, in place, as a module of torch."""
+        ...
+
 
 @runtime_checkable
 class WeightedTextEncoder(TextEncoder, Protocol):
@@ -54,4 +68,8 @@ class WeightedTextEncoder(TextEncoder, Protocol):
 
     def identity(self) -> dict[str, object]:
         """Return what the features depend on beside the weights; no path is among it."""
+        ...
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return its weights by name, as a module of torch."""
         ...

@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from audiolcm.cluster.submission import Order, Submitted
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # What the launcher decides for its jobs; every other override of Hydra's own settings reaches them.
 _OURS = ("hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweep", "hydra.mode", "hydra.run")
@@ -80,7 +82,7 @@ class SweepLauncher(Launcher):
         from audiolcm.cluster.snapshot import take_snapshot
         from audiolcm.cluster.submission import submit
 
-        configs = [_plain(row.cfg) for row in rows]
+        configs = [_plain(_given(row.cfg)) for row in rows]
         planned = plan(configs if settings["parents"] == "dependent" else [{} for _ in configs])
         script = Path(inspect.getfile(self.task_function)).resolve()
         plugins = dict.fromkeys(name for cfg in configs for name in imported(cfg.get("plugins")))
@@ -108,8 +110,9 @@ class SweepLauncher(Launcher):
             )
             sys.exit(130)
         for row in rows:
-            HydraConfig.instance().cfg = row.hydra_cfg
-            self.context.callbacks.on_job_end(config=row.hydra_cfg, job_return=row)
+            config = _given(row.hydra_cfg)
+            HydraConfig.instance().cfg = cast(Any, config)  # as Hydra itself does
+            self.context.callbacks.on_job_end(config=config, job_return=row)
 
     def _compose(self, overrides: list[str], number: int) -> JobReturn:
         """Return a job of the sweep as if it had been run: its configuration and its folder."""
@@ -137,14 +140,13 @@ class SweepLauncher(Launcher):
         from audiolcm.cluster.submission import Order
 
         row = rows[planned.rows[0]]
-        name = job_name(row.overrides, row.hydra_cfg.hydra.job.override_dirname) or "(defaults)"
+        hydra, words = _given(row.hydra_cfg).hydra, _given(row.overrides)
+        name = job_name(words, hydra.job.override_dirname) or "(defaults)"
         if planned.stage is None:
-            folder, overrides = Path(row.hydra_cfg.hydra.runtime.output_dir), list(row.overrides)
+            folder, overrides = Path(hydra.runtime.output_dir), list(words)
         else:
             overrides = [*self._shared(planned, rows, configs), f"stage={planned.stage}"]
-            name = (
-                f"stage={planned.stage} for {len(planned.rows)} jobs from #{row.hydra_cfg.hydra.job.num} on"
-            )
+            name = f"stage={planned.stage} for {len(planned.rows)} jobs from #{hydra.job.num} on"
             folder = self.sweep / "parents" / slug(",".join(overrides))
         kept = [o for o in self.config.hydra.overrides.hydra if not o.lstrip("+~").startswith(_OURS)]
         quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
@@ -161,13 +163,14 @@ class SweepLauncher(Launcher):
         """
         from audiolcm.cluster.parents import made_from
 
-        first, *others = (list(rows[index].overrides) for index in planned.rows)
+        stage = _given(planned.stage)
+        first, *others = (list(_given(rows[index].overrides)) for index in planned.rows)
         common = [override for override in first if all(override in other for other in others)]
         try:
-            found = made_from(_plain(self._compose(common, -1).cfg), planned.stage)
+            found = made_from(_plain(_given(self._compose(common, -1).cfg)), stage)
         except (HydraException, OmegaConfBaseException):
             return first
-        return common if found == made_from(configs[planned.rows[0]], planned.stage) else first
+        return common if found == made_from(configs[planned.rows[0]], stage) else first
 
 
 def register_launcher() -> None:
@@ -179,9 +182,15 @@ def register_launcher() -> None:
     ConfigStore.instance().repo["hydra"]["launcher"].pop("submitit_slurm.yaml", None)
 
 
+def _given(part: T | None) -> T:
+    """Return a part of a job, which Hydra's class allows to be missing; ``_compose`` leaves none out."""
+    assert part is not None
+    return part
+
+
 def _plain(cfg: DictConfig) -> dict[str, Any]:
     """Return a configuration without interpolations; nothing for one that lacks a value, which then shares nothing."""
     try:
-        return OmegaConf.to_container(cfg, resolve=True)
+        return cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
     except OmegaConfBaseException:
         return {}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from submitit import SlurmExecutor, SlurmJob
 from submitit.core.utils import FailedJobError, FailedSubmissionError
@@ -106,7 +106,7 @@ def _submit_batch(
 ) -> list[Submitted]:
     executor = SlurmExecutor(folder=sweep / ".slurm")
     executor.update_parameters(**_parameters(settings, needs, snapshot))
-    jobs: list[SlurmJob[None]] = executor.map_array(become, [order.arguments for order in orders])
+    jobs = cast("list[SlurmJob[None]]", executor.map_array(become, [order.arguments for order in orders]))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return [
         Submitted(

@@ -58,7 +58,7 @@ def origin(caption: str, labels: tuple[str, ...], audio_path: str | None) -> str
 
 def _of_row(row: Mapping[str, Any], is_new: bool) -> Figures:
     """What one row adds to the counts."""
-    found = {"rows": 1, "labels": len(row["labels"])}
+    found: Figures = {"rows": 1, "labels": len(row["labels"])}
     found[origin(row["caption"], tuple(row["labels"]), row["audio_path"])] = 1
     if is_new:
         found |= {"sounds": 1, "samples": round(row["duration"] * SAMPLE_RATE)}

@@ -48,9 +48,10 @@ class FileDigests:
         with ThreadPoolExecutor(_THREADS) as pool, appending(self._path) as write:
             digests = tqdm(pool.map(_digest, paths), "hash files", len(paths), unit="file", delay=_PATIENCE)
             for path, digest in zip(paths, digests, strict=True):
-                if digest is not None:
-                    self._known[stamps[path]] = digest
-                    write(json.dumps([*stamps[path], digest]) + "\n")
+                stamp = stamps[path]
+                if digest is not None and stamp is not None:
+                    self._known[stamp] = digest
+                    write(json.dumps([*stamp, digest]) + "\n")
 
 
 def _lines(path: Path | None) -> list[str]:

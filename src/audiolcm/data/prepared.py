@@ -227,9 +227,8 @@ class PreparedData:
 
 def clip_to_json(clip: Clip) -> dict:
     """A clip as plain JSON values."""
-    content = dataclasses.asdict(clip)
-    content["audio_path"] = None if clip.audio_path is None else str(clip.audio_path)
-    return content
+    path = None if clip.audio_path is None else str(clip.audio_path)
+    return {**dataclasses.asdict(clip), "audio_path": path}
 
 
 def clip_from_json(content: dict) -> Clip:

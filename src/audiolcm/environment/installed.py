@@ -94,7 +94,7 @@ def locked() -> dict[str, str]:
 
 def read_lock(text: str) -> dict[str, str]:
     """Return the versions of a file of constraints whose markers are true here, by normalized name."""
-    found = {}
+    found: dict[str, str] = {}
     for line in text.splitlines():
         if not line.strip() or line[0] in "# -":
             continue

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -70,7 +70,8 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         LiveBytes() as live,
     ):
         objective = untrained(cfg, stage)
-        for block in objective.modules():
+        modules = list(cast(nn.Module, objective).modules())
+        for block in modules:
             if isinstance(block, TransformerBlock):
                 block.recompute = recompute
         weights = live.now
@@ -80,7 +81,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         for _, loss, _ in losses(objective, batch, bfloat16):
             loss.backward(inputs=trained)
         forward_and_back = live.peak
-        network = next(module for module in objective.modules() if isinstance(module, Transformer))
+        network = next(module for module in modules if isinstance(module, Transformer))
     gradients = size_of(trained)
     block = size_of(network.blocks[0].parameters())
     return StepMemory(

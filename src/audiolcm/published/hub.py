@@ -24,7 +24,7 @@ FILES = [
 """What an export consists of: text and safetensors, no pickles and no code."""
 
 # The library's errors of the network have no base class of its own: its HTTP client's, OSError, ValueError.
-_HUB_ERRORS = (*HfHubHTTPError.__bases__, ValueError)
+_HUB_ERRORS: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, ValueError)
 
 
 def fetch(

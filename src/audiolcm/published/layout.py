@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +71,7 @@ class Sizes:
     model: dict[str, int]
     num_positions: int
     text_width: int
-    autoencoder: dict[str, object]
+    autoencoder: dict[str, Any]
     bert: dict[str, int]
     t5: dict[str, int]
 

@@ -57,6 +57,7 @@ class Chat:
             UserError: when the server refuses, can not be reached, or answers something else than the protocol says.
             Stopped: when ``stop`` was set.
         """
+        trouble = ""
         for attempt in range(1, self.attempts + 1):
             if stop.is_set():
                 raise Stopped

@@ -88,7 +88,7 @@ class Hardware:
             torch.cpu._is_avx512_bf16_supported() and "AMD" in _cpu_name()
         )
 
-    def autocast(self) -> contextlib.AbstractContextManager[None]:
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return the autocast context of training and sampling."""
         return torch.autocast(self.torch_device().type, torch.bfloat16, enabled=self.uses_bfloat16())
 

@@ -5,7 +5,7 @@ Both are torch's own. An engine has one method that the loop needs, ``backward``
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -55,14 +55,15 @@ class Parallel:
 
     def spread(self, objective: Objective, hardware: Hardware) -> Engine:
         """Move ``objective`` to its device, in place, and return the engine of its gradients."""
-        transformers = [module for module in objective.modules() if isinstance(module, Transformer)]
-        for block in objective.modules():
+        whole = cast(nn.Module, objective)  # its protocol says only what the loop needs
+        transformers = [module for module in whole.modules() if isinstance(module, Transformer)]
+        for block in whole.modules():
             if isinstance(block, TransformerBlock):
                 block.recompute = self.recompute
         if self.engine == "fsdp" and processes.count() > 1 and transformers:
             return Sharded(objective, transformers, hardware)
-        objective.to(hardware.torch_device())
-        own_memory(objective)
+        whole.to(hardware.torch_device())
+        own_memory(whole)
         return Whole(objective) if processes.count() == 1 else Replicated(objective)
 
 
@@ -83,7 +84,8 @@ class Replicated:
     def __init__(self, objective: Objective) -> None:
         self._parts = objective.parts()
         self._reducers: dict[str, DistributedDataParallel] = {}
-        for tensor in [*objective.parameters(), *objective.buffers()]:
+        whole = cast(nn.Module, objective)
+        for tensor in [*whole.parameters(), *whole.buffers()]:
             torch.distributed.broadcast(tensor.detach(), 0)
 
     def backward(self, part: str, loss: Tensor, last: bool) -> None:
@@ -130,7 +132,7 @@ class Sharded:
                 fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
             fully_shard(network, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
             network.to(device)
-        objective.to(device)
+        cast(nn.Module, objective).to(device)
 
     def backward(self, part: str, loss: Tensor, last: bool) -> None:
         """Add gradients; each process keeps the sums of its shard, also between pieces: whole ones are too large."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
@@ -101,7 +101,9 @@ class WandbTracker:
             self._run, self._used = None, "none"
             self._complain(f"{type(error).__name__}: {error}")
 
-    def _open(self, mode: str, name: str, identity: str, config: dict[str, object]) -> Any:
+    def _open(
+        self, mode: Literal["online", "offline"], name: str, identity: str, config: dict[str, object]
+    ) -> Any:
         import wandb  # a second of import that runs without it should not pay
 
         settings = wandb.Settings(
@@ -167,7 +169,7 @@ class WandbTracker:
     def facts(self) -> dict[str, object]:
         """Return how the last run was logged, for a card: ``mode``, and ``trouble`` if there was one."""
         trouble = {"trouble": self.trouble} if self.trouble else {}
-        return {"project": self.project, "group": self.group, "mode": self._used} | trouble
+        return {"project": self.project, "group": self.group, "mode": self._used, **trouble}
 
 
 def check_tracker(tracker: Tracker) -> None:

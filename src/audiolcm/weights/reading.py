@@ -29,7 +29,7 @@ class _TrainersCallback:
 
 # What training scripts left beside the weights, such as the state of a data sampler, holds arrays and scalars of numpy.
 # Rebuilding those runs no code of the file. Old files name the functions by the module that they were in then.
-_HARMLESS = [
+_HARMLESS: list[Any] = [
     *((np.empty(0).__reduce__()[0], f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
     *((np.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
     np.ndarray,
@@ -113,7 +113,7 @@ def _start(path: Path) -> bytes:
         return content.read(64)
 
 
-def fill(network: nn.Module, weights: object, path: Path) -> None:
+def fill(network: nn.Module, weights: Any, path: Path) -> None:
     """Put the weights of the file ``path`` into the network; every name and every shape must fit.
 
     Raises:

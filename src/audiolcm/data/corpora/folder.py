@@ -62,7 +62,7 @@ class FolderCorpus(ABC):
     def _clips(self) -> list[Clip]:
         return self._read_clips()
 
-    def clips(self, split: str) -> list[Clip]:
+    def clips(self, split: str) -> Sequence[Clip]:
         """The clips of one split in the order of their table; a missing audio file is no error here."""
         check_split(split)
         return [clip for clip in self._clips if clip.split == split]
@@ -87,7 +87,8 @@ class FolderCorpus(ABC):
         sounds = (digests or FileDigests()).of(paths)
         whole = hashlib.sha256(f"{self.name} {self.max_duration}".encode())
         for clip in sorted(self._clips, key=lambda clip: SPLITS.index(clip.split)):
-            content = clip_to_json(clip) | {"audio_path": sounds.get(clip.audio_path), "row": 0}
+            sound = None if clip.audio_path is None else sounds.get(clip.audio_path)
+            content = clip_to_json(clip) | {"audio_path": sound, "row": 0}
             whole.update(json.dumps(content, sort_keys=True).encode())
         return whole.hexdigest()
 

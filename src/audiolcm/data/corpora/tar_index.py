@@ -10,7 +10,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import pyarrow
 from pyarrow import parquet
@@ -83,8 +83,9 @@ def _members(path: Path) -> Iterator[tuple[str, str, int, int, bytes | None]]:
             key = f"{folder}/{stem}" if folder else stem
             text = None
             if extension in _TEXTS:
-                text = tar.extractfile(member).read(_LARGEST_TEXT)
+                text = cast("IO[bytes]", tar.extractfile(member)).read(_LARGEST_TEXT)
             yield key, extension, member.offset_data, member.size, text
+            # pyrefly: ignore[missing-attribute]  (typeshed does not know it)
             tar.members.clear()  # tarfile keeps all headers: a shard may have many
         _check_end(path, tar.offset)
 

@@ -5,6 +5,7 @@ All arrays are mono at 16 kHz, float64 or float32, shape (samples,). Randomness 
 """
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.random import Generator
@@ -48,7 +49,7 @@ def shaped_noise(rng: Generator, num_samples: int, gain: Callable[[Signal], Sign
     return noise / (np.sqrt(np.mean(noise**2)) + 1e-12)
 
 
-def filtered(x: Signal, gain: Callable[[Signal], Signal]) -> Signal:
+def filtered(x: Signal, gain: Callable[[Signal], Signal | NDArray[np.bool_]]) -> Signal:
     """Zero-phase filter with amplitude response `gain(frequency in Hz)`."""
     size = fft.next_fast_len(x.size + 256, real=True)
     frequency = fft.rfftfreq(size, 1.0 / SAMPLE_RATE)
@@ -132,10 +133,11 @@ def vowel(formants: Formants, slope: float = 1.0) -> Callable[[Signal], Signal]:
 def gliding_voice(frequency: Signal, vowels: Sequence[Formants], slope: float = 0.7) -> Signal:
     """Voice that glides through `vowels` at equal spacing while its pitch follows `frequency`."""
     position = np.linspace(0.0, len(vowels) - 1.0, frequency.size)
-    return sum(
+    voices = (
         pitched(frequency, vowel(formants, slope)) * np.clip(1.0 - np.abs(position - i), 0.0, 1.0)
         for i, formants in enumerate(vowels)
     )
+    return cast(Signal, sum(voices))
 
 
 def modes(num_samples: int, frequencies: Signal, time_constants: Signal, amplitudes: Signal) -> Signal:

@@ -6,6 +6,7 @@ A note's loudest frequency components lie below about 5 kHz, so that drums and t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 from numpy.random import Generator
@@ -76,7 +77,7 @@ def guitar(voice: Generator, frequency: float, num_samples: int) -> Signal:
     burst[:size] = voice.uniform(-1.0, 1.0, size) + np.sin(2.0 * np.pi * np.arange(size) / whole)
     burst[:size] -= burst[:size].mean()
     feedback = np.concatenate(([1.0], np.zeros(whole - 1), -loop))
-    return signal.lfilter([1.0], feedback, burst) * ramps(num_samples, 0.001, 0.03)
+    return cast(Signal, signal.lfilter([1.0], feedback, burst)) * ramps(num_samples, 0.001, 0.03)
 
 
 def organ(voice: Generator, frequency: float, num_samples: int) -> Signal:

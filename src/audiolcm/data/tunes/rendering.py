@@ -32,6 +32,7 @@ def render_part(part: Part, num_samples: int, seed: SeedSequence) -> Signal:
             played[wanted] = (
                 struck[note.sound]
                 if note.sound in struck
+                # pyrefly: ignore[missing-attribute, bad-argument-type]  (only drums lack an instrument and pitches)
                 else _of_unit_peak(instrument.synthesize(default_rng(seed), hertz(note.sound), size))
             )
         unit = played[wanted][: num_samples - begin]
