@@ -74,31 +74,31 @@ def slow(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and format."""
-    session.install(
-        "-c", LOCK, *nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
-    )
+    """Style, format, types, and the documents as a site, whose links must lead somewhere."""
+    install(session, "dev,docs,test")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("pyrefly", "check")
+    session.run("mkdocs", "build", "--strict", "-d", ".site", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(venv_backend="uv")
 def newest(session: nox.Session) -> None:
     """The newest releases that pyproject.toml allows today: what tomorrow's lock will hold."""
-    at_one_end(session, "highest")
+    at_one_end(session, "--resolution", "highest")
 
 
 @nox.session(venv_backend="uv")
 def oldest(session: nox.Session) -> None:
     """The oldest releases that pyproject.toml allows (on Python 3.11: newer ones have no wheels of them)."""
-    at_one_end(session, "lowest-direct")
+    # torchvision, which others bring, would come in its newest release and ask for a newer torch.
+    at_one_end(session, "--resolution", "lowest-direct", "torch<2.12")
 
 
-def at_one_end(session: nox.Session, resolution: str) -> None:
+def at_one_end(session: nox.Session, *words: str) -> None:
     """Install one end of the ranges and walk through everything quickly: imports, metrics, main job, evaluation."""
-    session.install(
-        "--resolution", resolution, "--upgrade", "-e", ".[test]", env={"UV_NO_CONFIG": "1"}
-    )  # without [tool.uv], which is of the lock
+    # Without [tool.uv], which is of the lock.
+    session.install(*words, "--upgrade", "-e", ".[test]", env={"UV_NO_CONFIG": "1"})
     session.run("python", "-c", VERSIONS)
     session.run("pytest", "-q", "-n", "auto", *QUICK, env=ENVIRONMENT)
     folder = session.create_tmp()

@@ -10,7 +10,8 @@ from omegaconf import DictConfig
 
 from audiolcm import processes
 from audiolcm.build import build
-from audiolcm.config import check, to_plain
+from audiolcm.checking import check
+from audiolcm.config import to_plain
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import DECIDING, code_of
 from audiolcm.finished import inputs_of

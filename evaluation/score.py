@@ -91,7 +91,7 @@ class Trial:
         return np.array([numbers.setdefault(item.clip_name, len(numbers)) for item in self.items])
 
     def generated(self, ears: Ears, name: str, reader: SoundReader | None = None) -> list[list[Features]]:
-        """Return the features of every sound, [seed][item], heard by the trial's reader or another one."""
+        """Return the features of every sound, ``[seed][item]``, heard by the trial's reader or another one."""
         paths = [path for seed in self.sounds for path in seed]
         flat = ears.store.features(ears[name], reader or self.reader, paths)
         count = len(self.items)

@@ -11,7 +11,7 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
              "pip install -c constraints.txt -e .")  # fmt: skip
 
 with one_sentence():
-    from audiolcm.config import nearest
+    from audiolcm.checking import nearest
     from audiolcm.errors import UserError
     from audiolcm.rows import SCALES
     from experiments.render_command import add_render, run_render

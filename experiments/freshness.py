@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import changed_modules, settings_made
+from audiolcm.fingerprint import changed_modules, code_hash, settings_made
 from audiolcm.rows import settings_of
 from experiments.items import STEMS
 from experiments.reading import read_json
@@ -15,6 +15,8 @@ from experiments.rows import PlannedJob, planned
 
 METHODS = "method"
 """Folder of the records' hashes of code: many records share one."""
+EQUIVALENT = "equivalent.json"
+"""Beside the records: changes of code that leave every figure as it was, each with the reason why that is known."""
 _MOST_NAMES = 3
 
 
@@ -29,6 +31,7 @@ class Freshness:
         self.records = records
         self._known: dict[str, list[str]] = {}
         self._now: dict[PlannedJob, dict[str, Any]] = {}  # many records name one training
+        self._equivalent = _read_equivalent(records / EQUIVALENT)
 
     def __call__(self, record: Mapping[str, Any], job: PlannedJob) -> list[str]:
         """Return what changed since the record of a job was made, in words; nothing for a fresh one."""
@@ -41,7 +44,7 @@ class Freshness:
         """Return what changed since a run of a job left its ``result.json``."""
         return [
             *self._of_settings(result, job, ""),
-            *_of_code(changed_modules(result.get("method") or {}), ""),
+            *_of_code(self._changed_since(result.get("method") or {}), ""),
         ]
 
     def of_training(self, training: Mapping[str, Any]) -> list[str]:
@@ -74,10 +77,34 @@ class Freshness:
         if method not in self._known:
             try:
                 known = read_json(self.records / METHODS / f"{method}.json")
-                self._known[method] = changed_modules(known)
+                self._known[method] = self._changed_since(known)
             except (OSError, ValueError, AttributeError):
                 self._known[method] = [f"its list {METHODS}/{method}.json is missing or damaged"]
         return self._known[method]
+
+    def _changed_since(self, method: Mapping[str, str]) -> list[str]:
+        """Return the modules whose code is another one now, but for changes that are known to change no figure."""
+        return [name for name in changed_modules(method) if not self._is_equivalent(name, str(method[name]))]
+
+    def _is_equivalent(self, module: str, was: str) -> bool:
+        known = self._equivalent.get((module, was))  # first: of others' modules nothing is looked for
+        return known is not None and known == code_hash(module)
+
+
+def _read_equivalent(path: Path) -> dict[tuple[str, str], str]:
+    """Return the hash after each change that ``EQUIVALENT`` lists, by its module and hash before.
+
+    Raises:
+        UserError: it is damaged, or a change in it has no reason.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return {(known["module"], known["was"]): known["is"] for known in read_json(path) if known["because"]}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path} can not be read ({error}): it is a list of module, was, is and because. Take it from git again."
+        ) from error
 
 
 def _changed_sections(made: object, now: Mapping[str, str]) -> list[str]:

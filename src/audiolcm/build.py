@@ -6,7 +6,7 @@ from typing import Any
 import hydra.utils
 from hydra.errors import InstantiationException
 
-from audiolcm.config import check
+from audiolcm.checking import check
 from audiolcm.errors import UserError
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, SupportsFloat, SupportsIndex
@@ -25,7 +24,7 @@ from audiolcm.published.sources import is_hub_name
 from audiolcm.request import Request, read_request, sampler_settings
 from audiolcm.sound import Generated
 from audiolcm.tensors import without_initialization
-from audiolcm.training.hardware import Hardware, explaining_mps, synchronize
+from audiolcm.training.hardware import Hardware, Stopwatch, explaining_mps
 from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
 
 KEPT_PROMPTS = 256
@@ -243,18 +242,18 @@ class AudioLCM:
         duration = request.duration
         seconds: dict[str, float] = {}
         with self.hardware.autocast():
-            with _Stopwatch(seconds, "text", self.device):
+            with Stopwatch(seconds, "text", self.device):
                 text = self._encode(list(zip(request.captions, request.structured, strict=True)))
                 free = self.unconditional.expand_as(text)
-            with _Stopwatch(seconds, "denoiser", self.device):
+            with Stopwatch(seconds, "denoiser", self.device):
                 mel_frames = -(-round(duration * SAMPLE_RATE) // HOP_LENGTH)
                 frames = self.autoencoder.num_latent_frames(mel_frames)
                 noise = NoiseSource(request.seeds, self.autoencoder.latent_channels, frames, self.device)
                 sampled = sampler.sample(self.denoiser, self.schedule, noise, text, free)
-            with _Stopwatch(seconds, "decoder", self.device):
+            with Stopwatch(seconds, "decoder", self.device):
                 mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor)
                 mels = mels.float().clamp(LOG_MEL_MIN, LOG_MEL_MAX)
-        with _Stopwatch(seconds, "vocoder", self.device):
+        with Stopwatch(seconds, "vocoder", self.device):
             waveforms = self._sound(mels, round(duration * SAMPLE_RATE))
         return Generated(waveforms, mels.cpu().numpy(), sampled.nfe, seconds)
 
@@ -289,20 +288,3 @@ def load_text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
     with without_initialization():
         encoder = build(cfg["text_encoder"], "text_encoder", folder=artifact.folder)
     return artifact.load_weights(encoder)
-
-
-class _Stopwatch:
-    """Adds the wall time of a ``with`` block to a dictionary, after the device has done its work."""
-
-    def __init__(self, seconds: dict[str, float], stage: str, device: torch.device) -> None:
-        self.seconds, self.stage, self.device = seconds, stage, device
-
-    def __enter__(self) -> None:
-        self.began = self._now()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds[self.stage] = self._now() - self.began
-
-    def _now(self) -> float:
-        synchronize(self.device)
-        return time.perf_counter()

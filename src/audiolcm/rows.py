@@ -31,7 +31,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from audiolcm.config import nearest, register_resolvers, scale_of
+from audiolcm.checking import nearest
+from audiolcm.config import register_resolvers, scale_of
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
 

@@ -29,6 +29,7 @@ PARTS = {
     "environment": {"errors", "files"},
     "fingerprint": {"hashing"},
     "plugins": {"errors"},
+    "checking": {"environment", "errors", "plugins"},
     "plugin_code": {"fingerprint", "plugins"},
     "tensors": {"errors", "files"},
     "text_tables": set(),
@@ -41,7 +42,17 @@ PARTS = {
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
     "result": {"files"},
-    "cluster": {"environment", "errors", "files", "config", "plugins", "result", "sweep", "version"},
+    "cluster": {
+        "checking",
+        "environment",
+        "errors",
+        "files",
+        "config",
+        "plugins",
+        "result",
+        "sweep",
+        "version",
+    },
     "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
 }
 FORBIDDEN_PACKAGES = {
@@ -53,7 +64,7 @@ DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
 HYDRA_MODULES = {
-    f"audiolcm.{name}" for name in ("config", "build", "cli", "run", "sweep", "planned", "rows")
+    f"audiolcm.{name}" for name in ("checking", "config", "build", "cli", "run", "sweep", "planned", "rows")
 } | {
     "evaluation.run",
     "audiolcm.cluster.launcher",

@@ -10,7 +10,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from audiolcm.build import build
-from audiolcm.config import check, compose, load_yaml, register_resolvers, resolve, slug, to_yaml
+from audiolcm.checking import check
+from audiolcm.config import compose, load_yaml, register_resolvers, resolve, slug, to_yaml
 from audiolcm.errors import UserError
 from audiolcm.workshop import Workshop
 

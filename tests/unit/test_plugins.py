@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from audiolcm import fingerprint, plugins, run
 from audiolcm.build import build
-from audiolcm.config import check, compose, load_yaml, to_yaml
+from audiolcm.checking import check
+from audiolcm.config import compose, load_yaml, to_yaml
 from audiolcm.data.foley import FoleyCorpus
 from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.data.prepared import FORMAT_VERSION
@@ -207,9 +208,7 @@ def test_pairs_and_other_yaml_tags_of_a_model_hide_nothing(tmp_path: Path) -> No
     assert yaml.safe_load(plain)["plugins"] == []
 
 
-def test_the_current_folder_is_the_last_place_to_look(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_current_folder_comes_last(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "path", ["somewhere"])
     monkeypatch.setattr(sys, "argv", ["train.py", "seed=1"])
     import_from_here()

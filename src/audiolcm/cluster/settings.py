@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from audiolcm.config import nearest
+from audiolcm.checking import nearest
 from audiolcm.errors import UserError
 
 _WORDS = ("name", "partition", "account", "qos", "constraint", "gres", "mail_user", "mail_type")

@@ -26,6 +26,7 @@ from audiolcm.files import DISK_TROUBLE
 
 _OURS = ("audiolcm", "evaluation", "experiments", "train", "evaluate")
 _OUR_PLUGINS = "hydra_plugins.audiolcm"  # hydra_plugins itself is a namespace that others share
+_LOADER = "hydra-core"  # it says ImportError of whatever class it was asked for and did not find
 _LONGEST_REASON = 300
 
 
@@ -116,7 +117,9 @@ def _blamed(error: BaseException) -> str | None:
     importer = _importer(error)
     if not importer:
         return _blamed_by_us(error)
-    return _named(error.name) if isinstance(error, ModuleNotFoundError) and error.name else importer
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _named(error.name)
+    return None if importer == _LOADER and not _importing(frames) else importer
 
 
 def _importer(error: BaseException) -> str:
@@ -138,8 +141,10 @@ def _blamed_by_us(error: ImportError) -> str | None:
     return package
 
 
-def _named(module: str) -> str:
-    """Return the package of a module that a package of others did not find."""
+def _named(module: str) -> str | None:
+    """Return the package of a module that a package of others did not find; None for one of ours, a wrong name."""
+    if _is_ours(module):
+        return None
     if module in sys.stdlib_module_names:
         return "python"
     return _package_of(module) or canonicalize_name(module.partition(".")[0])

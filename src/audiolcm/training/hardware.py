@@ -1,6 +1,7 @@
 """Which device, which precision, how many threads."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -144,3 +145,20 @@ def _cpu_name() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return "CPU"
+
+
+class Stopwatch:
+    """Adds the wall time of a ``with`` block to a dictionary, after the device has done its work."""
+
+    def __init__(self, seconds: dict[str, float], stage: str, device: torch.device) -> None:
+        self.seconds, self.stage, self.device = seconds, stage, device
+
+    def __enter__(self) -> None:
+        self.began = self._now()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self.stage] = self._now() - self.began
+
+    def _now(self) -> float:
+        synchronize(self.device)
+        return time.perf_counter()

@@ -30,8 +30,8 @@ class _TrainersCallback:
 # What training scripts left beside the weights, such as the state of a data sampler, holds arrays and scalars of numpy.
 # Rebuilding those runs no code of the file. Old files name the functions by the module that they were in then.
 _HARMLESS: list[Any] = [
-    (np.empty(0).__reduce__()[0], "numpy.core.multiarray._reconstruct"),
-    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    *((np.empty(0).__reduce__()[0], f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+    *((np.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
     np.ndarray,
     np.dtype,
     *{type(np.dtype(kind)) for kind in ("bool", "int32", "int64", "float32", "float64")},

@@ -1,7 +1,9 @@
 """Checkpoints are read without running what is in them; only the network that they were made for takes them."""
 
 import os
+import re
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -126,3 +128,18 @@ def test_state_of_an_old_trainer_is_read_without_the_trainer(
     monkeypatch.undo()
     read = read_checkpoint(tmp_path / "c.ckpt", mapped)
     assert read["epoch"] == 3 and torch.equal(read["state_dict"]["weight"], torch.arange(3.0))
+
+
+@pytest.mark.parametrize("core", ["core", "_core"])
+def test_arrays_of_every_numpy_are_read(tmp_path: Path, core: str) -> None:
+    """NumPy 2 names its functions by another module than NumPy 1 did; files of both are about."""
+    torch.save({"sampler": np.arange(3), "best": np.float64(0.5)}, tmp_path / "here.pt")
+    with zipfile.ZipFile(tmp_path / "here.pt") as here, zipfile.ZipFile(tmp_path / "there.pt", "w") as there:
+        for name in here.namelist():
+            content = re.sub(
+                rb"numpy\._?core\.multiarray", f"numpy.{core}.multiarray".encode(), here.read(name)
+            )
+            there.writestr(name, content)
+    assert f"numpy.{core}.multiarray".encode() in (tmp_path / "there.pt").read_bytes()
+    found = read_checkpoint(tmp_path / "there.pt")
+    assert found["best"] == 0.5 and list(found["sampler"]) == [0, 1, 2]

@@ -11,7 +11,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.build import build
-from audiolcm.config import check, register_resolvers, to_plain
+from audiolcm.checking import check
+from audiolcm.config import register_resolvers, to_plain
 from audiolcm.data.prepare import prepare
 from audiolcm.errors import UserError
 from evaluation.embedded.stage import embedded_extractor

@@ -1,0 +1,119 @@
+"""Whether a configuration can be built: every class that it names may be, and takes the settings beside it.
+
+Each option of each group names the class that it configures (``_target_``), and that class's constructor is the
+schema: its parameters, their types and its own checks. There is no second list of fields to keep in step.
+"""
+
+import difflib
+import inspect
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hydra.utils import get_object
+
+from audiolcm.environment.guard import broken_set
+from audiolcm.errors import UserError
+from audiolcm.plugins import allowed_packages, is_allowed, is_ours, refusal, targets
+
+_MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
+"""Functions that a ``_target_`` may name; everything else that it names is a class or its classmethod."""
+_HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
+
+
+def check(node: object, path: str = "") -> None:
+    """Check every ``_target_`` below ``node`` against the constructor that it names.
+
+    Args:
+        node: of a configuration.
+        path: where it stands there, for messages.
+
+    Raises:
+        UserError: a class is outside of the packages that are allowed, in which case none was imported, or is no
+            class; or its settings are unknown or of the wrong type.
+    """
+    for where, call, target in allowed_calls(node, path):
+        _check_call(call, target, where)
+
+
+def allowed_calls(
+    node: object, path: str, origin: Path | None = None
+) -> list[tuple[str, Mapping[str, object], str]]:
+    """Return where each ``_target_`` stands, its node and its name; nothing is imported.
+
+    Args:
+        node: of a configuration.
+        path: where it stands there, for messages.
+        origin: the file of a model that it was read from; None for what the user typed or wrote.
+
+    Raises:
+        UserError: one of them is outside of the packages that are allowed.
+    """
+    calls = [(where, call, str(call["_target_"])) for where, call in targets(node, path)]
+    if strange := [(where, target) for where, _, target in calls if not is_allowed(target)]:
+        raise UserError(refusal(strange, origin))
+    return calls
+
+
+def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
+    try:
+        called = get_object(target)
+    except Exception as error:
+        said = " ".join(str(error).split())
+        wrong = UserError(f"{path}._target_={target} does not exist: {said}")
+        raise (is_ours(target) and broken_set(error)) or wrong from error
+    # A name may lead through an allowed module to what that module imports, such as numpy.load: refuse that too.
+    if not is_allowed(str(getattr(called, "__module__", ""))):
+        raise UserError(f"{path}._target_={target} is refused: it is not defined in {_allowed()}.")
+    # Only what makes a part: a class, or what makes an object of its class. A stranger's configuration calls no others.
+    makes = inspect.isclass(called) or inspect.isclass(getattr(called, "__self__", None)) or target in _MAKERS
+    if not makes or "._" in target:
+        raise UserError(f"{path}._target_={target} is refused: it is no class of {_allowed()}.")
+    _check_settings(node, called, path)
+
+
+def _allowed() -> str:
+    return ", ".join(allowed_packages())
+
+
+def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -> None:
+    parameters = inspect.signature(called).parameters
+    try:
+        hints = typing.get_type_hints(called.__init__ if inspect.isclass(called) else called)
+    except NameError:  # of a plugin whose hints are imported for type checkers only
+        hints = {}
+    for key, value in node.items():
+        if key in ("_target_", "_partial_"):
+            continue
+        if key not in parameters:
+            options = [name for name in parameters if name != "self"]
+            # Hydra adds to the settings of an option; of ours each has a file, which replaces them.
+            left = "" if is_ours(called.__module__) else f" If another class left it there: '~{path}.{key}'."
+            raise UserError(
+                f"Unknown setting {path}.{key}.{nearest(str(key), options)} "
+                f"{called.__name__} knows: {', '.join(options) or 'none'}.{left}"
+            )
+        _check_type(f"{path}.{key}", value, hints.get(str(key)))
+
+
+def _check_type(path: str, value: object, hint: object) -> None:
+    choices: tuple[typing.Any, ...] = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if any(choice not in _HINTS and choice is not type(None) for choice in choices):
+        return  # only plain values have a type to check here
+    if value is None and type(None) in choices:
+        return
+    accepted = [kind for choice in choices if choice in _HINTS for kind in _HINTS[choice]]
+    if type(value) not in accepted:
+        wanted = " or ".join(choice.__name__ for choice in choices)
+        raise UserError(f"{path}={value!r} is {_article(value)}, but {wanted} is needed.")
+
+
+def _article(value: object) -> str:
+    return "empty (null)" if value is None else f"of type {type(value).__name__}"
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the option next to a misspelled word; nothing when none is near."""
+    close = difflib.get_close_matches(word, list(options), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
