@@ -45,9 +45,11 @@ class EvaluatorObjective(nn.Module):
         frames = _frame_loss(heard, mixture.union(batch["frames"]), batch["knows_events"])
         same = (batch["caption"][:, None] == batch["caption"]).float()
         wanted = mixture.blend(same / same.sum(1, keepdim=True))
+        # pyrefly: ignore[bad-argument-type, not-callable]  (torch types a module's attributes as Tensor | Module)
         captions = _contrast(heard, model.read(batch["text"]), model.temperature, wanted)
         loss = classes + self.frame_weight * frames + self.caption_weight * captions
         scalars = {"classes": classes.detach(), "frames": frames.detach(), "captions": captions.detach()}
+        # pyrefly: ignore[invalid-yield]  (dict is invariant; nothing is written into it)
         yield "evaluator", loss, scalars
 
     def after_step(self, step: int) -> None:
@@ -60,6 +62,7 @@ class EvaluatorObjective(nn.Module):
         model = self.trained["model"].eval()
         heard = model(log_mel(batch["waveform"]))
         top = heard.logits.argmax(1, keepdim=True)
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         nearest = (heard.joint.float() @ model.read(batch["text"]).float().T).argmax(1)
         return {
             "accuracy": float(batch["labels"].gather(1, top).mean()),

@@ -56,11 +56,13 @@ class TransformersClap(JointSpace):
         place = local_folder(model, _FILES, online, way_out)
         tokenizer = read_tokenizer(place, min_vocabulary, way_out)
         self._network, features = _read_model(place, way_out)
+        # pyrefly: ignore[missing-attribute]  (transformers types sub-configurations too widely)
         if self._network.config.audio_config.enable_fusion or features.truncation == "fusion":
             raise UserError(
                 f"{model!r} fuses random parts of a long sound, which is not supported. "
                 f"Use a model without fusion, such as {_DEFAULT}."
             )
+        # pyrefly: ignore[bad-argument-type]  (transformers wraps to() and loses its self)
         self._network.eval().to(device)
         self._processor = ClapProcessor(features, tokenizer)
         words = (_VERSION, f"{self._crop}", features.to_json_string(), vocabulary_digest(tokenizer))
@@ -77,18 +79,20 @@ class TransformersClap(JointSpace):
         length = self._processor.feature_extractor.nb_max_samples
         heard = self._processor(
             audio=[self._crop(waveform, length) for waveform in waveforms],
+            # pyrefly: ignore[unexpected-keyword]  (ClapProcessor passes them on)
             sampling_rate=self.sample_rate,
-            return_tensors="pt",
+            return_tensors="pt",  # pyrefly: ignore[unexpected-keyword]  (ClapProcessor passes them on)
         ).to(self._device)
         return self._network.get_audio_features(**heard).pooler_output
 
     def _read(self, captions: list[str]) -> Vectors:
         read = self._processor(
             text=captions,
-            padding=True,
-            truncation=True,
+            padding=True,  # pyrefly: ignore[unexpected-keyword]  (ClapProcessor passes them on)
+            truncation=True,  # pyrefly: ignore[unexpected-keyword]  (ClapProcessor passes them on)
+            # pyrefly: ignore[missing-attribute, unexpected-keyword]  (ClapProcessor passes them on)
             max_length=self._network.config.text_config.max_position_embeddings - _OFFSET,
-            return_tensors="pt",
+            return_tensors="pt",  # pyrefly: ignore[unexpected-keyword]  (ClapProcessor passes them on)
         ).to(self._device)
         return self._network.get_text_features(read["input_ids"], read["attention_mask"]).pooler_output
 
@@ -96,6 +100,7 @@ class TransformersClap(JointSpace):
 def _read_model(place: str, way_out: str) -> tuple[ClapModel, ClapFeatureExtractor]:
     try:
         features = ClapFeatureExtractor.from_pretrained(place, local_files_only=True)
+        # pyrefly: ignore[not-iterable]  (output_loading_info makes it a pair)
         model, report = ClapModel.from_pretrained(
             place, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )

@@ -93,6 +93,7 @@ class LaionClap(JointSpace):
         self._tokenizer = read_tokenizer(place, min_vocabulary, _HOW_TO_GET)
         path = obtain(registered, weights, None if folder is None else Path(folder))
         sizes = ROBERTA_BASE | dict(text_sizes or {})
+        # pyrefly: ignore[bad-argument-type]  (one dict of sizes for arguments of several types)
         self._network = build_network(audio_model, RobertaConfig(**sizes))
         fill(self._network, network_weights(path), path)
         self._network.to(device)
@@ -108,12 +109,14 @@ class LaionClap(JointSpace):
 
     def _hear(self, waveforms: list[np.ndarray]) -> Vectors:
         batch = torch.from_numpy(np.stack([self._prepared(waveform) for waveform in waveforms]))
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         return self._network.get_audio_embedding([{"waveform": row} for row in batch])
 
     def _read(self, captions: list[str]) -> Vectors:
         encoded = self._tokenizer(
             captions, padding="max_length", truncation=True, max_length=NUM_TOKENS, return_tensors="pt"
         )
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         return self._network.get_text_embedding(
             {key: encoded[key].to(self._device) for key in ("input_ids", "attention_mask")}
         )

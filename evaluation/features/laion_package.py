@@ -86,8 +86,9 @@ def how_to_install() -> str:
 def _text_half_of(module: ModuleType, sizes: RobertaConfig) -> Iterator[None]:
     """Let CLAP make its RoBERTa from sizes where it would ask the hub; only the private module is touched."""
     original = module.RobertaModel
+    # pyrefly: ignore[missing-attribute]  (a module's name is replaced)
     module.RobertaModel = SimpleNamespace(from_pretrained=lambda _name: RobertaModel(sizes))
     try:
         yield
     finally:
-        module.RobertaModel = original
+        module.RobertaModel = original  # pyrefly: ignore[missing-attribute]  (a module's name is replaced)

@@ -35,6 +35,7 @@ class Shelf:
     def get(self, key: str) -> dict[str, np.ndarray]:
         """Return an entry. Raises KeyError when there is none."""
         file, names = self._where[key]
+        # pyrefly: ignore[missing-attribute]  (safe_open's class has no public name)
         return {name: file.get_tensor(f"{key}/{name}") for name in names}
 
     def put(self, entries: dict[str, dict[str, np.ndarray]]) -> None:

@@ -52,7 +52,7 @@ class WinogradConv:
         self._filters = filters.to(**on).contiguous()  # (36, in, out)
         self._to_products = torch.kron(b_t, b_t).to(**on)  # (36, 36): both axes of a tile at once
         self._from_products = torch.kron(a_t, a_t).to(**on)  # (16, 36)
-        self._bias = conv.bias.detach()
+        self._bias = conv.bias.detach()  # pyrefly: ignore[missing-attribute]  (made with a bias)
         self._pooled = pooled
 
     def __call__(self, x: Images) -> Images:
@@ -88,7 +88,7 @@ class FirstConv:
             for j in range(2):
                 square[i : i + 3, j : j + 3, i, j] = weight
         self._square = square.reshape(16, -1)
-        self._bias = conv.bias.detach()
+        self._bias = conv.bias.detach()  # pyrefly: ignore[missing-attribute]  (made with a bias)
 
     def __call__(self, x: Float[Tensor, "batch height width"]) -> Images:
         """Return (batch, height // 2, width // 2, out)."""

@@ -72,6 +72,7 @@ class Divergence:
         ]
         direction = "generated || reference" if self.kind == "softmax_reversed" else "reference || generated"
         return paired_score(
+            # pyrefly: ignore[bad-argument-type]  (who asks for pairs chooses such an extractor)
             key, _LABELS[self.kind], "lower", values, ears[self.extractor], trial, self.resampling,
             len(trial.references), details={"direction": direction, "kind": self.kind},
         )  # fmt: skip

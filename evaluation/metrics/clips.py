@@ -111,6 +111,7 @@ def _from_products(x: np.ndarray, y: np.ndarray) -> Weighted:
         i, j = np.flatnonzero(w), np.flatnonzero(v)
         centered = products[np.ix_(i, j)] - (x[i] @ y_mean)[:, None] - y[j] @ x_mean + x_mean @ y_mean
         centered *= np.sqrt(np.outer(w[i], v[j]))
+        # pyrefly: ignore[missing-attribute]  (scipy's stubs)
         overlap = scipy.linalg.svdvals(centered).sum() / math.sqrt((n - 1) * (m - 1))
         x_trace = (w @ x_squares - n * (x_mean @ x_mean)) / (n - 1)
         y_trace = (v @ y_squares - m * (y_mean @ y_mean)) / (m - 1)
@@ -162,5 +163,5 @@ def _tile_sums(
 ) -> np.ndarray:
     """What a tile adds to the sums of the kernel over the rows of each pair of clips (x clips, y clips)."""
     i, j, squares = tile
-    by_clip = x_members[i].T @ np.exp(-gamma * squares)
-    return (y_members[j].T @ by_clip.T).T
+    by_clip = x_members[i].T @ np.exp(-gamma * squares)  # pyrefly: ignore[missing-attribute]  (scipy's stubs)
+    return (y_members[j].T @ by_clip.T).T  # pyrefly: ignore[missing-attribute]  (scipy's stubs)

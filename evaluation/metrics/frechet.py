@@ -66,7 +66,7 @@ def frechet_distance_from_rows(rows: np.ndarray, others: np.ndarray) -> float:
         return frechet_distance(fit_gaussian(a), fit_gaussian(b))
     shift = a.mean(0) - b.mean(0)
     a, b = ((x - x.mean(0)) / math.sqrt(len(x) - 1) for x in (a, b))
-    overlap = scipy.linalg.svdvals(a @ b.T).sum()
+    overlap = scipy.linalg.svdvals(a @ b.T).sum()  # pyrefly: ignore[missing-attribute]  (scipy's stubs)
     return max(0.0, float(shift @ shift + np.sum(a**2) + np.sum(b**2) - 2 * overlap))
 
 

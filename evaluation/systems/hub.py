@@ -67,6 +67,7 @@ def pipeline_folder(name: str, model: str) -> Path:
     if not folder.is_dir():
         try:
             bound_the_hub()
+            # pyrefly: ignore[not-callable]  (diffusers' stand-in for a package that lacks)
             folder = Path(DiffusionPipeline.download(model))
         except LOADING_ERRORS as error:
             raise UserError(

@@ -118,6 +118,7 @@ class Model:
             captions = [item.clip.caption for item in items]
             return self.pipeline(captions, test_set.seconds, seeds, structured).waveforms
 
+        # pyrefly: ignore[bad-argument-type]  (rows of an array are a sequence of arrays)
         return made(self, self.settings(), test_set, seed, folder, make, self.batch_size)
 
 

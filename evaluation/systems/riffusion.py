@@ -83,6 +83,7 @@ def phased(magnitudes: Float[Tensor, "bins width"], generator: torch.Generator) 
         "hop_length": round(PIXEL_SECONDS * RATE),
         "win_length": round(WINDOW_SECONDS * RATE),
     }
+    # pyrefly: ignore[bad-assignment]  (it becomes a dict of several types)
     settings["window"] = torch.hann_window(settings["win_length"])
     phases = torch.rand(magnitudes.shape, dtype=torch.complex64, generator=generator)
     previous = torch.zeros_like(phases)

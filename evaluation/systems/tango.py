@@ -104,16 +104,20 @@ class Tango(Pretrained):
         from diffusers.utils.torch_utils import randn_tensor
 
         unet, scheduler = self.parts.unet, DDPMScheduler(**self.schedule)
+        # pyrefly: ignore[missing-attribute]  (diffusers' stand-in for a package that lacks)
         scheduler.set_timesteps(self.num_steps, device=unet.device)
         states, mask = self._encoded(captions)
         shape = (len(captions), unet.config.in_channels, *self.parts.latent_size)
+        # pyrefly: ignore[missing-attribute]  (diffusers' stand-in for a package that lacks)
         latents = randn_tensor(shape, noise, unet.device) * scheduler.init_noise_sigma
+        # pyrefly: ignore[missing-attribute]  (diffusers' stand-in for a package that lacks)
         for step in scheduler.timesteps:
             twice = torch.cat([latents, latents])
             free, guided = unet(
                 twice, step, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
             )[0].chunk(2)
             predicted = free + self.guidance_scale * (guided - free)
+            # pyrefly: ignore[missing-attribute]  (diffusers' stand-in for a package that lacks)
             latents = scheduler.step(predicted, step, latents, generator=noise).prev_sample
         return latents
 

@@ -85,12 +85,14 @@ def read_parts(folder: Path, text: Path, unet: Mapping[str, Any]) -> TangoParts:
         "text_encoder": (built.text_encoder, _part(main, "text_encoder."), MAIN),
         "unet": (built.unet, _part(main, "unet."), MAIN),
         "autoencoder": (built.autoencoder, _autoencoder_weights(heard, built.autoencoder), VAE),
+        # pyrefly: ignore[bad-argument-type]  (one dict of sizes for arguments of several types)
         "vocoder": (SpeechT5HifiGan(SpeechT5HifiGanConfig(**sizes)), _vocoder_weights(vocoder_weights), VAE),
     }
     for network, weights, name in parts.values():
         fill(network, weights, folder / name)
         network.float().eval()
     networks = {name: network for name, (network, _, _) in parts.items()}
+    # pyrefly: ignore[bad-argument-type]  (a dict of networks only)
     return dataclasses.replace(built, **networks, latent_size=(_FRAMES, bins))
 
 

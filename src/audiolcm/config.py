@@ -113,9 +113,10 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
         UserError: on a missing value or an unknown section.
     """
     try:
-        plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise UserError(f"The configuration is incomplete: {str(error).splitlines()[0]}") from error
+    plain = typing.cast("dict[str, typing.Any]", container)
     known = set(sections)
     unknown = sorted(set(plain) - known)
     if unknown:

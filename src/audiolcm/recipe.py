@@ -270,6 +270,7 @@ class Recipe:
             # Validation is at one length: the shortest, which all clips have.
             lengths = [number // 2 for number in (frames if split.name == "train" else frames[:1])]
             latents = processes.first_then_others(
+                # pyrefly: ignore[bad-argument-type]  (the cache's own protocol, of properties)
                 lambda: encode_latents(autoencoder, split, latent_folder, frames, device)
             )
             text = processes.first_then_others(lambda: encode_text(self.text_encoder, split, text_folder))
@@ -286,7 +287,9 @@ class Recipe:
     @torch.no_grad()
     def _measure_scale(self, autoencoder: nn.Module) -> None:
         """Set ``scale_factor`` to 1 / std of training latents, as the released code does with its first batch."""
+        # pyrefly: ignore[no-matching-overload]  (torch types a module's attributes as Tensor | Module)
         mel = self._spread_mels().to(autoencoder.scale_factor.device)
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         autoencoder.scale_factor.fill_(1.0 / float(autoencoder.encode(mel).mode().std()))
 
 

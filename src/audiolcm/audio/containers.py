@@ -38,6 +38,7 @@ def _missing_of_chunk(file: io.BufferedIOBase, size: int, wanted: bytes, order: 
     """Walk the chunks behind the 12 bytes of a RIFF or FORM header to the one that holds the samples."""
     announced_in_ds64 = 0
     while len(header := file.read(8)) == 8:
+        # pyrefly: ignore[bad-argument-type]  (order is big or little)
         name, length = header[:4], int.from_bytes(header[4:], order)
         if name == wanted:
             length = announced_in_ds64 or length

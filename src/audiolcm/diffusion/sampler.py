@@ -127,6 +127,7 @@ class ConsistencySampler:
             z = consistency_function(denoiser, z_t, t, text, omega, schedule, self.boundary)
             if n + 1 < len(timesteps):
                 z_t = schedule.add_noise(z, noise.draw(), _times(timesteps[n + 1], z))
+        # pyrefly: ignore[unbound-name]  (there is at least one time step)
         return Sampled(z, nfe=len(timesteps))
 
 

@@ -163,6 +163,7 @@ class Encoder(nn.Module):
         for index, level in enumerate(self.down):
             h = level(h)
             if index == 0:
+                # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
                 h = level.downsample(h)
         return self.conv_out(F.silu(self.norm_out(self.mid(h))))
 
@@ -190,6 +191,7 @@ class Decoder(nn.Module):
         for index in reversed(range(len(self.up))):
             h = self.up[index](h)
             if index == 1:
+                # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
                 h = self.up[1].upsample(h)
         return self.conv_out(F.silu(self.norm_out(h)))
 
@@ -237,6 +239,7 @@ class Autoencoder(nn.Module):
     @property
     def last_layer(self) -> nn.Parameter:
         """Weight at which the adaptive adversarial weight compares gradients."""
+        # pyrefly: ignore[bad-return]  (torch types a module's attributes as Tensor | Module)
         return self.decoder.conv_out.weight
 
     @staticmethod

@@ -38,7 +38,8 @@ class LinearPathAutoencoder(Autoencoder):
         self.linear_decoder = nn.ConvTranspose1d(latent_channels, num_mels, 2, stride=2)
         for output in (self.quant_conv, self.decoder.conv_out):
             nn.init.zeros_(output.weight)
-            nn.init.zeros_(output.bias)
+            nn.init.zeros_(output.bias)  # pyrefly: ignore[bad-argument-type]  (made with a bias)
+        # pyrefly: ignore[unsupported-operation]  (made with a bias)
         nn.init.constant_(self.quant_conv.bias[latent_channels:], INITIAL_LOGVAR)
 
     @torch.no_grad()
@@ -60,9 +61,10 @@ class LinearPathAutoencoder(Autoencoder):
         components = directions.flip(1)[:, :count]
         analysis = (components / scale).T.reshape(count, mels, 2)
         self.linear_encoder.weight.copy_(analysis)
+        # pyrefly: ignore[missing-attribute]  (made with a bias)
         self.linear_encoder.bias.copy_(-(analysis * mean[:, None]).sum(dim=(1, 2)))
         self.linear_decoder.weight.copy_((components * scale).T.reshape(count, mels, 2))
-        self.linear_decoder.bias.copy_(mean)
+        self.linear_decoder.bias.copy_(mean)  # pyrefly: ignore[missing-attribute]  (made with a bias)
 
     def encode(self, mel: Mel) -> Posterior:
         """Return the posterior; its mean is the linear path's plus the encoder's."""

@@ -213,6 +213,7 @@ class BigVGAN(nn.Module):
     def forward(self, mel: Mel) -> Waveform:
         """Log10 mel (batch, 80, frames) -> waveform (batch, 256 frames)."""
         x = self.conv_pre(mel * self.mel_factor)
+        # pyrefly: ignore[not-iterable]  (each is a ModuleList of one)
         for level, (up,) in enumerate(self.ups):
             x = up(x)
             blocks = self.resblocks[level * self.num_blocks : (level + 1) * self.num_blocks]

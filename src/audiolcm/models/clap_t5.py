@@ -200,6 +200,7 @@ class ReleasedTextEncoder(ClapT5):
                 names.items(), (bert["vocab_size"], t5["vocab_size"]), strict=True
             )
         ]
+        # pyrefly: ignore[bad-argument-type]  (there are two encoders)
         super().__init__(*encoders, tuple(tokenizers), tokens_per_half)
 
 
@@ -207,5 +208,7 @@ def released_encoders(
     bert: Mapping[str, int], t5: Mapping[str, int]
 ) -> tuple[CaptionEncoder, T5EncoderModel]:
     """Return both networks of these sizes, untrained."""
+    # pyrefly: ignore[bad-argument-type]  (one dict of sizes for arguments of several types)
     t5_config = T5Config(**t5, feed_forward_proj="gated-gelu")
+    # pyrefly: ignore[bad-argument-type]  (one dict of sizes for arguments of several types)
     return CaptionEncoder(BertConfig(**bert), t5_config.d_model), T5EncoderModel(t5_config)

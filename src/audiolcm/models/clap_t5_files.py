@@ -50,18 +50,21 @@ def read_tokenizer(source: str, min_vocabulary: int, how_to_get: str = HOW_TO_GE
     except Exception as error:
         hint = "" if find_spec("sentencepiece") else f" {_SENTENCEPIECE}"
         raise UserError(f"No tokenizer at {source!r}: {_first_line(error)}{hint}{how_to_get}") from error
+    # pyrefly: ignore[bad-argument-type]  (from_pretrained returns or raises)
     if len(tokenizer) < min_vocabulary:
         raise UserError(
+            # pyrefly: ignore[bad-argument-type]  (from_pretrained returns or raises)
             f"The tokenizer at {source!r} knows only {len(tokenizer)} tokens (expected at least "
             f"{min_vocabulary}): its vocabulary file is missing or incomplete.{how_to_get}"
         )
+    # pyrefly: ignore[bad-argument-type]  (from_pretrained returns or raises)
     first, second = token_ids(tokenizer, _PROBES, length=16)
     if torch.equal(first, second):
         raise UserError(
             f"The tokenizer at {source!r} gives {_PROBES[0]!r} and {_PROBES[1]!r} the same tokens: its "
             f"vocabulary does not belong to it.{how_to_get}"
         )
-    return tokenizer
+    return tokenizer  # pyrefly: ignore[bad-return]  (from_pretrained returns or raises)
 
 
 HOW_TO_GET_TOKENIZERS = """
@@ -118,6 +121,7 @@ def read_t5(source: str) -> T5EncoderModel:
         UserError: files are missing, or their names or shapes are not those of the encoder.
     """
     try:
+        # pyrefly: ignore[not-iterable]  (output_loading_info makes it a pair)
         model, report = T5EncoderModel.from_pretrained(
             source, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )

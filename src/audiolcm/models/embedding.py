@@ -56,7 +56,9 @@ class TimestepEmbedding(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(SINUSOID_WIDTH, width), nn.SiLU(), nn.Linear(width, width))
         nn.init.zeros_(self.omega_projection.weight)
         for layer in (self.mlp[0], self.mlp[2]):
+            # pyrefly: ignore[bad-argument-type]  (torch types a module's attributes as Tensor | Module)
             nn.init.normal_(layer.weight, std=0.02)
+            # pyrefly: ignore[bad-argument-type]  (torch types a module's attributes as Tensor | Module)
             nn.init.zeros_(layer.bias)
 
     def forward(self, t: Timesteps, omega: PerExample | None = None) -> Float[Tensor, "batch width"]:
@@ -97,7 +99,9 @@ class TextEmbedding(nn.Module):
             nn.LayerNorm(width),
         )
         for layer in (self.mlp[0], self.mlp[2]):
+            # pyrefly: ignore[bad-argument-type]  (torch types a module's attributes as Tensor | Module)
             nn.init.xavier_uniform_(layer.weight)
+            # pyrefly: ignore[bad-argument-type]  (torch types a module's attributes as Tensor | Module)
             nn.init.zeros_(layer.bias)
 
     def forward(self, text: TextTokens) -> Float[Tensor, "batch tokens width"]:

@@ -52,4 +52,5 @@ class Stft(nn.Module):
         batch, count, _ = frames.shape
         blocks = frames.reshape(batch, count, OVERLAP, self.hop)
         total = sum(F.pad(blocks[:, :, i], (0, 0, i, OVERLAP - 1 - i)) for i in range(OVERLAP))
+        # pyrefly: ignore[missing-attribute]  (a sum of tensors, never empty)
         return total.flatten(1)[:, self.padding : self.padding + count * self.hop]

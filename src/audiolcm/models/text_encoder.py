@@ -86,10 +86,13 @@ class HashedTextEncoder(nn.Module):
             )
         half = np.tile(self._normal("padding"), (self.tokens_per_half, 1))
         used = len(kept) + 1
+        # pyrefly: ignore[bad-assignment]  (the name is used again for an array)
         tokens = np.stack([self._normal("begin"), *map(self._word, kept)])
         tokens[0] = (
+            # pyrefly: ignore[missing-attribute]  (the name is used again for an array)
             tokens.sum(axis=0) / used**0.5
         )  # every word heard in one place, as a real encoder's first token
+        # pyrefly: ignore[unsupported-operation]  (the name is used again for an array)
         half[:used] = tokens + self._positions[:used]
         return half
 

@@ -24,10 +24,12 @@ class TokenConv1d(nn.Conv1d):
             raise ValueError(f"kernel_size must be odd to keep the number of tokens, got {kernel_size}")
         super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
 
+    # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, tokens: TextTokens) -> Tensor:
         """Return (batch, tokens, out_channels)."""
         if self.kernel_size == (1,):
             return F.linear(tokens, self.weight[:, :, 0], self.bias)
         image = tokens.transpose(1, 2).unsqueeze(2)
+        # pyrefly: ignore[no-matching-overload]  (padding is a number here)
         image = F.conv2d(image, self.weight.unsqueeze(2), self.bias, padding=(0, self.padding[0]))
         return image.squeeze(2).transpose(1, 2)

@@ -32,6 +32,7 @@ class TokenGroupNorm(nn.GroupNorm):
     def __init__(self, max_groups: int, width: int, eps: float) -> None:
         super().__init__(math.gcd(max_groups, width), width, eps=eps)
 
+    # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, x: Tokens) -> Tokens:
         """Return the normalized tokens."""
         return F.group_norm(x.transpose(1, 2), self.num_groups, self.weight, self.bias, self.eps).transpose(
@@ -63,7 +64,7 @@ class TransformerBlock(nn.Module):
         self.feed_forward = feed_forward(width)
         self.conv_out = TokenConv1d(width, width, kernel_size=1)
         nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        nn.init.zeros_(self.conv_out.bias)  # pyrefly: ignore[bad-argument-type]  (made with a bias)
         self.recompute = False
         """Whether the backward pass computes the activations again instead of keeping them."""
 

@@ -67,7 +67,7 @@ class IstftVocoder(nn.Module):
         self.blocks = nn.Sequential(*(ConvBlock(width, kernel_size) for _ in range(depth)))
         self.head = nn.Conv1d(width, (1 + NUM_CANDIDATES) * NUM_BINS, 1)
         nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        nn.init.zeros_(self.head.bias)  # pyrefly: ignore[bad-argument-type]  (made with a bias)
 
     def forward(self, mel: Mel, noise: Noise | None = None) -> Waveform:
         """Log10 mel (batch, 80, frames) -> waveform (batch, frames * 256).

@@ -63,17 +63,22 @@ class AutoencoderObjective(nn.Module):
     def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the autoencoder's loss, then the discriminator's once it has joined; batch: mel."""
         model, adversary, mel = self.trained["model"], self.trained["adversary"], batch["mel"]
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         posterior = model.encode(mel)
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         reconstructed = model.decode(posterior.sample(generator), num_frames=mel.shape[-1])
         with torch.autocast(mel.device.type, enabled=False):
             nll = self.trained["reconstruction"](reconstructed, mel)
             kl = posterior.kl().mean() / mel[0].numel()
         loss, scalars = nll + self.kl_weight * kl, {"reconstruction": nll.detach(), "kl": kl.detach()}
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         if not adversary.joined(step):
             yield "generator", loss, scalars
             return
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         added, more = adversary.generator_loss(mel, reconstructed, nll, model.last_layer, step)
         yield "generator", loss + added, scalars | more
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         yield "discriminator", adversary.discriminator_loss(mel, reconstructed), {}
 
     def after_step(self, step: int) -> None:
@@ -91,7 +96,9 @@ class AutoencoderObjective(nn.Module):
         the mean over the examples of what it is for one.
         """
         model, mel = self.trained["average"], batch["mel"]
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         posterior = model.encode(mel)
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         reconstructed = model.decode(posterior.mode(), num_frames=mel.shape[-1])
         sampled = posterior.sample(generator)
         by_channel = sampled.std(dim=2)

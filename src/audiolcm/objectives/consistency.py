@@ -75,7 +75,7 @@ class ConsistencyDistillation(nn.Module):
         """Return (1 + omega) epsilon(c) - omega epsilon(empty), both branches in one batched call."""
         text = torch.cat([c, self.unconditional.expand_as(c)])
         epsilon = self.teacher(torch.cat([z_t, z_t]), torch.cat([t, t]), text).float()
-        return guide(*epsilon.chunk(2), omega)
+        return guide(*epsilon.chunk(2), omega)  # pyrefly: ignore[bad-argument-count]  (chunk(2) gives two)
 
     def f(self, who: str, z_t: Tensor, t: Tensor, c: Tensor, omega: Tensor) -> Tensor:
         """Return the consistency function of Eq. 12 with the network ``student`` or ``target``."""

@@ -89,6 +89,7 @@ class VocoderObjective(nn.Module):
         adversarial, matching = generator_loss(on_fake), texture_matching(on_real, on_fake)
         total = adversarial + self.texture_weight * matching + self.mel_weight * mel
         scalars = {"mel": mel.detach(), "adversarial": adversarial.detach(), "texture": matching.detach()}
+        # pyrefly: ignore[invalid-yield]  (dict is invariant; nothing is written into it)
         yield "generator", total, scalars
 
     def after_step(self, step: int) -> None:
@@ -125,8 +126,10 @@ class VocoderObjective(nn.Module):
     @torch.no_grad()
     def _reconstruct(self, mel: Tensor, generator: Generator | None = None) -> Tensor:
         """Pass mels through the autoencoder: a sampled latent in training, the most likely one otherwise."""
+        # pyrefly: ignore[missing-attribute]  (asked for only where there is an autoencoder)
         posterior = self.autoencoder.encode(mel)
         latent = posterior.mode() if generator is None else posterior.sample(generator)
+        # pyrefly: ignore[missing-attribute]  (asked for only where there is an autoencoder)
         return self.autoencoder.decode(latent).float()
 
 

@@ -216,4 +216,5 @@ def validate(
         with torch.no_grad(), run.hardware.autocast():
             for name, value in objective.validate(batch, draws).items():
                 sums[name] = sums.get(name, 0.0) + value * num_counted
+    # pyrefly: ignore[bad-argument-type]  (dict is invariant; nothing is written into it)
     return {f"validation/{name}": total * processes.count() / count for name, total in averaged(sums).items()}
