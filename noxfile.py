@@ -102,10 +102,10 @@ def at_one_end(session: nox.Session, *words: str) -> None:
     session.run("python", "-c", VERSIONS)
     session.run("pytest", "-q", "-n", "auto", *QUICK, env=ENVIRONMENT)
     folder = session.create_tmp()
-    session.chdir(folder)
     small = ("logger=jsonl", "hardware.num_threads=1")
-    session.run("python", ROOT / "train.py", "trainer=smoke", *small, env=ENVIRONMENT)
-    session.run("python", ROOT / "evaluate.py", "trainer.evaluator.steps=20", *small, env=ENVIRONMENT)
+    with session.chdir(folder):
+        session.run("python", ROOT / "train.py", "trainer=smoke", *small, env=ENVIRONMENT)
+        session.run("python", ROOT / "evaluate.py", "trainer.evaluator.steps=20", *small, env=ENVIRONMENT)
     shutil.rmtree(folder)
 
 

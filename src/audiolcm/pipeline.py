@@ -16,6 +16,7 @@ from audiolcm.build import build, build_transformer
 from audiolcm.config import read_yaml
 from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.plugins import allowing
@@ -88,9 +89,9 @@ class AudioLCM:
 
         Raises:
             UserError: when a folder is missing, unfinished, of a newer format or of another architecture, or names a
-                class that is not allowed.
+                class that is not allowed; or a package that it needs is not installed as it should be.
         """
-        with allowing(plugins):
+        with explained(), allowing(plugins):
             return cls._loaded(open_model(path), vocoder, sampler, hardware)
 
     @classmethod
