@@ -3,7 +3,7 @@
 The aliases are checked by beartype when the tests run, and cost nothing otherwise.
 """
 
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Num
 from torch import Tensor, device
@@ -37,13 +37,15 @@ class Vocoder(Protocol):
         """Return ``frames * 256`` samples for each mel of (batch, 80, frames)."""
         ...
 
-    def to(self: Part, device: device) -> Part:
-        """Move it, in place, as a module of torch."""
-        ...
+    if TYPE_CHECKING:  # what isinstance asks for stays as it is
 
-    def eval(self: Part) -> Part:
-        """Put it into evaluation mode, as a module of torch."""
-        ...
+        def to(self: Part, device: device) -> Part:
+            """Move it, in place, as a module of torch."""
+            ...
+
+        def eval(self: Part) -> Part:
+            """Put it into evaluation mode, as a module of torch."""
+            ...
 
 
 @runtime_checkable
@@ -57,9 +59,11 @@ class TextEncoder(Protocol):
         """Return (batch, num_tokens, width): both halves joined along the tokens."""
         ...
 
-    def to(self: Part, device: device) -> Part:
-        """Move it, in place, as a module of torch."""
-        ...
+    if TYPE_CHECKING:  # what isinstance asks for stays as it is
+
+        def to(self: Part, device: device) -> Part:
+            """Move it, in place, as a module of torch."""
+            ...
 
 
 @runtime_checkable
@@ -70,6 +74,8 @@ class WeightedTextEncoder(TextEncoder, Protocol):
         """Return what the features depend on beside the weights; no path is among it."""
         ...
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return its weights by name, as a module of torch."""
-        ...
+    if TYPE_CHECKING:  # what isinstance asks for stays as it is
+
+        def state_dict(self) -> dict[str, Tensor]:
+            """Return its weights by name, as a module of torch."""
+            ...
