@@ -37,3 +37,25 @@ def test_metric_packages_import_beside_torch() -> None:
         check=False,
     )
     assert finished.returncode == 0, finished.stderr[-2000:]
+
+
+EVERY_MODULE = """
+import importlib, pkgutil
+import audiolcm, evaluation, experiments
+for package in (audiolcm, evaluation, experiments):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith(("__main__", "crosscheck.worker")):
+            importlib.import_module(module.name)
+"""
+
+
+def test_every_module_imports() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", EVERY_MODULE],
+        env=os.environ | OFFLINE,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
