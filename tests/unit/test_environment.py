@@ -19,6 +19,19 @@ scipy.linalg.sqrtm(numpy.eye(2), disp=False)
 """
 
 
+def runs_offline(script: str) -> None:
+    """Run a script in a Python of its own, which has no network, and see that nothing goes wrong."""
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env=os.environ | OFFLINE,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-2000:]
+
+
 @pytest.mark.parametrize(("python", "expected"), [("3.11", False), ("3.12", False), ("3.13", True)])
 def test_only_from_python_3_13_on_may_metric_packages_be_missing(python: str, expected: bool) -> None:
     names = ("laion_clap", "frechet_audio_distance", "torchaudio", "torchvision")
@@ -28,15 +41,7 @@ def test_only_from_python_3_13_on_may_metric_packages_be_missing(python: str, ex
 def test_metric_packages_import_beside_torch() -> None:
     for name in ("torchaudio", "laion_clap", "frechet_audio_distance"):
         needs_package(name)
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT],
-        env=os.environ | OFFLINE,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-2000:]
+    runs_offline(SCRIPT)
 
 
 EVERY_MODULE = """
@@ -50,12 +55,4 @@ for package in (audiolcm, evaluation, experiments):
 
 
 def test_every_module_imports() -> None:
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", EVERY_MODULE],
-        env=os.environ | OFFLINE,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-2000:]
+    runs_offline(EVERY_MODULE)

@@ -90,7 +90,7 @@ def test_fd_of_panns_is_that_of_frechet_audio_distance(check: Check, trial: Tria
     }
     found, _ = check(nodes, {"fd_panns": FrechetDistance("panns", 0, 0, label="FD")}, **few(trial, 6))
     assert not found["fd_panns"].problem
-    assert found["fd_panns"].difference == pytest.approx(0.0, abs=1e-3 * found["fd_panns"].theirs)
+    assert found["fd_panns"].difference == pytest.approx(0.0, abs=1e-4 * found["fd_panns"].theirs)
 
 
 class Heard:
