@@ -1,0 +1,171 @@
+"""JSON and YAML from a folder that anyone may have written: bounded, and rebuilt of plain values only.
+
+What comes out is made of dicts with words as keys, lists, words, numbers, true, false and None, at most
+``DEEPEST`` levels deep and ``MOST`` values in all. So nothing can hide in another kind of container, and no alias
+stands for more than is there.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DEEPEST = 50
+MOST = 5_000_000
+"""Values in one file; what an alias of YAML repeats counts each time."""
+LARGEST = 512 * 2**20
+"""Bytes of one file: the largest published list of captions has 200 MB."""
+_YAML_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_json(path: Path, largest: int = LARGEST) -> Any:
+    """Return the content of a JSON file; a byte order mark is passed over.
+
+    Args:
+        path: of a regular file.
+        largest: bytes it may have.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no whole JSON, or is larger, deeper or stranger than such files are.
+    """
+    return parse_json(_read(path, largest))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        ValueError: it is no whole JSON, or is deeper or stranger than such texts are.
+    """
+    try:
+        content = json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return plain(content)
+
+
+def read_yaml(path: Path, largest: int = 2**20) -> Any:
+    """Return the content of a YAML file, without merge keys (``<<``).
+
+    Args:
+        path: of a regular file.
+        largest: bytes it may have.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no YAML, or is larger, deeper or stranger than such files are.
+    """
+    return parse_yaml(_read(path, largest))
+
+
+def parse_yaml(text: str | bytes) -> Any:
+    """Return what a YAML text holds.
+
+    Raises:
+        ValueError: it is no YAML, or is deeper or stranger than such texts are.
+    """
+    try:
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        _check_depth(text)  # libyaml's loader follows any depth, until the stack of the process ends
+        content = yaml.load(text, _loader())
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except (TypeError, AttributeError, LookupError) as error:  # of PyYAML itself, on odd tags
+        raise ValueError(f"it is no YAML ({type(error).__name__}: {error})") from error
+    return plain(content)
+
+
+def plain(content: object) -> Any:
+    """Return content rebuilt of plain values.
+
+    Raises:
+        ValueError: there is something else in it, or it is nested too deeply, or there is too much of it.
+    """
+    left = MOST
+
+    def rebuilt(node: object, path: str, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError(f"it has more than {MOST:,} values")
+        if depth > DEEPEST:
+            raise ValueError("it is nested too deeply")
+        if isinstance(node, dict):
+            return {
+                _key(key, path): rebuilt(value, f"{path}.{key}", depth + 1) for key, value in node.items()
+            }
+        if type(node) is list:
+            return [rebuilt(value, f"{path}[{index}]", depth + 1) for index, value in enumerate(node)]
+        if isinstance(node, str):
+            return _text(node, path)
+        if node is None or isinstance(node, bool | int | float):
+            return node
+        raise ValueError(f"{_place(path)} is a {type(node).__name__}, which is no plain value")
+
+    return rebuilt(content, "", 0)
+
+
+def shown_number(node: object) -> bool:
+    """Return whether this is a finite number whose squares and sums are finite too: what a figure can be."""
+    return (
+        isinstance(node, int | float)
+        and not isinstance(node, bool)
+        and math.isfinite(node)
+        and abs(node) <= 1e100
+    )
+
+
+def _read(path: Path, largest: int) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would wait for ever
+        raise ValueError("it is no regular file")
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"it is larger than {largest:,} bytes")
+    return content
+
+
+def _key(key: object, path: str) -> str:
+    if not isinstance(key, str):
+        raise ValueError(f"{_place(path)} has a key that is no word: {str(key)[:20]!r}")
+    return _text(key, path)
+
+
+def _text(text: str, path: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{_place(path)} is a text that cannot be written: {text[:20]!a}") from error
+    return text
+
+
+def _place(path: str) -> str:
+    return path.removeprefix(".") or "the whole"
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, _YAML_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError("it is nested too deeply")
+
+
+@functools.cache
+def _loader() -> type[Any]:
+    class Loader(_YAML_LOADER):
+        """Safe, and without merge keys: a few lines of those become millions of values while they are read."""
+
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "merge keys (<<) are not read", node.start_mark
+                )
+
+    return Loader
