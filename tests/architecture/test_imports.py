@@ -26,6 +26,8 @@ PARTS = {
     "interrupts": set(),
     "files": {"errors"},
     "hashing": set(),
+    "plain_data": set(),
+    "card": {"errors", "files", "hashing", "plain_data"},
     "environment": {"errors", "files"},
     "fingerprint": {"hashing"},
     "plugins": {"errors"},
