@@ -8,7 +8,6 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, sound_files
 from audiolcm.data.manifest import SPLITS, Clip, fallback_structure
-from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import LIST_SEPARATOR
 from audiolcm.errors import UserError
 
@@ -70,12 +69,18 @@ class SidecarCorpus(FolderCorpus):
         validation_every: int = 100,
         captions_from_names: bool = False,
         name: str = "sidecar",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.validation_every = validation_every
         self.captions_from_names = captions_from_names
 
     def _read_clips(self) -> list[Clip]:
+        clips = self.described()
+        return self._split_off(clips, [clip.name for clip in clips], self.validation_every)
+
+    def described(self) -> list[Clip]:
+        """Every sound with its description; the split is "" where that names none."""
         paths = sound_files(self.root)
         if not paths:
             raise UserError(
@@ -96,7 +101,7 @@ class SidecarCorpus(FolderCorpus):
             caption=found.caption,
             structured_caption=found.structured_caption,
             duration=0.0,
-            split=found.split or ("validation" if is_held_out(key, self.validation_every) else "train"),
+            split=found.split,
             labels=found.labels,
             problem=problem,
         )
