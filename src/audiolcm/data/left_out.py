@@ -1,7 +1,7 @@
-"""Clips that could be used and are left out: another split has their sound, or a list names them.
+"""Clips that could be used and are left out of training and validation: they are tested on, or a list names them.
 
-A sound belongs to one split: to test before validation, to validation before training. Two clips have the same sound
-when their files are equal, or when their publishers took both from one recording.
+Two clips have the same sound when their files are equal, or when their publishers took both from one recording. A sound
+that is both trained and validated on stays, since a validation split is often cut off by us, and is told.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import NameList
-from audiolcm.data.manifest import LEFT_OUT, Corpus
-
-_SPLITS = ("test", "validation", "train")  # who comes first keeps the sound
+from audiolcm.data.manifest import LEFT_OUT, SPLITS, Corpus
 
 _logger = logging.getLogger(__name__)
 
@@ -34,6 +32,11 @@ class Sound(NamedTuple):
     names: tuple[str, ...] = ()
     list: str = ""
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What equal sounds share."""
+        return tuple(key for key in (self.digest, self.origin) if key)
+
 
 @runtime_checkable
 class ComparesSounds(Protocol):
@@ -48,14 +51,18 @@ class ComparesSounds(Protocol):
 
 @dataclass
 class LeftOut:
-    """For every split the positions in `clips(split)` that are left out, and why."""
+    """For every split the positions in `clips(split)` that are left out, and why.
 
-    reasons: dict[str, dict[int, str]] = field(default_factory=lambda: {split: {} for split in _SPLITS})
+    num_shared: clips of train whose sound is in validation too; they stay.
+    """
+
+    reasons: dict[str, dict[int, str]] = field(default_factory=lambda: {split: {} for split in SPLITS})
+    num_shared: int = 0
 
     def identity(self) -> str:
         """A hash of which clips are left out; "" when none is: then the data are those of the corpus as it is."""
         places = {split: sorted(found) for split, found in self.reasons.items() if found}
-        return hashlib.sha256(json.dumps(places).encode()).hexdigest() if places else ""
+        return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest() if places else ""
 
 
 def left_out(corpus: Corpus, digests: FileDigests) -> LeftOut:
@@ -63,22 +70,31 @@ def left_out(corpus: Corpus, digests: FileDigests) -> LeftOut:
     found = LeftOut()
     if not isinstance(corpus, ComparesSounds):
         return found
-    clips = {split: corpus.clips(split) for split in _SPLITS}
-    held: dict[str, tuple[str, int]] = {}  # sounds of test and validation, and where they are
-    for split in _SPLITS:
+    tests, tested = corpus.clips("test"), _positions(corpus.sounds("test", digests))
+    validated: set[str] = set()
+    for split in ("validation", "train"):
         for position, sound in enumerate(corpus.sounds(split, digests)):
+            place = next((tested[key] for key in sound.keys if key in tested), None)
             if sound.list:
                 found.reasons[split][position] = f"{LEFT_OUT}{sound.list} names it."
-                continue
-            keys = [key for key in (sound.digest, sound.origin) if key]
-            owner = next((held[key] for key in keys if key in held and held[key][0] != split), None)
-            if owner:
-                name = clips[owner[0]][owner[1]].name
-                found.reasons[split][position] = f"{LEFT_OUT}split {owner[0]} has its sound, as {name}."
-            if split != "train":
-                for key in keys:
-                    held.setdefault(key, owner or (split, position))
+            elif place is not None:
+                found.reasons[split][position] = (
+                    f"{LEFT_OUT}its sound is in split test, as {tests[place].name}."
+                )
+            elif split == "validation":
+                validated.update(sound.keys)
+            else:
+                found.num_shared += not validated.isdisjoint(sound.keys)
     return found
+
+
+def _positions(sounds: Iterable[Sound]) -> dict[str, int]:
+    """Where each sound comes first."""
+    places: dict[str, int] = {}
+    for position, sound in enumerate(sounds):
+        for key in sound.keys:
+            places.setdefault(key, position)
+    return places
 
 
 def warn_of_unused_lists(corpus: Corpus) -> None:

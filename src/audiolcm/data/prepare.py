@@ -159,15 +159,15 @@ def _planned(corpus: Corpus, prepared: PreparedData, names: Sequence[str]) -> di
     plans = {}
     with exclusive(prepared.folder):
         remove_leftovers(prepared.folder)
-        _write_data_file(corpus, prepared)
         folders = {name: prepared.folder / name for name in names}
         unfinished = [name for name, folder in folders.items() if not (folder / SPLIT_FILE).is_file()]
         new = [name for name in unfinished if not (folders[name] / PLAN_FILE).is_file()]
-        if new:
-            without = left_out(corpus, _digests(corpus, prepared.folder.parent)).reasons
+        if new or not (prepared.folder / DATA_FILE).is_file():
+            found = left_out(corpus, _digests(corpus, prepared.folder.parent))
             warn_of_unused_lists(corpus)
+            _write_data_file(corpus, prepared, found.num_shared)
             for name in new:
-                write_plan(folders[name], corpus.clips(name), name, without[name])
+                write_plan(folders[name], corpus.clips(name), name, found.reasons[name])
         for name in unfinished:
             plans[name] = Plan(folders[name])
     return plans
@@ -188,8 +188,9 @@ def _seal(store: Store, name: str) -> None:
     shutil.rmtree(store.folder / CLAIMS, ignore_errors=True)
 
 
-def _write_data_file(corpus: Corpus, prepared: PreparedData) -> None:
+def _write_data_file(corpus: Corpus, prepared: PreparedData, num_shared: int) -> None:
     rejected = corpus.rejected_rows() if isinstance(corpus, RejectsRows) else []
     content = {"format": FORMAT_VERSION, "name": prepared.name, "fingerprint": prepared.fingerprint}
-    content |= {"duration": prepared.duration, "rejected": [dataclasses.asdict(row) for row in rejected]}
+    content |= {"duration": prepared.duration, "shared": num_shared}
+    content |= {"rejected": [dataclasses.asdict(row) for row in rejected]}
     write_json(prepared.folder / DATA_FILE, content)

@@ -107,7 +107,7 @@ class PreparedSplit:
 
     @property
     def num_left_out(self) -> int:
-        """How many clips are left out because another split has their sound, or a list names them."""
+        """How many clips are left out because they are tested on, or a list names them."""
         return self.facts.get("left_out", 0)  # data of earlier versions left none out
 
     @functools.cached_property
@@ -204,6 +204,11 @@ class PreparedData:
     def num_left_out(self) -> int:
         """How many of those could be used, see `PreparedSplit.num_left_out`."""
         return sum(self.open_split(name).num_left_out for name in self.splits)
+
+    @property
+    def num_shared(self) -> int:
+        """How many clips of train have a sound that validation has too."""
+        return read_json(self.folder / DATA_FILE).get("shared", 0)  # earlier versions did not count them
 
     @property
     def bad_rows(self) -> list[BadRow]:

@@ -58,6 +58,10 @@ def prepare_report(prepared: PreparedData) -> str:
     lines += [
         f"  {count} {what}; all of them: {prepared.report_path}" for what, count in _counts(prepared).items()
     ]
+    if count := prepared.num_shared:
+        lines.append(
+            f"  {count} clips of train have a sound that validation has too: its figures are of sounds trained on."
+        )
     return "\n".join(lines)
 
 
@@ -65,6 +69,6 @@ def _counts(prepared: PreparedData) -> dict[str, int]:
     """How many rows are no clips, by why that is."""
     counts = {
         "bad rows were left out": prepared.num_bad_rows - prepared.num_left_out,
-        "clips were left out whose sound another split has, or that a list names": prepared.num_left_out,
+        "clips were left out that are tested on, or that a list names": prepared.num_left_out,
     }
     return {what: count for what, count in counts.items() if count}

@@ -94,11 +94,7 @@ class FolderCorpus(ABC):
             free, every, lambda key: not has_validation and any(map(_is_usable, free[key]))
         )
         if chosen:
-            _logger.warning(
-                "%s: dataset.validation_every=%d gives all of %d sounds to one split, so %s is %s.",
-                self.name, every, len(free), chosen,
-                "held back for validation" if chosen in held else "kept for training",
-            )  # fmt: skip
+            tell_chosen(self.name, every, len(free), chosen, "validation" if chosen in held else "train")
         return [
             clip if clip.split else replace(clip, split="validation" if key in held else "train")
             for clip, key in zip(clips, keys, strict=True)
@@ -160,6 +156,14 @@ class FolderCorpus(ABC):
             content = clip_to_json(clip) | {"audio_path": sound, "row": 0}
             whole.update(json.dumps(content, sort_keys=True).encode())
         return whole.hexdigest()
+
+
+def tell_chosen(name: str, every: int, num_sounds: int, chosen: str, split: str) -> None:
+    """Say that a sound was given a split so that neither is empty."""
+    _logger.warning(
+        "%s: dataset.validation_every=%d gives all of %d sounds to one split, so %s goes to %s.",
+        name, every, num_sounds, chosen, split,
+    )  # fmt: skip
 
 
 def _is_usable(clip: Clip) -> bool:

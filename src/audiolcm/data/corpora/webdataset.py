@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,19 +14,17 @@ import numpy as np
 from pyarrow import ArrowException, parquet
 
 from audiolcm.audio.io import read_audio
-from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.corpora.folder import FolderCorpus, tell_chosen
 from audiolcm.data.corpora.tar_index import INDEX_VERSION, write_index
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import naming_list
 from audiolcm.data.left_out import Sound
 from audiolcm.data.manifest import BadRow, Clip, check_split
-from audiolcm.data.splits import hash_order
+from audiolcm.data.splits import held_out_keys
 from audiolcm.errors import UserError
 
 _COMPRESSED = ("*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.tar.zst")
 _SHARDS_IN_MEMORY = 32  # their rows, not their sound: 0.3 MB for a thousand clips
-
-_logger = logging.getLogger(__name__)
 
 
 class WebDataset(FolderCorpus):
@@ -108,7 +105,7 @@ class WebDataset(FolderCorpus):
             caption=row["caption"],
             structured_caption=row["structured_caption"],
             duration=0.0,
-            split="validation" if number == self._held_back else row["split"],
+            split=self._moved.get(number, row["split"]),
             labels=tuple(row["labels"]),
             row=number,
             problem=row["problem"],
@@ -118,30 +115,30 @@ class WebDataset(FolderCorpus):
     def splits(self) -> np.ndarray:
         """The split of every row of the index: objects (rows,)."""
         splits = self.index.read(["split"]).column("split").to_numpy()
-        if self._held_back is not None:
-            splits[self._held_back] = "validation"
+        for row, split in self._moved.items():
+            splits[row] = split
         return splits
 
     @functools.cached_property
-    def _held_back(self) -> int | None:
-        """The row that is held back for validation where the hash takes none, so that a few clips can be trained on."""
+    def _moved(self) -> dict[int, str]:
+        """Rows that are given another split than by the hash of their key, as `_split_off` does: of a few clips only."""
         columns = self.index.read(["split", "named", "problem", "caption", "key"]).to_pydict()
-        if self.validation_every == 0 or "validation" in columns["split"]:
-            return None
         facts = zip(columns["named"], columns["problem"], columns["caption"], strict=True)
         free = [
             row
             for row, (named, problem, caption) in enumerate(facts)
             if caption and not named and not problem
         ]
-        if len(free) < 2:
-            return None
-        chosen = min(free, key=lambda row: hash_order(columns["key"][row]))
-        _logger.warning(
-            "%s: dataset.validation_every=%d holds out none of %d clips, so %s is held back for validation.",
-            self.name, self.validation_every, len(free), columns["key"][chosen],
-        )  # fmt: skip
-        return chosen
+        splits = {columns["split"][row] for row in free}
+        others = set(columns["split"]) - splits
+        if len(splits) != 1 or "validation" in others or self.validation_every == 0:
+            return {}
+        keys = [columns["key"][row] for row in free]
+        chosen = held_out_keys(keys, self.validation_every, lambda _: True)[1]
+        split = "train" if "validation" in splits else "validation"
+        if chosen:
+            tell_chosen(self.name, self.validation_every, len(keys), chosen, split)
+        return {row: split for row, key in zip(free, keys, strict=True) if key == chosen}
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
         """What tells the sounds of the clips of a split from others: of the members, which `digests` does not know."""
@@ -189,7 +186,7 @@ class WebDataset(FolderCorpus):
             for row, stem in enumerate(stems)
             if rows["extension"][row] and ("." in stem or rows["extension"][row] == "aif")
         ]
-        return [lost, self._held_back] if lost or self._held_back is not None else []
+        return [lost, sorted(self._moved.items())] if lost or self._moved else []
 
     @functools.cached_property
     def _starts(self) -> np.ndarray:
