@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.data.manifest import BadRow
+from audiolcm.data.manifest import LEFT_OUT
 from audiolcm.data.plan import PLAN_FILE, Keys, Plan
 from audiolcm.data.prepared import (
     BAD_FILE,
@@ -95,7 +95,7 @@ def _write_bad(
             bad = {"split": split, "row": row["row"], "name": row["name"], "reason": reason}
             add(bad)
             num_bad += 1
-            num_left_out += BadRow(**bad).is_left_out
+            num_left_out += str(reason).startswith(LEFT_OUT)
             if reason == f"Audio file {row['audio_path']} not found." and item not in missing:
                 lacks(bad | {"reason": row["audio_path"]})
                 missing.add(item)

@@ -40,6 +40,7 @@ INDEX_SCHEMA = pyarrow.schema(
         ("labels", pyarrow.list_(pyarrow.string())),
         ("split", pyarrow.string()),
         ("named", pyarrow.bool_()),
+        ("once_lost", pyarrow.bool_()),
         ("problem", pyarrow.string()),
     ]
 )
@@ -190,6 +191,7 @@ def _row(
         "labels": list(found.labels),
         "split": split,
         "named": bool(found.split),
+        "once_lost": sound.extension == "aif" or ("sound" in sample and _before_dot(key) != key),
         "problem": problem or fault or sound.problem,
     }
 

@@ -121,7 +121,10 @@ class WebDataset(FolderCorpus):
 
     @functools.cached_property
     def _moved(self) -> dict[int, str]:
-        """Rows that are given another split than by the hash of their key, as `_split_off` does: of a few clips only."""
+        """Rows that are given another split than by the hash of their key, as `_split_off` does: of a few clips."""
+        known = set(self.index.read(["split"]).column("split").to_numpy())
+        if self.validation_every == 0 or {"train", "validation"} <= known:
+            return {}
         columns = self.index.read(["split", "named", "problem", "caption", "key"]).to_pydict()
         facts = zip(columns["named"], columns["problem"], columns["caption"], strict=True)
         free = [
@@ -131,7 +134,7 @@ class WebDataset(FolderCorpus):
         ]
         splits = {columns["split"][row] for row in free}
         others = set(columns["split"]) - splits
-        if len(splits) != 1 or "validation" in others or self.validation_every == 0:
+        if len(splits) != 1 or "validation" in others:
             return {}
         keys = [columns["key"][row] for row in free]
         chosen = held_out_keys(keys, self.validation_every, lambda _: True)[1]
@@ -179,13 +182,7 @@ class WebDataset(FolderCorpus):
 
     def _read_otherwise(self) -> list[object]:
         """What is read of these shards that earlier versions lost: such data have another identity than theirs."""
-        rows = self.index.read(["key", "extension"]).to_pydict()
-        stems = (key.rpartition("/")[2] for key in rows["key"])
-        lost = [
-            row
-            for row, stem in enumerate(stems)
-            if rows["extension"][row] and ("." in stem or rows["extension"][row] == "aif")
-        ]
+        lost = np.flatnonzero(self.index.read(["once_lost"]).column("once_lost").to_numpy()).tolist()
         return [lost, sorted(self._moved.items())] if lost or self._moved else []
 
     @functools.cached_property
