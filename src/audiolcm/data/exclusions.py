@@ -20,15 +20,18 @@ _COLUMNS = (
     "youtube_id", "ytid", "YTID", "file_name", "filename", "fname", "slice_file_name", "name", "audio_path", "path",
     "sound_id", "id",
 )  # fmt: skip
-_ORIGINS = {"audioset": "youtube", "audioset_sl": "youtube", "freesound": "freesound"}
-"""What WavCaps calls its sources, and whose ids they use."""
-_ONE_SOURCE = ("soundbible", "bbc_sound_effects")  # whose ids name nothing elsewhere
+_PREFIXES = {
+    "freesound": "freesound:",
+    "soundbible": "SoundBible_",
+    "bbc_sound_effects": "BBC_Sound_Effects_",
+}
+"""Of sources of WavCaps whose ids are numbers: 12 of one is not 12 of another. Ids of AudioSet name videos anywhere."""
 _SUFFIX = re.compile(r"\.(wav|flac|mp3|ogg|opus|aiff?|m4a|mp4|webm|aac|wma)$", re.IGNORECASE)
 _VIDEO = re.compile(r"Y?([\w-]{11})(?:_\d+)?")
 
 
 def youtube_origin(name: str) -> str:
-    """ "youtube:ID" of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
+    """As origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
     found = _VIDEO.fullmatch(name)
     return f"youtube:{found[1]}" if found else ""
 
@@ -44,8 +47,6 @@ class NameList:
         for source, name in _names(path):
             self._num_names += 1
             self._keys |= set(_keys(source, _bare(name)))
-        if not self._num_names:
-            raise UserError(f"{path} names no clip to exclude: correct dataset.exclude, or leave it out.")
 
     def __len__(self) -> int:
         return self._num_names
@@ -72,15 +73,12 @@ def _found(path: Path, root: Path) -> Path:
 
 def _keys(source: str, name: str) -> Iterator[str]:
     """What a clip may be known by when a list has `name` of `source`."""
-    known = source.lower()
-    if _ORIGINS.get(known) == "freesound":
-        yield f"freesound:{name}"
-    elif known in _ONE_SOURCE:
-        yield f"{source}_{name}"
-    else:
-        yield name
-        if origin := youtube_origin(name):
-            yield origin
+    if prefix := _PREFIXES.get(source.lower()):
+        yield prefix + name
+        return
+    yield name
+    if origin := youtube_origin(name):
+        yield origin
 
 
 def _names(path: Path) -> Iterator[tuple[str, str]]:

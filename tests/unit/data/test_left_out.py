@@ -205,7 +205,6 @@ def test_a_list_that_names_nothing_is_told(tmp_path: Path, caplog: pytest.LogCap
         ("a.json", '{"AudioSet": "x"}', "expected lists of names"),
         ("a.json", '[["x"]]', "is no name"),
         ("a.csv", "what,why\nx,y\n", "none of the columns"),
-        ("a.txt", "# nothing\n", "names no clip"),
         ("gone.txt", None, "is not found"),
     ],
 )

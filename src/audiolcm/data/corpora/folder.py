@@ -21,7 +21,7 @@ from audiolcm.data.exclusions import NameList, name_lists, naming_list
 from audiolcm.data.left_out import Sound
 from audiolcm.data.manifest import SPLITS, BadRow, Clip, check_split, unknown_split
 from audiolcm.data.prepared import clip_to_json
-from audiolcm.data.splits import held_out_keys
+from audiolcm.data.splits import held_out_keys, is_held_out
 from audiolcm.errors import UserError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus")
@@ -89,10 +89,10 @@ class FolderCorpus(ABC):
         for clip, key in zip(clips, keys, strict=True):
             if not clip.split:
                 free[key].append(clip)
-        has_validation = any(clip.split == "validation" for clip in clips)
-        held, chosen = held_out_keys(
-            free, every, lambda key: not has_validation and any(map(_is_usable, free[key]))
-        )
+        if any(clip.split == "validation" for clip in clips):
+            held, chosen = {key for key in free if is_held_out(key, every)}, ""
+        else:
+            held, chosen = held_out_keys(free, every, lambda key: any(map(_is_usable, free[key])))
         if chosen:
             tell_chosen(self.name, every, len(free), chosen, "validation" if chosen in held else "train")
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -94,6 +95,6 @@ class ManifestCorpus(FolderCorpus):
 def _with_slashes(clip: Clip) -> Clip:
     """A path of Windows as one of this system, unless a file has backslashes in its name."""
     path = clip.audio_path
-    if path is None or "\\" not in str(path) or path.is_file():
+    if path is None or "\\" not in str(path) or os.path.isfile(path):
         return clip
     return replace(clip, audio_path=Path(str(path).replace("\\", "/")))
