@@ -151,6 +151,17 @@ def test_lp_musiccaps(tmp_path: Path) -> None:
     }
 
 
+def test_a_description_without_a_sound_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path / "a" / "rain.gutter.wav")
+    for name in ("a/rain.gutter.txt", "a/thunder.json", "lost.txt"):
+        table(tmp_path / name, '"Rain"')
+    assert len(SidecarCorpus(str(tmp_path), validation_every=0).clips("train")) == 1
+    assert (
+        f"2 texts have no sound file beside them, the first is {tmp_path / 'a' / 'thunder.json'}"
+        in caplog.text
+    )
+
+
 def test_sounds_with_a_description_beside_them(tmp_path: Path) -> None:
     for name in ("a/json.wav", "a/text.flac", "b/bare sound 2.wav", "broken.wav"):
         write(tmp_path / name)

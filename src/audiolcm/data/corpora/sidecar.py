@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from audiolcm.data.corpora.folder import FolderCorpus, sound_files
 from audiolcm.data.manifest import SPLITS, Clip, fallback_structure
 from audiolcm.data.tables import LIST_SEPARATOR
 from audiolcm.errors import UserError
+
+_logger = logging.getLogger(__name__)
 
 _CAPTION_KEYS = ("caption", "text", "description", "title")
 
@@ -87,7 +90,20 @@ class SidecarCorpus(FolderCorpus):
             raise UserError(
                 f"No sound file below {self.root}: correct dataset.root=... for dataset {self.name}."
             )
+        self._tell_lonely_texts({path.with_suffix("") for path in paths})
         return [self._clip(path) for path in paths]
+
+    def _tell_lonely_texts(self, stems: set[Path]) -> None:
+        """Descriptions without a sound are no rows, for a README.txt is none either; but they are told."""
+        texts = (path for path in sorted(self.root.rglob("*")) if path.suffix.lower() in (".json", ".txt"))
+        lonely = [path for path in texts if path.with_suffix("") not in stems]
+        if lonely:
+            _logger.warning(
+                "%s: %d texts have no sound file beside them, the first is %s.",
+                self.name,
+                len(lonely),
+                lonely[0],
+            )
 
     def _clip(self, path: Path) -> Clip:
         key = path.relative_to(self.root).with_suffix("").as_posix()
