@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-
-import yaml
+from typing import NamedTuple
 
 from audiolcm.data.corpora.folder import FolderCorpus, index_audio, unique_names
 from audiolcm.data.manifest import Clip, fallback_structure
-from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import LIST_SEPARATOR, read_table
 from audiolcm.errors import UserError
+from audiolcm.plain_data import read_yaml
+
+_LARGEST_YAML = 64 * 2**20  # bytes
+
+
+class CaptionedFile(NamedTuple):
+    """A row: a file as its table names it, its captions and labels, the line of the table, what is wrong with it."""
+
+    file: str
+    captions: Sequence[str]
+    labels: tuple[str, ...]
+    line: int
+    problem: str = ""
 
 
 class CaptionTable(FolderCorpus):
-    """Rows of (file, captions, labels, line): a clip for every caption, found by file name below the root.
+    """Files with captions: a clip for every caption, found by file name below the root.
 
     One sound in `validation_every` is held out with all its captions; there is no test split.
     """
 
     def __init__(
-        self, name: str, root: str | None, duration: float, max_duration: float, validation_every: int
+        self,
+        name: str,
+        root: str | None,
+        duration: float,
+        max_duration: float,
+        validation_every: int,
+        exclude: str | Sequence[str] | None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.validation_every = validation_every
 
     @abstractmethod
-    def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
-        """File as its table names it, its captions, its labels, the line of the table."""
+    def _rows(self) -> Iterator[CaptionedFile]:
+        """Every row of the tables."""
 
     @cached_property
     def _audio(self) -> dict[str, Path]:
@@ -38,21 +55,24 @@ class CaptionTable(FolderCorpus):
 
     def _read_clips(self) -> list[Clip]:
         rows = list(self._rows())
-        names = iter(unique_names(Path(file).stem for file, captions, _, _ in rows for _ in captions))
-        return [
+        stems = [Path(row.file).stem for row in rows for _ in row.captions or ("",)]
+        names = iter(unique_names(stems))
+        clips = [
             Clip(
                 name=next(names),
-                audio_path=self._locate(file),
+                audio_path=self._locate(row.file) if row.file else None,
                 caption=caption,
                 structured_caption=fallback_structure(caption),
                 duration=0.0,
-                split="validation" if is_held_out(Path(file).stem, self.validation_every) else "train",
-                labels=labels,
-                row=line,
+                split="",
+                labels=row.labels,
+                row=row.line,
+                problem=row.problem,
             )
-            for file, captions, labels, line in rows
-            for caption in captions
+            for row in rows
+            for caption in row.captions or ("",)  # so that a row without any is reported
         ]
+        return self._split_off(clips, stems, self.validation_every)
 
     def _locate(self, file: str) -> Path:
         path = self.root / file
@@ -69,12 +89,13 @@ class WavText5K(CaptionTable):
         max_duration: float = 30.0,
         validation_every: int = 100,
         name: str = "wavtext5k",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every)
+        super().__init__(name, root, duration, max_duration, validation_every, exclude)
 
-    def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
+    def _rows(self) -> Iterator[CaptionedFile]:
         for row in read_table(self.root / "WavText5K.csv", ("description", "fname")):
-            yield row["fname"], [row["description"]], (), row.line
+            yield CaptionedFile(row["fname"], [row["description"]], (), row.line, row.problem)
 
 
 class Macs(CaptionTable):
@@ -87,23 +108,30 @@ class Macs(CaptionTable):
         max_duration: float = 10.0,
         validation_every: int = 100,
         name: str = "macs",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every)
+        super().__init__(name, root, duration, max_duration, validation_every, exclude)
 
-    def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
+    def _rows(self) -> Iterator[CaptionedFile]:
         path = self.root / "MACS.yaml"
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            files = yaml.load(path.read_text(encoding="utf-8"), loader)["files"]
-            for number, entry in enumerate(files, start=1):
-                notes: Sequence[Mapping] = entry["annotations"]
-                tags = dict.fromkeys(tag for note in notes for tag in note.get("tags", ()))
-                yield entry["filename"], [note["sentence"] for note in notes], tuple(tags), number
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+            entries = read_yaml(path, largest=_LARGEST_YAML)["files"]
+            if not isinstance(entries, list):
+                raise ValueError("files is no list")
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path} can not be read as MACS.yaml (files: filename, annotations: sentence, tags): {error!r}. "
                 "Download it again."
             ) from error
+        for number, entry in enumerate(entries, start=1):
+            try:
+                notes = entry["annotations"]
+                tags = dict.fromkeys(str(tag) for note in notes for tag in note.get("tags") or ())
+                captions = [str(note["sentence"]) for note in notes]
+                yield CaptionedFile(str(entry["filename"]), captions, tuple(tags), number)
+            except (KeyError, TypeError, AttributeError) as error:
+                name = str(entry.get("filename", "")) if isinstance(entry, dict) else ""
+                yield CaptionedFile(name, (), (), number, f"The entry is none of MACS.yaml: {error!r}.")
 
 
 class LpMusicCaps(CaptionTable):
@@ -121,15 +149,17 @@ class LpMusicCaps(CaptionTable):
         captions: Sequence[str] = ("caption_writing", "caption_summary", "caption_paraphrase"),
         validation_every: int = 1000,
         name: str = "lp_musiccaps",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every)
+        super().__init__(name, root, duration, max_duration, validation_every, exclude)
         self.captions = tuple(captions)
 
-    def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
+    def _rows(self) -> Iterator[CaptionedFile]:
         tables = sorted(path for suffix in ("*.parquet", "*.csv") for path in self.root.rglob(suffix))
         if not tables:
             raise UserError(f"No .parquet or .csv below {self.root}: put the tables of LP-MusicCaps there.")
         for table in tables:
             for row in read_table(table, ("path", *self.captions)):
                 labels = tuple(tag for tag in row.get("tag", "").split(LIST_SEPARATOR) if tag)
-                yield row["path"], [row[column] for column in self.captions if row[column]], labels, row.line
+                captions = [row[column] for column in self.captions if row[column]]
+                yield CaptionedFile(row["path"], captions, labels, row.line, row.problem)

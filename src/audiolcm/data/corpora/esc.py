@@ -36,8 +36,9 @@ class Esc50(FolderCorpus):
         test_folds: Sequence[int] = (5,),
         validation_every: int = 16,
         name: str = "esc50",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.validation_every = validation_every
         self._split_of_fold: dict[int, str] = {}
         folds = {"train": train_folds, "validation": validation_folds, "test": test_folds}
@@ -75,6 +76,10 @@ class Esc50(FolderCorpus):
             for clip, source in zip(clips, sources, strict=True)
         ]
 
+    def origin(self, clip: Clip) -> str:
+        """The recording on Freesound."""
+        return f"freesound:{clip.name.split('-')[1]}"
+
     def _fold(self, row: Row, table: Path) -> int:
         if not row["fold"].isdigit() or row["filename"].count("-") < 2:
             raise UserError(
@@ -111,9 +116,18 @@ class Esc10(Esc50):
         test_folds: Sequence[int] = (5,),
         validation_every: int = 16,
         name: str = "esc10",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
         super().__init__(
-            root, duration, max_duration, train_folds, validation_folds, test_folds, validation_every, name
+            root,
+            duration,
+            max_duration,
+            train_folds,
+            validation_folds,
+            test_folds,
+            validation_every,
+            name,
+            exclude,
         )
 
     def _keeps(self, row: Row) -> bool:
