@@ -26,6 +26,7 @@ PARTS = {
     "interrupts": set(),
     "files": {"errors"},
     "hashing": set(),
+    "plain_data": set(),
     "environment": {"errors", "files"},
     "fingerprint": {"hashing"},
     "plugins": {"errors"},
@@ -35,13 +36,13 @@ PARTS = {
     "text_tables": set(),
     "audio": FOUNDATION,
     "diffusion": {"draws", "types", "errors"},
-    "locks": {"files"},
+    "locks": {"errors", "files", "plain_data"},
     "weights": {"errors", "files", "locks"},
     "models": FOUNDATION | {"audio", "weights"},
-    "data": FOUNDATION | {"audio", "locks", "plugin_code"},
+    "data": FOUNDATION | {"audio", "hashing", "locks", "plain_data", "plugin_code"},
     "structure": {"errors", "files", "data"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
-    "result": {"files"},
+    "result": {"files", "hashing", "plain_data"},
     "cluster": {
         "checking",
         "environment",
@@ -53,7 +54,8 @@ PARTS = {
         "sweep",
         "version",
     },
-    "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
+    "training": FOUNDATION
+    | {"audio", "data", "interrupts", "models", "objectives", "plain_data", "processes", "weights"},
 }
 FORBIDDEN_PACKAGES = {
     "audiolcm": {"evaluation", "experiments", "train", "evaluate"},

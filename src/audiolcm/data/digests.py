@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from audiolcm.files import appending
+from audiolcm.files import appending, explained
+from audiolcm.hashing import content_hash
+from audiolcm.plain_data import parse_json
 
 _THREADS = 4  # hashing releases Python's lock
 _PATIENCE = 2.0  # seconds before a progress bar appears
@@ -23,7 +25,7 @@ class FileDigests:
     """Digests of whole files by path, size and times of the last change (of content, of the entry).
 
     `path` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses none;
-    None keeps nothing.
+    None keeps nothing. A line ends with a hash of itself: one that was damaged counts as none.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -31,8 +33,9 @@ class FileDigests:
         self._known: dict[Stamp, str] = {}
         for line in _lines(path):
             with suppress(ValueError, TypeError):  # the last line of a killed run
-                name, size, modified, changed, digest = json.loads(line)
-                self._known[name, size, modified, changed] = digest
+                name, size, modified, changed, digest, *check = parse_json(line)
+                if check in ([], [content_hash([name, size, modified, changed, digest])]):  # older ones have none
+                    self._known[name, size, modified, changed] = digest
 
     def of(self, paths: Iterable[Path]) -> dict[Path, str]:
         """Hexadecimal digest of every file; "missing" or "unreadable" where there is none to be had."""
@@ -51,13 +54,16 @@ class FileDigests:
                 stamp = stamps[path]
                 if digest is not None and stamp is not None:
                     self._known[stamp] = digest
-                    write(json.dumps([*stamp, digest]) + "\n")
+                    write(json.dumps([*stamp, digest, content_hash([*stamp, digest])]) + "\n")
 
 
 def _lines(path: Path | None) -> list[str]:
     if path is None or not path.is_file():
         return []
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError as error:
+        raise explained(error, path) or error from error
 
 
 def _stamp(path: Path) -> Stamp | None:

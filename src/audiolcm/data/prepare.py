@@ -22,7 +22,7 @@ from typing import Protocol, runtime_checkable
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.manifest import SPLITS, Corpus, RejectsRows, check_split
 from audiolcm.data.parts import Part
-from audiolcm.data.plan import PLAN_FILE, Plan, write_plan
+from audiolcm.data.plan import Plan, is_planned, write_plan
 from audiolcm.data.prepared import DATA_FILE, FORMAT_VERSION, SPLIT_FILE, PreparedData
 from audiolcm.data.producing import make_shards
 from audiolcm.data.records import write_json
@@ -156,7 +156,7 @@ def _planned(corpus: Corpus, prepared: PreparedData, names: Sequence[str]) -> di
             folder = prepared.folder / name
             if (folder / SPLIT_FILE).is_file():
                 continue
-            if not (folder / PLAN_FILE).is_file():
+            if not is_planned(folder):
                 write_plan(folder, corpus.clips(name), name)
             plans[name] = Plan(folder)
     return plans
