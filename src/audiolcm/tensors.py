@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from audiolcm.files import atomic_path
 
 SEAL = "sha256"
-UNSEALED = {SEAL: "0" * 64}
+UNSEALED: dict[str, str] = {SEAL: "0" * 64}
 """Metadata of a file that is to be sealed."""
 _LONGEST_HEADER = 100_000_000  # bytes: what safetensors itself reads
 _BLOCK = 1 << 20

@@ -20,8 +20,8 @@ from audiolcm.files import remove_leftovers
 from audiolcm.objectives.objective import Objective
 from audiolcm.plugin_code import code_of_plugins
 from audiolcm.published.untrained import placed
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.checkpoint import check_snapshots
+from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.parallel import Parallel
 from audiolcm.training.settings import StageSettings

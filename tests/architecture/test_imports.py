@@ -48,6 +48,7 @@ PARTS = {
         "environment",
         "errors",
         "files",
+        "plain_data",
         "config",
         "plugins",
         "result",

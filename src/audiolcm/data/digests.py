@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,8 +13,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from audiolcm.files import appending, explained
-from audiolcm.hashing import content_hash
-from audiolcm.plain_data import parse_json
 
 _THREADS = 4  # hashing releases Python's lock
 _PATIENCE = 2.0  # seconds before a progress bar appears
@@ -25,17 +24,18 @@ class FileDigests:
     """Digests of whole files by path, size and times of the last change (of content, of the entry).
 
     `path` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses none;
-    None keeps nothing. A line ends with a hash of itself: one that was damaged counts as none.
+    None keeps nothing. A line ends with a checksum of itself: one that was damaged counts as none.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._known: dict[Stamp, str] = {}
         for line in _lines(path):
-            with suppress(ValueError, TypeError):  # the last line of a killed run
-                name, size, modified, changed, digest, *check = parse_json(line)
-                if check in ([], [content_hash([name, size, modified, changed, digest])]):  # older ones have none
-                    self._known[name, size, modified, changed] = digest
+            with suppress(
+                ValueError, TypeError, RecursionError
+            ):  # the last line of a killed run, a damaged one
+                name, size, modified, changed, digest = json.loads(_checked(line))
+                self._known[name, size, modified, changed] = digest
 
     def of(self, paths: Iterable[Path]) -> dict[Path, str]:
         """Hexadecimal digest of every file; "missing" or "unreadable" where there is none to be had."""
@@ -54,7 +54,8 @@ class FileDigests:
                 stamp = stamps[path]
                 if digest is not None and stamp is not None:
                     self._known[stamp] = digest
-                    write(json.dumps([*stamp, digest, content_hash([*stamp, digest])]) + "\n")
+                    text = json.dumps([*stamp, digest])
+                    write(f"{text}\t{_checksum(text)}\n")
 
 
 def _lines(path: Path | None) -> list[str]:
@@ -64,6 +65,18 @@ def _lines(path: Path | None) -> list[str]:
         return path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError as error:
         raise explained(error, path) or error from error
+
+
+def _checked(line: str) -> str:
+    """The text of a line without its checksum, which older lines do not have; ValueError where it was damaged."""
+    text, tab, checksum = line.rpartition("\t")
+    if tab and checksum != _checksum(text):
+        raise ValueError("its content has changed")
+    return text if tab else line
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode(errors='replace')):08x}"
 
 
 def _stamp(path: Path) -> Stamp | None:

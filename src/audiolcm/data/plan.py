@@ -84,7 +84,6 @@ def write_plan(folder: Path, clips: Sequence[Clip], split: str) -> None:
             sound = -1 if reason else int(numbers[group])
             add(clip_to_json(clip) | {"reason": reason, "sound": sound})
 
-
     write_json(folder / _FACTS_FILE, {"table": file_facts(folder / PLAN_FILE)})
 
 

@@ -46,7 +46,7 @@ def file_fault(path: Path, facts: Mapping[str, Any], content: bool = False) -> s
 
 
 def refuse_damaged(path: Path, facts: Mapping[str, Any], content: bool = True) -> None:
-    """Raise UserError when a file is missing, has another size, or with `content` another byte than it was written with.
+    """Raise UserError when a file is missing, has another size or, with `content`, another byte than it was given.
 
     One process reads a file once for that, and again when its size or times have changed.
     """

@@ -71,7 +71,9 @@ class Store:
             return None
         try:
             record = read_json(path)
-            whole = all(file_fault(self.folder / name, facts) is None for name, facts in record["files"].items())
+            whole = all(
+                file_fault(self.folder / name, facts) is None for name, facts in record["files"].items()
+            )
         except (UserError, LookupError, TypeError, AttributeError):
             return None  # a damaged record is as good as none: the shard is made anew
         return record if whole and record.get("num_items") == len(self.items(number)) else None
