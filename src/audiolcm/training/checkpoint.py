@@ -50,7 +50,9 @@ def check_snapshots(folder: Path) -> None:
     for path in sorted(folder.glob("snapshots/step-*/model.safetensors")):
         try:
             check_seal(path)
-        except (OSError, ValueError) as error:
+            with safe_open(path, framework="pt"):
+                pass  # its header is that of tensors
+        except (SafetensorError, OSError, ValueError) as error:
             raise UserError(
                 f"{path} is damaged ({error}), and cannot be made again without training from the start. Remove "
                 f"{path.parent} to go without this snapshot, or {folder} to train anew, then type the same command."
