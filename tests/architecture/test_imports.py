@@ -27,6 +27,7 @@ PARTS = {
     "files": {"errors"},
     "hashing": set(),
     "plain_data": set(),
+    "card": {"errors", "files", "hashing", "plain_data"},
     "environment": {"errors", "files"},
     "fingerprint": {"hashing"},
     "plugins": {"errors"},
