@@ -86,6 +86,14 @@ def test_whatever_stands_in_its_place_the_training_ends_in_equal_weights(
     assert [path.name for path in files.checkpoints.files()] == [files.newest.name, files.older.name]
 
 
+@pytest.mark.parametrize("kind", REPLACED)
+def test_what_stands_in_the_place_of_an_older_one_is_in_nobodys_way(files: Files, kind: str) -> None:
+    REPLACED[kind](files.older)
+    assert fit(TwoParts(), Numbers(), None, settings(30), run_in(files.newest.parents[1])) == 20
+    last = [path for path in files.checkpoints.files() if path.is_file()]
+    assert [path.stem for path in last] == ["step-00000030", "step-00000024"]
+
+
 def test_with_no_whole_checkpoint_the_training_starts_anew_and_says_so(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
