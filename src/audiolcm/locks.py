@@ -127,9 +127,7 @@ def _wait_for(path: Path, patience: float) -> _Lease:
         with contextlib.suppress(FileExistsError):
             return _Lease(path, _create(path))
         try:
-            if not stat.S_ISREG(
-                path.lstat().st_mode
-            ):  # what no process of ours made would be waited for for ever
+            if not stat.S_ISREG(path.lstat().st_mode):  # it would be waited for without an end
                 raise UserError(f"{path} is no lease, but a folder, a pipe or a link: remove it.")
             content = path.read_bytes()
         except FileNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from audiolcm.hashing import sealed, unsealed
 MEND = "type `audiolcm prepare dataset=... --mend` with your settings; it makes only what is damaged anew."
 _BLOCK = 1 << 20
 _REMEMBERED = 1 << 16  # checksums, some 20 MB
+_RECENT = 2_000_000_000  # nanoseconds: coarser than the times of any file system
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -66,6 +68,10 @@ def _fault(path: Path, facts: Mapping[str, Any], checksum: Callable[[Path], int]
 
 def _remembered_checksum(path: Path) -> int:
     found = path.stat()
+    if (
+        time.time_ns() - found.st_mtime_ns < _RECENT
+    ):  # it may change again without another time, as git knows too
+        return _checksum(path)
     return _checksum_of_then(os.path.abspath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
