@@ -1,4 +1,4 @@
-"""JSON from anywhere, checked before anything is made of it: whole, plain, with numbers that a figure can be."""
+"""JSON of results and records, checked before a figure is made of it: plain, with numbers that can be shown."""
 
 from __future__ import annotations
 
