@@ -24,7 +24,7 @@ def test_flipped_bits_in_a_killed_run(undisturbed: dict[str, str], tmp_path: Pat
     newest = max(stage.glob("checkpoints/step-*"))
     header = newest.read_bytes()
     flip(newest, header.index(b"exp_avg"))
-    flip(stage / "metrics.jsonl", 2)
+    (stage / "metrics.jsonl").write_bytes(b'{"stfp": 1}\n' + (stage / "metrics.jsonl").read_bytes())
     (latents,) = tmp_path.glob("cache/*/latents-*/latents-train-*/00000.mean.npy")
     flip(latents, latents.stat().st_size // 2)
 
