@@ -29,12 +29,13 @@ def test_flipped_bits_in_a_killed_run(undisturbed: dict[str, str], tmp_path: Pat
     flip(latents, latents.stat().st_size // 2)
 
     refused = train(tmp_path)
-    assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr[-3000:]
-    assert f"{latents.name} in" in refused.stderr and "--mend" in refused.stderr
+    told = refused.stdout + refused.stderr
+    assert refused.returncode == 1 and "Traceback" not in told, told[-3000:]
+    assert f"{latents.name} in" in told and "--mend" in told
     flip(latents, latents.stat().st_size // 2)
     done = train(tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert weights(tmp_path) == undisturbed
-    told = refused.stderr + done.stderr
+    told += done.stdout
     assert f"{newest.name} is damaged" in told and "line 1 is damaged" in told
     assert newest.with_name(f"damaged-{newest.name}").exists()

@@ -122,7 +122,7 @@ def test_a_listening_test_whose_names_can_not_be_written_is_left_out(tmp_path: P
     write_listening(tmp_path, "table1_audiocaps", {"audiolcm": 77.4, "a\ud800": 3.0})
     assert render(["table1_audiocaps"], None, tmp_path) == 0
     text = (tmp_path / "replica/table1_audiocaps.md").read_text()
-    assert "is a text that cannot be written" in text
+    assert "of the listening test is left out: it has a text that cannot be written" in text
 
 
 @pytest.mark.parametrize("text", ["$\\foo$", "$$", "5 $ \\", "\x00"])
