@@ -72,8 +72,14 @@ def submit(
     """Submit one job for each order of the plan and record it; jobs that need the same parent become one array.
 
     Raises:
-        UserError: when SLURM refuses; what was submitted before that is cancelled.
+        UserError: when SLURM refuses; what was submitted before that is cancelled. Also of a folder whose
+            name would not mean the same in a batch script.
     """
+    if not str(sweep).isprintable() or set(str(sweep)) & set("%\\"):
+        raise UserError(
+            f"SLURM reads the folder {str(sweep)!r} as another one: type hydra.sweep.dir=FOLDER without %, backslashes "
+            "and control signs in the path."
+        )
     batches: dict[tuple[str | None, int | None], list[int]] = {}
     for index, planned in enumerate(plan):
         batches.setdefault((planned.stage, planned.needs), []).append(index)
@@ -133,7 +139,8 @@ def _parameters(settings: Mapping[str, Any], needs: str | None, snapshot: Path) 
     if settings["cpus_per_task"]:
         step.append(f"--cpus-per-task={settings['cpus_per_task']}")  # since SLURM 22.05 srun forgets it
     path = shlex.quote(python_path(snapshot) + os.pathsep) + '"${PYTHONPATH:-}"'
-    setup = [*settings["setup"], f"export PYTHONPATH={path}", f"export WANDB_RUN_GROUP={settings['group']}"]
+    group = shlex.quote(settings["group"])
+    setup = [*settings["setup"], f"export PYTHONPATH={path}", f"export WANDB_RUN_GROUP={group}"]
     return parameters | {
         "additional_parameters": extra, "setup": setup, "srun_args": step, "stderr_to_stdout": True,
     }  # fmt: skip
