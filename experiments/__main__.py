@@ -11,6 +11,7 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
              "pip install -c constraints.txt -e .")  # fmt: skip
 
 with one_sentence():
+    from audiolcm import terminal
     from audiolcm.checking import nearest
     from audiolcm.errors import UserError
     from audiolcm.rows import SCALES
@@ -51,12 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
     given, rest = parser.parse_known_args(arguments)
     if rest and (given.command != "run" or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    terminal.prepare()
     given.words = [*getattr(given, "words", ()), *rest]  # argparse takes no words behind an option
     try:
         with one_sentence():
-            return _COMMANDS[given.command](given)
+            return _COMMANDS[given.command](given) or terminal.exit_code()
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        terminal.complain(f"{error}\n")
         return 1
 
 

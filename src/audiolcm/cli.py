@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import audiolcm
-from audiolcm import data_command
+from audiolcm import data_command, terminal
 from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
@@ -21,11 +21,12 @@ log = logging.getLogger("audiolcm")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit code; a user's mistake is one message and exit code 1."""
+    terminal.prepare()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     options = _parser().parse_args(arguments)
     try:
         with explained():
-            return options.run(options)
+            return options.run(options) or terminal.exit_code()
     except UserError as error:
         log.error("%s", error, exc_info="HYDRA_FULL_ERROR" in os.environ)
         return 1

@@ -16,6 +16,7 @@ from audiolcm.config import slug
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.result import read_result
+from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class WritableRunFolder(Callback):
                 temporary.write_bytes(bytes(4096))
             probe.unlink(missing_ok=True)  # another job's may be the same
         except UserError as error:
-            sys.stderr.write(f"{error} The folder of runs is paths.runs=FOLDER.\n")
+            complain(f"{error} The folder of runs is paths.runs=FOLDER.\n")
             sys.exit(1)
 
     def on_multirun_start(self, config: DictConfig, **more: object) -> None:
@@ -128,7 +129,7 @@ def write_summary(
     with atomic_path(path) as temporary:
         temporary.write_text(shown, encoding="utf-8")
     with atomic_path(folder / f"{name}.csv") as temporary:  # missing is empty there, what diverged is nan
-        table(rows, figures).to_csv(temporary, index=False, lineterminator="\r\n", na_rep="nan")
+        temporary.write_text(text_tables.csv_text(table(rows, figures)), encoding="utf-8", newline="")
     log.info("\n%s\nWritten to %s", shown, path)
     return path
 
@@ -137,7 +138,12 @@ def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> 
     """Return a line for each row; what a job did not leave is ""."""
     found = dict.fromkeys(name for row in rows for name in row.get("figures", {}))
     columns = ["job", "status", *(found if figures is None else figures), "folder", "error"]
-    return frame(columns, [dict.fromkeys(columns, "") | row | row.get("figures", {}) for row in rows])
+    lines = [dict.fromkeys(columns, "") | row | row.get("figures", {}) for row in rows]
+    return frame(columns, [{name: _told(value) for name, value in line.items()} for line in lines])
+
+
+def _told(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
 
 
 def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
@@ -151,4 +157,4 @@ def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) 
 
 def _shown(cell: str | int | float) -> str:
     """Return a figure with four digits, and a text without the signs that would end its cell."""
-    return cell.replace("\n", " ").replace("|", "/") if isinstance(cell, str) else f"{cell:#.4g}"
+    return " ".join(cell.split()).replace("|", "/") if isinstance(cell, str) else f"{cell:#.4g}"

@@ -55,7 +55,9 @@ def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
         if not str(value).isprintable():
             raise UserError(f"hydra.launcher.{name}={value!r} must be one line without control signs.")
     if odd := [name for name in plain["additional_parameters"] if not _OPTION.fullmatch(str(name))]:
-        raise UserError(f"hydra.launcher.additional_parameters: {odd[0]!r} is no name of an option of sbatch.")
+        raise UserError(
+            f"hydra.launcher.additional_parameters: {odd[0]!r} is no name of an option of sbatch."
+        )
     if plain["parents"] not in ("dependent", "wait"):
         raise UserError(f"hydra.launcher.parents={plain['parents']}: choose dependent or wait.")
     if shutil.which("sbatch") is None:

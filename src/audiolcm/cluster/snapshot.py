@@ -15,6 +15,8 @@ from audiolcm.version import VERSION_FILE, code_version
 log = logging.getLogger(__name__)
 
 PARTS = (":(glob)*.py", "pyproject.toml", "src", "conf", "evaluation", "experiments")
+OWN = Path("conf/local.yaml")
+"""Where a user says where things lie: jobs need it, and git does not have it."""
 _NUM_SHOWN = 5
 
 
@@ -36,6 +38,9 @@ def take_snapshot(root: Path, place: Path, plugins: Iterable[str] = ()) -> Path:
     tops = dict.fromkeys(name.partition(".")[0] for name in plugins)
     for own in (listed(Path.cwd(), (f"{top}.py", top)) for top in tops):
         code = Listing(code.files | own.files, code.left_out | own.left_out)
+    if (root / OWN).is_file():
+        code.files[OWN] = root / OWN
+        code.left_out.pop(OWN, None)
     _say(code.left_out)
     snapshot = place / _content_hash(code.files)
     if not snapshot.exists():

@@ -13,6 +13,7 @@ from typing import Any
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.text_tables import csv_line
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 LIST_SEPARATOR = "|"
@@ -73,9 +74,8 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping
             _write_parquet(temporary, columns, list(rows))
         else:
             with temporary.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, columns, delimiter=_delimiter(path), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+                for fields in (columns, *([row[column] for column in columns] for row in rows)):
+                    file.write(csv_line(fields, _delimiter(path)))
 
 
 def _delimiter(path: Path) -> str:

@@ -49,7 +49,15 @@ def kept(snapshot: Path) -> set[str]:
 def test_what_git_ignores_stays_and_what_is_new_goes_with_its_mode(
     checkout: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fill(checkout, "conf/secret.yaml", "conf/new.yaml", "src/.env", "src/__pycache__/a.txt", "notes.txt", "key.py")
+    fill(
+        checkout,
+        "conf/secret.yaml",
+        "conf/new.yaml",
+        "src/.env",
+        "src/__pycache__/a.txt",
+        "notes.txt",
+        "key.py",
+    )
     (checkout / "conf/new.yaml").chmod(0o600)
     (checkout / "train.py").chmod(0o750)
     snapshot = take_snapshot(checkout, tmp_path / ".code")
@@ -73,9 +81,9 @@ def test_links_lead_nowhere_but_to_what_goes_along(
     fill(tmp_path, "outside.yaml", "folder/inner.yaml")
     fill(checkout, "conf/secret.txt", "docs/shared.yaml")
     links = {
-        "out.yaml": tmp_path / "outside.yaml", "relative.yaml": Path("../../outside.yaml"), "folder": tmp_path / "folder",
-        "ignored.yaml": Path("secret.txt"), "git.yaml": Path("../.git/config"), "nowhere.yaml": Path("gone"),
-        "itself.yaml": Path("itself.yaml"),
+        "out.yaml": tmp_path / "outside.yaml", "relative.yaml": Path("../../outside.yaml"),
+        "folder": tmp_path / "folder", "ignored.yaml": Path("secret.txt"), "git.yaml": Path("../.git/config"),
+        "nowhere.yaml": Path("gone"), "itself.yaml": Path("itself.yaml"),
     }  # fmt: skip
     good = {"same.yaml": Path("train.yaml"), "docs.yaml": Path("../docs/shared.yaml")}
     for name, target in (links | good).items():
@@ -135,6 +143,12 @@ def test_a_plugin_that_git_ignores_goes_along_since_it_is_asked_for(
     (checkout / ".gitignore").write_text("mine\n")
     monkeypatch.chdir(checkout)
     assert kept(take_snapshot(checkout, tmp_path / ".code", ["mine"])) == {*TRACKED, "mine/a.py"}
+
+
+def test_the_own_file_of_places_goes_along_though_git_ignores_it(checkout: Path, tmp_path: Path) -> None:
+    fill(checkout, "conf/local.yaml")
+    (checkout / ".gitignore").write_text("local.yaml\n")
+    assert kept(take_snapshot(checkout, tmp_path / ".code")) == {*TRACKED, "conf/local.yaml"}
 
 
 def test_git_that_refuses_is_told(checkout: Path) -> None:

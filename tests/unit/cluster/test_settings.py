@@ -71,7 +71,10 @@ def test_a_machine_without_slurm_is_told_of(monkeypatch: pytest.MonkeyPatch) -> 
         ({"name": "a\ntouch owned"}, r"name='a\\ntouch owned' must be one line"),
         ({"group": "a\rb"}, r"group='a\\rb' must be one line"),
         ({"mail_user": "a\x1b[2J"}, r"mail_user='a\\x1b\[2J' must be one line"),
-        ({"additional_parameters": {"comment": "a\nb"}}, r"additional_parameters.comment='a\\nb' must be one line"),
+        (
+            {"additional_parameters": {"comment": "a\nb"}},
+            r"additional_parameters.comment='a\\nb' must be one line",
+        ),
         ({"additional_parameters": {"a b": 1}}, "'a b' is no name of an option"),
     ],
 )

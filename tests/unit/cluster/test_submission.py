@@ -18,7 +18,8 @@ SETTINGS = dict.fromkeys(
 
 
 @pytest.mark.parametrize(
-    "group", ["my sweep of today", "$(touch owned)", "`touch owned`", "a; touch owned", "it's \"odd\" \\", "", "#"]
+    "group",
+    ["my sweep of today", "$(touch owned)", "`touch owned`", "a; touch owned", 'it\'s "odd" \\', "", "#"],
 )
 def test_a_group_reaches_the_run_as_it_was_typed(group: str, tmp_path: Path) -> None:
     lines = _parameters(SETTINGS | {"group": group}, None, tmp_path / "a b's $HOME")["setup"]
