@@ -13,9 +13,8 @@ import os
 import re
 import sys
 
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""A sign that controls a terminal, turns the direction of writing, or is half a letter. Line ends and tabs are none."""
 _READER_LEFT = (errno.EPIPE, errno.EIO)
 _handle_error = logging.Handler.handleError
 _lost: set[str] = set()
@@ -23,7 +22,7 @@ _lost: set[str] = set()
 
 def printable(text: str) -> str:
     r"""Return a text whose signs only show: those that control a terminal become ``\x1b`` and the like."""
-    return _CONTROL.sub(lambda sign: ascii(sign[0])[1:-1], text)
+    return CONTROL.sub(lambda sign: ascii(sign[0])[1:-1], text)
 
 
 def say(text: str) -> None:
@@ -96,13 +95,13 @@ class _Steady(io.TextIOWrapper):
             _tell_lost("what this command says", error)
 
 
-def _told_once(handler: logging.Handler, record: logging.LogRecord) -> None:
+def _told_once(self: logging.Handler, record: logging.LogRecord) -> None:
     """Take the place of ``logging.Handler.handleError``, which shows a stack trace for each line that is lost."""
     error = sys.exc_info()[1]
     if isinstance(error, OSError):
-        _tell_lost(f"the log {getattr(handler, 'baseFilename', '')}".rstrip(), error)
+        _tell_lost(f"the log {getattr(self, 'baseFilename', '')}".rstrip(), error)
     else:
-        _handle_error(handler, record)
+        _handle_error(self, record)
 
 
 def _tell_lost(what: str, error: OSError) -> None:

@@ -25,6 +25,8 @@ PARTS = {
     "errors": set(),
     "interrupts": set(),
     "terminal": set(),
+    "deadline": set(),
+    "plain_data": set(),
     "files": {"errors"},
     "hashing": set(),
     "environment": {"errors", "files", "terminal"},
@@ -37,10 +39,10 @@ PARTS = {
     "audio": FOUNDATION,
     "diffusion": {"draws", "types", "errors"},
     "locks": {"files"},
-    "weights": {"errors", "files", "locks"},
+    "weights": {"deadline", "errors", "files", "locks"},
     "models": FOUNDATION | {"audio", "weights"},
     "data": FOUNDATION | {"audio", "locks", "plugin_code", "terminal", "text_tables"},
-    "structure": {"errors", "files", "data", "terminal"},
+    "structure": {"deadline", "errors", "files", "data", "plain_data", "terminal"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
     "result": {"files"},
     "cluster": {
@@ -54,7 +56,8 @@ PARTS = {
         "sweep",
         "version",
     },
-    "training": FOUNDATION | {"audio", "data", "interrupts", "models", "objectives", "processes"},
+    "training": FOUNDATION
+    | {"audio", "data", "deadline", "interrupts", "models", "objectives", "plain_data", "processes"},
 }
 FORBIDDEN_PACKAGES = {
     "audiolcm": {"evaluation", "experiments", "train", "evaluate"},

@@ -34,7 +34,7 @@ def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
         UserError: on an unknown setting, a bad value, one that would not stay on its line of the batch script, or
             where there is no SLURM.
     """
-    plain = {
+    plain: dict[str, Any] = {
         name: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         for name, value in settings.items()
     }
