@@ -16,10 +16,12 @@ with one_sentence():
     from audiolcm.cluster.launcher import register_launcher
     from audiolcm.config import register_resolvers, rows_are_a_sweep
     from audiolcm.environment.hydra_help import allow_lazy_help
+    from audiolcm.environment.user import settle_user
     from audiolcm.interrupts import ignore_until_ready
     from audiolcm.plugins import import_from_here
 
 terminal.prepare()
+settle_user()
 ignore_until_ready()
 allow_lazy_help()
 import_from_here()

@@ -13,6 +13,7 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
 
 with one_sentence():
     from audiolcm import terminal
+    from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from evaluation.listening.design import ANCHORS, Settings
     from evaluation.listening.questions import QUESTIONS, chosen_questions
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_score(commands.add_parser("score", help="MOS-Q and MOS-F from the files of answers"))
     given = parser.parse_args(arguments)
     terminal.prepare()
+    settle_user()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         with one_sentence():

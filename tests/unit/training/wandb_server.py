@@ -15,7 +15,7 @@ _PROJECT = {"id": "p", "name": "audiolcm", "entity": {"id": "e", "name": "me"}}
 
 
 class WandbServer(http.server.ThreadingHTTPServer):
-    """``mood``: good, hang, drip, deep, no HTTP, or a status code; ``upserts``: variables of the runs that were opened."""
+    """``mood``: good, hang, drip, deep, no HTTP, or a status code; ``upserts``: variables of runs."""
 
     daemon_threads = True
     mood = "good"
