@@ -4,7 +4,13 @@ import csv
 import math
 from pathlib import Path
 
-from audiolcm.sweep import markdown, write_summary
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
+
+from audiolcm.errors import UserError
+from audiolcm.result import write_result
+from audiolcm.sweep import SweepSummary, markdown, write_summary
 
 ROWS = [
     {"job": "", "status": "done", "folder": "runs/a", "figures": {"loss": 0.25, "steps": 1200, "tiny": 1e-7}},
@@ -51,6 +57,51 @@ def test_no_spreadsheet_computes_a_job_or_its_error(tmp_path: Path) -> None:
         ["job", "status", "'-loss", "folder", "error"], ["'=1+1", "failed", "-1.5", "", "'@x\\r=2 \\udc80"]
     ]  # fmt: skip
     assert "\r" not in (tmp_path / "summary-x.md").read_bytes().decode()
+
+
+def summed_up(tmp_path: Path, left: dict | None, job: JobReturn, before: dict | None = None) -> list[dict]:
+    """Return the rows of a sweep of one job, which left a result after one that an earlier call had left."""
+    hydra = {
+        "overrides": {"task": ["seed=1"]}, "runtime": {"output_dir": str(tmp_path)}, "job": {"override_dirname": ""}
+    }  # fmt: skip
+    config = OmegaConf.create({"hydra": hydra})
+    job.hydra_cfg = config
+    summary = SweepSummary()
+    if before:
+        write_result(tmp_path, before)
+    summary.on_job_start(config)
+    if left:
+        write_result(tmp_path, left)
+    summary.on_job_end(config, job)
+    return [{name: row[name] for name in ("status", "error") if name in row} for row in summary.rows]
+
+
+def test_a_job_that_left_nothing_has_failed_whatever_an_earlier_call_left(tmp_path: Path) -> None:
+    done, ended = {"status": "done"}, JobReturn(status=JobStatus.COMPLETED)
+    assert summed_up(tmp_path / "a", done, ended) == [done]
+    assert summed_up(tmp_path / "b", done, ended, before={"status": "failed", "error": "x"}) == [done]
+    (found,) = summed_up(tmp_path / "c", None, ended, before=done)
+    assert found["status"] == "failed" and "could not leave a result" in found["error"]
+
+
+def test_a_job_that_could_not_begin_has_failed_by_its_reason(tmp_path: Path) -> None:
+    job = JobReturn(status=JobStatus.FAILED)
+    job.return_value = UserError("No space left")
+    found = summed_up(tmp_path, None, job, before={"status": "done"})
+    assert found == [{"status": "failed", "error": "No space left"}]
+
+
+def test_a_summary_that_cannot_be_written_is_shown_and_ends_in_exit_code_1(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    summary = SweepSummary()
+    summary.rows = ROWS[:1]
+    sweep = {"sweep": {"dir": str(tmp_path / "file/sweep")}, "overrides": {"task": []}}
+    with caplog.at_level("INFO"), pytest.raises(SystemExit) as ended:
+        summary.on_multirun_end(OmegaConf.create({"hydra": sweep}))
+    assert ended.value.code == 1
+    assert "| (defaults) |" in caplog.text and "can not be written" in caplog.text
 
 
 def test_named_figures_are_the_columns_whether_a_job_has_them_or_not() -> None:

@@ -174,12 +174,15 @@ class SweepLauncher(Launcher):
 
 
 def register_launcher() -> None:
-    """Make the launcher known to Hydra; to be called before ``hydra.main`` runs."""
+    """Make our launchers known to Hydra; to be called before ``hydra.main`` runs."""
+    from hydra_plugins.audiolcm_local import LocalLauncher
     from hydra_plugins.audiolcm_slurm import SlurmLauncher
 
-    Plugins.instance().register(SlurmLauncher)  # Hydra's own search may not see editable installations
-    # The plugin's own option of that name would be taken for the schema of ours.
-    ConfigStore.instance().repo["hydra"]["launcher"].pop("submitit_slurm.yaml", None)
+    for launcher in (LocalLauncher, SlurmLauncher):
+        Plugins.instance().register(launcher)  # Hydra's own search may not see editable installations
+    # Options of these names that others have would be taken for the schemas of ours.
+    for name in ("basic.yaml", "submitit_slurm.yaml"):
+        ConfigStore.instance().repo["hydra"]["launcher"].pop(name, None)
 
 
 def _given(part: T | None) -> T:

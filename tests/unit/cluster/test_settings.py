@@ -15,7 +15,7 @@ from audiolcm.config import register_resolvers
 from audiolcm.errors import UserError
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
-OPTIONS = [path.stem for path in (CONF / "hydra/launcher").glob("*.yaml")]
+OPTIONS = [path.stem for path in (CONF / "hydra/launcher").glob("s*.yaml")]
 
 
 @pytest.fixture(autouse=True)
