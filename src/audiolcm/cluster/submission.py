@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from audiolcm.cluster.command import become
 from audiolcm.cluster.parents import Planned
 from audiolcm.cluster.snapshot import python_path
 from audiolcm.errors import UserError
-from audiolcm.files import appending
+from audiolcm.files import appending, explained
 
 RECORD = "jobs.jsonl"
 # Settings of a launcher's configuration, by their names in submitit; the rest of sbatch is additional_parameters.
@@ -95,16 +95,23 @@ def submit(
             jobs = _submit_batch([orders[i] for i in indices], parent, sweep, snapshot, settings)
             done |= dict(zip(indices, jobs, strict=True))
     except (FailedJobError, FailedSubmissionError, ValueError) as error:
-        if done:
-            subprocess.run(["scancel", *(job.job_id for job in done.values())], check=False)
+        _cancel(done.values())
         raise UserError(
             f"SLURM did not take the jobs, and none is left in the queue: {_reason(error)}. The settings are "
             "hydra.launcher.partition, account, timeout_min, gpus_per_node, ...; `sinfo` lists what there is."
         ) from error
+    except OSError as error:  # of the scripts that go to SLURM
+        _cancel(done.values())
+        raise explained(error, sweep / ".slurm") or error from error
     with appending(sweep / RECORD) as write:
         for index in sorted(done):
             write(json.dumps(asdict(done[index])) + "\n")
     return [done[index] for index in range(len(orders))]
+
+
+def _cancel(jobs: Collection[Submitted]) -> None:
+    if jobs:
+        subprocess.run(["scancel", *(job.job_id for job in jobs)], check=False)
 
 
 def _submit_batch(
