@@ -25,4 +25,7 @@ def test_a_late_call_is_not_waited_for() -> None:
     with pytest.raises(TimeoutError, match=r"timed out after 0.2 s"):
         within(0.2, lambda: stop.wait(30))
     assert time.monotonic() - began < 10
+    with pytest.raises(TimeoutError):
+        within(60.0, lambda: stop.wait(30), given_up=lambda: True)
+    assert time.monotonic() - began < 10
     stop.set()

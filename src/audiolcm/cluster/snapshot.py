@@ -80,7 +80,7 @@ def _copy(files: Mapping[Path, Path], snapshot: Path) -> None:
 
 def _content_hash(files: Mapping[Path, Path]) -> str:
     digest = hashlib.sha256()
-    for name, file in files.items():
+    for name, file in sorted(files.items()):
         facts = file.stat()
         digest.update(f"{name}\0{facts.st_mode:o}\0{facts.st_size}\0".encode(errors="surrogateescape"))
         digest.update(file.read_bytes())

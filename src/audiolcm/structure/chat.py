@@ -64,7 +64,7 @@ class Chat:
             if stop.is_set():
                 raise Stopped
             try:
-                return _text(self._post(question), self.endpoint)
+                return _text(self._post(question, stop), self.endpoint)
             except urllib.error.HTTPError as error:
                 with error:
                     if error.code != _TOO_MANY_REQUESTS and error.code < 500:
@@ -87,7 +87,7 @@ class Chat:
             "again later; with -o the answers so far are kept."
         )
 
-    def _post(self, question: Mapping[str, object]) -> bytes:
+    def _post(self, question: Mapping[str, object], stop: threading.Event) -> bytes:
         request = urllib.request.Request(
             self.endpoint.rstrip("/") + "/chat/completions",
             data=json.dumps(question).encode(),
@@ -100,7 +100,7 @@ class Chat:
             with urllib.request.urlopen(request, timeout=self.timeout) as response:
                 return response.read(_LONGEST_ANSWER + 1)
 
-        return within(self.timeout, answer)
+        return within(self.timeout, answer, stop.is_set)
 
     def _refused(self, error: urllib.error.HTTPError) -> UserError:
         if error.code in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
