@@ -180,9 +180,10 @@ def register_launcher() -> None:
 
     for launcher in (LocalLauncher, SlurmLauncher):
         Plugins.instance().register(launcher)  # Hydra's own search may not see editable installations
-    # Options of these names that others have would be taken for the schemas of ours.
-    for name in ("basic.yaml", "submitit_slurm.yaml"):
-        ConfigStore.instance().repo["hydra"]["launcher"].pop(name, None)
+    options = ConfigStore.instance()
+    options.store("basic", {"_target_": "hydra_plugins.audiolcm_local.LocalLauncher"}, "hydra/launcher")
+    # The plugin's own option of that name would be taken for the schema of ours.
+    options.repo["hydra"]["launcher"].pop("submitit_slurm.yaml", None)
 
 
 def _given(part: T | None) -> T:

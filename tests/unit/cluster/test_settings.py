@@ -15,7 +15,7 @@ from audiolcm.config import register_resolvers
 from audiolcm.errors import UserError
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
-OPTIONS = [path.stem for path in (CONF / "hydra/launcher").glob("s*.yaml")]
+OPTIONS = [path.stem for path in (CONF / "hydra/launcher").glob("*.yaml")]
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +57,14 @@ def test_every_option_passes(option: str) -> None:
 def test_a_bad_setting_is_named(override: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         checked(launcher("hydra/launcher=submitit_slurm", override))
+
+
+def test_without_a_launcher_ours_runs_the_jobs_here() -> None:
+    GlobalHydra.instance().clear()
+    register_launcher()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose("train", return_hydra_config=True)
+    assert cfg.hydra.launcher._target_ == "hydra_plugins.audiolcm_local.LocalLauncher"
 
 
 def test_a_machine_without_slurm_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
