@@ -12,12 +12,16 @@ with one_sentence():
     import hydra
     from omegaconf import DictConfig
 
+    from audiolcm import terminal
     from audiolcm.cluster.launcher import register_launcher
     from audiolcm.config import register_resolvers, rows_are_a_sweep
     from audiolcm.environment.hydra_help import allow_lazy_help
+    from audiolcm.environment.user import settle_user
     from audiolcm.interrupts import ignore_until_ready
     from audiolcm.plugins import import_from_here
 
+terminal.prepare()
+settle_user()
 ignore_until_ready()
 allow_lazy_help()
 import_from_here()
@@ -40,3 +44,4 @@ def main(cfg: DictConfig) -> None:
 
 if __name__ == "__main__":
     main()
+    sys.exit(terminal.exit_code())

@@ -11,8 +11,11 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
              "pip install -c constraints.txt -e .")  # fmt: skip
 
 with one_sentence():
+    from audiolcm import terminal
     from audiolcm.checking import nearest
+    from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
+    from audiolcm.interrupts import raise_on_signal
     from audiolcm.rows import SCALES
     from experiments.render_command import add_render, run_render
     from experiments.status import has_sweep, status
@@ -51,12 +54,14 @@ def main(arguments: list[str] | None = None) -> int:
     given, rest = parser.parse_known_args(arguments)
     if rest and (given.command != "run" or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    terminal.prepare()
+    settle_user()
     given.words = [*getattr(given, "words", ()), *rest]  # argparse takes no words behind an option
     try:
-        with one_sentence():
-            return _COMMANDS[given.command](given)
+        with one_sentence(), raise_on_signal():  # what a command started ends with it
+            return _COMMANDS[given.command](given) or terminal.exit_code()
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        terminal.complain(f"{error}\n")
         return 1
 
 

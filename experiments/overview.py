@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from audiolcm.result import read_result
 from audiolcm.rows import SCALES
+from audiolcm.terminal import say
 from experiments.freshness import Freshness, can_be_compared
 from experiments.items import STEMS, item_of
 from experiments.jobs import jobs_of
@@ -45,7 +45,7 @@ def overview(runs: Path, records: Path, names: Sequence[str] = ()) -> int:
             for one in found if names else ():
                 detail = f", {one.detail}" if one.detail else ""
                 lines.append(f"  {one.job.entry} {one.job.name}: {one.state}{detail}")
-            sys.stdout.write("\n".join(lines) + "\n")
+            say("\n".join(lines) + "\n")
     return int(failed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.rows import SCALES
+from audiolcm.terminal import say
 from audiolcm.training.tracking import WandbTracker
 from experiments.curves import draw
 from experiments.formats import csv_text, latex, markdown
@@ -89,7 +89,7 @@ def render(
     if tracker is not None:
         found = {stem: path for (known, stem), path in pictures.items() if known in scales and stem in chosen}
         log_tables(asked, found, results, tracker)
-    sys.stdout.write(_summary(asked, results))
+    say(_summary(asked, results))
     return 0
 
 

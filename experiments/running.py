@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
+from audiolcm.interrupts import run_and_hand_on
 from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
@@ -64,8 +63,8 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
         place = [f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []
         command = [f"{entry}.py", f"+experiment={stem}", *place, *_words_for(entry, words)]
         sys.stderr.write(f"python {' '.join(command)}\n")
-        codes.append(_call([sys.executable, str(ROOT / command[0]), *command[1:]]))
-        if codes[-1] < 0 or codes[-1] > 128:  # a signal: whoever stopped it wants no more
+        codes.append(run_and_hand_on([sys.executable, str(ROOT / command[0]), *command[1:]]))
+        if codes[-1] > 128:  # a signal: whoever stopped it wants no more
             break
     failed = [code for code in codes if code]
     if failed:
@@ -100,15 +99,6 @@ def _words_for(entry: str, words: Sequence[str]) -> list[str]:
     """Return the words of a script: those with ``train:`` or ``evaluate:`` before them are for that one only."""
     other = next(known for known in ENTRIES if known != entry)
     return [word.removeprefix(f"{entry}:") for word in words if not word.startswith(f"{other}:")]
-
-
-def _call(command: Sequence[str]) -> int:
-    """Run a script and return its exit code. Ctrl-C ends it after a whole step, which this program waits for."""
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # the script gets it from the terminal as well
-    try:
-        return subprocess.run(command, check=False).returncode
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _page(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from audiolcm.errors import UserError
 from audiolcm.planned import MULTIRUN, summary_of
 from audiolcm.result import RESULT
 from audiolcm.sweep import TRAINING_FIGURES, row_of, write_summary
+from audiolcm.terminal import complain, say
 from audiolcm.text_tables import aligned, frame
 from experiments.jobs import RECORD, Job, jobs_of, read_records
 
@@ -33,9 +33,9 @@ def status(folders: Sequence[Path], every: bool, as_json: bool) -> int:
     sweeps = {folder: jobs_of(folder, _slurm_states(folder)) for folder in found}
     if as_json:
         shown = {str(folder): [_plain(job) for job in jobs] for folder, jobs in sweeps.items()}
-        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+        say(json.dumps(shown, indent=2) + "\n")
     else:
-        sys.stdout.write("\n".join(_page(folder, jobs) for folder, jobs in sweeps.items()))
+        say("\n".join(_page(folder, jobs) for folder, jobs in sweeps.items()))
     for folder, jobs in sweeps.items():
         _sum_up(folder, jobs)
     return int(any(job.ended_badly for jobs in sweeps.values() for job in jobs))
@@ -156,4 +156,4 @@ def _sum_up(folder: Path, jobs: Sequence[Job]) -> None:
             row |= {"status": "failed", "error": f"{job.state}: {job.detail}"}
             row.pop("folder", None)
     name, figures = summary_of(folder)
-    sys.stderr.write(f"Summary: {write_summary(folder, name, rows, figures)}\n")
+    complain(f"Summary: {write_summary(folder, name, rows, figures)}\n")

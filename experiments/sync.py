@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.errors import UserError
+from audiolcm.terminal import say
 from audiolcm.training.tracking import NOT_UPLOADED
 from audiolcm.training.wandb_service import NoAnswer, check_server
 
@@ -34,16 +35,16 @@ def sync(folders: Sequence[Path], unfinished: bool) -> int:
     runs = [run for folder in _checked(folders) for run in _waiting(folder)]
     taken = [run for run in runs if unfinished or not _being_written(run)]
     if skipped := len(runs) - len(taken):
-        sys.stdout.write(f"{skipped} runs are still being written: left for later, or add --unfinished.\n")
+        say(f"{skipped} runs are still being written: left for later, or add --unfinished.\n")
     if not taken:
-        sys.stdout.write("There is nothing to upload.\n")
+        say("There is nothing to upload.\n")
         return 0
     try:
         check_server()
     except NoAnswer as error:
         raise UserError(f"{error}. Nothing is lost: type the same command again later.") from error
     failures = [run for run in taken if not _upload(run)]
-    sys.stdout.write(f"{len(taken) - len(failures)} of {len(taken)} runs went up.\n")
+    say(f"{len(taken) - len(failures)} of {len(taken)} runs went up.\n")
     return int(bool(failures))
 
 
@@ -87,5 +88,5 @@ def _upload(run: Path) -> bool:
         lines = [f"it took over {_UPLOAD_SECONDS / 60:.0f} minutes"]
     up = any(run.glob("*.wandb.synced"))
     trouble = "" if up else f": {lines[-1] if lines else 'wandb sync said nothing'}"
-    sys.stdout.write(f"{'up' if up else 'NOT UP'}  {run}{trouble}\n")
+    say(f"{'up' if up else 'NOT UP'}  {run}{trouble}\n")
     return up

@@ -12,6 +12,8 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
              "pip install -c constraints.txt -e .")  # fmt: skip
 
 with one_sentence():
+    from audiolcm import terminal
+    from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from evaluation.listening.design import ANCHORS, Settings
     from evaluation.listening.questions import QUESTIONS, chosen_questions
@@ -27,12 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     _add_score(commands.add_parser("score", help="MOS-Q and MOS-F from the files of answers"))
     given = parser.parse_args(arguments)
+    terminal.prepare()
+    settle_user()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         with one_sentence():
-            return given.run(given)
+            return given.run(given) or terminal.exit_code()
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        terminal.complain(f"{error}\n")
         return 1
 
 
@@ -103,7 +107,7 @@ def _score(given: argparse.Namespace) -> int:
     result = score_files(given.key, given.answers, rules, limits, given.resamples, given.seed)
     if given.output is not None:
         result.write(given.output)
-    sys.stdout.write(result.table())
+    terminal.say(result.table())
     return 0
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.text_tables import FORMULA
 from evaluation.listening.design import Design
 from evaluation.listening.key import Key, Trial
 from evaluation.listening.page import CONSENT, asset
@@ -28,7 +29,6 @@ LAYOUT_NAME, HITS_NAME, SOUNDS_NAME = "hit_layout.html", "hits.csv", "sounds"
 CROWD_SCRIPT = "https://assets.crowd.aws/crowd-html-elements.js"
 """Amazon's own elements: a form made with ``crowd-form`` is what hands answers in."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such a cell
 _BASE_URL = re.compile(r"https://[^\s\"'<>]+")
 INSTRUCTIONS = (
     "Hear each sound to its end, then rate it; use headphones in a quiet place. Where a line asks you to choose a "
@@ -110,7 +110,7 @@ def hits_csv(hits: list[tuple[Question, list[Trial]]], num_slots: int, settings:
 def _markup(text: str) -> str:
     """Return text as ASCII markup that no spreadsheet computes."""
     escaped = html.escape(" ".join(text.split())).encode("ascii", "xmlcharrefreplace").decode()
-    return f"&#{ord(escaped[0])};{escaped[1:]}" if escaped.startswith(_FORMULA_STARTS) else escaped
+    return f"&#{ord(escaped[0])};{escaped[1:]}" if FORMULA.match(escaped) else escaped
 
 
 def layout(num_slots: int) -> str:

@@ -3,15 +3,16 @@
 import argparse
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
 
 import audiolcm
-from audiolcm import data_command
+from audiolcm import data_command, terminal
 from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
+from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
+from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.plugins import import_from_here
 from audiolcm.published import command as published
 from audiolcm.structure import command as structure
@@ -21,17 +22,19 @@ log = logging.getLogger("audiolcm")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit code; a user's mistake is one message and exit code 1."""
+    terminal.prepare()
+    settle_user()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     options = _parser().parse_args(arguments)
     try:
-        with explained():
-            return options.run(options)
+        with explained(), raise_on_signal():
+            return options.run(options) or terminal.exit_code()
     except UserError as error:
         log.error("%s", error, exc_info="HYDRA_FULL_ERROR" in os.environ)
         return 1
-    except KeyboardInterrupt:
+    except Interrupted as stop:
         log.error("Stopped.")
-        return 128 + signal.SIGINT
+        return 128 + stop.number
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, SIGTERM, or SIGUSR2, by which a cluster says that time is nearly up.
+"""Being asked to stop: Ctrl-C, SIGTERM, SIGHUP when a terminal closes, or SIGUSR2, a cluster's word that time is up.
 
 A training loop ends after a whole step (``stop_on_signal``); everything else ends at once (``raise_on_signal``), since
 what is half done there is done again by the same command.
@@ -6,11 +6,12 @@ what is half done there is done again by the same command.
 
 import os
 import signal
+import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGHUP)
 """SIGUSR2 is what sbatch's ``--signal=USR2@120`` and submitit send ahead of a time limit or a preemption."""
 
 
@@ -26,6 +27,7 @@ def _forget_in_child() -> None:
     if _installed:
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
@@ -78,13 +80,41 @@ def raise_on_signal() -> Iterator[None]:
         yield
 
 
+def run_and_hand_on(command: Sequence[str]) -> int:
+    """Run a command in the place of this process: it gets the signals that this one gets. Return its exit code.
+
+    Ctrl-C is not handed on: the terminal sends it to both. What ends by a signal has the exit code of a shell's.
+    """
+    waiting: list[int] = []
+    process: subprocess.Popen[bytes] | None = None
+
+    def hand_on(number: int, frame: object) -> None:
+        if number == signal.SIGINT:
+            return
+        if process is None:
+            waiting.append(number)
+        else:
+            process.send_signal(number)
+
+    with _handled_by(hand_on):
+        process = subprocess.Popen(command)
+        for number in waiting:
+            process.send_signal(number)
+        code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
 @contextmanager
 def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Install the handler for all of ``SIGNALS``, and afterwards the ones before; only main threads may."""
+    """Install the handler for all of ``SIGNALS``, and afterwards the ones before; only main threads may.
+
+    A SIGHUP that is ignored stays so: that is what nohup asks for.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    taken = [n for n in SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in taken}
     _installed.append(handler)
     try:
         yield

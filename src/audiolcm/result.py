@@ -23,6 +23,14 @@ def write_result(folder: Path, content: Mapping[str, object]) -> None:
         temporary.write_text(json.dumps(sealed(content), indent=2))
 
 
+def written(folder: Path) -> int | None:
+    """Return when the result in ``folder`` was written, to tell a new one from an earlier one; None without one."""
+    try:
+        return (folder / RESULT).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def read_result(folder: Path) -> dict[str, Any]:
     """Return what the job in ``folder`` left in ``result.json``; nothing where there is none, or a damaged one.
 

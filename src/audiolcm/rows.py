@@ -35,6 +35,7 @@ from audiolcm.checking import nearest
 from audiolcm.config import register_resolvers, scale_of
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
+from audiolcm.terminal import complain
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 ENTRIES = ("train", "evaluate")
@@ -198,7 +199,7 @@ class Rows(BasicSweeper):
         try:
             return super().sweep(arguments)
         except UserError as error:
-            sys.stderr.write(f"{error}\n")
+            complain(f"{error}\n")
             sys.exit(1)
 
     def split_arguments(self, overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:

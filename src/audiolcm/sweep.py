@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -15,7 +15,8 @@ from audiolcm import text_tables
 from audiolcm.config import slug
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
-from audiolcm.result import RESULT, has_damaged_result, read_result
+from audiolcm.result import RESULT, has_damaged_result, read_result, written
+from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRAINING_FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
+HYDRA_FILES = 1 << 16
+"""Bytes that ``multirun.yaml`` and the files in ``.hydra`` of a job do not exceed."""
 Row = dict[str, Any]
 
 
@@ -40,14 +43,14 @@ class WritableRunFolder(Callback):
     """Refuses a folder of runs that can not be written, in one message, before Hydra fails in it."""
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
-        """Write and remove a small file."""
+        """Write and remove a file as large as all that Hydra writes itself."""
         probe = Path(config.paths.runs) / ".writable"
         try:
             with atomic_path(probe) as temporary:
-                temporary.write_bytes(bytes(4096))
+                temporary.write_bytes(bytes(HYDRA_FILES))
             probe.unlink(missing_ok=True)  # another job's may be the same
         except UserError as error:
-            sys.stderr.write(f"{error} The folder of runs is paths.runs=FOLDER.\n")
+            complain(f"{error} The folder of runs is paths.runs=FOLDER.\n")
             sys.exit(1)
 
     def on_multirun_start(self, config: DictConfig, **more: object) -> None:
@@ -81,13 +84,27 @@ class SweepSummary(Callback):
     ) -> None:
         self.pictures, self.figures = pictures, figures
         self.rows: list[Row] = []
+        self._before: dict[Path, int | None] = {}
+
+    def on_job_start(self, config: DictConfig, **_: object) -> None:
+        """Remember the result that an earlier call left, which is not this one's."""
+        folder = Path(config.hydra.runtime.output_dir)
+        self._before[folder] = written(folder)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: object) -> None:
         """Take in one job's result."""
         assert job_return.hydra_cfg is not None  # Hydra sets it before it runs the job
         hydra_cfg = job_return.hydra_cfg.hydra
         name = job_name(hydra_cfg.overrides.task, hydra_cfg.job.override_dirname)
-        self.rows.append(row_of(name, Path(hydra_cfg.runtime.output_dir)))
+        folder = Path(hydra_cfg.runtime.output_dir)
+        if job_return.status == JobStatus.FAILED:  # its return value would be raised
+            error = str(job_return._return_value)
+        elif folder in self._before and written(folder) == self._before[folder]:
+            error = "it could not leave a result: see above"
+        else:
+            self.rows.append(row_of(name, folder))
+            return
+        self.rows.append({"job": name, "run": str(folder), "status": "failed", "error": error})
 
     def on_multirun_end(self, config: DictConfig, **_: object) -> None:
         """Write the table, draw the pictures, and fail if a job failed."""
@@ -95,15 +112,19 @@ class SweepSummary(Callback):
             return
         folder = Path(config.hydra.sweep.dir)
         name = f"summary-{slug(','.join(config.hydra.overrides.task))}"
-        write_summary(folder, name, self.rows, self.figures)
         failed = [row["job"] for row in self.rows if row["status"] != "done"]
-        if failed:
-            log.error("%d of %d jobs failed: %s", len(failed), len(self.rows), "; ".join(failed))
+        is_well = not failed
         try:
+            write_summary(folder, name, self.rows, self.figures)
             for picture in self.pictures:
                 log.info("Picture: %s", picture.draw(folder, self.rows))
+        except UserError as error:
+            is_well = False
+            log.error("%s", error)
         finally:
             if failed:
+                log.error("%d of %d jobs failed: %s", len(failed), len(self.rows), "; ".join(failed))
+            if not is_well:
                 sys.exit(1)
 
 
@@ -126,11 +147,12 @@ def write_summary(
     """Write ``<name>.md`` and ``<name>.csv`` of the rows into ``folder``, show the table, and return the former."""
     shown = markdown(rows, figures)
     path = folder / f"{name}.md"
+    log.info("\n%s", shown)  # first: the disk may be full
     with atomic_path(path) as temporary:
         temporary.write_text(shown, encoding="utf-8")
     with atomic_path(folder / f"{name}.csv") as temporary:  # missing is empty there, what diverged is nan
-        table(rows, figures).to_csv(temporary, index=False, lineterminator="\r\n", na_rep="nan")
-    log.info("\n%s\nWritten to %s", shown, path)
+        temporary.write_text(text_tables.csv_text(table(rows, figures)), encoding="utf-8", newline="")
+    log.info("Written to %s", path)
     return path
 
 
@@ -138,7 +160,12 @@ def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> 
     """Return a line for each row; what a job did not leave is ""."""
     found = dict.fromkeys(name for row in rows for name in row.get("figures", {}))
     columns = ["job", "status", *(found if figures is None else figures), "folder", "error"]
-    return frame(columns, [dict.fromkeys(columns, "") | row | row.get("figures", {}) for row in rows])
+    lines = [dict.fromkeys(columns, "") | row | row.get("figures", {}) for row in rows]
+    return frame(columns, [{name: _told(value) for name, value in line.items()} for line in lines])
+
+
+def _told(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
 
 
 def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
@@ -152,4 +179,4 @@ def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) 
 
 def _shown(cell: object) -> str:
     """Return a figure with four digits, and all else as a text without the signs that would end its cell."""
-    return f"{cell:#.4g}" if isinstance(cell, int | float) else str(cell).replace("\n", " ").replace("|", "/")
+    return f"{cell:#.4g}" if isinstance(cell, int | float) else " ".join(str(cell).split()).replace("|", "/")

@@ -5,6 +5,9 @@ pandas takes a second to load, so only ``frame`` imports it, once there is a tab
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMULA_STARTS = ("=", "+", "-", "@")  # a spreadsheet would compute such a cell
+FORMULA = re.compile("[\t\r\n]|[\\s\u200b-\u200f\u2060\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
+"""How a cell begins that a spreadsheet would compute; also after what it does not show, and in wide signs."""
 MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*<[|"})
 LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "%_&#${}"}
@@ -72,10 +76,21 @@ def latex(table: pd.DataFrame, num_texts: int = 1) -> list[str]:
 
 def csv_text(table: pd.DataFrame) -> str:
     """Return a table of any values as CSV with all digits, in which no spreadsheet computes a text."""
-    return table.rename(columns=_csv_cell).map(_csv_cell).to_csv(index=False, lineterminator="\n")
+    rows = [tuple(table.columns), *table.itertuples(index=False, name=None)]
+    return "".join(csv_line([_csv_cell(cell) for cell in row]) for row in rows)
+
+
+def csv_line(fields: Sequence[str], delimiter: str = ",") -> str:
+    """Return the fields of a row as a line of CSV; any line end inside one, also a lone carriage return, is quoted."""
+    line = io.StringIO(newline="")
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(fields)  # it quotes these two signs
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def inert(text: str) -> str:
+    """Return a text that no spreadsheet computes."""
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def _csv_cell(value: object) -> str:
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
-    return "" if value is None else str(value)
+    return inert(value) if isinstance(value, str) else "" if value is None else str(value)

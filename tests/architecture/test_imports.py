@@ -24,11 +24,13 @@ PARTS = {
     "processes": {"errors"},
     "errors": set(),
     "interrupts": set(),
+    "terminal": set(),
+    "deadline": set(),
+    "plain_data": set(),
     "files": {"errors"},
     "hashing": set(),
-    "plain_data": set(),
     "card": {"errors", "files", "hashing", "plain_data"},
-    "environment": {"errors", "files"},
+    "environment": {"errors", "files", "terminal"},
     "fingerprint": {"hashing"},
     "plugins": {"errors"},
     "checking": {"environment", "errors", "plugins"},
@@ -36,12 +38,13 @@ PARTS = {
     "tensors": {"errors", "files"},
     "text_tables": set(),
     "audio": FOUNDATION,
-    "diffusion": {"draws", "types", "errors", "plain_data"},
+    "diffusion": {"draws", "errors", "plain_data", "types"},
     "locks": {"errors", "files", "plain_data"},
-    "weights": {"errors", "files", "locks"},
+    "weights": {"deadline", "errors", "files", "locks"},
     "models": FOUNDATION | {"audio", "weights"},
-    "data": FOUNDATION | {"audio", "hashing", "locks", "plain_data", "plugin_code"},
-    "structure": {"errors", "files", "data"},
+    "data": FOUNDATION
+    | {"audio", "hashing", "locks", "plain_data", "plugin_code", "terminal", "text_tables"},
+    "structure": {"data", "deadline", "errors", "files", "plain_data", "terminal"},
     "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
     "result": {"files", "hashing", "plain_data"},
     "cluster": {
@@ -57,7 +60,17 @@ PARTS = {
         "version",
     },
     "training": FOUNDATION
-    | {"audio", "data", "interrupts", "models", "objectives", "plain_data", "processes", "weights"},
+    | {
+        "audio",
+        "data",
+        "deadline",
+        "interrupts",
+        "models",
+        "objectives",
+        "plain_data",
+        "processes",
+        "weights",
+    },
 }
 FORBIDDEN_PACKAGES = {
     "audiolcm": {"evaluation", "experiments", "train", "evaluate"},
@@ -68,7 +81,8 @@ DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
 HYDRA_MODULES = {
-    f"audiolcm.{name}" for name in ("checking", "config", "build", "cli", "run", "sweep", "planned", "rows")
+    f"audiolcm.{name}"
+    for name in ("checking", "config", "build", "cli", "local", "run", "sweep", "planned", "rows")
 } | {
     "evaluation.run",
     "audiolcm.cluster.launcher",

@@ -48,6 +48,24 @@ def test_a_full_disk_loses_nothing(undisturbed: dict[str, str], tmp_path: Path, 
     assert weights(tmp_path / "kept") == undisturbed
 
 
+def test_in_a_sweep_every_job_has_its_turn_and_what_failed_is_told(tmp_path: Path) -> None:
+    """The disk of the runs is full before the last jobs, of which Hydra cannot write its own files."""
+    sweep = shlex.join([*train_command("stage=describe", "seed=1,2,3,4"), "-m"])
+    (tmp_path / "runs").mkdir()
+    script = (
+        f"mount -t tmpfs -o size=70k none runs; {sweep} >full 2>&1; echo first $?; mount -o remount,size=9M runs; "
+        f"{sweep} >room 2>&1; echo second $?; cat runs/sweep/summary*.csv"
+    )
+    done = in_private_mounts(script, tmp_path)
+    said = (tmp_path / "full").read_text()
+    assert done.stdout.startswith("first 1\nsecond 0\n"), done.stdout + said[-3000:]
+    one_message(said, "No space left")
+    assert "Logging error" not in said
+    assert [f"\t#{number} : " in said for number in range(4)] == [True] * 4
+    assert said.count("failed: No space left on the disk") >= 1
+    assert done.stdout.count(",done,") == 4
+
+
 @pytest.mark.parametrize("place", ["artifacts", "cache", "runs"])
 def test_a_write_protected_folder_is_one_message(tmp_path: Path, place: str) -> None:
     (tmp_path / place).mkdir()

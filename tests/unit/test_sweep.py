@@ -1,9 +1,16 @@
 """The table of a sweep, byte for byte."""
 
+import csv
 import math
 from pathlib import Path
 
-from audiolcm.sweep import markdown, write_summary
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
+
+from audiolcm.errors import UserError
+from audiolcm.result import write_result
+from audiolcm.sweep import SweepSummary, markdown, write_summary
 
 ROWS = [
     {"job": "", "status": "done", "folder": "runs/a", "figures": {"loss": 0.25, "steps": 1200, "tiny": 1e-7}},
@@ -26,25 +33,81 @@ def test_markdown_has_four_digits_and_what_became_of_each_job(tmp_path: Path) ->
         "| (defaults) | 0.2500 | 1200. | 1.000e-07 |  | runs/a |\n"
         '| seed=1 |  |  |  |  | failed: does / not divide "x", y \\ é |\n'
         "| x=[a,b] | nan |  |  | 1.000 | runs/b c,d |\n"
-        "| seed=2 |  |  |  |  | failed:  |\n"
+        "| seed=2 |  |  |  |  | failed: |\n"
     )
 
 
 def test_csv_has_all_digits_and_tells_missing_from_diverged(tmp_path: Path) -> None:
     write_summary(tmp_path, "summary-x", ROWS, None)
     assert (tmp_path / "summary-x.csv").read_bytes().decode() == (
-        "job,status,loss,steps,tiny,is_new,folder,error\r\n"
-        ",done,0.25,1200,1e-07,,runs/a,\r\n"
-        'seed=1,failed,,,,,,"does | not\ndivide ""x"", y \\ é"\r\n'
-        '"x=[a,b]",done,nan,,,True,"runs/b c,d",\r\n'
-        "seed=2,failed,,,,,,\r\n"
+        "job,status,loss,steps,tiny,is_new,folder,error\n"
+        ",done,0.25,1200,1e-07,,runs/a,\n"
+        'seed=1,failed,,,,,,"does | not\ndivide ""x"", y \\ é"\n'
+        '"x=[a,b]",done,nan,,,True,"runs/b c,d",\n'
+        "seed=2,failed,,,,,,\n"
     )
+
+
+def test_no_spreadsheet_computes_a_job_or_its_error(tmp_path: Path) -> None:
+    rows = [{"job": "=1+1", "status": "failed", "error": "@x\r=2 \udc80", "figures": {"-loss": -1.5}}]
+    write_summary(tmp_path, "summary-x", rows, None)
+    with (tmp_path / "summary-x.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.reader(file))
+    assert found == [
+        ["job", "status", "'-loss", "folder", "error"], ["'=1+1", "failed", "-1.5", "", "'@x\\r=2 \\udc80"]
+    ]  # fmt: skip
+    assert "\r" not in (tmp_path / "summary-x.md").read_bytes().decode()
+
+
+def summed_up(tmp_path: Path, left: dict | None, job: JobReturn, before: dict | None = None) -> list[dict]:
+    """Return the rows of a sweep of one job, which left a result after one that an earlier call had left."""
+    hydra = {
+        "overrides": {"task": ["seed=1"]}, "runtime": {"output_dir": str(tmp_path)}, "job": {"override_dirname": ""}
+    }  # fmt: skip
+    config = OmegaConf.create({"hydra": hydra})
+    job.hydra_cfg = config
+    summary = SweepSummary()
+    if before:
+        write_result(tmp_path, before)
+    summary.on_job_start(config)
+    if left:
+        write_result(tmp_path, left)
+    summary.on_job_end(config, job)
+    return [{name: row[name] for name in ("status", "error") if name in row} for row in summary.rows]
+
+
+def test_a_job_that_left_nothing_has_failed_whatever_an_earlier_call_left(tmp_path: Path) -> None:
+    done, ended = {"status": "done"}, JobReturn(status=JobStatus.COMPLETED)
+    assert summed_up(tmp_path / "a", done, ended) == [done]
+    assert summed_up(tmp_path / "b", done, ended, before={"status": "failed", "error": "x"}) == [done]
+    (found,) = summed_up(tmp_path / "c", None, ended, before=done)
+    assert found["status"] == "failed" and "could not leave a result" in found["error"]
+
+
+def test_a_job_that_could_not_begin_has_failed_by_its_reason(tmp_path: Path) -> None:
+    job = JobReturn(status=JobStatus.FAILED)
+    job.return_value = UserError("No space left")
+    found = summed_up(tmp_path, None, job, before={"status": "done"})
+    assert found == [{"status": "failed", "error": "No space left"}]
+
+
+def test_a_summary_that_cannot_be_written_is_shown_and_ends_in_exit_code_1(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    summary = SweepSummary()
+    summary.rows = ROWS[:1]
+    sweep = {"sweep": {"dir": str(tmp_path / "file/sweep")}, "overrides": {"task": []}}
+    with caplog.at_level("INFO"), pytest.raises(SystemExit) as ended:
+        summary.on_multirun_end(OmegaConf.create({"hydra": sweep}))
+    assert ended.value.code == 1
+    assert "| (defaults) |" in caplog.text and "can not be written" in caplog.text
 
 
 def test_named_figures_are_the_columns_whether_a_job_has_them_or_not() -> None:
     lines = markdown(ROWS, ("loss", "other")).splitlines()
     assert lines[0] == "| job | loss | other | result |" and lines[2] == "| (defaults) | 0.2500 |  | runs/a |"
-    assert markdown(ROWS[3:], ()).splitlines()[2] == "| seed=2 | failed:  |"
+    assert markdown(ROWS[3:], ()).splitlines()[2] == "| seed=2 | failed: |"
 
 
 def test_a_job_of_any_name_keeps_the_columns() -> None:

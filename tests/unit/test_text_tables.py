@@ -15,9 +15,11 @@ from audiolcm.text_tables import (
     MARKDOWN,
     aligned,
     all_escaped,
+    csv_line,
     csv_text,
     escaped,
     frame,
+    inert,
     latex,
     markdown,
 )
@@ -92,7 +94,7 @@ def test_latex_has_booktabs_rules_and_a_line_for_each_row() -> None:
 
 
 def test_csv_reads_back_what_went_in() -> None:
-    texts = [*ODD, 'a "word", quoted', "a\r\nb", " padded ", "'"]
+    texts = [*ODD, 'a "word", quoted', "a\r\nb", "a\rb", "a\r=1+1", "a\nb", " padded ", "'"]
     written = csv_text(frame(["text", "text"], [[text, 1] for text in texts]))
     assert list(csv.reader(io.StringIO(written, newline=""))) == [
         ["text", "text"],
@@ -111,6 +113,25 @@ def test_csv_keeps_numbers_as_they_are() -> None:
 def test_no_spreadsheet_computes_a_text() -> None:
     written = csv_text(frame(["=A1", "value"], [["=1+1", -1.5], ["-", "@x"], ["a=1", "+1"]]))
     assert written == "'=A1,value\n'=1+1,-1.5\n'-,'@x\na=1,'+1\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "  =1", "\u00a0=1", "\ufeff=1", "\u200b@x", "\uff1d1+1",
+     "\uff20x", "\tx"],
+)  # fmt: skip
+def test_a_formula_is_no_formula_after_what_a_spreadsheet_drops_or_in_its_wide_signs(text: str) -> None:
+    assert inert(text) == f"'{text}"
+    assert inert(f"a{text}") == f"a{text}"
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_no_sign_ends_a_row_but_the_end(delimiter: str) -> None:
+    fields = ["a\r=1+1", "b\n", "c\r\n", 'd"', f"e{delimiter}", "f;g"]
+    lines = csv_line(fields, delimiter) + csv_line(["x"], delimiter)
+    assert list(csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter)) == [fields, ["x"]]
+    outside = re.sub(r'"(?:[^"]|"")*"', "", lines)
+    assert "\r" not in outside and outside.count("\n") == 2
 
 
 def test_pandas_is_not_loaded_before_there_is_a_table() -> None:

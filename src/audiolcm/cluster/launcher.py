@@ -174,12 +174,16 @@ class SweepLauncher(Launcher):
 
 
 def register_launcher() -> None:
-    """Make the launcher known to Hydra; to be called before ``hydra.main`` runs."""
+    """Make our launchers known to Hydra; to be called before ``hydra.main`` runs."""
+    from hydra_plugins.audiolcm_local import LocalLauncher
     from hydra_plugins.audiolcm_slurm import SlurmLauncher
 
-    Plugins.instance().register(SlurmLauncher)  # Hydra's own search may not see editable installations
+    for launcher in (LocalLauncher, SlurmLauncher):
+        Plugins.instance().register(launcher)  # Hydra's own search may not see editable installations
+    options = ConfigStore.instance()
+    options.store("basic", {"_target_": "hydra_plugins.audiolcm_local.LocalLauncher"}, "hydra/launcher")
     # The plugin's own option of that name would be taken for the schema of ours.
-    ConfigStore.instance().repo["hydra"]["launcher"].pop("submitit_slurm.yaml", None)
+    options.repo["hydra"]["launcher"].pop("submitit_slurm.yaml", None)
 
 
 def _given(part: T | None) -> T:

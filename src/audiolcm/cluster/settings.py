@@ -1,7 +1,8 @@
 """The settings of ``hydra/launcher=submitit_slurm``, checked before anything is submitted."""
 
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -23,15 +24,17 @@ _OTHERS = {
     "parents": str,
     "group": str,
 }
+_OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings as plain values.
 
     Raises:
-        UserError: on an unknown setting, a bad value, or where there is no SLURM.
+        UserError: on an unknown setting, a bad value, one that would not stay on its line of the batch script, or
+            where there is no SLURM.
     """
-    plain = {
+    plain: dict[str, Any] = {
         name: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         for name, value in settings.items()
     }
@@ -48,6 +51,13 @@ def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
         empty = value is None and name not in _NEEDED
         if least is not None and not empty and (type(value) is not int or value < least):
             raise UserError(f"hydra.launcher.{name}={value!r} must be a whole number of at least {least}.")
+    for name, value in _written(plain):
+        if not str(value).isprintable():
+            raise UserError(f"hydra.launcher.{name}={value!r} must be one line without control signs.")
+    if odd := [name for name in plain["additional_parameters"] if not _OPTION.fullmatch(str(name))]:
+        raise UserError(
+            f"hydra.launcher.additional_parameters: {odd[0]!r} is no name of an option of sbatch."
+        )
     if plain["parents"] not in ("dependent", "wait"):
         raise UserError(f"hydra.launcher.parents={plain['parents']}: choose dependent or wait.")
     if shutil.which("sbatch") is None:
@@ -56,3 +66,9 @@ def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
             "out hydra/launcher=... to run the jobs one after the other on this machine."
         )
     return plain
+
+
+def _written(plain: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield what stands in the batch script as text; the lines of ``setup`` are the user's own."""
+    yield from ((name, plain[name]) for name in (*_WORDS, "group"))
+    yield from ((f"additional_parameters.{name}", v) for name, v in plain["additional_parameters"].items())

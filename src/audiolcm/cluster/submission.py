@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from audiolcm.cluster.command import become
 from audiolcm.cluster.parents import Planned
 from audiolcm.cluster.snapshot import python_path
 from audiolcm.errors import UserError
-from audiolcm.files import appending
+from audiolcm.files import appending, explained
 
 RECORD = "jobs.jsonl"
 # Settings of a launcher's configuration, by their names in submitit; the rest of sbatch is additional_parameters.
@@ -72,8 +72,14 @@ def submit(
     """Submit one job for each order of the plan and record it; jobs that need the same parent become one array.
 
     Raises:
-        UserError: when SLURM refuses; what was submitted before that is cancelled.
+        UserError: when SLURM refuses; what was submitted before that is cancelled. Also of a folder whose
+            name would not mean the same in a batch script.
     """
+    if not str(sweep).isprintable() or set(str(sweep)) & set("%\\"):
+        raise UserError(
+            f"SLURM reads the folder {str(sweep)!r} as another one: type hydra.sweep.dir=FOLDER without %, backslashes "
+            "and control signs in the path."
+        )
     batches: dict[tuple[str | None, int | None], list[int]] = {}
     for index, planned in enumerate(plan):
         batches.setdefault((planned.stage, planned.needs), []).append(index)
@@ -89,16 +95,23 @@ def submit(
             jobs = _submit_batch([orders[i] for i in indices], parent, sweep, snapshot, settings)
             done |= dict(zip(indices, jobs, strict=True))
     except (FailedJobError, FailedSubmissionError, ValueError) as error:
-        if done:
-            subprocess.run(["scancel", *(job.job_id for job in done.values())], check=False)
+        _cancel(done.values())
         raise UserError(
             f"SLURM did not take the jobs, and none is left in the queue: {_reason(error)}. The settings are "
             "hydra.launcher.partition, account, timeout_min, gpus_per_node, ...; `sinfo` lists what there is."
         ) from error
+    except OSError as error:  # of the scripts that go to SLURM
+        _cancel(done.values())
+        raise explained(error, sweep / ".slurm") or error from error
     with appending(sweep / RECORD) as write:
         for index in sorted(done):
             write(json.dumps(asdict(done[index])) + "\n")
     return [done[index] for index in range(len(orders))]
+
+
+def _cancel(jobs: Collection[Submitted]) -> None:
+    if jobs:
+        subprocess.run(["scancel", *(job.job_id for job in jobs)], check=False)
 
 
 def _submit_batch(
@@ -133,7 +146,8 @@ def _parameters(settings: Mapping[str, Any], needs: str | None, snapshot: Path) 
     if settings["cpus_per_task"]:
         step.append(f"--cpus-per-task={settings['cpus_per_task']}")  # since SLURM 22.05 srun forgets it
     path = shlex.quote(python_path(snapshot) + os.pathsep) + '"${PYTHONPATH:-}"'
-    setup = [*settings["setup"], f"export PYTHONPATH={path}", f"export WANDB_RUN_GROUP={settings['group']}"]
+    group = shlex.quote(settings["group"])
+    setup = [*settings["setup"], f"export PYTHONPATH={path}", f"export WANDB_RUN_GROUP={group}"]
     return parameters | {
         "additional_parameters": extra, "setup": setup, "srun_args": step, "stderr_to_stdout": True,
     }  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audiolcm.cluster.queue import SUCCESS, ended, queued
 from audiolcm.cluster.submission import Submitted
-from audiolcm.result import RESULT, read_result, write_result
+from audiolcm.result import read_result, write_result, written
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +26,13 @@ class Results:
 
     def __init__(self, jobs: Sequence[Submitted]) -> None:
         self.jobs = {job.job_id: job for job in jobs}
-        self._before = {job.job_id: self._written(job) for job in jobs}
+        self._before = {job.job_id: written(Path(job.folder)) for job in jobs}
         self.failures: dict[str, str] = {}
 
     def of(self, job: Submitted) -> dict[str, object]:
         """Return what the job itself left; nothing where it did not get so far."""
-        return {} if self._written(job) == self._before[job.job_id] else read_result(Path(job.folder))
+        folder = Path(job.folder)
+        return {} if written(folder) == self._before[job.job_id] else read_result(folder)
 
     def settle(self, job: Submitted, state: str) -> None:
         """Note the end of a job, and write a ``result.json`` for one that could not do so itself."""
@@ -47,13 +48,6 @@ class Results:
             parent = self.jobs[job.needs]
             return f"its parent job {parent.job_id} ({parent.job}) failed: {self.failures[job.needs]}"
         return f"SLURM ended job {job.job_id} as {state}.{_ADVICE.get(state, '')} Its log ends: {last_line(job.log)}"
-
-    @staticmethod
-    def _written(job: Submitted) -> int | None:
-        try:
-            return (Path(job.folder) / RESULT).stat().st_mtime_ns
-        except OSError:
-            return None
 
 
 def wait(jobs: Sequence[Submitted], results: Results) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
+from collections.abc import Mapping
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.prepared import MISSING_FILE, MISSING_REPORT, NEEDED_SPLITS, PreparedData
 from audiolcm.data.rows import Rows
 from audiolcm.data.tables import write_table
+from audiolcm.terminal import printable
+from audiolcm.text_tables import inert
 
 _NUM_SHOWN = 5
 _logger = logging.getLogger(__name__)
@@ -18,18 +21,20 @@ _logger = logging.getLogger(__name__)
 def write_report(prepared: PreparedData) -> None:
     """Write the table of bad rows (split, row, name, reason) and that of missing files (split, row, name, file)."""
     missing = (
-        {"split": row["split"], "row": str(row["row"]), "name": row["name"], "file": row["reason"]}
+        {"split": row["split"], "row": row["row"], "name": row["name"], "file": row["reason"]}
         for name in prepared.splits
         for row in Rows(prepared.folder / name / MISSING_FILE)
     )
-    write_table(prepared.folder / MISSING_REPORT, ("split", "row", "name", "file"), missing)
-    bad = (
-        {key: str(value) for key, value in dataclasses.asdict(row).items()}
-        for row in prepared.iterate_bad_rows()
-    )
-    write_table(prepared.report_path, ("split", "row", "name", "reason"), bad)
+    write_table(prepared.folder / MISSING_REPORT, ("split", "row", "name", "file"), map(_to_read, missing))
+    bad = map(dataclasses.asdict, prepared.iterate_bad_rows())
+    write_table(prepared.report_path, ("split", "row", "name", "reason"), map(_to_read, bad))
     for what, count in _counts(prepared).items():
         _logger.warning("%s: %d %s, see %s", prepared.name, count, what, prepared.report_path)
+
+
+def _to_read(row: Mapping[str, object]) -> dict[str, str]:
+    """Return a row for people: names of strangers' files mean nothing to a spreadsheet or a terminal."""
+    return {column: inert(printable(str(value))) for column, value in row.items()}
 
 
 def prepare_report(prepared: PreparedData) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from audiolcm.data.table_text import is_json, json_records, separator, text_of
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.text_tables import csv_line
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", *PARQUET_SUFFIXES)
@@ -96,9 +97,8 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping
             _write_parquet(temporary, columns, list(rows))
         else:
             with temporary.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, columns, delimiter=_delimiter(path), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+                for fields in (columns, *([row[column] for column in columns] for row in rows)):
+                    file.write(csv_line(fields, _delimiter(path)))
 
 
 def _is_parquet(path: Path) -> bool:

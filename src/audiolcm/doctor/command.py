@@ -3,7 +3,8 @@
 import argparse
 import json
 import logging
-import sys
+
+from audiolcm.terminal import say
 
 log = logging.getLogger("audiolcm")
 
@@ -26,5 +27,5 @@ def run(options: argparse.Namespace) -> int:
 
     log.info("Every package is imported once: some ten seconds, more on a cold disk.")
     report = examine(options.overrides)
-    sys.stdout.write(json.dumps(report, indent=2) + "\n" if options.json else as_text(report))
+    say(json.dumps(report, indent=2) + "\n" if options.json else as_text(report))
     return 1 if report["problems"] else 0

@@ -1,7 +1,7 @@
 """One sentence instead of a stack trace where the installed packages, or this Python, are at fault.
 
-Entry points import this module first. So it imports nothing but the standard library, and its syntax is one that
-Pythons which are too old for the rest can read.
+Entry points import this module first. So it imports the standard library, and of ours what does so too; its syntax is
+one that Pythons which are too old for the rest can read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from audiolcm.errors import UserError
+from audiolcm.terminal import complain
 
 OLDEST_PYTHON = (3, 11)
 
@@ -50,7 +51,7 @@ def one_sentence() -> Iterator[None]:
     except BrokenSet as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             traceback.print_exc()
-        sys.stderr.write(f"{error}\n")
+        complain(f"{error}\n")
         sys.exit(1)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audiolcm.errors import UserError
 from audiolcm.files import appending
+from audiolcm.plain_data import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +44,9 @@ class Answers:
         torn = 0
         for line in text.split("\n"):
             try:
-                entry = json.loads(line or "{}")
                 if line:
-                    self._known[entry["request"]] = entry["answer"]
+                    entry = parse_json(line)
+                    self._known[str(entry["request"])] = _word(entry["answer"])
             except (ValueError, KeyError, TypeError):
                 torn += 1
         if torn:
@@ -53,3 +54,9 @@ class Answers:
         if text and not text.endswith("\n"):
             with appending(path) as append:
                 append("\n")
+
+
+def _word(answer: object) -> str:
+    if not isinstance(answer, str):
+        raise TypeError(f"an answer is a text, not {type(answer).__name__}")
+    return answer

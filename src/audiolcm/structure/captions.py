@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audiolcm.errors import UserError
 from audiolcm.structure.grammar import parse
+from audiolcm.terminal import CONTROL
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,13 @@ def typed_captions(captions: Sequence[str], structured: Sequence[str]) -> list[P
     """Join captions and the values of ``--structured``: none, or as many as captions.
 
     Raises:
-        UserError: when their numbers differ or a structured caption does not keep the grammar.
+        UserError: when their numbers differ, a caption is no text, or a structured one does not keep the grammar.
     """
+    for text in (*captions, *structured):
+        if CONTROL.search(text):
+            raise UserError(
+                f"The caption {text!a} holds signs that are no text: type it in UTF-8, without control signs."
+            )
     if structured and len(structured) != len(captions):
         raise UserError(
             f"{len(captions)} captions, but --structured is there {len(structured)} times: "

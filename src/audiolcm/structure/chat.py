@@ -1,4 +1,4 @@
-"""One question to a server of OpenAI's chat protocol: the standard library, time-outs, retries, clear errors."""
+"""One question to a server of OpenAI's chat protocol: the standard library, limits, retries, clear errors."""
 
 import http.client
 import json
@@ -10,7 +10,9 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from audiolcm.deadline import within
 from audiolcm.errors import UserError
+from audiolcm.terminal import CONTROL
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ class Stopped(Exception):
 class Chat:
     """A server that answers ``POST <endpoint>/chat/completions``.
 
-    timeout: seconds without a byte.  attempts: tries for each question when the server is busy or breaks off.
+    timeout: seconds for a whole answer.  attempts: tries for each question when the server is busy or breaks off.
     first_wait: seconds before the second try; each further wait is twice as long.
     """
 
@@ -62,7 +64,7 @@ class Chat:
             if stop.is_set():
                 raise Stopped
             try:
-                return _text(self._post(question), self.endpoint)
+                return _text(self._post(question, stop), self.endpoint)
             except urllib.error.HTTPError as error:
                 with error:
                     if error.code != _TOO_MANY_REQUESTS and error.code < 500:
@@ -85,7 +87,7 @@ class Chat:
             "again later; with -o the answers so far are kept."
         )
 
-    def _post(self, question: Mapping[str, object]) -> bytes:
+    def _post(self, question: Mapping[str, object], stop: threading.Event) -> bytes:
         request = urllib.request.Request(
             self.endpoint.rstrip("/") + "/chat/completions",
             data=json.dumps(question).encode(),
@@ -93,8 +95,12 @@ class Chat:
         )
         if self.api_key:
             request.add_unredirected_header("Authorization", f"Bearer {self.api_key}")
-        with urllib.request.urlopen(request, timeout=self.timeout) as response:
-            return response.read(_LONGEST_ANSWER)
+
+        def answer() -> bytes:
+            with urllib.request.urlopen(request, timeout=self.timeout) as response:
+                return response.read(_LONGEST_ANSWER + 1)
+
+        return within(self.timeout, answer, stop.is_set)
 
     def _refused(self, error: urllib.error.HTTPError) -> UserError:
         if error.code in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
@@ -118,12 +124,17 @@ def _retry_after(error: urllib.error.HTTPError) -> float:
 
 
 def _text(body: bytes, endpoint: str) -> str:
+    """Return the text of an answer; "" for none, or one with signs that no text has, such as half a letter."""
+    if len(body) > _LONGEST_ANSWER:
+        raise UserError(
+            f"--endpoint {endpoint} answers with more than {_LONGEST_ANSWER >> 20} MB: check --model."
+        )
     try:
         text = json.loads(body)["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         start = body[:80].decode("utf-8", errors="replace")
         raise UserError(
             f"--endpoint {endpoint} does not answer as a chat server does, but {start!r}: check the address (what "
             "comes before /chat/completions)."
         ) from error
-    return text if isinstance(text, str) else ""
+    return text if isinstance(text, str) and not CONTROL.search(text) else ""

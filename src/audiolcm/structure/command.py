@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiolcm.errors import UserError
+from audiolcm.terminal import printable
 
 if TYPE_CHECKING:
     from audiolcm.data.tables import Row
@@ -144,7 +145,7 @@ def _write_lines(output: Path | None, pairs: "list[Pair]") -> None:
 
     text = "".join(f"{' '.join(pair.caption.split())}\t{pair.structured}\n" for pair in pairs)
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
         return
     with atomic_path(output) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -4,6 +4,7 @@ No fault of that service or of the network ends a training or makes it wait: ``m
 """
 
 import base64
+import http.client
 import json
 import netrc
 import os
@@ -16,9 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from audiolcm.deadline import within
 from audiolcm.errors import UserError
+from audiolcm.plain_data import parse_json
 
 ANSWER_SECONDS = 10.0
+_LONGEST_ANSWER = 1 << 20  # bytes
 _WAITING_CALLS = 10_000
 _LOG_IN = "Log in with `wandb login`, or type logger=wandb_offline or logger=jsonl."
 _QUESTION = json.dumps({"query": "query Viewer { viewer { id } }"}).encode()
@@ -50,17 +54,21 @@ def check_server(seconds: float = ANSWER_SECONDS) -> None:
     headers = {"Authorization": f"Basic {user}", "Content-Type": "application/json"}
     try:
         request = urllib.request.Request(f"{server}/graphql", _QUESTION, headers)
-        with urllib.request.urlopen(request, timeout=seconds) as response:
-            answer = json.load(response)
+        answer = parse_json(within(seconds, lambda: _answer_to(request, seconds)))
         known = answer["data"]["viewer"]
     except urllib.error.HTTPError as error:
         if error.code not in (401, 403):
             raise NoAnswer(f"{server} answers {error.code} {error.reason}") from error
         known = None
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
         raise NoAnswer(f"{server} can not be reached: {error or type(error).__name__}") from error
     if known is None:
         raise UserError(f"Weights & Biases at {server} does not know this key. {_LOG_IN}")
+
+
+def _answer_to(request: urllib.request.Request, seconds: float) -> bytes:
+    with urllib.request.urlopen(request, timeout=seconds) as response:
+        return response.read(_LONGEST_ANSWER)  # one that is cut off is none
 
 
 def has_key() -> bool:

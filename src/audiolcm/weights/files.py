@@ -6,11 +6,13 @@ import os
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
+from audiolcm.deadline import within
 from audiolcm.errors import UserError
 from audiolcm.files import TEMPORARY_SUFFIX, explained
 from audiolcm.locks import exclusive
@@ -19,8 +21,9 @@ from audiolcm.weights.reading import not_weights, sha256
 log = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "AUDIOLCM_WEIGHTS"
-_TIMEOUT = 30.0  # seconds without a byte
-_WAITS = (1.0, 4.0, 16.0)  # seconds before another try; a try that brought something starts them again
+_TIMEOUT = 30.0  # seconds without a byte, or with fewer than these:
+_SLOWEST = 1000  # bytes a second
+_WAITS = (1.0, 4.0, 16.0)  # seconds before another try; a try that was not all too slow starts them again
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers of a server that may be well soon
 _HUB = "https://huggingface.co"
 _BLOCK = 1 << 20
@@ -146,7 +149,7 @@ def _fetch_patiently(file: WeightsFile, partial: Path) -> None:
         except (OSError, http.client.HTTPException, _BrokenDownload) as error:
             if not _may_pass(error):
                 raise
-            waits = iter(_WAITS) if _size(partial) > before else waits
+            waits = iter(_WAITS) if _size(partial) > before + _SLOWEST * _TIMEOUT else waits
             wait = next(waits, None)
             if wait is None:
                 raise
@@ -183,7 +186,7 @@ def _fetch(file: WeightsFile, partial: Path) -> None:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+        response = within(_TIMEOUT, lambda: urllib.request.urlopen(request, timeout=_TIMEOUT))
     except urllib.error.HTTPError as error:
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
@@ -194,16 +197,31 @@ def _fetch(file: WeightsFile, partial: Path) -> None:
             raise _NoFile("the server sent a web page")
         if response.status != http.client.PARTIAL_CONTENT:
             have = 0  # this server only sends whole files
-        length = response.headers.get("Content-Length")
-        total = file.size if length is None else have + int(length)
+        length = response.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdecimal() else file.size
         with (
             partial.open("ab" if have else "wb") as out,
             tqdm(desc=file.filename, total=total, initial=have, unit="B", unit_scale=True) as bar,
         ):
-            while block := response.read(_BLOCK):
+            for block in _blocks(response):
                 out.write(block)
                 bar.update(len(block))
+                if file.size is not None and out.tell() > file.size:
+                    partial.unlink()
+                    raise _NoFile(f"more came than the {file.size:,} bytes of the file")
     if total is not None and (size := partial.stat().st_size) < total:
         raise _BrokenDownload(
             f"the connection broke after {size:,} of {total:,} bytes: the same command goes on there"
         )
+
+
+def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Yield what comes, as long as it is not all too slow."""
+    began, came = time.monotonic(), 0
+    while block := response.read1(_BLOCK):
+        yield block
+        came += len(block)
+        if (passed := time.monotonic() - began) > _TIMEOUT:
+            if came < _SLOWEST * passed:
+                raise _BrokenDownload(f"fewer than {_SLOWEST:,} bytes a second came")
+            began, came = time.monotonic(), 0

@@ -59,7 +59,33 @@ def test_a_bad_setting_is_named(override: str, message: str) -> None:
         checked(launcher("hydra/launcher=submitit_slurm", override))
 
 
+def test_without_a_launcher_ours_runs_the_jobs_here() -> None:
+    GlobalHydra.instance().clear()
+    register_launcher()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose("train", return_hydra_config=True)
+    assert cfg.hydra.launcher._target_ == "hydra_plugins.audiolcm_local.LocalLauncher"
+
+
 def test_a_machine_without_slurm_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings.shutil, "which", lambda program: None)
     with pytest.raises(UserError, match="no SLURM here"):
         checked(launcher("hydra/launcher=submitit_slurm"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"name": "a\ntouch owned"}, r"name='a\\ntouch owned' must be one line"),
+        ({"group": "a\rb"}, r"group='a\\rb' must be one line"),
+        ({"mail_user": "a\x1b[2J"}, r"mail_user='a\\x1b\[2J' must be one line"),
+        (
+            {"additional_parameters": {"comment": "a\nb"}},
+            r"additional_parameters.comment='a\\nb' must be one line",
+        ),
+        ({"additional_parameters": {"a b": 1}}, "'a b' is no name of an option"),
+    ],
+)
+def test_nothing_leaves_its_line_of_the_script(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        checked(launcher("hydra/launcher=submitit_slurm") | setting)

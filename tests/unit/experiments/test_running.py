@@ -1,10 +1,6 @@
 """``list`` and ``run``: both scripts have their turn, a signal ends it, a dry run shows what differs."""
 
-import os
-import signal
-import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -15,23 +11,21 @@ STEM = "table6_backbone"
 
 
 class Scripts:
-    """Takes the place of ``subprocess.run``: notes the commands and ends them with codes given beforehand."""
+    """Takes the place of ``run_and_hand_on``: notes the commands and ends them with codes given beforehand."""
 
-    def __init__(self, *codes: int, signals: int | None = None) -> None:
-        self.codes, self.signals = list(codes), signals
+    def __init__(self, *codes: int) -> None:
+        self.codes = list(codes)
         self.commands: list[list[str]] = []
 
-    def __call__(self, command: list[str], check: bool) -> SimpleNamespace:
+    def __call__(self, command: list[str]) -> int:
         self.commands.append([Path(command[1]).name, *command[2:]])
-        if self.signals is not None:
-            os.kill(os.getpid(), self.signals)
-        return SimpleNamespace(returncode=self.codes.pop(0))
+        return self.codes.pop(0)
 
 
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> Scripts:
     scripts = Scripts()
-    monkeypatch.setattr(subprocess, "run", scripts)
+    monkeypatch.setattr("experiments.running.run_and_hand_on", scripts)
     return scripts
 
 
@@ -77,19 +71,12 @@ def test_a_failed_training_does_not_stop_the_evaluation_but_is_told(
     assert "The same command goes on, and skips what is done." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("code", [130, 143, 140, -9, -15])
+@pytest.mark.parametrize("code", [130, 143, 140, 137])
 def test_a_signal_ends_it(scripts: Scripts, code: int) -> None:
     """Ctrl-C, SIGTERM and SIGUSR2 as our scripts report them, and a process that was killed."""
     scripts.codes = [code, 0]
     assert main(["run", STEM]) == code
     assert len(scripts.commands) == 1
-
-
-def test_ctrl_c_waits_for_the_script_which_hears_of_it_too(scripts: Scripts) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    scripts.codes, scripts.signals = [130], signal.SIGINT
-    assert main(["run", STEM]) == 130
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_dry_run_shows_every_job_with_what_differs(

@@ -1,24 +1,10 @@
-"""``python -m experiments run``: words of the command line, and Ctrl-C while a script runs."""
-
-import sys
+"""``python -m experiments run``: words of the command line."""
 
 import pytest
 
 from audiolcm.errors import UserError
 from audiolcm.rows import settings_of
 from experiments.__main__ import main
-from experiments.running import _call
-
-INTERRUPTS_ITS_PARENT = """
-import os, signal, time
-os.kill(os.getppid(), signal.SIGINT)
-time.sleep(0.5)  # a training ends after a whole step
-raise SystemExit(130)
-"""
-
-
-def test_a_script_is_waited_for_after_ctrl_c() -> None:
-    assert _call([sys.executable, "-c", INTERRUPTS_ITS_PARENT]) == 130
 
 
 def test_a_dry_run_heeds_words_before_and_behind_it(capsys: pytest.CaptureFixture[str]) -> None:

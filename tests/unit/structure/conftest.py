@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,8 @@ class ChatServer:
         self.questions: list[dict[str, object]] = []
         self.keys: list[str | None] = []
         self.headers: dict[str, str] = {}
+        self.pause = 0.0
+        """Seconds between two bytes of an answer."""
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -49,7 +52,10 @@ class ChatServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 with suppress(ConnectionError):  # nobody waits for it any more
-                    self.wfile.write(body)
+                    for byte in body if chat.pause else ():
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(chat.pause)
+                    self.wfile.write(b"" if chat.pause else body)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -110,6 +110,14 @@ def test_generate_refuses_malformed_ones(tmp_path: Path, monkeypatch, caplog, ar
     assert told in caplog.text
 
 
+@pytest.mark.parametrize("command", ["structure", "generate"])
+def test_a_caption_that_is_no_text_is_one_message(command: str, tmp_path: Path, caplog) -> None:
+    given = ["rain \udcff"] if command == "structure" else ["rain", "--structured", "<rain\x1b[2J& all>"]
+    assert cli.main([command, *given, "-o", str(tmp_path / "out")]) == 1
+    assert "holds signs that are no text" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
 def test_generate_takes_one_for_each_caption_and_the_fallback_otherwise() -> None:
     parse = cli._parser().parse_args
     given = parse(["generate", "A", "B", "--structured", "<a& mid-end>", "--structured", "<b& all>"])

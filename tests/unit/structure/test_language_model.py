@@ -110,6 +110,45 @@ def test_silent_server_is_asked_again_and_then_told(server) -> None:
         model(server, timeout=0.1, attempts=2)(["rain"])
 
 
+def test_a_server_that_drips_is_asked_again_and_then_told(server) -> None:
+    server.pause = 0.05
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"2 tries .*timed out"):
+        model(server, timeout=0.3, attempts=2)(["rain"])
+    assert time.monotonic() - began < 5
+
+
+def test_an_answer_without_an_end_is_told_and_not_kept(server) -> None:
+    server.reply = lambda caption: (200, " " * (1 << 21))
+    with pytest.raises(UserError, match="more than 1 MB"):
+        model(server)(["rain"])
+
+
+@pytest.mark.parametrize("depth", [5000, 200_000])
+def test_an_answer_nested_without_an_end_is_told(server, depth: int) -> None:
+    server.reply = lambda caption: (200, "[" * depth)
+    with pytest.raises(UserError, match="does not answer as a chat server"):
+        model(server)(["rain"])
+
+
+@pytest.mark.parametrize("sign", ["\ud800", "\x1b[2J", "\x00", "\u202e"])
+def test_signs_that_are_no_text_are_no_structured_caption(server, sign: str, caplog, tmp_path) -> None:
+    server.reply = lambda caption: f"<rain{sign}& all>" if caption == "bad" else "<wind& all>"
+    found = model(server, answers=tmp_path / "answers.jsonl")(["bad", "good"])
+    assert found == ["<bad& all>", "<wind& all>"]
+    assert "1 of 2 answers" in caplog.text
+    server.asked.clear()
+    assert model(server, answers=tmp_path / "answers.jsonl")(["bad", "good"]) == found
+    assert not server.asked
+
+
+@pytest.mark.parametrize("line", ['{"request": "x", "answer": 3}', "[" * 100_000, '"x"', '{"request": "x"}'])
+def test_odd_lines_of_kept_answers_are_asked_again(server, line: str, caplog, tmp_path) -> None:
+    (tmp_path / "answers.jsonl").write_text(line + "\n")
+    assert model(server, answers=tmp_path / "answers.jsonl")(["rain"]) == ["<rain& all>"]
+    assert "1 lines" in caplog.text
+
+
 @pytest.mark.parametrize("body", ["<html>Welcome", "[]", '{"choices": []}', '"text"', ""])
 def test_other_server_is_told_by_how_its_answer_begins(server, body: str) -> None:
     server.reply = lambda caption: (200, body)

@@ -177,11 +177,12 @@ def test_settings_name_what_is_bad(bad: dict[str, float]) -> None:
         settings(**bad)
 
 
-def test_ctrl_c_saves_and_exits_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_ctrl_c_and_a_terminal_that_closes_save_and_exit(tmp_path: Path, number: int, code: int) -> None:
     dying = TwoParts()
-    dying.kill_at, dying.kill_with = 8, signal.SIGINT
+    dying.kill_at, dying.kill_with = 8, number
     with pytest.raises(Interrupted) as caught:
         fit(dying, Numbers(), None, settings(), run_in(tmp_path))
-    assert caught.value.code == 130
+    assert caught.value.code == code
     assert Checkpoints(tmp_path / "checkpoints", "abc").files()[0].stem == "step-00000009"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

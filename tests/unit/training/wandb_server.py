@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 KEY = "a" * 40
 _VIEWER = {"id": "u", "entity": "me", "username": "me", "email": "a@b", "flags": "{}", "teams": {"edges": []}}
@@ -15,7 +15,7 @@ _PROJECT = {"id": "p", "name": "audiolcm", "entity": {"id": "e", "name": "me"}}
 
 
 class WandbServer(http.server.ThreadingHTTPServer):
-    """``mood``: good, hang, or a status code; ``upserts``: variables of the runs that were opened."""
+    """``mood``: good, hang, drip, deep, no HTTP, or a status code; ``upserts``: variables of runs."""
 
     daemon_threads = True
     mood = "good"
@@ -40,16 +40,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.server.mood == "hang":
             time.sleep(60)
             return
+        if self.server.mood == "no HTTP":
+            self.wfile.write(b"SSH-2.0-x\r\n")
+            return
         known = (
             self.headers.get("Authorization") == f"Basic {base64.b64encode(f'api:{KEY}'.encode()).decode()}"
         )
         code = int(self.server.mood) if self.server.mood.isdigit() else 200 if known else 401
         answer = self._answer(body) if code == 200 else {"errors": [{"message": "no"}]}
-        text = json.dumps(answer).encode()
+        text = b"[" * 200_000 if self.server.mood == "deep" else json.dumps(answer).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
+        if self.server.mood == "drip":
+            with suppress(ConnectionError):
+                for byte in text:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(0.3)
+            return
         self.wfile.write(text)
 
     do_GET = do_PUT = do_POST

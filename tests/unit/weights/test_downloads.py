@@ -5,6 +5,7 @@ import http.server
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,15 +34,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if step == "hang":
             time.sleep(30)
             return
+        if step == "drip head":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            self.drip(b"x" * 600)
+            return
         if step.isdigit():
             self.send_error(int(step))
             return
         begin = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
         self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - begin))
+        if step not in ("endless", "drip"):
+            self.send_header("Content-Length", str(len(CONTENT) - begin))
         self.end_headers()
-        rest = CONTENT[begin:]
+        rest = CONTENT[begin:] * (3 if step == "endless" else 1)
+        if step == "drip":
+            return self.drip(rest)
         self.wfile.write(rest[: len(rest) // 2] if step == "break" else rest)
+
+    def drip(self, content: bytes) -> None:
+        with suppress(ConnectionError):
+            for byte in content[:600]:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.05)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -98,6 +112,25 @@ def test_a_server_that_never_answers_ends_in_one_message(server: Server, tmp_pat
     with pytest.raises(UserError, match="timed out"):
         obtain(weights(server), "x=PATH", folder=tmp_path)
     assert len(server.ranges) == 4
+
+
+@pytest.mark.parametrize("drip", ["drip", "drip head"])
+def test_a_server_that_drips_is_as_one_that_never_answers(server: Server, tmp_path: Path, drip: str) -> None:
+    server.plan = [drip] * 9
+    began = time.monotonic()
+    with pytest.raises(UserError, match="bytes a second came|timed out"):
+        obtain(weights(server), "x=PATH", folder=tmp_path)
+    assert len(server.ranges) == 4
+    assert time.monotonic() - began < 15
+
+
+def test_a_file_that_does_not_end_is_dropped_where_the_published_one_ends(
+    server: Server, tmp_path: Path
+) -> None:
+    server.plan = ["endless"]
+    with pytest.raises(UserError, match="more came than the 1,024,000 bytes"):
+        obtain(weights(server), "x=PATH", folder=tmp_path)
+    assert not list(tmp_path.glob("toy*"))
 
 
 def test_without_a_network_nobody_waits(server: Server, tmp_path: Path) -> None:

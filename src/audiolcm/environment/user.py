@@ -1,0 +1,35 @@
+"""Who runs this: a user without a home or a name, as containers give numbers only, works as any other."""
+
+import getpass
+import os
+import tempfile
+from pathlib import Path
+
+from audiolcm.terminal import complain
+
+
+def settle_user() -> None:
+    """Set ``HOME`` and ``USER`` where the system knows neither: packages that keep caches fail without them.
+
+    The home is then a folder among the temporary ones that only this user can enter, which is said.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(_own_folder())
+        complain(
+            f"No home folder is known: what is kept for later runs goes to {os.environ['HOME']}. Set HOME=FOLDER for "
+            "another.\n"
+        )
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        os.environ["USER"] = f"user{os.getuid()}"
+
+
+def _own_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"audiolcm-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.lstat()
+    is_ours = not folder.is_symlink() and facts.st_uid == os.getuid() and not facts.st_mode & 0o077
+    return folder if is_ours else Path(tempfile.mkdtemp(prefix="audiolcm-"))

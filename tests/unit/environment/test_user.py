@@ -1,0 +1,60 @@
+"""A user whom the system does not know, as in a container."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOBODY = """
+import pwd
+def unknown(uid):
+    raise KeyError(uid)
+pwd.getpwuid = unknown
+"""
+TELLS = "; import getpass, pathlib; sys.stdout.write(f'{getpass.getuser()} {pathlib.Path.home()}')"
+
+
+def run(tmp_path: Path, code: str) -> subprocess.CompletedProcess:
+    (tmp_path / "site").mkdir(exist_ok=True)
+    (tmp_path / "site/sitecustomize.py").write_text(NOBODY)
+    names = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment |= {"PYTHONPATH": str(tmp_path / "site"), "TMPDIR": str(tmp_path)}
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys{code}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_a_name_or_a_home_there_is_one_of_each_and_it_is_said(tmp_path: Path) -> None:
+    assert "KeyError" in run(tmp_path, TELLS).stderr  # else this test shows nothing
+    done = run(tmp_path, f"; from audiolcm.environment.user import settle_user; settle_user(){TELLS}")
+    folder = tmp_path / f"audiolcm-{os.getuid()}"
+    assert done.stdout == f"user{os.getuid()} {folder}"
+    assert folder.stat().st_mode & 0o077 == 0
+    assert done.stderr.count("\n") == 1 and "Set HOME=FOLDER" in done.stderr
+
+
+@pytest.mark.parametrize("trap", ["open", "link"])
+def test_a_folder_that_others_may_enter_is_not_taken(tmp_path: Path, trap: str) -> None:
+    folder = tmp_path / f"audiolcm-{os.getuid()}"
+    if trap == "open":
+        folder.mkdir(mode=0o755)
+    else:
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        folder.symlink_to(tmp_path / "elsewhere")
+    done = run(tmp_path, f"; from audiolcm.environment.user import settle_user; settle_user(){TELLS}")
+    home = Path(done.stdout.split()[1])
+    assert home not in (folder, tmp_path / "elsewhere") and home.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("command", [["doctor", "--json"], ["structure", "rain"]])
+def test_the_command_works_for_such_a_user(tmp_path: Path, command: list[str]) -> None:
+    done = run(tmp_path, f"; from audiolcm.cli import main; sys.exit(main({command}))")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
