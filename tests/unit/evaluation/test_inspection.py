@@ -66,5 +66,5 @@ def test_short_references_are_told_and_cut_off_files_refused(good, tmp_path):
     assert note == "References: 1 are shorter than 1 s (short.wav)"
     whole = good[0].read_bytes()
     (tmp_path / "half.wav").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match=r"half\.wav \(cut off"):
+    with pytest.raises(UserError, match=r"half\.wav is cut off"):
         inspect("Sounds", [*good, tmp_path / "half.wav"], 1.0, ("durations",))
