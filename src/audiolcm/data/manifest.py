@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from audiolcm.data.digests import FileDigests
+from audiolcm.data.locating import Finder
 from audiolcm.data.tables import LIST_SEPARATOR, Row, read_table, seconds, seconds_problem, write_table
 from audiolcm.errors import UserError
 
@@ -108,6 +109,46 @@ def fallback_structure(caption: str) -> str:
     return f"<{caption}& all>"
 
 
+def has_words(caption: str) -> bool:
+    """Whether a caption has a letter or digit: "..." and a lone picture say nothing."""
+    return any(sign.isalnum() for sign in caption)
+
+
+def storable(clip: Clip) -> Clip:
+    """The clip; with a problem, and signs written out, where one of its texts can not be stored or be a file name.
+
+    That is NUL, and half a pair of surrogates, as JSON may have them and as Python reads names that are no UTF-8.
+    """
+    path = None if clip.audio_path is None else str(clip.audio_path)
+    texts = (
+        clip.name,
+        path or "",
+        clip.caption,
+        clip.structured_caption,
+        clip.split,
+        clip.problem,
+        *clip.labels,
+    )
+    whole = "".join(texts)
+    if "\0" not in whole and _escaped(whole) == whole:
+        return clip
+    name, path_text, caption, structured, split, problem, *labels = (_escaped(text) for text in texts)
+    return dataclasses.replace(
+        clip,
+        name=name,
+        audio_path=None if path is None else Path(path_text),
+        caption=caption,
+        structured_caption=structured,
+        split=split,
+        labels=tuple(labels),
+        problem=problem or "A name or text of the row has signs that can not be stored (NUL, or no UTF-8).",
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
 def check_split(split: str) -> str:
     """Return `split`, or raise UserError when it is not one of SPLITS."""
     if split not in SPLITS:
@@ -124,7 +165,8 @@ def read_manifest(path: str | Path) -> list[Clip]:
     unreadable table or a missing column.
     """
     path = Path(path)
-    return [_clip(row, path.parent) for row in read_table(path, REQUIRED_COLUMNS)]
+    find = Finder()
+    return [_clip(row, path.parent, find) for row in read_table(path, REQUIRED_COLUMNS)]
 
 
 def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
@@ -133,11 +175,11 @@ def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
     write_table(path, COLUMNS, [_row(clip, path.parent.resolve()) for clip in clips])
 
 
-def _clip(row: Row, folder: Path) -> Clip:
+def _clip(row: Row, folder: Path, find: Finder) -> Clip:
     caption, duration = row["caption"], row.get("duration", "")
     return Clip(
         name=row["name"],
-        audio_path=folder / row["audio_path"] if row["audio_path"] else None,
+        audio_path=find(folder / row.exact("audio_path")) if row["audio_path"] else None,
         caption=caption,
         structured_caption=row.get("structured_caption") or fallback_structure(caption),
         duration=seconds(duration),

@@ -4,20 +4,39 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import yaml
-
-from audiolcm.data.corpora.folder import FolderCorpus, index_audio, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus, unique_names
+from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import LIST_SEPARATOR, read_table
 from audiolcm.errors import UserError
+from audiolcm.plain_data import read_yaml
+
+_LARGEST_YAML = 64 * 2**20  # bytes: the published one has a few million
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A sound as its table has it: file, captions, labels, line, and what is wrong with the line."""
+
+    file: str
+    captions: list[str]
+    labels: tuple[str, ...] = ()
+    line: int = 0
+    problem: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The name of the file without suffix, and without spaces at its ends."""
+        return Path(self.file.strip()).stem
 
 
 class CaptionTable(FolderCorpus):
-    """Rows of (file, captions, labels, line): a clip for every caption, found by file name below the root.
+    """Entries of a table: a clip for every caption, found by file name below the root.
 
     One sound in `validation_every` is held out with all its captions; there is no test split.
     """
@@ -29,34 +48,27 @@ class CaptionTable(FolderCorpus):
         self.validation_every = validation_every
 
     @abstractmethod
-    def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
-        """File as its table names it, its captions, its labels, the line of the table."""
-
-    @cached_property
-    def _audio(self) -> dict[str, Path]:
-        return index_audio([self.root])
+    def _entries(self) -> Iterator[Entry]:
+        """Every sound of the table."""
 
     def _read_clips(self) -> list[Clip]:
-        rows = list(self._rows())
-        names = iter(unique_names(Path(file).stem for file, captions, _, _ in rows for _ in captions))
+        entries = list(self._entries())
+        names = iter(unique_names(entry.stem for entry in entries for _ in entry.captions))
         return [
             Clip(
                 name=next(names),
-                audio_path=self._locate(file),
+                audio_path=path,
                 caption=caption,
                 structured_caption=fallback_structure(caption),
                 duration=0.0,
-                split="validation" if is_held_out(Path(file).stem, self.validation_every) else "train",
-                labels=labels,
-                row=line,
+                split="validation" if is_held_out(entry.stem, self.validation_every) else "train",
+                labels=entry.labels,
+                row=entry.line,
+                problem=entry.problem,
             )
-            for file, captions, labels, line in rows
-            for caption in captions
+            for entry, path in ((entry, self._find_anywhere(self.root / entry.file)) for entry in entries)
+            for caption in entry.captions
         ]
-
-    def _locate(self, file: str) -> Path:
-        path = self.root / file
-        return path if path.is_file() else self._audio.get(Path(file).stem, path)
 
 
 class WavText5K(CaptionTable):
@@ -72,9 +84,9 @@ class WavText5K(CaptionTable):
     ) -> None:
         super().__init__(name, root, duration, max_duration, validation_every)
 
-    def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
+    def _entries(self) -> Iterator[Entry]:
         for row in read_table(self.root / "WavText5K.csv", ("description", "fname")):
-            yield row["fname"], [row["description"]], (), row.line
+            yield Entry(row.exact("fname"), [row["description"]], (), row.line, row.problem)
 
 
 class Macs(CaptionTable):
@@ -90,20 +102,32 @@ class Macs(CaptionTable):
     ) -> None:
         super().__init__(name, root, duration, max_duration, validation_every)
 
-    def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
+    def _entries(self) -> Iterator[Entry]:
         path = self.root / "MACS.yaml"
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            files = yaml.load(path.read_text(encoding="utf-8"), loader)["files"]
-            for number, entry in enumerate(files, start=1):
-                notes: Sequence[Mapping] = entry["annotations"]
-                tags = dict.fromkeys(tag for note in notes for tag in note.get("tags", ()))
-                yield entry["filename"], [note["sentence"] for note in notes], tuple(tags), number
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+            files = read_yaml(path, _LARGEST_YAML)["files"]
+            yield from (_macs_entry(number, entry) for number, entry in enumerate(files, start=1))
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path} can not be read as MACS.yaml (files: filename, annotations: sentence, tags): {error!r}. "
                 "Download it again."
             ) from error
+
+
+def _macs_entry(number: int, entry: Any) -> Entry:
+    try:
+        notes: Sequence[Mapping[str, Any]] = entry["annotations"]
+        tags = dict.fromkeys(tag for note in notes for tag in note.get("tags", ()))
+        texts = (entry["filename"], *tags, *(note["sentence"] for note in notes))
+        if all(isinstance(text, str) for text in texts):
+            return Entry(texts[0], list(texts[1 + len(tags) :]), tuple(tags), number)
+        problem = "a name, tag or sentence is no text"
+    except (KeyError, TypeError, AttributeError) as error:
+        problem = repr(error)
+    name = entry.get("filename") if isinstance(entry, dict) else None
+    return Entry(
+        str(name or f"entry{number}"), [""], (), number, f"The entry is none of MACS.yaml: {problem}."
+    )
 
 
 class LpMusicCaps(CaptionTable):
@@ -125,11 +149,12 @@ class LpMusicCaps(CaptionTable):
         super().__init__(name, root, duration, max_duration, validation_every)
         self.captions = tuple(captions)
 
-    def _rows(self) -> Iterator[tuple[str, list[str], tuple[str, ...], int]]:
-        tables = sorted(path for suffix in ("*.parquet", "*.csv") for path in self.root.rglob(suffix))
+    def _entries(self) -> Iterator[Entry]:
+        tables = sorted(files_below(self.root, (".parquet", ".csv")))
         if not tables:
             raise UserError(f"No .parquet or .csv below {self.root}: put the tables of LP-MusicCaps there.")
         for table in tables:
             for row in read_table(table, ("path", *self.captions)):
                 labels = tuple(tag for tag in row.get("tag", "").split(LIST_SEPARATOR) if tag)
-                yield row["path"], [row[column] for column in self.captions if row[column]], labels, row.line
+                captions = [row[column] for column in self.captions if row[column]] or [""]
+                yield Entry(row.exact("path"), captions, labels, row.line, row.problem)

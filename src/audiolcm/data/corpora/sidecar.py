@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from audiolcm.data.manifest import SPLITS, Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import LIST_SEPARATOR
 from audiolcm.errors import UserError
+from audiolcm.files import read_text
+from audiolcm.plain_data import read_json
 
 _CAPTION_KEYS = ("caption", "text", "description", "title")
 
@@ -102,10 +104,10 @@ class SidecarCorpus(FolderCorpus):
         )
 
     def _description(self, path: Path) -> Description:
-        if (text := path.with_suffix(".json")).is_file():
-            return describe(json.loads(text.read_text(encoding="utf-8")))
-        if (text := path.with_suffix(".txt")).is_file():
-            return describe(text.read_text(encoding="utf-8"))
+        for suffix, read in ((".json", read_json), (".txt", read_text)):
+            text = self._find(path.with_suffix(suffix))
+            if os.path.lexists(text):
+                return describe(read(text))
         if not self.captions_from_names:
             return Description()
         caption = words_of_name(path.name.removesuffix(path.suffix))

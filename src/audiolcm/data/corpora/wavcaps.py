@@ -6,7 +6,8 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import AUDIO_SUFFIXES, FolderCorpus
+from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.locating import files_below, sound_files
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import seconds
@@ -42,7 +43,7 @@ class WavCaps(FolderCorpus):
     def _read_clips(self) -> list[Clip]:
         tables = [
             (path, table["data"])
-            for path in sorted(self.root.rglob("*.json"))
+            for path in sorted(files_below(self.root, (".json",)))
             if isinstance(table := _read_json(path), dict) and isinstance(table.get("data"), list)
         ]
         if not tables:
@@ -57,10 +58,9 @@ class WavCaps(FolderCorpus):
     def _index_audio(self, sources: set[str]) -> dict[str, dict[str, Path]]:
         """For every source its sound files by name without suffix."""
         index: dict[str, dict[str, Path]] = defaultdict(dict)
-        for path in sorted(self.root.rglob("*")):
-            if path.suffix.lower() in AUDIO_SUFFIXES:
-                for source in sources.intersection(path.relative_to(self.root).parts[:-1]):
-                    index[source].setdefault(path.name.removesuffix(path.suffix), path)
+        for path in sound_files(self.root):
+            for source in sources.intersection(path.relative_to(self.root).parts[:-1]):
+                index[source].setdefault(path.name.removesuffix(path.suffix), path)
         return index
 
     def _clip(self, row: object, source: str, audio: dict[str, dict[str, Path]], number: int) -> Clip:
