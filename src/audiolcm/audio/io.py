@@ -30,6 +30,10 @@ _RATES = (1_000, 1_000_000)  # Hz
 _CANCELED = 0.01  # of the power that channels which have nothing in common leave in their mean
 
 
+class OppositePhaseError(UserError):
+    """The channels of a sound cancel each other out."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SoundFacts:
     """What a whole sound file holds: `num_samples` for each of its `channels`."""
@@ -64,12 +68,12 @@ def read_audio(
 def mixdown(samples: np.ndarray, path: str | Path) -> np.ndarray:
     """Mean of the channels of (samples, channels): float32 (samples,).
 
-    Raises UserError naming `path` when the channels are of opposite phase, so that next to nothing of them is left.
+    Raises OppositePhaseError naming `path` when next to nothing of the channels is left in their mean.
     """
     mono = samples.mean(axis=1, dtype=np.float32)
     channels = samples.shape[1]
     if channels > 1 and mono.var() * channels < _CANCELED * samples.var(axis=0).mean():
-        raise UserError(
+        raise OppositePhaseError(
             f"Audio file {path} can not be mixed to mono: its {channels} channels are of opposite phase and cancel "
             "each other out. Invert one of them, or keep only one."
         )

@@ -123,7 +123,7 @@ def test_wavtext5k_and_macs(tmp_path: Path) -> None:
     ]
     assert first.labels == ("siren", "a", "b")
     assert first.audio_path == second.audio_path
-    (tmp_path / "MACS.yaml").write_text("files: [{filename: a}]")
+    (tmp_path / "MACS.yaml").write_text("files: 3")
     with pytest.raises(UserError, match=r"can not be read as MACS\.yaml"):
         Macs(str(tmp_path)).clips("train")
     (tmp_path / "MACS.yaml").write_text("!!python/object/apply:os.getcwd []")

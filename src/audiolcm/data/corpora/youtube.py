@@ -13,7 +13,7 @@ _FORMS = [
     for pattern in (
         rf"(?P<id>.+)[-_](?P<begin>{_NUMBER})[-_]{_NUMBER}",  # id_30_40, id_30.000_40.000, id_30000_40000
         rf"(?P<id>.+)[-_](?P<begin>{_NUMBER})",  # id_30, id_000030
-        rf"(?:.*?[ _-])?\[(?P<id>[^][]+)\](?:[-_ ]*\[?(?P<begin>{_NUMBER})(?:[-_]{_NUMBER})?\]?)?",  # [id]-[30-40]
+        rf"(?:.*?[ _-])??\[(?P<id>[^][]+)\](?:[-_ ]*\[?(?P<begin>{_NUMBER})(?:[-_]{_NUMBER})?\]?)?",  # [id]-[30-40]
         r".*-(?P<id>[\w-]{11})",  # title-id, of youtube-dl
     )
 ]
