@@ -86,7 +86,7 @@ def _item_name(stem: str, names: Mapping[str, str], items: Sequence[Item]) -> st
         if one in names and f"{one.removesuffix('0')}1" not in names:  # one caption: the clip's own name
             return names[one]
     for pattern in _NUMBERED:
-        if numbered := pattern.fullmatch(stem):
+        if numbered := pattern.fullmatch(stem.rstrip()):
             for name in (f"{numbered[1]}__{numbered[2]}", _folded(numbered[1], numbered[2])):
                 if name in names:
                     return names[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import seconds
 from audiolcm.errors import UserError
+from audiolcm.plain_data import read_json
 
 _SOURCES = {
     "as_final": "AudioSet_SL",
@@ -86,6 +86,6 @@ class WavCaps(FolderCorpus):
 
 def _read_json(path: Path) -> object:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, halves=True)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can not be read ({error}): download it again.") from error
