@@ -108,7 +108,7 @@ def _batches(jobs: list[tuple[str, int]], size: int) -> Iterator[list[tuple[str,
 def _run(options: argparse.Namespace) -> None:
     root: Path = options.checkpoint
     artifact = newest(root, "student") if (root / "student").is_dir() else open_artifact(root, "student")
-    cfg = load_yaml(artifact.folder / "config.yaml")
+    cfg = load_yaml(artifact.config_file())
     data = prepare(build(cfg["dataset"], "dataset"), Path(cfg["paths"]["cache"]))
     split = data.split(options.split)
     chosen = artifact.parent("teacher") if options.system == "teacher" else artifact

@@ -10,6 +10,7 @@ from typing import Any
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.plain_data import read_json
 from evaluation.listening.questions import QUESTIONS, SCALE, Question
 
 FORMAT_VERSION = 1
@@ -81,14 +82,12 @@ def read_key(path: Path) -> Key:
         UserError: when the file is missing, damaged or of a newer format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if content["format_version"] > FORMAT_VERSION:
             raise UserError(f"{path} has format {content['format_version']}: upgrade audiolcm.")
         return Key(**content | {"trials": tuple(_trial(trial) for trial in content["trials"])})
     except OSError as error:
-        raise UserError(
-            f"{path} can not be read ({error.strerror}): give the {KEY_NAME} of build."
-        ) from error
+        raise UserError(f"{path} cannot be read ({error.strerror}): give the {KEY_NAME} of build.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{path} is not the key of a listening test ({error!r}): give the {KEY_NAME} that build wrote."

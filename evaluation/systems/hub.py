@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
@@ -15,6 +14,7 @@ from torch import nn
 from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
+from audiolcm.plain_data import read_json
 from evaluation.features.joint import bound_the_hub
 
 EXTRA = 'pip install -e ".[baselines]"'
@@ -102,7 +102,12 @@ def networks(folder: Path, name: str, model: str, without: tuple[str, ...] = ())
     import transformers
 
     found = {}
-    for part, entry in json.loads((folder / "model_index.json").read_text()).items():
+    try:
+        index = dict(read_json(folder / "model_index.json"))
+    except (OSError, TypeError, ValueError) as error:
+        said = f"model_index.json cannot be read ({error})"
+        raise UserError(f"{name}: {folder}: {said}. {way_out(name, model)}") from error
+    for part, entry in index.items():
         wanted = entry[1] if isinstance(entry, list) and part not in without else None
         if not wanted:
             continue

@@ -65,7 +65,7 @@ class Model:
         asked = {"num_steps": num_steps, "omega": omega}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
         section = "teacher_sampler" if self.artifact.card["stage"] == "teacher" else "sampler"
-        self.cfg = load_yaml(self.artifact.folder / "config.yaml")
+        self.cfg = load_yaml(self.artifact.config_file())
         self.sampler: dict[str, Any] = self.cfg[section] | self._overrides
 
     @cached_property

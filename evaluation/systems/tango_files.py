@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audiolcm.errors import UserError
+from audiolcm.plain_data import read_json
 from audiolcm.weights.reading import fill, read_checkpoint
 
 MAIN, MAIN_CONFIG = "pytorch_model_main.bin", "main_config.json"
@@ -101,10 +101,10 @@ def _from_configurations(folder: Path, text: Path, unet: Mapping[str, Any]) -> T
     from diffusers import UNet2DConditionModel
     from transformers import T5Config, T5EncoderModel
 
-    named = json.loads((folder / MAIN_CONFIG).read_text())["scheduler_name"]
+    named = read_json(folder / MAIN_CONFIG)["scheduler_name"]
     if named != _SCHEDULER:
         raise UserError(f"{folder} was trained with the noise schedule of {named}, not of {_SCHEDULER}.")
-    settings = json.loads((folder / VAE_CONFIG).read_text())
+    settings = read_json(folder / VAE_CONFIG)
     return TangoParts(
         text_encoder=T5EncoderModel(T5Config.from_pretrained(text)),
         unet=UNet2DConditionModel(**unet),

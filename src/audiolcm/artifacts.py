@@ -6,7 +6,6 @@ written last: a folder without one is unfinished, and is never taken for whole.
 """
 
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from audiolcm.card import CARD, CONFIG, WEIGHTS, check_files, check_weights, read_card, write_card
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.hashing import HASH_LENGTH, content_hash
@@ -32,13 +32,11 @@ log = logging.getLogger(__name__)
 
 Network = TypeVar("Network", bound=nn.Module)
 
-FORMAT_VERSION = 1
 _MAKE_ANEW = "Run `python train.py` to make it anew."
 _NO_PARENT = {
     "vocoder": "Give one by --vocoder FOLDER (evaluate.py: system.vocoder=FOLDER, or system.model.vocoder=FOLDER for "
     "reconstructions), or convert the published weights again with one: audiolcm convert SOURCE -o DIR --vocoder FOLDER"
 }
-_CARD = {"format_version": int, "stage": str, "name": str, "hash": str, "weights_hash": str}
 
 
 def tensors_identity(tensors: Mapping[str, Tensor]) -> dict[str, object]:
@@ -101,14 +99,16 @@ class Artifact:
         Raises:
             UserError: when it is not the one that the card tells of, or is not there.
         """
-        path = self.folder / "model.safetensors"
-        advice = f"Remove the folder {self.folder} and train again."
-        try:
-            if _file_hash(path) != self.weights_hash:
-                raise UserError(f"{path} was changed or damaged since it was written. {advice}")
-        except OSError as error:
-            raise UserError(f"{path} cannot be read ({error}). {advice}") from error
-        return path
+        return check_weights(self.folder, self.card)
+
+    def config_file(self) -> Path:
+        """Return the path of ``config.yaml``, after comparing it, and tokenizers in the folder, with the card.
+
+        Raises:
+            UserError: when one of them is not the one that the card tells of, or is not there.
+        """
+        check_files(self.folder, self.card)
+        return self.folder / CONFIG
 
     def load_weights(self, model: Network) -> Network:
         """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it.
@@ -145,7 +145,7 @@ class ArtifactStore:
     def find(self, identity: Identity) -> Artifact | None:
         """Return the finished artifact, or None."""
         folder = self.folder(identity)
-        return open_artifact(folder) if (folder / "card.json").exists() else None
+        return open_artifact(folder) if (folder / CARD).exists() else None
 
     def lock(self, identity: Identity) -> AbstractContextManager[None]:
         """Hold the artifact's folder, so that one of many jobs trains it and the others wait."""
@@ -163,7 +163,7 @@ class ArtifactStore:
     ) -> Artifact:
         """Write weights given by name; see ``finish``. Snapshots that the training left become artifacts too."""
         folder = self.folder(identity)
-        save_tensors(folder / "model.safetensors", tensors)
+        save_tensors(folder / WEIGHTS, tensors)
         parents = dict(facts.get("parents", {}))
         for place in sorted(folder.glob("snapshots/step-*")):
             step = int(place.name.removeprefix("step-"))
@@ -178,18 +178,16 @@ class ArtifactStore:
 
 def _complete(folder: Path, identity: Identity, config_yaml: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Write configuration and, last, the card beside weights that are there; return the card."""
-    _write_text(folder / "config.yaml", config_yaml)
+    with atomic_path(folder / CONFIG) as temporary:
+        temporary.write_text(config_yaml, encoding="utf-8")
     card = {
-        "format_version": FORMAT_VERSION,
         "stage": identity.stage,
         "name": identity.name,
         "hash": identity.hash,
-        "weights_hash": _file_hash(folder / "model.safetensors"),
         "made_from": identity.content,
         "code": code_version(),
-    } | facts
-    _write_text(folder / "card.json", json.dumps(card, indent=2))
-    return card
+    }
+    return write_card(folder, card | facts)
 
 
 def trained_steps(artifact: Artifact) -> int | None:
@@ -207,7 +205,7 @@ def open_snapshot(artifact: Artifact, step: int) -> Artifact:
     if step == trained_steps(artifact):
         return artifact
     folder = artifact.folder / "snapshots" / f"step-{step:08d}"
-    if not (folder / "card.json").exists():
+    if not (folder / CARD).exists():
         steps = [
             str(int(path.parent.name[5:])) for path in sorted(artifact.folder.glob("snapshots/*/card.json"))
         ]
@@ -230,24 +228,13 @@ def open_artifact(folder: Path, stage: str | None = None) -> Artifact:
     Raises:
         UserError: when there is none, when it is unfinished, of another stage or of a newer format.
     """
-    path = folder / "card.json"
-    if not path.exists():
+    if not (folder / CARD).exists():
         state = "an unfinished training" if (folder / "checkpoints").exists() else "no artifact"
         raise UserError(
             f"{folder} holds {state} (no card.json). Give the folder of a finished artifact, such as "
             f"artifacts/student/<name>-<hash>, or train it: `{_command_for(folder)}`."
         )
-    try:
-        card = json.loads(path.read_text())
-    except ValueError as error:  # not JSON, or not even text
-        raise UserError(f"{path} is not JSON ({error}). Remove {folder} and train again.") from error
-    if not isinstance(card, dict) or any(type(card.get(key)) is not kind for key, kind in _CARD.items()):
-        raise UserError(f"{path} is not the card of an artifact. Remove {folder} and train again.")
-    if card["format_version"] > FORMAT_VERSION:
-        raise UserError(
-            f"{folder} has artifact format {card['format_version']}; this version reads up to {FORMAT_VERSION}. "
-            "Upgrade audiolcm."
-        )
+    card = read_card(folder)
     if stage is not None and card["stage"] != stage:
         raise UserError(f"{folder} holds a {card['stage']}, not a {stage}. Give the folder of a {stage}.")
     return Artifact(folder, card)
@@ -270,13 +257,3 @@ def newest(root: Path, stage: str) -> Artifact:
             "converted into it, convert them again."
         )
     return open_artifact(cards[-1].parent)
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_LENGTH]
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text)

@@ -8,6 +8,10 @@ from hydra.errors import InstantiationException
 
 from audiolcm.checking import check
 from audiolcm.errors import UserError
+from audiolcm.plain_data import plain
+
+_BAD_VALUE = (TypeError, ValueError, OverflowError, MemoryError, RuntimeError)
+"""What constructors, and those of torch, raise for a value that will not do, such as a width of a billion."""
 
 
 def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
@@ -22,18 +26,26 @@ def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
     Raises:
         UserError: what the constructor says of a bad value, or an unknown setting.
     """
-    check(node, path)
     try:
-        maker = hydra.utils.instantiate({**node, "_partial_": True}, _convert_="all")
+        tree = plain(
+            node
+        )  # what is checked is what is built: Hydra walks through containers that others pass by
+    except ValueError as error:
+        raise UserError(f"{path} cannot be built: {error}") from error
+    check(tree, path)
+    try:
+        maker = hydra.utils.instantiate(tree | {"_partial_": True}, _convert_="all")
     except InstantiationException as error:  # of a node below this one
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
+        if isinstance(error.__cause__, _BAD_VALUE):
+            raise UserError(f"{path} cannot be built: {error.__cause__}") from error
         raise
-    if node.get("_partial_", False) and not given:
+    if tree.get("_partial_", False) and not given:
         return maker
     try:
         return maker(**given)
-    except (TypeError, ValueError) as error:
+    except _BAD_VALUE as error:
         raise UserError(f"{path} cannot be built: {error}") from error
 
 
@@ -46,7 +58,7 @@ def build_transformer(cfg: Mapping[str, Any], text_width: int, latent_channels: 
     size = {name: cfg["model"][name] for name in ("width", "depth", "num_heads")}
     try:
         network = Transformer(latent_channels=latent_channels, text_width=text_width, **size, **factories)
-    except (TypeError, ValueError) as error:
+    except _BAD_VALUE as error:
         raise UserError(f"model cannot be built: {error}") from error
     if cfg["model"]["prediction_type"] == "epsilon":
         return network

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from audiolcm import plain_data
 from audiolcm.checking import allowed_calls, check, nearest
 from audiolcm.errors import UserError
 from audiolcm.plugins import allowing
@@ -37,6 +37,12 @@ PLAIN_SECTIONS = {
     "trainer": ("autoencoder", "vocoder", "teacher", "student"),
     "paths": ("artifacts", "cache", "runs", "corpora", "sounds"),
 }
+
+BACKBONE = ("norm", "position", "feed_forward")
+_CLASSES = (
+    "text_encoder", "schedule", "sampler", "teacher_sampler", "solver", "dataset", "autoencoder.model", "vocoder.model",
+)  # fmt: skip
+"""Sections of which each configures a class, needed to hear an artifact."""
 
 
 def register_resolvers() -> None:
@@ -188,16 +194,31 @@ def read_yaml(path: Path) -> dict[str, typing.Any]:
     """
     advice = "Give the folder of an artifact that `python train.py` made, whole."
     try:
-        plain = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read ({error}). {advice}") from error
+        plain = plain_data.read_yaml(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}. {advice}") from error
     if not isinstance(plain, dict) or "${" in str(plain):
         raise UserError(f"{path} is not a resolved configuration. {advice}")
-    missing = sorted(SECTIONS - OPTIONAL_SECTIONS - set(plain))
-    if missing:
-        raise UserError(f"{path} lacks the section {missing[0]!r}. {advice}")
+    if missing := [name for name in _stored(plain) if not _is_there(plain, name)]:
+        raise UserError(f"{path} lacks the section {missing[0]!r}, or it is no such section. {advice}")
     allowed_calls(plain, "", path)
     return plain
+
+
+def _stored(plain: Mapping[str, typing.Any]) -> list[str]:
+    """Return what the configuration of an artifact has: all sections, and what is built of them to hear it."""
+    sections = sorted(SECTIONS - OPTIONAL_SECTIONS)
+    sizes = [f"model.{key}" for key in PLAIN_SECTIONS["model"]] + ["autoencoder.model.latent_channels"]
+    classes = [*_CLASSES, *(f"backbone.{part}" for part in BACKBONE)]
+    return [*sections, *sizes, *(f"{name}._target_" for name in classes)]
+
+
+def _is_there(plain: object, name: str) -> bool:
+    for key in name.split("."):
+        if not isinstance(plain, dict) or key not in plain:
+            return False
+        plain = plain[key]
+    return True
 
 
 def to_yaml(plain: Mapping[str, object]) -> str:

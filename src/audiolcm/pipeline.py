@@ -102,11 +102,11 @@ class AudioLCM:
         sampler: Mapping[str, object] | None,
         hardware: Hardware | None,
     ) -> "AudioLCM":
-        cfg = read_yaml(artifact.folder / "config.yaml")
+        cfg = read_yaml(artifact.config_file())
         autoencoder = artifact.parent("autoencoder")
         vocoder_artifact = vocoder_of(artifact, vocoder)
-        autoencoder_cfg = read_yaml(autoencoder.folder / "config.yaml")["autoencoder"]["model"]
-        vocoder_cfg = read_yaml(vocoder_artifact.folder / "config.yaml")["vocoder"]["model"]
+        autoencoder_cfg = read_yaml(autoencoder.config_file())["autoencoder"]["model"]
+        vocoder_cfg = read_yaml(vocoder_artifact.config_file())["vocoder"]["model"]
         text_encoder = load_text_encoder(artifact, cfg)
         with without_initialization():  # all of them are loaded at once
             denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
@@ -287,5 +287,5 @@ def load_text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
         return build(cfg["text_encoder"], "text_encoder")
     artifact = model.parent("text_encoder")
     with without_initialization():
-        encoder = build(cfg["text_encoder"], "text_encoder", folder=artifact.folder)
+        encoder = build(cfg["text_encoder"], "text_encoder", folder=artifact.config_file().parent)
     return artifact.load_weights(encoder)

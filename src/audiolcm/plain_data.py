@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -107,19 +106,9 @@ def plain(content: object, most: int = MOST, halves: bool = False) -> Any:
             return node if halves else _text(node, path)
         if node is None or isinstance(node, bool | int | float):
             return node
-        raise ValueError(f"{_place(path)} is a {type(node).__name__}, which is no plain value")
+        raise ValueError(f"it has a {type(node).__name__}{_at(path)}, which is no plain value")
 
     return rebuilt(content, "", 0)
-
-
-def shown_number(node: object) -> bool:
-    """Return whether this is a finite number whose squares and sums are finite too: what a figure can be."""
-    return (
-        isinstance(node, int | float)
-        and not isinstance(node, bool)
-        and math.isfinite(node)
-        and abs(node) <= 1e100
-    )
 
 
 def _read(path: Path, largest: int) -> bytes:
@@ -134,7 +123,7 @@ def _read(path: Path, largest: int) -> bytes:
 
 def _key(key: object, path: str) -> str:
     if not isinstance(key, str):
-        raise ValueError(f"{_place(path)} has a key that is no word: {str(key)[:20]!r}")
+        raise ValueError(f"it has a key that is no word{_at(path)}: {str(key)[:20]!r}")
     return _text(key, path)
 
 
@@ -142,12 +131,12 @@ def _text(text: str, path: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{_place(path)} is a text that cannot be written: {text[:20]!a}") from error
+        raise ValueError(f"it has a text that cannot be written{_at(path)}: {text[:20]!a}") from error
     return text
 
 
-def _place(path: str) -> str:
-    return path.removeprefix(".") or "the whole"
+def _at(path: str) -> str:
+    return f" at {path.removeprefix('.')}" if path else ""
 
 
 def _check_depth(text: str) -> None:

@@ -59,7 +59,7 @@ class Recipe:
         self._given_teacher = place and processes.first_then_others(lambda: open_model(place, "teacher"))
         if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
             # Its own text encoder belongs to it, as its autoencoder does.
-            known = load_yaml(self._given_teacher.folder / "config.yaml")
+            known = load_yaml(self._given_teacher.config_file())
             cfg["text_encoder"] = known["text_encoder"]
         self.cfg = cfg
         self.workshop = Workshop(cfg)
@@ -211,14 +211,12 @@ class Recipe:
 
     def new_denoiser(self, cfg: Config) -> nn.Module:
         """Return an untrained denoiser of the size and backbone that ``cfg`` names."""
-        channels = load_yaml(self.autoencoder.folder / "config.yaml")["autoencoder"]["model"][
-            "latent_channels"
-        ]
+        channels = load_yaml(self.autoencoder.config_file())["autoencoder"]["model"]["latent_channels"]
         return build_transformer(cfg, self.text_encoder.width, channels)
 
     def load_autoencoder(self) -> Autoencoder:
         """Return the trained autoencoder on the training device."""
-        cfg = load_yaml(self.autoencoder.folder / "config.yaml")["autoencoder"]["model"]
+        cfg = load_yaml(self.autoencoder.config_file())["autoencoder"]["model"]
         model = self.autoencoder.load_weights(build(cfg, "autoencoder.model"))
         return model.to(self.workshop.hardware.torch_device())
 
@@ -230,7 +228,7 @@ class Recipe:
 
     def _check_same_denoiser(self, teacher: Artifact) -> None:
         """Refuse a given teacher whose network, text or schedule is not the configured one."""
-        known, asked = load_yaml(teacher.folder / "config.yaml"), self._teachers(self.cfg)
+        known, asked = load_yaml(teacher.config_file()), self._teachers(self.cfg)
         for section in DENOISER_SECTIONS:
             if known[section] != asked[section]:
                 raise UserError(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.files import atomic_path
+from audiolcm.plain_data import read_json
 
 RESULT = "result.json"
 
@@ -18,7 +19,7 @@ def write_result(folder: Path, content: dict[str, object]) -> None:
 def read_result(folder: Path) -> dict[str, Any]:
     """Return what the job in ``folder`` left in ``result.json``; nothing where there is none, or a damaged one."""
     try:
-        result = json.loads((folder / RESULT).read_text())
+        result = read_json(folder / RESULT)
     except (OSError, ValueError):
         return {}
     return result if isinstance(result, dict) else {}

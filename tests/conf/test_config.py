@@ -154,6 +154,46 @@ def test_stored_configuration_may_not_reach_out(tmp_path: Path) -> None:
         load_yaml(tmp_path / "nothing.yaml")
 
 
+def test_pairs_and_other_yaml_tags_of_a_model_hide_nothing(tmp_path: Path) -> None:
+    path, plain = tmp_path / "config.yaml", to_yaml(compose([]))
+    for tag in (
+        "!!pairs [a: {_target_: os.system}]",
+        "!!omap [a: {_target_: os.system}]",
+        "!!set {a}",
+        "2020-01-01",
+    ):
+        path.write_text(f"{plain}\nplan: {tag}\n")
+        with pytest.raises(UserError, match=r"it has a (tuple|set|date) at plan.*, which is no plain value"):
+            load_yaml(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": {}}, {"model": 5}, {"backbone": {"norm": {}}}, {"backbone": []}, {"autoencoder": {"objective": None}},
+        {"vocoder": "x"}, {"text_encoder": {}}, {"schedule": None}, {"sampler": {"num_steps": 2}}, {"dataset": {}},
+        {"solver": 20}, {"autoencoder": {"model": {"_target_": "audiolcm.models.autoencoder.Autoencoder"}}},
+    ],
+)  # fmt: skip
+def test_a_stored_section_of_another_shape_is_one_message(tmp_path: Path, change: dict[str, object]) -> None:
+    stored = tmp_path / "config.yaml"
+    stored.write_text(to_yaml(compose([]) | change))
+    with pytest.raises(UserError, match=f"lacks the section '{next(iter(change))}"):
+        load_yaml(stored)
+
+
+@pytest.mark.parametrize("value", [("a", {"_target_": "os.system"}), {"a"}, b"x", float])
+def test_what_is_built_is_made_of_plain_values(value: object) -> None:
+    with pytest.raises(UserError, match=r"solver cannot be built: it has a (tuple|set|bytes|type) at k"):
+        build({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": {"b": value}}, "solver")
+
+
+def test_a_size_beyond_the_memory_is_one_message() -> None:
+    node = compose([])["autoencoder"]["model"] | {"channels": 10**15}
+    with pytest.raises(UserError, match="model cannot be built"):
+        build(node, "model")
+
+
 def test_constructor_errors_come_through_as_they_are() -> None:
     with pytest.raises(UserError, match=r"solver.k=24 does not divide"):
         build({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": 24}, "solver")

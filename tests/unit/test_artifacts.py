@@ -9,6 +9,7 @@ from torch import nn
 
 from audiolcm.artifacts import ArtifactStore, Identity, newest, open_artifact
 from audiolcm.errors import UserError
+from audiolcm.hashing import content_hash
 
 
 def finished(root: Path, **content: object) -> tuple[ArtifactStore, Identity]:
@@ -86,6 +87,88 @@ def test_newer_format_other_stage_and_broken_card(tmp_path: Path) -> None:
         card.write_text(text)
         with pytest.raises(UserError, match="not the card of an artifact"):
             open_artifact(card.parent)
+
+
+def test_a_changed_configuration_is_refused(tmp_path: Path) -> None:
+    store, identity = finished(tmp_path)
+    path = store.folder(identity) / "config.yaml"
+    assert store.find(identity).config_file() == path
+    path.write_text("solver: {k: 21}\n")
+    with pytest.raises(UserError, match=r"config.yaml was changed or damaged.*Put back a whole copy"):
+        store.find(identity).config_file()
+    path.unlink()
+    with pytest.raises(UserError, match=r"config.yaml is missing"):
+        store.find(identity).config_file()
+
+
+def test_changed_tokenizers_are_refused_too(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    identity = Identity("text_encoder", "toy", {})
+    vocabulary = store.folder(identity) / "t5_tokenizer/vocabulary.json"
+    vocabulary.parent.mkdir(parents=True)
+    vocabulary.write_text("{}")
+    store.finish(identity, nn.Linear(1, 1), "a: 1\n", {})
+    store.find(identity).config_file()
+    vocabulary.write_text('{"a": 1}')
+    with pytest.raises(UserError, match=r"t5_tokenizer/vocabulary.json was changed"):
+        store.find(identity).config_file()
+    vocabulary.write_text("{}")
+    vocabulary.with_name("added_tokens.json").write_text("{}")
+    with pytest.raises(UserError, match=r"t5_tokenizer/added_tokens.json was changed"):
+        store.find(identity).config_file()
+
+
+def test_any_flipped_bit_of_a_card_is_one_message(tmp_path: Path) -> None:
+    store, identity = finished(tmp_path)
+    path = store.folder(identity) / "card.json"
+    whole = path.read_bytes()
+    known = open_artifact(path.parent).card
+    for place in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << (place % 8)
+        path.write_bytes(bytes(flipped))
+        try:
+            assert open_artifact(path.parent).card == known  # a space became another space
+        except UserError:
+            continue
+    path.write_bytes(whole)
+    assert open_artifact(path.parent).card == known
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"parents": None}, {"parents": []}, {"parents": {"teacher": 1}}, {"made_from": None}, {"made_from": "x"},
+        {"made_from": {"trainer": 1}}, {"made_from": {"trainer": {"steps": "x"}}}, {"origin": "x"}, {"figures": [1]},
+        {"derived_from": ["x"]}, {"derived_from": {}}, {"step": "x"}, {"num_parameters": True}, {"hash": None},
+        {"format_version": 0}, {"format_version": True}, {"training_seconds": "x"}, {"hardware": {}},
+    ],
+)  # fmt: skip
+def test_an_odd_card_is_one_message(tmp_path: Path, facts: dict[str, object]) -> None:
+    """Also one of the first format, which has no hash of its own, and one whose writer made the hash."""
+    store, identity = finished(tmp_path)
+    path = store.folder(identity) / "card.json"
+    card = json.loads(path.read_text())
+    for version in (1, 2):
+        odd = {name: value for name, value in card.items() if name != "card_hash"}
+        odd |= {"format_version": version} | facts
+        path.write_text(json.dumps(odd | {"card_hash": content_hash(odd)}))
+        with pytest.raises(UserError, match="not the card of an artifact"):
+            open_artifact(path.parent)
+
+
+def test_an_artifact_of_the_first_format_is_still_read(tmp_path: Path) -> None:
+    store, identity = finished(tmp_path)
+    path = store.folder(identity) / "card.json"
+    card = json.loads(path.read_text())
+    del card["card_hash"], card["files"]
+    path.write_text(json.dumps(card | {"format_version": 1}))
+    found = store.find(identity)
+    assert found.config_file().read_text() == "solver: {k: 20}\n"
+    found.load_weights(nn.Linear(2, 3))
+    path.write_text(json.dumps(card))
+    with pytest.raises(UserError, match="not the card"):  # the second format without its hashes
+        open_artifact(path.parent)
 
 
 def test_newest_and_none(tmp_path: Path) -> None:

@@ -198,16 +198,6 @@ def test_a_model_is_refused_whatever_it_allows_itself(tmp_path: Path) -> None:
         assert load_yaml(path)["objective"]["distance"] == NODE
 
 
-def test_pairs_and_other_yaml_tags_of_a_model_hide_nothing(tmp_path: Path) -> None:
-    path = stored(tmp_path)
-    plain = path.read_text()
-    for tag in ("!!pairs [a: {_target_: os.system}]", "!!set {a}", "2020-01-01"):
-        path.write_text(f"{plain}\nplan: {tag}\n")
-        with pytest.raises(UserError, match="only numbers, words, lists and mappings"):
-            load_yaml(path)
-    assert yaml.safe_load(plain)["plugins"] == []
-
-
 def test_the_current_folder_comes_last(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "path", ["somewhere"])
     monkeypatch.setattr(sys, "argv", ["train.py", "seed=1"])

@@ -5,13 +5,13 @@ Only what the file says of the noise is taken: how many timesteps, and their bet
 would make a diffusers scheduler compute something that ours do not is refused.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from audiolcm.diffusion.schedule import LinearSchedule, NoiseSchedule, ScaledLinearSchedule
 from audiolcm.errors import UserError
+from audiolcm.plain_data import read_json
 
 FILE_NAME = "scheduler_config.json"
 KINDS = {"linear": LinearSchedule, "scaled_linear": ScaledLinearSchedule}
@@ -99,7 +99,7 @@ def _read(file: Path) -> Mapping[str, Any]:
     """Return the fields of the file; only those of a scheduler that is understood."""
     again = "Type schedule.path=FOLDER with a whole one, as scheduler.save_pretrained(FOLDER) writes it."
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_json(file, largest=2**20)
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read ({error}). {again}") from error
     if not isinstance(values, dict):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 
 from audiolcm.audio.mel import F_MAX, F_MIN, HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE
 from audiolcm.errors import UserError
+from audiolcm.plain_data import read_yaml
 from audiolcm.weights.files import weights_folder
 from audiolcm.weights.reading import Shapes, misfits, read_checkpoint, shapes
 
@@ -55,8 +55,8 @@ def read_arguments(path: str | Path | None) -> tuple[Path, dict[str, Any]]:
                 f"BigVGAN: {file} does not exist. Set vocoder.model.path to the folder that holds it."
             )
     try:
-        arguments = yaml.safe_load(arguments_path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        arguments = read_yaml(arguments_path)
+    except (OSError, ValueError) as error:
         raise UserError(
             f"BigVGAN: {arguments_path} is not plain YAML ({error}). Download it again."
         ) from error

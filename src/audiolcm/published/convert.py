@@ -101,7 +101,7 @@ class _Converter:
                 tokenizer.save_pretrained(folder / kind)
             except Exception as error:
                 raise UserError(
-                    f"{folder / kind} can not be written ({error}). Free some space, then again."
+                    f"{folder / kind} cannot be written ({error}). Free some space, then again."
                 ) from error
         return self.part("text_encoder", {})
 

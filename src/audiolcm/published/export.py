@@ -6,7 +6,6 @@ The folder is an artifact, the model's own, with its parts in folders of their o
     autoencoder/  vocoder/  text_encoder/      each with the first three; the last only where there is one
 """
 
-import json
 import os
 import shutil
 import uuid
@@ -15,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.artifacts import Artifact
+from audiolcm.card import CARD, CONFIG, WEIGHTS, write_card
 from audiolcm.config import OPTIONAL_SECTIONS, SECTIONS, read_yaml, to_yaml
 from audiolcm.errors import UserError
 from audiolcm.files import TEMPORARY_SUFFIX, explained
+from audiolcm.plain_data import read_json
 from audiolcm.published.model_card import license_text, model_card
 
-CARD, CONFIG, WEIGHTS = "card.json", "config.yaml", "model.safetensors"
 README, LICENSE = "README.md", "LICENSE"
 _MARK = "exported_by"
 _FACTS = (
-    "format_version", "stage", "name", "hash", "weights_hash", "made_from", "code", "num_parameters", "step", "origin",
+    "stage", "name", "hash", "made_from", "code", "num_parameters", "step", "origin",
     "derived_from", "hardware", "training_seconds", "figures",
 )  # fmt: skip
 """What goes along of a card; left out are the places of parents, and the runs and users of trackers."""
@@ -69,7 +69,7 @@ def _refuse_others(folder: Path) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
-        known = json.loads((folder / CARD).read_text())
+        known = read_json(folder / CARD)
     except (OSError, ValueError):
         known = None
     if not isinstance(known, dict) or _MARK not in known:
@@ -78,7 +78,7 @@ def _refuse_others(folder: Path) -> None:
 
 def _write(folder: Path, part: Artifact, parents: dict[str, str]) -> None:
     folder.mkdir(parents=True)
-    cfg = read_yaml(part.folder / CONFIG)
+    cfg = read_yaml(part.config_file())
     _refuse_files_elsewhere(part, cfg)
     shutil.copyfile(part.weights_file(), folder / WEIGHTS)
     kept = {name: section for name, section in cfg.items() if name in _SECTIONS}
@@ -86,9 +86,9 @@ def _write(folder: Path, part: Artifact, parents: dict[str, str]) -> None:
     (folder / CONFIG).write_text(to_yaml(_without_places(kept)), encoding="utf-8")
     card = {name: part.card[name] for name in _FACTS if name in part.card}
     card |= {"parents": parents, _MARK: f"audiolcm {version('audiolcm')}"}
-    (folder / CARD).write_text(json.dumps(_without_places(card), indent=2), encoding="utf-8")
     for tokenizer in part.folder.glob("*_tokenizer"):
         shutil.copytree(tokenizer, folder / tokenizer.name)
+    write_card(folder, _without_places(card))
 
 
 def _refuse_files_elsewhere(part: Artifact, cfg: dict[str, Any]) -> None:

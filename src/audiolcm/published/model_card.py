@@ -18,7 +18,7 @@ pipeline_tag: text-to-audio
 
 def model_card(model: Artifact, parts: Mapping[str, Artifact], name: str) -> str:
     """Return ``README.md``: how to make a sound, the parts, the figures of their training, the licenses."""
-    cfg = read_yaml(model.folder / "config.yaml")
+    cfg = read_yaml(model.config_file())
     sampler = cfg["teacher_sampler" if model.card["stage"] == "teacher" else "sampler"]
     members = [model, *parts.values()]
     return f"""{_HEADER}
@@ -87,7 +87,7 @@ def _licenses(model: Artifact, parts: Mapping[str, Artifact]) -> str:
         named = [part.card["origin"]] if "origin" in part.card else part.card.get("derived_from", [])
         origins |= {str(origin.get("name", origin.get("file"))): origin for origin in named}
         if "training_seconds" in part.card:
-            corpus = read_yaml(part.folder / "config.yaml")["dataset"]["_target_"].rpartition(".")[2]
+            corpus = read_yaml(part.config_file())["dataset"]["_target_"].rpartition(".")[2]
             trained.append(f"{part.card['stage']} on {corpus}")
     lines = [
         f"- From {name}, {origin.get('url', 'of unknown address')}: {origin.get('license', 'license unknown')}."

@@ -86,8 +86,8 @@ def test_status_tells_of_a_record_without_end(tmp_path: Path) -> None:
         pytest.param(("facts", "num_steps"), 10**400, "a number that no figure can be", id="long fact"),
         (("facts", "num_steps"), float("nan"), "a number that no figure can be"),
         (("timings", 0, "rtf_total"), 1e200, "a number that no figure can be"),
-        (("notes",), ["a \ud800"], "a text that can not be written"),
-        (("facts", "\ud800"), 1, "a text that can not be written"),
+        (("notes",), ["a \ud800"], "a text that cannot be written"),
+        (("facts", "\ud800"), 1, "a text that cannot be written"),
         (("facts", "num_steps"), json.loads("[" * 60 + "]" * 60), "nested too deeply"),
     ],
 )
@@ -122,7 +122,7 @@ def test_a_listening_test_whose_names_can_not_be_written_is_left_out(tmp_path: P
     write_listening(tmp_path, "table1_audiocaps", {"audiolcm": 77.4, "a\ud800": 3.0})
     assert render(["table1_audiocaps"], None, tmp_path) == 0
     text = (tmp_path / "replica/table1_audiocaps.md").read_text()
-    assert "of the listening test is left out: it has a text that can not be written" in text
+    assert "of the listening test is left out: it has a text that cannot be written" in text
 
 
 @pytest.mark.parametrize("text", ["$\\foo$", "$$", "5 $ \\", "\x00"])

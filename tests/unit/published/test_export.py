@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from sealed import sealed_again
 
 from audiolcm.cli import main
 from audiolcm.errors import UserError
@@ -94,6 +95,9 @@ def test_damaged_weights_and_missing_tokenizers_are_refused(
     artifacts = convert()
     model = AudioLCM.from_checkpoint(artifacts, hardware=FLOAT32)
     shutil.rmtree(one(artifacts, "text_encoder") / "t5_tokenizer")
+    with pytest.raises(UserError, match=r"t5_tokenizer/.* is missing. Put back a whole copy"):
+        model.save_pretrained(tmp_path / "out")
+    sealed_again(one(artifacts, "text_encoder"))  # as it is converted where there is no such tokenizer
     with pytest.raises(UserError, match="has no t5_tokenizer.*--t5 FOLDER"):
         model.save_pretrained(tmp_path / "out")
     with (one(artifacts, "student") / "model.safetensors").open("ab") as file:
@@ -103,13 +107,26 @@ def test_damaged_weights_and_missing_tokenizers_are_refused(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("export", [False, True])
+def test_a_changed_configuration_makes_no_sound(
+    convert: Callable[..., Path], tmp_path: Path, export: bool
+) -> None:
+    folder = convert()
+    model = AudioLCM.from_checkpoint(folder, hardware=FLOAT32)
+    student = model.save_pretrained(tmp_path / "out") if export else one(folder, "student")
+    path = student / "config.yaml"
+    path.write_text(path.read_text().replace("omega: ", "omega: 1", 1))
+    with pytest.raises(UserError, match=r"config.yaml was changed or damaged"):
+        AudioLCM.from_checkpoint(student, hardware=FLOAT32)
+
+
 def test_files_of_this_computer_are_refused(convert: Callable[..., Path], tmp_path: Path) -> None:
     artifacts = convert()
-    model = AudioLCM.from_checkpoint(artifacts, hardware=FLOAT32)
     path = one(artifacts, "student") / "config.yaml"
     path.write_text(path.read_text().replace("bert:", "clap_checkpoint: weights.pth\n  bert:", 1))
+    student = sealed_again(path.parent)
     with pytest.raises(UserError, match="reads its text encoder from files of this computer"):
-        model.save_pretrained(tmp_path / "out")
+        export_module.export(student, student.parent("vocoder"), tmp_path / "out")
 
 
 def test_no_place_of_this_computer_is_told(convert: Callable[..., Path], tmp_path: Path) -> None:
@@ -121,9 +138,8 @@ def test_no_place_of_this_computer_is_told(convert: Callable[..., Path], tmp_pat
     config["dataset"]["labels"] = ["dog", "~alice/rain"]
     config["logger"] = {"_target_": "audiolcm.training.tracking.WandbTracker", "entity": "alice"}
     (student / "config.yaml").write_text(yaml.safe_dump(config))
-    card = json.loads((student / "card.json").read_text())
-    card |= {"wandb": {"entity": "alice"}, "derived_from": [{"name": "x", "file": str(tmp_path / "x.ckpt")}]}
-    (student / "card.json").write_text(json.dumps(card))
+    facts = {"wandb": {"entity": "alice"}, "derived_from": [{"name": "x", "file": str(tmp_path / "x.ckpt")}]}
+    sealed_again(student, **facts)
     folder = AudioLCM.from_checkpoint(student, hardware=FLOAT32).save_pretrained(tmp_path / "out")
     texts = [path.read_text() for path in folder.rglob("*") if path.suffix in (".json", ".yaml", ".md")]
     assert len(texts) > 8

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from released_file import Layout, random_state, save, save_tokenizers
+from sealed import sealed_again
 
 from audiolcm.cli import main
 from audiolcm.errors import UserError
@@ -39,6 +40,7 @@ def test_tokenizers_of_other_weights_are_refused(convert: Callable[..., Path], t
     kind = one(folder, "text_encoder") / "bert_tokenizer"
     for file in (tmp_path / "large" / "bert").iterdir():
         (kind / file.name).write_bytes(file.read_bytes())
+    sealed_again(kind.parent)
     with pytest.raises(UserError, match="has 41 tokens, but the weights know 40"):
         AudioLCM.from_checkpoint(folder)
 
@@ -100,9 +102,10 @@ def test_a_strangers_configuration_calls_no_function(convert: Callable[..., Path
     folder = convert()
     path = one(folder, "vocoder") / "config.yaml"
     cfg = yaml.safe_load(path.read_text())
-    for target in ("audiolcm.artifacts._write_text", "audiolcm.cli.main", "audiolcm.files.remove_leftovers"):
+    for target in ("audiolcm.result.write_result", "audiolcm.cli.main", "audiolcm.files.remove_leftovers"):
         cfg["vocoder"]["model"] = {"_target_": target, "path": str(tmp_path / "written"), "text": "x"}
         path.write_text(yaml.safe_dump(cfg))
+        sealed_again(path.parent)
         with pytest.raises(UserError, match="is refused: it is no class"):
             AudioLCM.from_checkpoint(folder)
     assert not (tmp_path / "written").exists()

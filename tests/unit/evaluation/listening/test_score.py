@@ -90,7 +90,7 @@ def test_everybody_screened_out_is_said(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "can not be read"),
+        (None, "cannot be read"),
         ("{}", "is not the key of a listening test"),
         ("[1", "is not the key of a listening test"),
         ('{"format_version": 99}', "has format 99: upgrade"),
