@@ -18,7 +18,7 @@ _PLACES = {
 }  # fmt: skip
 """Sections that say where things lie, what runs them, what is shown of them, or which packages may be named."""
 _PLACES_WITHIN = {
-    "dataset": {"root"},
+    "dataset": {"root", "exclude"},  # what is excluded is in the data's own hash
     "protocol": {"captions"},
     "system": {"checkpoint", "artifacts", "hardware", "path"},
 }

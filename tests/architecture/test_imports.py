@@ -38,7 +38,6 @@ PARTS = {
     "audio": FOUNDATION,
     "diffusion": {"draws", "types", "errors", "plain_data"},
     "locks": {"files"},
-    "plain_data": set(),
     "weights": {"errors", "files", "locks"},
     "models": FOUNDATION | {"audio", "weights"},
     "data": FOUNDATION | {"audio", "locks", "plain_data", "plugin_code"},

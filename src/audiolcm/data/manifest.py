@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -11,12 +11,24 @@ import numpy as np
 
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.locating import Finder
-from audiolcm.data.tables import LIST_SEPARATOR, Row, read_table, seconds, seconds_problem, write_table
+from audiolcm.data.tables import (
+    LIST_SEPARATOR,
+    Row,
+    lacks_columns,
+    read_columns,
+    seconds,
+    seconds_problem,
+    write_table,
+)
 from audiolcm.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("name", "audio_path", "caption", "structured_caption", "duration", "split", "labels")
 REQUIRED_COLUMNS = ("name", "audio_path", "caption")
+_OTHER_NAMES = {"audio_path": ("file_name", "location"), "caption": ("text", "captions")}
+"""Of columns, in the metadata of Hugging Face's audio folders and in the lists of TANGO."""
+LEFT_OUT = "Left out: "
+"""How the reason of a row begins that could be used, see `audiolcm.data.left_out`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +63,17 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True)
 class BadRow:
-    """A row of a corpus that can not be used, and why."""
+    """A row of a corpus that can not be used, or is left out, and why."""
 
     split: str
     row: int
     name: str
     reason: str
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it could be used: nothing is wrong with it."""
+        return self.reason.startswith(LEFT_OUT)
 
 
 @runtime_checkable
@@ -130,9 +147,9 @@ def storable(clip: Clip) -> Clip:
         *clip.labels,
     )
     whole = "".join(texts)
-    if "\0" not in whole and _escaped(whole) == whole:
+    if "\0" not in whole and written_out(whole) == whole:
         return clip
-    name, path_text, caption, structured, split, problem, *labels = (_escaped(text) for text in texts)
+    name, path_text, caption, structured, split, problem, *labels = (written_out(text) for text in texts)
     return dataclasses.replace(
         clip,
         name=name,
@@ -145,8 +162,15 @@ def storable(clip: Clip) -> Clip:
     )
 
 
-def _escaped(text: str) -> str:
+def written_out(text: str) -> str:
+    """A text whose NULs and half surrogate pairs are written as signs."""
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+def unknown_split(clip: Clip) -> BadRow:
+    """The row of a clip whose split is none of SPLITS."""
+    reason = f"The split {clip.split!r} is unknown: use one of {', '.join(SPLITS)}."
+    return BadRow(clip.split, clip.row, clip.name, reason)
 
 
 def check_split(split: str) -> str:
@@ -157,16 +181,26 @@ def check_split(split: str) -> str:
 
 
 def read_manifest(path: str | Path) -> list[Clip]:
-    """Read a TSV or Parquet manifest; audio paths are relative to the manifest's folder.
+    """Read a TSV, CSV, JSON or Parquet manifest; audio paths are relative to the manifest's folder.
 
-    Columns: name, audio_path, caption (required), structured_caption, duration, split, labels ("a|b"). A
-    missing structured caption becomes `fallback_structure(caption)`, a missing duration 0. The split is kept
-    as written ("" when absent) so that the caller can report a misspelled one. Raises UserError for an
-    unreadable table or a missing column.
+    Columns: audio_path (or file_name, location), caption (or text, captions), name, structured_caption, duration,
+    split, labels ("a|b"). The first two are required; without names all clips have the name "". A missing structured
+    caption becomes `fallback_structure(caption)`, a missing duration 0. The split is kept as written ("" when absent)
+    so that the caller can report a misspelled one. Raises UserError for an unreadable table or a missing column.
     """
     path = Path(path)
+    columns, rows = read_columns(path)
+    known = {column: _column(column, columns) for column in REQUIRED_COLUMNS}
+    missing = [column for column, found in known.items() if found is None]
+    if missing and missing != ["name"]:
+        raise UserError(lacks_columns(path, missing, columns))
     find = Finder()
-    return [_clip(row, path.parent, find) for row in read_table(path, REQUIRED_COLUMNS)]
+    return [_clip(row, path.parent, known, find) for row in rows]
+
+
+def _column(column: str, columns: Sequence[str]) -> str | None:
+    """What a table calls a column."""
+    return next((one for one in (column, *_OTHER_NAMES.get(column, ())) if one in columns), None)
 
 
 def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
@@ -175,11 +209,12 @@ def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
     write_table(path, COLUMNS, [_row(clip, path.parent.resolve()) for clip in clips])
 
 
-def _clip(row: Row, folder: Path, find: Finder) -> Clip:
-    caption, duration = row["caption"], row.get("duration", "")
+def _clip(row: Row, folder: Path, known: Mapping[str, str | None], find: Finder) -> Clip:
+    name, audio_path, caption = (row.get(known[column] or "", "") for column in REQUIRED_COLUMNS)
+    duration = row.get("duration", "")
     return Clip(
-        name=row["name"],
-        audio_path=find(folder / row.exact("audio_path")) if row["audio_path"] else None,
+        name=name,
+        audio_path=find(folder / row.exact(known["audio_path"] or "")) if audio_path else None,
         caption=caption,
         structured_caption=row.get("structured_caption") or fallback_structure(caption),
         duration=seconds(duration),

@@ -7,7 +7,7 @@ clip in memory: names and sounds are compared by 96-bit hashes in arrays.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +62,14 @@ class Plan:
         return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})
 
 
-def write_plan(folder: Path, clips: Sequence[Clip], split: str) -> None:
-    """Check every row of a split, its sound aside, and write the plan. `clips` is read twice, in order."""
+def write_plan(
+    folder: Path, clips: Sequence[Clip], split: str, left_out: Mapping[int, str] | None = None
+) -> None:
+    """Check every row of a split, its sound aside, and write the plan. `clips` is read twice, in order.
+
+    left_out: why a clip is left out though its row can be used, by its position.
+    """
+    left_out = left_out or {}
     names, sounds = Keys(), Keys()
     for clip in map(storable, clips):
         names.add(clip.name)
@@ -74,6 +80,7 @@ def write_plan(folder: Path, clips: Sequence[Clip], split: str) -> None:
     with writing_rows(folder / PLAN_FILE, _SCHEMA) as add:
         for position, clip in enumerate(map(storable, clips)):
             reason = row_problem(clip, split, repeated=bool(first_name[position] != position))
+            reason = reason or left_out.get(position)
             group = first_sound[position]
             if reason is None and numbers[group] < 0:
                 numbers[group] = num_sounds

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from audiolcm.data.digests import FileDigests
+from audiolcm.data.left_out import left_out, warn_of_unused_lists
 from audiolcm.data.manifest import SPLITS, Corpus, RejectsRows, check_split
 from audiolcm.data.parts import Part
 from audiolcm.data.plan import PLAN_FILE, Plan, write_plan
@@ -97,8 +98,11 @@ def prepare_part(
 
 def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> str:
     """SHA-256 (hex) of the corpus and the way it is cached: names the cache, identifies the training data."""
+    digests = digests or FileDigests()
     code = code_of_class(type(corpus))  # of ours there is none: their versions are in their fingerprints
     content = f"{FORMAT_VERSION} {corpus.fingerprint(digests)}" + (f" {code}" if code else "")
+    if without := left_out(corpus, digests).identity():
+        content += f" without {without}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -110,9 +114,13 @@ def prepared_folder(corpus: Corpus, cache_root: str | Path) -> Path:
 
 
 def _identified(corpus: Corpus, cache_root: Path) -> PreparedData:
-    fingerprint = prepared_fingerprint(corpus, FileDigests(cache_root / f"digests-{corpus.name}.jsonl"))
+    fingerprint = prepared_fingerprint(corpus, _digests(corpus, cache_root))
     folder = cache_root / f"{corpus.name}-{fingerprint[:12]}"
     return PreparedData(folder, corpus.name, fingerprint, corpus.duration)
+
+
+def _digests(corpus: Corpus, cache_root: Path) -> FileDigests:
+    return FileDigests(cache_root / f"digests-{corpus.name}.jsonl")
 
 
 def _is_finished(prepared: PreparedData, names: Sequence[str]) -> bool:
@@ -151,14 +159,17 @@ def _planned(corpus: Corpus, prepared: PreparedData, names: Sequence[str]) -> di
     plans = {}
     with exclusive(prepared.folder):
         remove_leftovers(prepared.folder)
-        _write_data_file(corpus, prepared)
-        for name in names:
-            folder = prepared.folder / name
-            if (folder / SPLIT_FILE).is_file():
-                continue
-            if not (folder / PLAN_FILE).is_file():
-                write_plan(folder, corpus.clips(name), name)
-            plans[name] = Plan(folder)
+        folders = {name: prepared.folder / name for name in names}
+        unfinished = [name for name, folder in folders.items() if not (folder / SPLIT_FILE).is_file()]
+        new = [name for name in unfinished if not (folders[name] / PLAN_FILE).is_file()]
+        if new or not (prepared.folder / DATA_FILE).is_file():
+            found = left_out(corpus, _digests(corpus, prepared.folder.parent))
+            warn_of_unused_lists(corpus)
+            _write_data_file(corpus, prepared, found.num_shared)
+            for name in new:
+                write_plan(folders[name], corpus.clips(name), name, found.reasons[name])
+        for name in unfinished:
+            plans[name] = Plan(folders[name])
     return plans
 
 
@@ -177,8 +188,9 @@ def _seal(store: Store, name: str) -> None:
     shutil.rmtree(store.folder / CLAIMS, ignore_errors=True)
 
 
-def _write_data_file(corpus: Corpus, prepared: PreparedData) -> None:
+def _write_data_file(corpus: Corpus, prepared: PreparedData, num_shared: int) -> None:
     rejected = corpus.rejected_rows() if isinstance(corpus, RejectsRows) else []
     content = {"format": FORMAT_VERSION, "name": prepared.name, "fingerprint": prepared.fingerprint}
-    content |= {"duration": prepared.duration, "rejected": [dataclasses.asdict(row) for row in rejected]}
+    content |= {"duration": prepared.duration, "shared": num_shared}
+    content |= {"rejected": [dataclasses.asdict(row) for row in rejected]}
     write_json(prepared.folder / DATA_FILE, content)

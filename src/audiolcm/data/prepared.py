@@ -101,8 +101,14 @@ class PreparedSplit:
 
     @property
     def bad_rows(self) -> list[BadRow]:
-        """The rows that can not be used."""
-        return [BadRow(**row) for row in Rows(self.folder / BAD_FILE)]
+        """The rows that can not be used; not those that are left out for another reason."""
+        rows = (BadRow(**row) for row in Rows(self.folder / BAD_FILE))
+        return [row for row in rows if not row.is_left_out]
+
+    @property
+    def num_left_out(self) -> int:
+        """How many clips are left out because they are tested on, or a list names them."""
+        return self.facts.get("left_out", 0)  # data of earlier versions left none out
 
     @functools.cached_property
     def sounds(self) -> Sequence[int]:
@@ -190,17 +196,27 @@ class PreparedData:
 
     @property
     def num_bad_rows(self) -> int:
-        """How many rows can not be used."""
+        """How many rows are no clips."""
         rejected = len(read_json(self.folder / DATA_FILE)["rejected"])
         return rejected + sum(read_json(self.folder / name / SPLIT_FILE)["bad"] for name in self.splits)
 
     @property
+    def num_left_out(self) -> int:
+        """How many of those could be used, see `PreparedSplit.num_left_out`."""
+        return sum(self.open_split(name).num_left_out for name in self.splits)
+
+    @property
+    def num_shared(self) -> int:
+        """How many clips of train have a sound that validation has too."""
+        return read_json(self.folder / DATA_FILE).get("shared", 0)  # earlier versions did not count them
+
+    @property
     def bad_rows(self) -> list[BadRow]:
-        """Every row that can not be used."""
+        """Every row that is no clip."""
         return list(self.iterate_bad_rows())
 
     def iterate_bad_rows(self) -> Iterator[BadRow]:
-        """Every row that can not be used, one at a time."""
+        """Every row that is no clip, one at a time."""
         yield from (BadRow(**row) for row in read_json(self.folder / DATA_FILE)["rejected"])
         for name in self.splits:
             yield from (BadRow(**row) for row in Rows(self.folder / name / BAD_FILE))
@@ -209,11 +225,21 @@ class PreparedData:
         """One split. Raises UserError when it is not prepared, or when train or validation is empty."""
         split = self.open_split(name)
         if len(split) == 0 and name in NEEDED_SPLITS:
-            raise UserError(
-                f"Split {name} of {self.name} holds no usable clip ({split.facts['bad']} bad rows): "
-                f"see {self.report_path}, then check dataset.root and the splits in the dataset config."
-            )
+            raise UserError(f"Split {name} of {self.name} holds no usable clip {self._why_empty(split)}")
         return split
+
+    def _why_empty(self, split: PreparedSplit) -> str:
+        if not split.facts["bad"]:
+            return (
+                "(0 bad rows): no row belongs to it. Two different sounds at least are needed, one to train on and one "
+                "for validation, and dataset.validation_every above 0 where the data have no splits of their own."
+            )
+        num_bad = split.facts["bad"] - split.num_left_out
+        left_out = f", {split.num_left_out} left out" if split.num_left_out else ""
+        return (
+            f"({num_bad} bad rows{left_out}): see {self.report_path}, then check dataset.root and the splits in the "
+            "dataset config."
+        )
 
     def open_split(self, name: str) -> PreparedSplit:
         """One split, empty or not. Raises UserError when it is not prepared or damaged."""

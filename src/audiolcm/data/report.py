@@ -28,19 +28,21 @@ def write_report(prepared: PreparedData) -> None:
         for row in prepared.iterate_bad_rows()
     )
     write_table(prepared.report_path, ("split", "row", "name", "reason"), bad)
-    if count := prepared.num_bad_rows:
-        _logger.warning("%s: %d bad rows were left out, see %s", prepared.name, count, prepared.report_path)
+    for what, count in _counts(prepared).items():
+        _logger.warning("%s: %d %s, see %s", prepared.name, count, what, prepared.report_path)
 
 
 def prepare_report(prepared: PreparedData) -> str:
     """A few lines for people: clips and hours of every split, the first bad rows and why, and the folder."""
     lines = [f"{prepared.name}: {prepared.folder}"]
     for name in prepared.splits:
-        facts = prepared.open_split(name).facts
+        split = prepared.open_split(name)
+        facts = split.facts
         hours = facts["samples"] / SAMPLE_RATE / 3600
-        lines.append(
-            f"  {name}: {facts['clips']} clips of {facts['sounds']} sounds, {hours:.2f} h; {facts['bad']} bad rows"
-        )
+        num_bad = facts["bad"] - split.num_left_out
+        left_out = f", {split.num_left_out} left out" if split.num_left_out else ""
+        clips = f"{facts['clips']} clips of {facts['sounds']} sounds"
+        lines.append(f"  {name}: {clips}, {hours:.2f} h; {num_bad} bad rows{left_out}")
         if facts["missing"]:
             lines.append(
                 f"  {facts['missing']} of {facts['planned_sounds']} sound files of {name} are missing: see "
@@ -49,9 +51,24 @@ def prepare_report(prepared: PreparedData) -> str:
         if facts["clips"] == 0 and name in NEEDED_SPLITS:
             lines.append(f"  Split {name} is empty: this data can be listened to and scored, not trained on.")
     lines += [
-        f"  bad row {row.row} ({row.split or 'no split'}, {row.name or 'no name'}): {row.reason}"
+        f"  {'row' if row.is_left_out else 'bad row'} {row.row} ({row.split or 'no split'}, {row.name or 'no name'}): "
+        f"{row.reason}"
         for row in itertools.islice(prepared.iterate_bad_rows(), _NUM_SHOWN)
     ]
-    if count := prepared.num_bad_rows:
-        lines.append(f"  {count} bad rows were left out; all of them: {prepared.report_path}")
+    lines += [
+        f"  {count} {what}; all of them: {prepared.report_path}" for what, count in _counts(prepared).items()
+    ]
+    if count := prepared.num_shared:
+        lines.append(
+            f"  {count} clips of train have a sound that validation has too: its figures are of sounds trained on."
+        )
     return "\n".join(lines)
+
+
+def _counts(prepared: PreparedData) -> dict[str, int]:
+    """How many rows are no clips, by why that is."""
+    counts = {
+        "bad rows were left out": prepared.num_bad_rows - prepared.num_left_out,
+        "clips were left out that are tested on, or that a list names": prepared.num_left_out,
+    }
+    return {what: count for what, count in counts.items() if count}

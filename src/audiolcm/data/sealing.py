@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.data.manifest import LEFT_OUT
 from audiolcm.data.plan import PLAN_FILE, Keys, Plan
 from audiolcm.data.prepared import (
     BAD_FILE,
@@ -44,15 +45,17 @@ def seal_split(folder: Path, split: str) -> None:
                 "caption_number": int(caption_numbers[position]),
             }
             add(_clip_part(row) | {"duration": int(lengths[item]) / SAMPLE_RATE} | places)
-    num_bad, num_missing = _write_bad(folder, split, plan, shards, lengths)
+    bad = _write_bad(folder, split, plan, shards, lengths)
+    if position + bad["bad"] != len(plan.rows):
+        raise RuntimeError(
+            f"{folder}: {len(plan.rows)} rows, {position} clips and {bad['bad']} reported rows"
+        )
     counts = {
         "clips": position,
         "sounds": int((lengths > 0).sum()),
         "samples": int(lengths.sum()),
-        "bad": num_bad,
-        "missing": num_missing,
         "planned_sounds": plan.num_sounds,
-    }
+    } | bad
     tables = {name: file_facts(folder / name) for name in (CLIPS_FILE, BAD_FILE, MISSING_FILE)}
     write_json(folder / SPLIT_FILE, counts | {"tables": tables})
     (folder / PLAN_FILE).unlink()
@@ -74,9 +77,12 @@ def _clip_part(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write_bad(
     folder: Path, split: str, plan: Plan, shards: ShardReader, lengths: np.ndarray
-) -> tuple[int, int]:
-    """Write the rows that are left out, and of every sound file that is not there its first row; return both counts."""
-    num_bad, missing = 0, set()
+) -> dict[str, int]:
+    """Write the rows that are no clips, and of every sound file that is not there its first row; return the counts.
+
+    "left_out" are those of the "bad" ones that could be used.
+    """
+    num_bad, num_left_out, missing = 0, 0, set()
     with (
         writing_rows(folder / BAD_FILE, BAD_SCHEMA) as add,
         writing_rows(folder / MISSING_FILE, BAD_SCHEMA) as lacks,
@@ -89,7 +95,8 @@ def _write_bad(
             bad = {"split": split, "row": row["row"], "name": row["name"], "reason": reason}
             add(bad)
             num_bad += 1
+            num_left_out += str(reason).startswith(LEFT_OUT)
             if reason == f"Audio file {row['audio_path']} not found." and item not in missing:
                 lacks(bad | {"reason": row["audio_path"]})
                 missing.add(item)
-    return num_bad, len(missing)
+    return {"bad": num_bad, "missing": len(missing), "left_out": num_left_out}

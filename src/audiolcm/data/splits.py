@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from audiolcm.errors import UserError
 
@@ -19,6 +19,22 @@ def is_held_out(key: str, every: int) -> bool:
     if every < 0:
         raise UserError(f"validation_every={every}: use 0 (none) or the number of clips per validation clip.")
     return every > 0 and int(hash_order(key), 16) % every == 0
+
+
+def held_out_keys(keys: Iterable[str], every: int, usable: Callable[[str], bool]) -> tuple[set[str], str]:
+    """The keys that `is_held_out` takes, but of two usable keys or more at least one, and never all.
+
+    The second is the key that was added or taken away for that, "" mostly. usable: whether a key's clips can be used.
+    """
+    known = dict.fromkeys(keys)
+    held = {key for key in known if is_held_out(key, every)}
+    takes_some = any(map(usable, held))
+    if every == 0 or (takes_some and any(usable(key) for key in known if key not in held)):
+        return held, ""
+    good = sorted(filter(usable, known), key=hash_order)
+    if len(good) < 2:
+        return held, ""
+    return held ^ {good[0]}, good[0]
 
 
 def held_out_sources(clips: Iterable[tuple[str, str]], every: int) -> set[str]:

@@ -1,21 +1,28 @@
-"""Tables of text: TSV, CSV and Parquet in, rows of strings out."""
+"""Tables of text: TSV, CSV, JSON and Parquet in, rows of strings out."""
 
 from __future__ import annotations
 
 import csv
 import importlib
+import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from audiolcm.data.table_text import is_json, json_records, separator, text_of
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
+TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson", *PARQUET_SUFFIXES)
 LIST_SEPARATOR = "|"
+_LONGEST_FIELD = 100_000  # characters: a caption is no book
+_LONGEST_TABLE = 1 << 30
+_SOUND_SUFFIX = re.compile(r"\.(wav|flac|mp3|ogg|opus|aiff?|m4a)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,28 +53,44 @@ class Row(Mapping[str, str]):
 
 
 def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
-    """Rows of a TSV, CSV or Parquet table.
+    """Rows of a TSV, CSV, JSON (lines or a list of objects) or Parquet table.
 
     Raises UserError when the file is missing, is no such table, or lacks a required column.
     """
     path = Path(path)
+    columns, rows = read_columns(path)
+    missing = [column for column in required if column not in columns]
+    if missing:
+        raise UserError(lacks_columns(path, missing, columns))
+    return rows
+
+
+def read_columns(path: Path) -> tuple[list[str], list[Row]]:
+    """As `read_table`: the columns, which a table without rows has too, and the rows."""
     if not path.is_file():
         raise UserError(
             f"Table {path} not found: check dataset.root and the table names in the dataset config."
         )
     try:
-        columns, rows = _read_parquet(path) if path.suffix in PARQUET_SUFFIXES else _read_text_table(path)
+        return _read_parquet(path) if _is_parquet(path) else _read_text_table(path)
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
-            f"Table {path} can not be read ({error}): expected TSV, CSV (UTF-8) or Parquet."
+            f"Table {path} can not be read ({error}): expected TSV, CSV, JSON lines (UTF-8) or Parquet."
         ) from error
-    missing = [column for column in required if column not in columns]
-    if missing:
-        raise UserError(
-            f"Table {path} has no column {', '.join(missing)}; it has: {', '.join(columns) or 'none'}. "
-            "Add the column or rename one of them."
+
+
+def lacks_columns(path: Path, missing: Sequence[str], columns: Sequence[str]) -> str:
+    """The message about a table without columns that it needs: most often it has others, or no header at all."""
+    if any(_SOUND_SUFFIX.search(column) for column in columns):
+        return (
+            f"Table {path} has no header: its first line is a row already ({', '.join(columns)[:100]}). Write the "
+            f"names of the columns above it: {', '.join(missing)}."
         )
-    return rows
+    there = ", ".join(column if len(column) <= 60 else f"{column[:60]}..." for column in columns[:30])
+    return (
+        f"Table {path} has no column {', '.join(missing)}; it has: {there or 'none'}. "
+        "Add the column or rename one of them."
+    )
 
 
 def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
@@ -83,35 +106,55 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping
                 writer.writerows(rows)
 
 
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return path.suffix in PARQUET_SUFFIXES or file.read(4) == b"PAR1"
+
+
 def _delimiter(path: Path) -> str:
     return "," if path.suffix == ".csv" else "\t"
 
 
 def _read_text_table(path: Path) -> tuple[list[str], list[Row]]:
+    text = text_of(path)
+    if is_json(text):
+        return _read_json(text)
     columns: list[str] = []
     rows: list[Row] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        delimiter = _delimiter(path)
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        line = 1
-        try:
-            for fields in reader:
-                if fields and not columns:
-                    columns = fields
-                elif fields:
-                    rows.append(_row(columns, fields, line, delimiter))
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise ValueError(
-                f"line {line}: {error}; a field that begins with a quotation mark ends with one, and marks inside it "
-                'are doubled: "a ""word"" in quotes"'
-            ) from error
+    delimiter = separator(text, _delimiter(path))
+    csv.field_size_limit(_LONGEST_TABLE)  # a long field is a fault of its row, not of the table
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for fields in reader:
+            if fields and not columns:
+                columns = fields
+            elif fields:
+                rows.append(_row(columns, fields, line, delimiter))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"line {line}: {error}; a field that begins with a quotation mark ends with one, and marks inside it "
+            'are doubled: "a ""word"" in quotes"'
+        ) from error
+    return columns, rows
+
+
+def _read_json(text: str) -> tuple[list[str], list[Row]]:
+    records = list(json_records(text))
+    columns = list(dict.fromkeys(key for _, record in records if isinstance(record, dict) for key in record))
+    rows = []
+    for number, record in records:
+        known, problem = (record, "") if isinstance(record, dict) else ({}, record)
+        rows.append(_trimmed({column: _exact(known.get(column)) for column in columns}, number, problem))
     return columns, rows
 
 
 def _row(columns: list[str], fields: list[str], line: int, delimiter: str) -> Row:
     surplus = len(fields) - len(columns)
     problem = f"The row has {len(fields)} fields, the header {len(columns)}." if surplus > 0 else ""
+    if len(longest := max(fields, key=len)) > _LONGEST_FIELD:
+        problem = f"The row has a field of {len(longest):,} characters."
     if any("\n" in field and delimiter in field for field in fields):
         problem = (
             "The row goes over several lines: a closing quotation mark is missing, or one too many is there."
@@ -149,7 +192,7 @@ def _import_parquet(module: str) -> ModuleType:
 
 
 def _exact(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or isinstance(value, dict) or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, list | tuple):
         return LIST_SEPARATOR.join(str(item) for item in value)

@@ -173,13 +173,3 @@ def test_a_stray_quotation_mark_swallows_no_rows(tmp_path: Path, row: str) -> No
     (tmp_path / "m.tsv").write_text(f"name\taudio_path\tcaption\n{row}\n")
     with pytest.raises(UserError, match="line 2.*quotation mark"):
         read_manifest(tmp_path / "m.tsv")
-
-
-def test_a_sound_in_two_splits_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    clips = [
-        Clip(n, tmp_path / "one.wav", "x", "", 1.0, s, ()) for n, s in (("a", "train"), ("b", "validation"))
-    ]
-    write_manifest(tmp_path / "manifest.tsv", clips)
-    assert len(ManifestCorpus(str(tmp_path)).clips("train")) == 1
-    assert "1 sound files are in more than one split" in caplog.text
-    assert "one.wav" in caplog.text

@@ -123,7 +123,10 @@ def test_wavtext5k_and_macs(tmp_path: Path) -> None:
     ]
     assert first.labels == ("siren", "a", "b")
     assert first.audio_path == second.audio_path
-    (tmp_path / "MACS.yaml").write_text("files: 3")
+    (tmp_path / "MACS.yaml").write_text("files: [{filename: a}, [b]]")
+    clips = Macs(str(tmp_path), validation_every=0).clips("train")
+    assert [(clip.name, bool(clip.problem)) for clip in clips] == [("a", True), ("entry2", True)]
+    (tmp_path / "MACS.yaml").write_text("names: []")
     with pytest.raises(UserError, match=r"can not be read as MACS\.yaml"):
         Macs(str(tmp_path)).clips("train")
     (tmp_path / "MACS.yaml").write_text("!!python/object/apply:os.getcwd []")
@@ -146,6 +149,17 @@ def test_lp_musiccaps(tmp_path: Path) -> None:
     assert {(clip.audio_path, clip.labels) for clip in clips} == {
         (tmp_path / "audio" / "T1.wav", ("rock", "calm"))
     }
+
+
+def test_a_description_without_a_sound_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path / "a" / "rain.gutter.wav")
+    for name in ("a/rain.gutter.txt", "a/thunder.json", "lost.txt"):
+        table(tmp_path / name, '"Rain"')
+    assert len(SidecarCorpus(str(tmp_path), validation_every=0).clips("train")) == 1
+    assert (
+        f"2 texts have no sound file beside them, the first is {tmp_path / 'a' / 'thunder.json'}"
+        in caplog.text
+    )
 
 
 def test_sounds_with_a_description_beside_them(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
+import hashlib
 import io
 import json
+import os
 import pickle
 import tarfile
 from pathlib import Path
@@ -175,6 +177,103 @@ def test_rows_that_lack_something_are_reported(tmp_path: Path) -> None:
     }
     assert reasons.keys() == words.keys()
     assert all(word in reasons[name] for name, word in words.items()), reasons
+
+
+def test_keys_may_have_dots(tmp_path: Path) -> None:
+    names = ["rain.gutter", "Track 2.0 (clean)", "v1.a", "v1.b", "deep.er/20070824.supper", "plain"]
+    members = {}
+    for number, name in enumerate(names):
+        members |= {f"{name}.wav": sound(number, "wav"), f"{name}.txt": f"Sound {number}".encode()}
+    write_tar(tmp_path / "a.tar", members)
+    clips = WebDataset(str(tmp_path), **WEB).clips("train")
+    assert [(clip.name, clip.caption) for clip in clips] == [
+        (f"a/{name}", f"Sound {number}") for number, name in enumerate(names)
+    ]
+
+
+def test_several_sounds_of_one_sample_share_its_description(tmp_path: Path) -> None:
+    members = {
+        "1.left.wav": sound(0, "wav"),
+        "1.right.wav": sound(1, "wav"),
+        "1.txt": b"Rain",
+        "2.mix.wav": sound(2, "wav"),
+    }
+    write_tar(tmp_path / "a.tar", members)
+    clips = WebDataset(str(tmp_path), **WEB).clips("train")
+    assert [(clip.name, clip.caption) for clip in clips] == [
+        ("a/1.left", "Rain"),
+        ("a/1.right", "Rain"),
+        ("a/2.mix", ""),
+    ]
+
+
+def test_shards_lose_nothing_without_a_word(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name, content in (
+            shard_of(range(2)) | {"0001.wav": sound(5, "wav"), "x.m4a": b"m4a", "._0000.flac": b"x"}
+        ).items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        for name, kind in (("hard.wav", tarfile.LNKTYPE), ("soft.wav", tarfile.SYMTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "0000.flac"
+            tar.addfile(info)
+    write_tar(tmp_path / "b.tar", shard_of(range(9, 10)))
+    with tarfile.open(tmp_path / "c.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("0.wav"))
+    (tmp_path / "d.tar").write_bytes((tmp_path / "c.tar.gz").read_bytes())
+    os.mkfifo(tmp_path / "pipe.tar")
+    prepared = prepare(WebDataset(str(tmp_path), **WEB), tmp_path / "cache", progress=False)
+    assert [clip.name for clip in prepared.split("train").clips] == ["a/0000", "a/0001", "b/0009"]
+    reasons = {row.name: row.reason for row in prepared.bad_rows}
+    words = {
+        "a/x": ".m4a can not be read", "a/hard": "hard.wav is a link", "a/soft": "soft.wav is a link",
+        "c.tar/c.tar.gz": "is compressed", "d/d.tar": "is compressed", "pipe/pipe.tar": "no regular file",
+    }  # fmt: skip
+    (second,) = reasons.keys() - words.keys()
+    assert "another sound of this key, .flac" in reasons[second]
+    assert all(word in reasons[name] for name, word in words.items()), reasons
+
+
+def test_compressed_shards_alone_are_named(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "c.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("0.wav"))
+    with pytest.raises(UserError, match=r"c\.tar\.gz.*gunzip"):
+        WebDataset(str(tmp_path)).clips("train")
+
+
+def test_of_a_few_clips_one_is_held_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_tar(tmp_path / "a.tar", shard_of(range(3)))
+    without = WebDataset(str(tmp_path), **WEB)
+    corpus = WebDataset(str(tmp_path), duration=1.0)
+    (held,) = corpus.clips("validation")
+    assert held.split == "validation"
+    assert len(corpus.clips("train")) == 2
+    assert "goes to validation" in caplog.text
+    assert not without.clips("validation")
+    kept = WebDataset(str(tmp_path), validation_every=1)
+    assert (len(kept.clips("train")), len(kept.clips("validation"))) == (1, 2)
+    prepared = prepare(corpus, tmp_path / "cache", progress=False)
+    assert (len(prepared.split("train")), len(prepared.split("validation"))) == (2, 1)
+
+
+def test_data_that_were_read_whole_keep_their_identity(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", shard_of(range(2)))
+    digest = hashlib.sha256((tmp_path / "a.tar").read_bytes()).hexdigest()
+    facts = ["webdataset", 10.0, 0, ["a.tar", digest]]
+    assert (
+        WebDataset(str(tmp_path), **WEB).fingerprint()
+        == hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    )
+    members = shard_of(range(2)) | {"v1.a.flac": sound(7), "v1.a.txt": b"x"}
+    write_tar(tmp_path / "a.tar", members)
+    digest = hashlib.sha256((tmp_path / "a.tar").read_bytes()).hexdigest()
+    facts = ["webdataset", 10.0, 0, ["a.tar", digest]]
+    assert (
+        WebDataset(str(tmp_path), **WEB).fingerprint()
+        != hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    )
 
 
 def test_mistakes(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.corpora.youtube import YouTubeFiles
+from audiolcm.data.exclusions import youtube_origin
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import Row
 
@@ -31,9 +32,14 @@ class AudioCaps(TableCorpus):
         validation: str = "val.csv",
         test: str = "test.csv",
         name: str = "audiocaps",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
         tables = {"train": train, "validation": validation, "test": test}
-        super().__init__(name, root, duration, max_duration, tables)
+        super().__init__(name, root, duration, max_duration, tables, exclude)
+
+    def origin(self, clip: Clip) -> str:
+        """The video."""
+        return youtube_origin(clip.name)
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("youtube_id", "caption"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from audiolcm.data.corpora.folder import FolderCorpus, unique_names
 from audiolcm.data.corpora.labels import caption_of_labels
 from audiolcm.data.corpora.youtube import YouTubeFiles
+from audiolcm.data.exclusions import youtube_origin
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import hash_order, is_held_out
 from audiolcm.data.tables import read_table
@@ -48,8 +49,9 @@ class AudioSet(FolderCorpus):
         seed: int = 0,
         validation_every: int = 100,
         name: str = "audioset",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         if not 0.0 <= kept_share <= 1.0:
             raise UserError(f"dataset {name}: kept_share={kept_share} is a share: 0 to 1.")
         self.filtered_labels = tuple(filtered_labels)
@@ -87,6 +89,10 @@ class AudioSet(FolderCorpus):
             dataclasses.replace(clip, name=name)
             for clip, name in zip(clips, unique_names(clip.name for clip in clips), strict=True)
         ]
+
+    def origin(self, clip: Clip) -> str:
+        """The video."""
+        return youtube_origin(clip.name)
 
     def keeps(self, youtube_id: str) -> bool:
         """Whether a video that is labelled speech or music stays."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from audiolcm.data.corpora.folder import FolderCorpus, unique_names
 from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip, fallback_structure
-from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import LIST_SEPARATOR, read_table
 from audiolcm.errors import UserError
 from audiolcm.plain_data import read_yaml
@@ -19,12 +17,11 @@ from audiolcm.plain_data import read_yaml
 _LARGEST_YAML = 64 * 2**20  # bytes: the published one has a few million
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A sound as its table has it: file, captions, labels, line, and what is wrong with the line."""
 
     file: str
-    captions: list[str]
+    captions: Sequence[str]
     labels: tuple[str, ...] = ()
     line: int = 0
     problem: str = ""
@@ -36,39 +33,50 @@ class Entry:
 
 
 class CaptionTable(FolderCorpus):
-    """Entries of a table: a clip for every caption, found by file name below the root.
+    """Files with captions: a clip for every caption, found by file name below the root.
 
     One sound in `validation_every` is held out with all its captions; there is no test split.
     """
 
     def __init__(
-        self, name: str, root: str | None, duration: float, max_duration: float, validation_every: int
+        self,
+        name: str,
+        root: str | None,
+        duration: float,
+        max_duration: float,
+        validation_every: int,
+        exclude: str | Sequence[str] | None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.validation_every = validation_every
 
     @abstractmethod
     def _entries(self) -> Iterator[Entry]:
-        """Every sound of the table."""
+        """Every sound of the tables; one without a caption has an empty one, so that it is reported."""
 
     def _read_clips(self) -> list[Clip]:
         entries = list(self._entries())
-        names = iter(unique_names(entry.stem for entry in entries for _ in entry.captions))
-        return [
+        stems = [entry.stem for entry in entries for _ in entry.captions]
+        names = iter(unique_names(stems))
+        clips = [
             Clip(
                 name=next(names),
                 audio_path=path,
                 caption=caption,
                 structured_caption=fallback_structure(caption),
                 duration=0.0,
-                split="validation" if is_held_out(entry.stem, self.validation_every) else "train",
+                split="",
                 labels=entry.labels,
                 row=entry.line,
                 problem=entry.problem,
             )
-            for entry, path in ((entry, self._find_anywhere(self.root / entry.file)) for entry in entries)
+            for entry, path in ((entry, self._path(entry)) for entry in entries)
             for caption in entry.captions
         ]
+        return self._split_off(clips, stems, self.validation_every)
+
+    def _path(self, entry: Entry) -> Path | None:
+        return self._find_anywhere(self.root / entry.file) if entry.file.strip() else None
 
 
 class WavText5K(CaptionTable):
@@ -81,8 +89,9 @@ class WavText5K(CaptionTable):
         max_duration: float = 30.0,
         validation_every: int = 100,
         name: str = "wavtext5k",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every)
+        super().__init__(name, root, duration, max_duration, validation_every, exclude)
 
     def _entries(self) -> Iterator[Entry]:
         for row in read_table(self.root / "WavText5K.csv", ("description", "fname")):
@@ -99,28 +108,31 @@ class Macs(CaptionTable):
         max_duration: float = 10.0,
         validation_every: int = 100,
         name: str = "macs",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every)
+        super().__init__(name, root, duration, max_duration, validation_every, exclude)
 
     def _entries(self) -> Iterator[Entry]:
         path = self.root / "MACS.yaml"
         try:
-            files = read_yaml(path, _LARGEST_YAML)["files"]
-            yield from (_macs_entry(number, entry) for number, entry in enumerate(files, start=1))
+            entries = read_yaml(path, largest=_LARGEST_YAML)["files"]
+            if not isinstance(entries, list):
+                raise ValueError("files is no list")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path} can not be read as MACS.yaml (files: filename, annotations: sentence, tags): {error!r}. "
                 "Download it again."
             ) from error
+        yield from (_macs_entry(number, entry) for number, entry in enumerate(entries, start=1))
 
 
 def _macs_entry(number: int, entry: Any) -> Entry:
     try:
         notes: Sequence[Mapping[str, Any]] = entry["annotations"]
-        tags = dict.fromkeys(tag for note in notes for tag in note.get("tags", ()))
+        tags = dict.fromkeys(tag for note in notes for tag in note.get("tags") or ())
         texts = (entry["filename"], *tags, *(note["sentence"] for note in notes))
         if all(isinstance(text, str) for text in texts):
-            return Entry(texts[0], list(texts[1 + len(tags) :]), tuple(tags), number)
+            return Entry(texts[0], texts[1 + len(tags) :] or ("",), tuple(tags), number)
         problem = "a name, tag or sentence is no text"
     except (KeyError, TypeError, AttributeError) as error:
         problem = repr(error)
@@ -145,8 +157,9 @@ class LpMusicCaps(CaptionTable):
         captions: Sequence[str] = ("caption_writing", "caption_summary", "caption_paraphrase"),
         validation_every: int = 1000,
         name: str = "lp_musiccaps",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every)
+        super().__init__(name, root, duration, max_duration, validation_every, exclude)
         self.captions = tuple(captions)
 
     def _entries(self) -> Iterator[Entry]:

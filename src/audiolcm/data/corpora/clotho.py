@@ -30,9 +30,10 @@ class Clotho(TableCorpus):
         validation: str = "clotho_captions_validation.csv",
         test: str = "clotho_captions_evaluation.csv",
         name: str = "clotho",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
         tables = {"train": train, "validation": validation, "test": test}
-        super().__init__(name, root, duration, max_duration, tables)
+        super().__init__(name, root, duration, max_duration, tables, exclude)
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("file_name", "caption_1"))

@@ -36,8 +36,9 @@ class Esc50(FolderCorpus):
         test_folds: Sequence[int] = (5,),
         validation_every: int = 16,
         name: str = "esc50",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.validation_every = validation_every
         self._split_of_fold: dict[int, str] = {}
         folds = {"train": train_folds, "validation": validation_folds, "test": test_folds}
@@ -79,6 +80,11 @@ class Esc50(FolderCorpus):
         ]
         return split_up + odd
 
+    def origin(self, clip: Clip) -> str:
+        """The recording on Freesound."""
+        parts = clip.name.split("-")
+        return f"freesound:{parts[1]}" if len(parts) > 2 else ""
+
     def _clip(self, row: Row, label: str, split: str, problem: str = "") -> Clip:
         caption = row.get("caption") or CAPTIONS.get(label, "")
         return Clip(
@@ -116,9 +122,18 @@ class Esc10(Esc50):
         test_folds: Sequence[int] = (5,),
         validation_every: int = 16,
         name: str = "esc10",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
         super().__init__(
-            root, duration, max_duration, train_folds, validation_folds, test_folds, validation_every, name
+            root,
+            duration,
+            max_duration,
+            train_folds,
+            validation_folds,
+            test_folds,
+            validation_every,
+            name,
+            exclude,
         )
 
     def _keeps(self, row: Row) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,22 +17,35 @@ import numpy as np
 
 from audiolcm.audio.io import read_audio
 from audiolcm.data.digests import FileDigests
+from audiolcm.data.exclusions import NameList, name_lists, naming_list
+from audiolcm.data.left_out import Sound
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
-from audiolcm.data.manifest import SPLITS, Clip, check_split
+from audiolcm.data.manifest import SPLITS, BadRow, Clip, check_split, unknown_split
 from audiolcm.data.prepared import clip_to_json
+from audiolcm.data.splits import held_out_keys, is_held_out
 from audiolcm.errors import UserError
 
 __all__ = ["AUDIO_SUFFIXES", "FolderCorpus", "find_table", "index_audio", "sound_files", "unique_names"]
+
+_logger = logging.getLogger(__name__)
 
 
 class FolderCorpus(ABC):
     """A corpus in a folder: a table (or several) and sound files.
 
     root: the folder (checked at first use, not at construction).  duration: seconds of one training example.
-    max_duration: seconds of a longer file that are kept; the rest is dropped.
+    max_duration: seconds of a longer file that are kept; the rest is dropped.  exclude: lists of clips that are left
+    out of training and validation, see `audiolcm.data.exclusions`.
     """
 
-    def __init__(self, name: str, root: str | None, duration: float, max_duration: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        root: str | None,
+        duration: float,
+        max_duration: float,
+        exclude: str | Sequence[str] | None = None,
+    ) -> None:
         if duration <= 0 or max_duration < duration:
             raise UserError(
                 f"dataset {name}: duration={duration} and max_duration={max_duration} do not fit: "
@@ -40,6 +56,7 @@ class FolderCorpus(ABC):
         self.max_duration = float(max_duration)
         self._root = root
         self._find = Finder()
+        self.exclude = exclude
 
     @property
     def root(self) -> Path:
@@ -77,10 +94,57 @@ class FolderCorpus(ABC):
         stem = path.name.removesuffix(path.suffix)
         return self._audio.get(stem) or self._audio.get(folded(stem)) or found
 
+    def _split_off(self, clips: Sequence[Clip], keys: Sequence[str], every: int) -> list[Clip]:
+        """Give the clips without a split one: about one key in `every` is held out for validation.
+
+        So that a handful of sounds can be trained on, one is held back where the hash takes none, which is said.
+        """
+        free: dict[str, list[Clip]] = defaultdict(list)
+        for clip, key in zip(clips, keys, strict=True):
+            if not clip.split:
+                free[key].append(clip)
+        if any(clip.split == "validation" for clip in clips):
+            held, chosen = {key for key in free if is_held_out(key, every)}, ""
+        else:
+            held, chosen = held_out_keys(free, every, lambda key: any(map(_is_usable, free[key])))
+        if chosen:
+            tell_chosen(self.name, every, len(free), chosen, "validation" if chosen in held else "train")
+        return [
+            clip if clip.split else replace(clip, split="validation" if key in held else "train")
+            for clip, key in zip(clips, keys, strict=True)
+        ]
+
     def clips(self, split: str) -> Sequence[Clip]:
         """The clips of one split in the order of their table; a missing audio file is no error here."""
         check_split(split)
         return [clip for clip in self._clips if clip.split == split]
+
+    def rejected_rows(self) -> list[BadRow]:
+        """Rows that are in no split."""
+        return [unknown_split(clip) for clip in self._clips if clip.split not in SPLITS]
+
+    def origin(self, clip: Clip) -> str:
+        """The recording that a clip was taken from, as "youtube:ID" or "freesound:ID"; "" when that is not known."""
+        return ""
+
+    def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
+        """What tells the sounds of the clips of a split from others; lists name no clip of the test split."""
+        clips, root = self.clips(split), f"{self.root}/"
+        known = digests.of(clip.audio_path for clip in clips if clip.audio_path is not None)
+        lists = () if split == "test" else self.exclusions()
+        for clip in clips:
+            path, origin = clip.audio_path, self.origin(clip)
+            digest = "" if path is None or known[path] in ("missing", "unreadable") else known[path]
+            names = (clip.name,) if path is None else (clip.name, path.name, str(path).removeprefix(root))
+            yield Sound(digest, origin, names, naming_list(lists, names, origin))
+
+    @cached_property
+    def _lists(self) -> list[NameList]:
+        return name_lists(self.exclude, self.root)
+
+    def exclusions(self) -> Sequence[NameList]:
+        """The lists of clips that are left out of training and validation."""
+        return self._lists
 
     def waveform(self, clip: Clip) -> np.ndarray:
         """float32 (samples,), mono, 16 kHz, at most max_duration long; UserError when it can not be read."""
@@ -101,11 +165,25 @@ class FolderCorpus(ABC):
         paths = (clip.audio_path for clip in self._clips if clip.audio_path is not None)
         sounds = (digests or FileDigests()).of(paths)
         whole = hashlib.sha256(f"{self.name} {self.max_duration}".encode())
-        for clip in sorted(self._clips, key=lambda clip: SPLITS.index(clip.split)):
+        for clip in sorted(self._clips, key=lambda clip: (*SPLITS, clip.split).index(clip.split)):
             sound = None if clip.audio_path is None else sounds.get(clip.audio_path)
             content = clip_to_json(clip) | {"audio_path": sound, "row": 0}
             whole.update(json.dumps(content, sort_keys=True).encode())
         return whole.hexdigest()
+
+
+def tell_chosen(name: str, every: int, num_sounds: int, chosen: str, split: str) -> None:
+    """Say that a sound was given a split so that neither is empty."""
+    _logger.warning(
+        "%s: dataset.validation_every=%d gives all of %d sounds to one split, so %s goes to %s.",
+        name, every, num_sounds, chosen, split,
+    )  # fmt: skip
+
+
+def _is_usable(clip: Clip) -> bool:
+    """Whether nothing is known against a clip, its sound unread."""
+    there = clip.audio_path is not None and os.path.isfile(clip.audio_path)
+    return there and not clip.problem and bool(clip.caption.strip())
 
 
 def find_table(root: Path, candidates: Sequence[str], hint: str) -> Path:

@@ -37,14 +37,19 @@ class Fsd50k(FolderCorpus):
         duration: float = 9.984,
         max_duration: float = 30.0,
         name: str = "fsd50k",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
 
     def _read_clips(self) -> list[Clip]:
         find_table(
             self.root, ("FSD50K.ground_truth/dev.csv", "FSD50K.ground_truth/eval.csv"), "unpack FSD50K there."
         )
         return [clip for part in ("dev", "eval") for clip in self._part(part)]
+
+    def origin(self, clip: Clip) -> str:
+        """The recording on Freesound."""
+        return f"freesound:{clip.name}"
 
     def _part(self, part: str) -> list[Clip]:
         table = self.root / "FSD50K.ground_truth" / f"{part}.csv"
@@ -80,8 +85,9 @@ class UrbanSound8K(FolderCorpus):
         test_folds: Sequence[int] = (),
         validation_every: int = 16,
         name: str = "urbansound8k",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.test_folds = {str(fold) for fold in test_folds}
         self.validation_every = validation_every
 
@@ -99,6 +105,10 @@ class UrbanSound8K(FolderCorpus):
             )
             for row in rows
         ]
+
+    def origin(self, clip: Clip) -> str:
+        """The recording on Freesound."""
+        return f"freesound:{clip.name.partition('-')[0]}"
 
     def _split(self, row: Row) -> str:
         if row["fold"] in self.test_folds:
@@ -120,8 +130,9 @@ class TutScenes(FolderCorpus):
         max_duration: float = 30.0,
         validation_every: int = 16,
         name: str = "tut",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.validation_every = validation_every
 
     def _read_clips(self) -> list[Clip]:

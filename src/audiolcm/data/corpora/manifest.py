@@ -1,53 +1,53 @@
-"""Your own data: a TSV or Parquet manifest beside (or above) the sound files it names."""
+"""Your own data: a table beside (or above) the sound files it names, or sound files alone."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, find_table
+from audiolcm.data.corpora.folder import FolderCorpus, find_table, unique_names
+from audiolcm.data.corpora.own_folder import USUAL_TABLE, clips_of_folder
 from audiolcm.data.digests import FileDigests
-from audiolcm.data.manifest import SPLITS, BadRow, Clip, read_manifest
-from audiolcm.data.splits import is_held_out
-
-_logger = logging.getLogger(__name__)
+from audiolcm.data.manifest import SPLITS, BadRow, Clip, read_manifest, unknown_split
 
 
 class ManifestCorpus(FolderCorpus):
     """Clips of a manifest (columns name, audio_path, caption, structured_caption, duration, split, labels).
 
-    manifest: the table under `root`.  When no row has a split, one clip in `validation_every`, chosen by the
-    hash of its audio path, is held out for validation and the others train. Otherwise rows with an unknown
-    split, or with a name that a row of another split has, are rejected (see `rejected_rows`).
+    manifest: the table under `root`; without the usual one, what `clips_of_folder` finds.  When no row has a split, one
+    clip in `validation_every`, chosen by the hash of its audio path, and at least one, is held out for validation and
+    the others train. Otherwise rows with an unknown split, or with a name that a row of another split has, are rejected
+    (see `rejected_rows`).
     """
 
     def __init__(
         self,
         root: str | None = None,
-        manifest: str = "manifest.tsv",
+        manifest: str = USUAL_TABLE,
         duration: float = 10.0,
         max_duration: float = 10.0,
         validation_every: int = 16,
         name: str = "manifest",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.manifest = manifest
         self.validation_every = validation_every
 
     @cached_property
     def _sorted_rows(self) -> tuple[list[Clip], list[BadRow]]:
-        hint = "write one (see the README) or name it with dataset.manifest=FILE."
-        rows = read_manifest(find_table(self.root, (self.manifest,), hint))
-        if not any(clip.split for clip in rows):
-            rows = [dataclasses.replace(clip, split=self._default_split(clip)) for clip in rows]
+        rows = self._rows()
+        if self._has_no_table or not any(clip.split for clip in rows):
+            rows = self._split_off(rows, [self._key(clip) for clip in rows], self.validation_every)
         good, bad, first = [], [], {}
         for clip in rows:
             earlier = first.setdefault(clip.name, clip)
             if clip.split not in SPLITS:
-                reason = f"The split {clip.split!r} is unknown: use one of {', '.join(SPLITS)}."
-                bad.append(BadRow(clip.split, clip.row, clip.name, reason))
+                bad.append(unknown_split(clip))
             elif earlier.split != clip.split and earlier.split in SPLITS:
                 reason = f"The name {clip.name!r} is used by row {earlier.row} of split {earlier.split}."
                 bad.append(BadRow(clip.split, clip.row, clip.name, reason))
@@ -55,28 +55,32 @@ class ManifestCorpus(FolderCorpus):
                 good.append(clip)
         return good, bad
 
-    def _default_split(self, clip: Clip) -> str:
+    @cached_property
+    def _has_no_table(self) -> bool:
+        return self.manifest == USUAL_TABLE and not (self.root / USUAL_TABLE).is_file()
+
+    def _rows(self) -> list[Clip]:
+        hint = "write one (see the README) or name it with dataset.manifest=FILE."
+        if self._has_no_table:
+            clips = clips_of_folder(self.root, self.name)
+        else:
+            clips = read_manifest(find_table(self.root, (self.manifest,), hint))
+        clips = [_with_slashes(clip) for clip in clips]
+        if any(clip.name for clip in clips):
+            return clips
+        names = unique_names(
+            str(Path(self._key(clip)).with_suffix("")) if clip.audio_path else "" for clip in clips
+        )
+        return [replace(clip, name=name) for clip, name in zip(clips, names, strict=True)]
+
+    def _key(self, clip: Clip) -> str:
         path = clip.audio_path
         if path is not None and path.is_relative_to(self.root):  # else the key would change with the machine
             path = path.relative_to(self.root)
-        key = clip.name if path is None else str(path)
-        return "validation" if is_held_out(key, self.validation_every) else "train"
+        return clip.name if path is None else str(path)
 
     def _read_clips(self) -> list[Clip]:
-        clips = self._sorted_rows[0]
-        splits: dict[object, set[str]] = {}
-        for clip in clips:
-            splits.setdefault(clip.audio_path, set()).add(clip.split)
-        shared = [path for path, names in splits.items() if path is not None and len(names) > 1]
-        if shared:
-            _logger.warning(
-                "%s: %d sound files are in more than one split, the first is %s. What a model is validated or tested "
-                "on it has then heard before.",
-                self.name,
-                len(shared),
-                shared[0],
-            )
-        return clips
+        return self._sorted_rows[0]
 
     def rejected_rows(self) -> list[BadRow]:
         """Rows with an unknown split, or whose name belongs to a row of another split."""
@@ -86,3 +90,11 @@ class ManifestCorpus(FolderCorpus):
         """As every corpus in a folder, and the rejected rows, which the report lists."""
         rejected = repr(self.rejected_rows())
         return hashlib.sha256(f"{super().fingerprint(digests)} {rejected}".encode()).hexdigest()
+
+
+def _with_slashes(clip: Clip) -> Clip:
+    """A path of Windows as one of this system, unless a file has backslashes in its name."""
+    path = clip.audio_path
+    if path is None or "\\" not in str(path) or os.path.isfile(path):
+        return clip
+    return replace(clip, audio_path=Path(str(path).replace("\\", "/")))

@@ -14,6 +14,8 @@ import numpy as np
 
 from audiolcm.data.corpora.folder import FolderCorpus
 from audiolcm.data.digests import FileDigests
+from audiolcm.data.exclusions import NameList, name_lists, naming_list
+from audiolcm.data.left_out import Sound
 from audiolcm.data.manifest import BadRow, Clip, RejectsRows, check_split
 from audiolcm.errors import UserError
 
@@ -23,7 +25,8 @@ class Mix:
 
     corpora: name -> corpus.  root: the folder that holds a folder <name> for each corpus whose own root is not set.
     include: names of `corpora`; null takes all. A corpus that is not there is an error that names all of those, never
-    left out silently.
+    left out silently.  exclude: lists of clips of any of them that are left out of training and validation; each
+    corpus may have its own besides.
     """
 
     def __init__(
@@ -33,10 +36,12 @@ class Mix:
         include: Sequence[str] | None = None,
         duration: float = 9.984,
         name: str = "mix",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
         self.name = name
         self.duration = float(duration)
         self._root = root
+        self.exclude = exclude
         names = list(corpora) if include is None else list(include)
         if unknown := [one for one in names if one not in corpora]:
             raise UserError(f"dataset.include names {unknown[0]!r}; known are {', '.join(corpora)}.")
@@ -81,6 +86,22 @@ class Mix:
             if isinstance(corpus, RejectsRows)
             for row in corpus.rejected_rows()
         ]
+
+    def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
+        """What tells the sounds of the clips of a split from others, also across corpora."""
+        lists = () if split == "test" else self._lists
+        for name, corpus in self.corpora.items():
+            for sound in corpus.sounds(split, digests):
+                names = (*sound.names, f"{name}/{sound.names[0]}")
+                yield sound._replace(list=sound.list or naming_list(lists, names, sound.origin))
+
+    @cached_property
+    def _lists(self) -> list[NameList]:
+        return name_lists(self.exclude, Path(self._root or ".").expanduser())
+
+    def exclusions(self) -> Sequence[NameList]:
+        """The lists of the mix and of its corpora."""
+        return [*self._lists, *(one for corpus in self.corpora.values() for one in corpus.exclusions())]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
         """SHA-256 (hex) of the names and fingerprints of the corpora."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.corpora.youtube import YouTubeFiles
+from audiolcm.data.exclusions import youtube_origin
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import Row
@@ -30,9 +31,14 @@ class MusicCaps(TableCorpus):
         test: str = "musiccaps-public.csv",
         validation_every: int = 16,
         name: str = "musiccaps",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, {"test": test})
+        super().__init__(name, root, duration, max_duration, {"test": test}, exclude)
         self.validation_every = validation_every
+
+    def origin(self, clip: Clip) -> str:
+        """The video."""
+        return youtube_origin(clip.name)
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("ytid", "start_s", "caption", "is_audioset_eval"))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, sound_files
+from audiolcm.data.locating import files_below, folded
 from audiolcm.data.manifest import SPLITS, Clip, fallback_structure
-from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import LIST_SEPARATOR
 from audiolcm.errors import UserError
 from audiolcm.files import read_text
 from audiolcm.plain_data import read_json
+
+_logger = logging.getLogger(__name__)
 
 _CAPTION_KEYS = ("caption", "text", "description", "title")
 
@@ -72,18 +76,37 @@ class SidecarCorpus(FolderCorpus):
         validation_every: int = 100,
         captions_from_names: bool = False,
         name: str = "sidecar",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.validation_every = validation_every
         self.captions_from_names = captions_from_names
 
     def _read_clips(self) -> list[Clip]:
+        clips = self.described()
+        return self._split_off(clips, [clip.name for clip in clips], self.validation_every)
+
+    def described(self) -> list[Clip]:
+        """Every sound with its description; the split is "" where that names none."""
         paths = sound_files(self.root)
         if not paths:
             raise UserError(
                 f"No sound file below {self.root}: correct dataset.root=... for dataset {self.name}."
             )
+        self._tell_lonely_texts({_stem(path) for path in paths})
         return [self._clip(path) for path in paths]
+
+    def _tell_lonely_texts(self, stems: set[str]) -> None:
+        """Descriptions without a sound are no rows, for a README.txt is none either; but they are told."""
+        texts = sorted(files_below(self.root, (".json", ".txt")))
+        lonely = [path for path in texts if _stem(path) not in stems]
+        if lonely:
+            _logger.warning(
+                "%s: %d texts have no sound file beside them, the first is %s.",
+                self.name,
+                len(lonely),
+                lonely[0],
+            )
 
     def _clip(self, path: Path) -> Clip:
         key = path.relative_to(self.root).with_suffix("").as_posix()
@@ -98,7 +121,7 @@ class SidecarCorpus(FolderCorpus):
             caption=found.caption,
             structured_caption=found.structured_caption,
             duration=0.0,
-            split=found.split or ("validation" if is_held_out(key, self.validation_every) else "train"),
+            split=found.split,
             labels=found.labels,
             problem=problem,
         )
@@ -112,6 +135,10 @@ class SidecarCorpus(FolderCorpus):
             return Description()
         caption = words_of_name(path.name.removesuffix(path.suffix))
         return Description(caption, fallback_structure(caption), (path.parent.name,))
+
+
+def _stem(path: Path) -> str:
+    return folded(str(path.with_suffix("")))
 
 
 def words_of_name(name: str) -> str:

@@ -24,9 +24,15 @@ class TableCorpus(FolderCorpus):
     """
 
     def __init__(
-        self, name: str, root: str | None, duration: float, max_duration: float, tables: Mapping[str, str]
+        self,
+        name: str,
+        root: str | None,
+        duration: float,
+        max_duration: float,
+        tables: Mapping[str, str],
+        exclude: str | Sequence[str] | None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.tables = dict(tables)
 
     @abstractmethod

@@ -1,28 +1,34 @@
 """The members of tar shards, found once and written down: which clip lies where.
 
-A shard is read member by member, headers only, so that no more than one clip is in memory. Only sound, .json and .txt
-are ever looked at; a pickled member is skipped like any other unknown one.
+A shard is read member by member, so that no more than one clip is in memory; the sounds, to be compared by their
+SHA-256. Only sound, .json and .txt are ever looked at; a pickled member is skipped like any other unknown one.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 import pyarrow
 from pyarrow import parquet
 from tqdm import tqdm
 
 from audiolcm.data.corpora.sidecar import Description, describe
+from audiolcm.data.locating import UNREADABLE_SUFFIXES, is_left_by_macos
+from audiolcm.data.manifest import written_out
 from audiolcm.data.splits import is_held_out
 from audiolcm.files import atomic_path
+from audiolcm.plain_data import parse_json
 
-TAR_SOUNDS = ("wav", "flac", "mp3", "ogg", "opus", "aiff")
+TAR_SOUNDS = ("wav", "flac", "mp3", "ogg", "opus", "aiff", "aif")
+_UNREADABLE = tuple(suffix.removeprefix(".") for suffix in UNREADABLE_SUFFIXES)
 _TEXTS = ("json", "txt")
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
 _LARGEST_TEXT = 1 << 20  # bytes: a description is no data set
+INDEX_VERSION = 2
 INDEX_SCHEMA = pyarrow.schema(
     [
         ("shard", pyarrow.string()),
@@ -30,13 +36,28 @@ INDEX_SCHEMA = pyarrow.schema(
         ("extension", pyarrow.string()),
         ("offset", pyarrow.int64()),
         ("size", pyarrow.int64()),
+        ("digest", pyarrow.string()),
         ("caption", pyarrow.string()),
         ("structured_caption", pyarrow.string()),
         ("labels", pyarrow.list_(pyarrow.string())),
         ("split", pyarrow.string()),
+        ("named", pyarrow.bool_()),
+        ("once_lost", pyarrow.bool_()),
         ("problem", pyarrow.string()),
     ]
 )
+
+
+class _Member(NamedTuple):
+    """A sound, which has no text, or a description: where it lies, SHA-256 of the one, content of the other."""
+
+    key: str
+    extension: str
+    offset: int
+    size: int
+    digest: str
+    text: bytes | None
+    problem: str = ""
 
 
 def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every: int, state: str) -> None:
@@ -52,42 +73,95 @@ def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every
 def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, Any]]:
     """The clips of one shard, in order; a damaged shard has none that are good, and at least one row that says so."""
     samples: dict[str, dict[str, Any]] = {}
-    problem = ""
+    problem = _shard_problem(path)
     try:
-        for key, extension, offset, size, text in _members(path):
-            sample = samples.setdefault(key, {})
-            if text is None:
-                sample.setdefault("sound", (extension, offset, size))
-            else:
-                sample[extension] = text
+        for member in () if problem else _members(path):
+            _add(samples, member)
     except (tarfile.TarError, OSError, EOFError) as error:
         problem = f"The shard {path} is damaged ({error}): copy it again."
     if not samples:
         samples[name] = {}
         problem = problem or f"The shard {path} holds no <key>.wav, .flac, .mp3, .ogg or .opus."
-    return [_row(name, key, sample, problem, validation_every) for key, sample in samples.items()]
+    return [_row(name, key, sample, problem, validation_every) for key, sample in _paired(samples).items()]
 
 
-def _members(path: Path) -> Iterator[tuple[str, str, int, int, bytes | None]]:
-    """(key, extension, offset, size, content of a text) of the members that are known, as webdataset names them."""
+def _shard_problem(path: Path) -> str:
+    """Why a file cannot be a shard, seen without reading it as one."""
+    if not path.is_file():  # to open a pipe would wait for ever
+        return f"The shard {path} is no regular file."
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(_COMPRESSED):
+        return f"The shard {path} is compressed, so no clip in it has a place: unpack it to a plain .tar (gunzip)."
+    return ""
+
+
+def _add(samples: dict[str, dict[str, Any]], member: _Member) -> None:
+    sample = samples.setdefault(member.key, {})
+    if member.text is not None:
+        sample[member.extension] = member.text
+    elif "sound" not in sample:
+        sample["sound"] = member
+    else:
+        first = sample["sound"].extension
+        problem = f"The shard has another sound of this key, .{first}: give each a key of its own."
+        samples[f"{member.key}.{member.extension} at {member.offset}"] = {
+            "sound": member._replace(problem=problem)
+        }
+
+
+def _paired(samples: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The samples; a sound <key>.<any>.wav without a description takes that of <key>, as webdataset names them."""
+    paired, used = dict(samples), set()
+    for key, sample in samples.items():
+        base = _before_dot(key)
+        if "sound" in sample and not _has_text(sample) and "sound" not in samples.get(base, {"sound": None}):
+            paired[key] = samples[base] | sample
+            used.add(base)
+    return {key: sample for key, sample in paired.items() if key not in used}
+
+
+def _has_text(sample: Mapping[str, Any]) -> bool:
+    return any(extension in sample for extension in _TEXTS)
+
+
+def _before_dot(key: str) -> str:
+    folder, slash, name = key.rpartition("/")
+    return f"{folder}{slash}{name.partition('.')[0]}"
+
+
+def _members(path: Path) -> Iterator[_Member]:
+    """The sounds and descriptions: of rain.gutter.wav the key is rain.gutter."""
     size = path.stat().st_size
     with tarfile.open(path, "r:") as tar:
         for member in tar:
-            folder, _, file_name = member.name.removeprefix("./").rpartition("/")
-            stem, _, extension = file_name.partition(".")
-            extension = extension.lower()
+            key, _, extension = member.name.removeprefix("./").rpartition(".")
+            file_name, extension = key.rpartition("/")[2], extension.lower()
             if member.offset_data + member.size > size:
                 raise EOFError("its end is missing")
-            if not member.isfile() or not stem or extension not in (*TAR_SOUNDS, *_TEXTS):
+            if member.isdir() or not file_name or is_left_by_macos(file_name):
                 continue
-            key = f"{folder}/{stem}" if folder else stem
-            text = None
-            if extension in _TEXTS:
-                text = cast("IO[bytes]", tar.extractfile(member)).read(_LARGEST_TEXT)
-            yield key, extension, member.offset_data, member.size, text
+            if extension in (*TAR_SOUNDS, *_UNREADABLE, *_TEXTS):
+                yield _read_member(tar, member, key, extension)
             # pyrefly: ignore[missing-attribute]  (typeshed does not know it)
             tar.members.clear()  # tarfile keeps all headers: a shard may have many
         _check_end(path, tar.offset)
+
+
+def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, key: str, extension: str) -> _Member:
+    found = _Member(key, extension, member.offset_data, member.size, "", None)
+    if not member.isreg() or member.issparse():
+        return found._replace(
+            problem=f"{member.name} is a link or no plain file in the shard: store the sound itself."
+        )
+    with cast("IO[bytes]", tar.extractfile(member)) as file:
+        if extension in _TEXTS:
+            return found._replace(text=file.read(_LARGEST_TEXT + 1))
+        if extension in _UNREADABLE:
+            return found._replace(
+                problem=f"Sound of the format .{extension} can not be read: convert it, to .flac for one."
+            )
+        return found._replace(digest=hashlib.file_digest(cast("Any", file), "sha256").hexdigest())
 
 
 def _check_end(path: Path, offset: int) -> None:
@@ -104,27 +178,34 @@ def _check_end(path: Path, offset: int) -> None:
 def _row(
     shard: str, key: str, sample: Mapping[str, Any], problem: str, validation_every: int
 ) -> dict[str, Any]:
-    extension, offset, size = sample.get("sound", ("", 0, 0))
+    sound = sample.get("sound") or _Member(key, "", 0, 0, "", None, "The sound is missing from the shard.")
     found, fault = _described(sample)
+    name, key = key, written_out(key)
+    if name != key:
+        fault = "The name of the member is no UTF-8."
     split = found.split or ("validation" if is_held_out(key, validation_every) else "train")
     return {
         "shard": shard,
         "key": key,
-        "extension": extension,
-        "offset": offset,
-        "size": size,
+        "extension": sound.extension,
+        "offset": sound.offset,
+        "size": sound.size,
+        "digest": sound.digest,
         "caption": found.caption,
         "structured_caption": found.structured_caption,
         "labels": list(found.labels),
         "split": split,
-        "problem": problem or fault or ("" if extension else "The sound is missing from the shard."),
+        "named": bool(found.split),
+        "once_lost": sound.extension == "aif" or ("sound" in sample and _before_dot(name) != name),
+        "problem": problem or fault or sound.problem,
     }
 
 
 def _described(sample: Mapping[str, Any]) -> tuple[Description, str]:
+    text = sample.get("json", sample.get("txt", b""))
+    if len(text) > _LARGEST_TEXT:
+        return Description(), f"The description has more than {_LARGEST_TEXT:,} bytes."
     try:
-        if "json" in sample:
-            return describe(json.loads(sample["json"])), ""
-        return describe(sample.get("txt", b"").decode()), ""
+        return describe(parse_json(text) if "json" in sample else text.decode("utf-8-sig")), ""
     except ValueError as error:  # no JSON, no UTF-8, no caption where one should be
         return Description(), f"The description can not be read ({error})."

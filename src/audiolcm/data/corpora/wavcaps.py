@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.exclusions import NameList, youtube_origin
 from audiolcm.data.locating import files_below, sound_files
 from audiolcm.data.manifest import Clip, fallback_structure
-from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import seconds
 from audiolcm.errors import UserError
 from audiolcm.plain_data import read_json
+
+_logger = logging.getLogger(__name__)
 
 _SOURCES = {
     "as_final": "AudioSet_SL",
@@ -26,7 +31,8 @@ class WavCaps(FolderCorpus):
 
     The sounds of a source lie below a folder with its name (AudioSet_SL, BBC_Sound_Effects, FreeSound,
     SoundBible). Clips are named <source>_<id>. One clip in `validation_every` is held out; there is no test
-    split.
+    split. Published blacklists, *blacklist*.json below the root, are left out unless `exclude` names other lists
+    (or none: []).
     """
 
     def __init__(
@@ -36,24 +42,58 @@ class WavCaps(FolderCorpus):
         max_duration: float = 10.0,
         validation_every: int = 100,
         name: str = "wavcaps",
+        exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration)
+        super().__init__(name, root, duration, max_duration, exclude)
         self.validation_every = validation_every
 
     def _read_clips(self) -> list[Clip]:
-        tables = [
-            (path, table["data"])
-            for path in sorted(files_below(self.root, (".json",)))
-            if isinstance(table := _read_json(path), dict) and isinstance(table.get("data"), list)
-        ]
+        tables = self._tables()
+        audio = self._index_audio({_source(path) for path in tables})
+        keys, clips = [], []
+        for path, rows in tables.items():
+            for number, row in enumerate(rows, start=1):
+                keys.append(_identity(row))
+                clips.append(self._clip(row, _source(path), audio, number))
+        return self._split_off(clips, keys, self.validation_every)
+
+    def _tables(self) -> dict[Path, list[object]]:
+        """The entries of each of the published files."""
+        tables, others = {}, []
+        for path in self._json_files:
+            if _is_blacklist(path):
+                continue
+            content = _read_json(path)
+            if isinstance(content, dict) and isinstance(content.get("data"), list):
+                tables[path] = content["data"]
+            else:
+                others.append(path)
         if not tables:
             raise UserError(f'No WavCaps JSON file (an object with a list "data") below {self.root}.')
-        audio = self._index_audio({_SOURCES.get(path.stem, path.stem) for path, _ in tables})
-        return [
-            self._clip(row, _SOURCES.get(path.stem, path.stem), audio, number)
-            for path, rows in tables
-            for number, row in enumerate(rows, start=1)
-        ]
+        if others:
+            _logger.warning(
+                '%s: %d JSON files have no list "data" and are not read, the first is %s.',
+                self.name, len(others), others[0],
+            )  # fmt: skip
+        return tables
+
+    @cached_property
+    def _json_files(self) -> list[Path]:
+        return sorted(files_below(self.root, (".json",)))
+
+    @cached_property
+    def _lists(self) -> list[NameList]:
+        if self.exclude is not None:
+            return super()._lists
+        return [NameList(path) for path in self._json_files if _is_blacklist(path)]
+
+    def origin(self, clip: Clip) -> str:
+        """The video, or the recording on Freesound."""
+        if clip.name.startswith("AudioSet_SL_"):
+            return youtube_origin(clip.name.removeprefix("AudioSet_SL_"))
+        return (
+            f"freesound:{clip.name.removeprefix('FreeSound_')}" if clip.name.startswith("FreeSound_") else ""
+        )
 
     def _index_audio(self, sources: set[str]) -> dict[str, dict[str, Path]]:
         """For every source its sound files by name without suffix."""
@@ -69,7 +109,7 @@ class WavCaps(FolderCorpus):
             row, problem = {}, "The entry is no JSON object."
         elif not row.get("id"):
             problem = "The id is missing."
-        identity = str(row.get("id", "")).removesuffix(".wav")  # AudioSet ids carry the suffix
+        identity = _identity(row)
         caption = str(row.get("caption") or "")
         return Clip(
             name=f"{source}_{identity or f'entry{number}'}",
@@ -77,11 +117,24 @@ class WavCaps(FolderCorpus):
             caption=caption,
             structured_caption=fallback_structure(caption),
             duration=seconds(str(row.get("duration", ""))),
-            split="validation" if is_held_out(identity, self.validation_every) else "train",
+            split="",
             labels=(),
             row=number,
             problem=problem,
         )
+
+
+def _source(path: Path) -> str:
+    return _SOURCES.get(path.stem, path.stem)
+
+
+def _is_blacklist(path: Path) -> bool:
+    return "blacklist" in path.name.lower()
+
+
+def _identity(row: object) -> str:
+    """The id of an entry; those of AudioSet carry a suffix."""
+    return str(row.get("id", "")).removesuffix(".wav") if isinstance(row, dict) else ""
 
 
 def _read_json(path: Path) -> object:
