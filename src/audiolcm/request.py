@@ -96,7 +96,9 @@ def _seconds(duration: object) -> float:
 
 def _check(request: Request) -> None:
     captions, structured, seeds = request.captions, request.structured, request.seeds
-    if silent := [caption for caption in captions or [""] if not has_words(caption)]:
+    if not captions or any(not caption.strip() for caption in captions):
+        raise UserError("A caption is empty: say what is to be heard, such as 'A dog is barking'.")
+    if silent := [caption for caption in captions if not has_words(caption)]:
         raise UserError(
             f"The caption {silent[0]!r} holds no word: say what is to be heard, such as 'A dog is barking'."
         )
