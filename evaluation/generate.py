@@ -26,7 +26,9 @@ from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.hashing import sealed, unsealed
 from audiolcm.pipeline import AudioLCM
+from audiolcm.plain_data import read_json
 from audiolcm.plugins import allowing, import_from_here
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import derived_seed
@@ -81,18 +83,25 @@ def keep_settings(folder: Path, settings: dict[str, object]) -> None:
     """Record what a folder's clips are made with; refuse to add clips made otherwise.
 
     Raises:
-        UserError: when the folder holds clips of other settings.
+        UserError: when the folder holds clips of other settings, or it cannot be told of which.
     """
     path = folder.with_name(
         f"{folder.name}.settings.json"
     )  # beside: some metrics read every file of a folder
-    if path.exists() and (found := json.loads(path.read_text())) != settings:
-        odd = sorted(key for key in settings if found.get(key) != settings[key])
+    try:
+        found = unsealed(read_json(path)) if path.exists() else settings
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}), so it cannot be told how the clips in {folder} were made. Choose another "
+            "-o, or remove both."
+        ) from error
+    if found != settings:
+        odd = sorted(key for key in {*settings, *found} if found.get(key) != settings.get(key))
         raise UserError(
             f"{folder} holds clips made with another {', '.join(odd)} ({path}). Choose another -o."
         )
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(settings, indent=2))
+        temporary.write_text(json.dumps(sealed(settings), indent=2))
 
 
 def target(folder: Path, label: str, i: int) -> Path:

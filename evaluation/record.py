@@ -9,6 +9,8 @@ from typing import Any
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.hashing import sealed, unsealed
+from audiolcm.plain_data import read_json
 
 FORMAT_VERSION = 1
 
@@ -151,9 +153,9 @@ class Record:
         return content
 
     def write(self, path: Path) -> None:
-        """Write the record as JSON, atomically."""
+        """Write the record as JSON, atomically and sealed against change."""
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(self.content(), indent=1, allow_nan=False) + "\n")
+            temporary.write_text(json.dumps(sealed(self.content()), indent=1, allow_nan=False) + "\n")
 
 
 def read_record(path: Path) -> Record:
@@ -164,7 +166,7 @@ def read_record(path: Path) -> Record:
     """
     again = "Run `python evaluate.py` again."
     try:
-        content = json.loads(path.read_text())
+        content = unsealed(read_json(path))
         if content["format_version"] > FORMAT_VERSION:
             raise UserError(f"{path} has format {content['format_version']}: upgrade audiolcm.")
         return Record(

@@ -14,7 +14,7 @@ from typing import Any
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.hashing import content_hash
-from audiolcm.result import RESULT, read_result
+from audiolcm.result import RESULT, has_damaged_result, read_result
 from audiolcm.rows import SCALES, settings_now
 from evaluation.record import read_record
 from experiments.freshness import METHODS
@@ -61,7 +61,7 @@ def _made(job: PlannedJob, runs: Path) -> dict[str, Any]:
     Raises:
         UserError, ValueError, TypeError, LookupError, AttributeError, RecursionError: what the run left is damaged.
     """
-    result = read_result(job.folder(runs))
+    result = _result_in(job.folder(runs))
     if result.get("status") != "done" or "settings" not in result:
         return {}
     make = _evaluated if job.entry == "evaluate" else _trained
@@ -146,12 +146,19 @@ def _training(job: PlannedJob, runs: Path) -> dict[str, Any]:
     if not found:
         return {}
     scale, item, name = found[0].groups()
-    result = read_result(runs / scale / item / "train" / name)
+    result = _result_in(runs / scale / item / "train" / name)
     if "settings" not in result:
         return {}
     made = {"item": item, "scale": scale, "name": name, "code": result.get("code", "")} | _seconds(result)
     settings = {"settings": result["settings"], "sections": result.get("sections", {})}
     return made | settings | {"method": dict(result["method"])}
+
+
+def _result_in(folder: Path) -> dict[str, Any]:
+    """Return what a job left; nothing where there is none. UserError on a damaged one."""
+    if has_damaged_result(folder):
+        raise UserError(f"{folder / RESULT} is damaged.")
+    return read_result(folder)
 
 
 def _seconds(result: Mapping[str, Any]) -> dict[str, Any]:

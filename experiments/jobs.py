@@ -1,28 +1,35 @@
 """The jobs of a sweep's folder and how far each of them is, from what they leave on disk. Imports no torch."""
 
-import json
+import logging
+import math
 import os
+import re
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from os.path import lexists
 from pathlib import Path
+from types import NoneType
 from typing import Any
-
-import yaml
 
 from audiolcm.cluster.waiting import last_line
 from audiolcm.locks import birth
+from audiolcm.plain_data import parse_json, read_yaml
 from audiolcm.planned import planned_jobs
 from audiolcm.progress import PROGRESS, read_progress
-from audiolcm.result import RESULT, read_result
+from audiolcm.result import RESULT, has_damaged_result, read_result
 from audiolcm.sweep import job_name
+from audiolcm.training.tracking import metrics_row
+
+log = logging.getLogger(__name__)
 
 RECORD = "jobs.jsonl"
 QUIET_SECONDS = 600.0
 """Without a sign of life for so long, a job on another computer is taken for dead."""
 _TAIL_BYTES = 1 << 16
+_AT_WORK = {"RUNNING", "COMPLETING", "SUSPENDED"}
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 
 
@@ -60,11 +67,11 @@ def jobs_of(sweep: Path, slurm: Mapping[str, str] | None = None) -> list[Job]:
         sweep: the folder.
         slurm: states of jobs by their ids, such as ``{"12_3": "RUNNING"}``.
     """
-    records = read_records(sweep)
+    records = read_records(sweep, log.warning)
     if not records and (sweep / ".hydra").is_dir():
-        return [_look(Job(_name(sweep), sweep), sweep.parent, None, None)]
+        return [_looked_at(Job(_name(sweep), sweep), sweep.parent, None, None)]
     found = {folder: record["job"] for folder, record in records.items()}
-    for folder in sorted(p for p in sweep.iterdir() if (p / ".hydra").is_dir() or (p / RESULT).exists()):
+    for folder in sorted(p for p in sweep.iterdir() if os.path.isdir(p / ".hydra") or lexists(p / RESULT)):
         found.setdefault(folder.absolute(), _name(folder))
     for subdir, name in planned_jobs(sweep):
         found.setdefault((sweep / subdir).absolute(), name)
@@ -72,33 +79,67 @@ def jobs_of(sweep: Path, slurm: Mapping[str, str] | None = None) -> list[Job]:
     for folder, name in found.items():
         record = records.get(folder)
         job = Job(name or "(defaults)", folder, is_parent=folder.parent.name == "parents")
-        jobs.append(_look(job, sweep, record, (slurm or {}).get(record["job_id"]) if record else None))
+        jobs.append(_looked_at(job, sweep, record, (slurm or {}).get(record["job_id"]) if record else None))
     return jobs
 
 
-def read_records(sweep: Path) -> dict[Path, dict[str, Any]]:
-    """Return the newest line of ``jobs.jsonl`` for each folder, in the order of submission."""
-    try:
-        lines = (sweep / RECORD).read_text().splitlines()
-    except OSError:
-        return {}
+def read_records(
+    sweep: Path, tell: Callable[..., object] = lambda *words: None
+) -> dict[Path, dict[str, Any]]:
+    """Return the newest line of ``jobs.jsonl`` for each folder, in the order of submission.
+
+    ``tell`` is told of damaged lines, in the words of a logger.
+    """
     rows: dict[Path, dict[str, Any]] = {}
-    for line in lines:
-        try:
-            row = json.loads(line)
-            rows.pop(Path(row["folder"]), None)
-            rows[Path(row["folder"])] = row
-        except (ValueError, LookupError, TypeError):  # a line cut short
+    for number, line in enumerate(_lines(sweep / RECORD), start=1):
+        if not (row := _record(line)):
+            tell("%s: line %d is damaged, its job may be missing.", sweep / RECORD, number)
             continue
+        rows.pop(Path(row["folder"]), None)
+        rows[Path(row["folder"])] = row
     return rows
+
+
+def _lines(path: Path, most: int | None = None) -> list[bytes]:
+    """Return the lines of a file, or of its last ``most`` bytes; of what cannot be read a damaged one."""
+    if not lexists(path):
+        return []
+    try:
+        if not path.is_file():  # a pipe would wait for ever
+            return [b""]
+        with path.open("rb") as file:
+            file.seek(0 if most is None else max(0, os.fstat(file.fileno()).st_size - most))
+            return file.read().splitlines()
+    except OSError:
+        return [b""]
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    try:
+        row = parse_json(line)
+    except ValueError:
+        return {}
+    known = isinstance(row, dict) and all(type(row.get(name)) is str for name in ("job", "folder", "job_id"))
+    return (
+        row if known and all(type(row.get(name, "")) in (str, NoneType) for name in ("needs", "log")) else {}
+    )
 
 
 def _name(folder: Path) -> str:
     try:
-        words = yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) or []
+        words = read_yaml(folder / ".hydra/overrides.yaml") or []
         return job_name(words, ",".join(words)) or "(defaults)"
-    except (OSError, yaml.YAMLError, TypeError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return folder.name
+
+
+def _looked_at(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str | None) -> Job:
+    """Return the job, filled in; of one whose files nobody wrote so, that: it must not hide the others."""
+    try:
+        return _look(job, sweep, record, slurm)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        job.state, job.detail = "stopped", f"what it left is damaged ({error})"
+        return job
 
 
 def _look(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str | None) -> Job:
@@ -106,15 +147,18 @@ def _look(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str | Non
     result, progress = read_result(job.folder), read_progress(job.folder)
     job.place = str(result.get("folder") or progress.get("artifact") or job.folder)
     submitted_again = record is not None and _changed(job.folder / RESULT) < _seconds(record.get("submitted"))
-    if result and _changed(job.folder / RESULT) >= _changed(job.folder / PROGRESS) and not submitted_again:
+    is_newest = _changed(job.folder / RESULT) >= _changed(job.folder / PROGRESS) and not submitted_again
+    if result and is_newest:
         job.state = "done" if result.get("status") == "done" else "failed"
         job.figures = result.get("figures") or {}
         job.detail = str(result.get("error", "")) if job.state == "failed" else ""
+    elif is_newest and has_damaged_result(job.folder):
+        job.state, job.detail = "stopped", f"{RESULT} is damaged: remove it, and type the job's command again"
     elif slurm in _WAITING or (not progress and slurm is None):
-        job.detail = _waits_for(record)
+        job.detail = _waits_for(record) or _unknown(job.folder, progress)
     elif slurm == "CANCELLED":
         job.state, job.detail = "cancelled", f"SLURM job {record['job_id']}" if record else ""
-    elif slurm in (None, "RUNNING", "COMPLETING", "SUSPENDED"):
+    elif slurm is None or slurm in _AT_WORK:
         _look_at_running(job, sweep, progress, alive=slurm is not None)
     else:
         job.state, job.detail = "stopped", f"SLURM: {slurm}; {_last_words(job.folder, sweep, record)}"
@@ -123,6 +167,14 @@ def _look(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str | Non
 
 def _waits_for(record: dict[str, Any] | None) -> str:
     return f"for job {record['needs']}" if record and record.get("needs") else ""
+
+
+def _unknown(folder: Path, progress: Mapping[str, Any]) -> str:
+    return (
+        f"{PROGRESS} is damaged: how far it is is not known"
+        if lexists(folder / PROGRESS) and not progress
+        else ""
+    )
 
 
 def _look_at_running(job: Job, sweep: Path, progress: dict[str, Any], alive: bool) -> None:
@@ -152,24 +204,14 @@ def _look_at_stage(job: Job, artifact: Path, progress: dict[str, Any]) -> None:
     step = max((int(row["step"]) for row in rows), default=0)
     rate = next((row["steps_per_second"] for row in reversed(rows) if row.get("steps_per_second")), None)
     job.state, job.detail = "training", f"{stage} step {step}/{steps} ({100 * step // steps}%)"
-    job.seconds_left = (steps - step) / rate if rate else None
+    left = (steps - step) / rate if rate else math.nan
+    job.seconds_left = left if math.isfinite(left) else None
 
 
 def _last_rows(path: Path) -> list[dict[str, float]]:
     """Return the last whole rows of a metrics file, which may be long."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
-            lines = file.read().splitlines()
-    except OSError:
-        return []
-    rows = []
-    for line in lines:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:  # the first is cut by the tail, the last may be being written
-            continue
-    return [row for row in rows if isinstance(row, dict) and "step" in row]
+    # The first line is cut by the tail, the last may be being written.
+    return [row for line in _lines(path, _TAIL_BYTES) if (row := metrics_row(line))]
 
 
 def _last_words(folder: Path, sweep: Path, record: dict[str, Any] | None) -> str:
@@ -183,16 +225,17 @@ def _last_words(folder: Path, sweep: Path, record: dict[str, Any] | None) -> str
 
 def _submitit_logs(folder: Path, sweep: Path) -> list[Path]:
     try:
-        job_id = yaml.safe_load((folder / ".hydra/hydra.yaml").read_text())["hydra"]["job"]["id"]
-    except (OSError, yaml.YAMLError, LookupError, TypeError):
+        job_id = str(read_yaml(folder / ".hydra/hydra.yaml")["hydra"]["job"]["id"])
+    except (OSError, ValueError, LookupError, TypeError):
         return []
-    return sorted((sweep / ".submitit" / str(job_id)).glob("*_log.err"))
+    is_id = re.fullmatch(r"\w+", job_id)  # a damaged one may name any place
+    return sorted((sweep / ".submitit" / job_id).glob("*_log.err")) if is_id else []
 
 
 def _changed(path: Path) -> float:
     """Return when a file changed, in seconds since 1970; 0 when it is not there."""
     try:
-        return path.stat().st_mtime
+        return path.lstat().st_mtime
     except OSError:
         return 0.0
 
@@ -200,5 +243,5 @@ def _changed(path: Path) -> float:
 def _seconds(moment: object) -> float:
     try:
         return datetime.fromisoformat(str(moment)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

@@ -78,7 +78,10 @@ def _begun(root: Path) -> dict[Path, float]:
 
 def _is_of_a_sweep(hydra_yaml: Path) -> bool:
     """Whether a job was one of several: a search by Optuna leaves no other sign while it goes on."""
-    return "mode: MULTIRUN" in hydra_yaml.read_text(errors="replace")
+    try:
+        return hydra_yaml.is_file() and "mode: MULTIRUN" in hydra_yaml.read_text(errors="replace")
+    except OSError:
+        return False
 
 
 def _slurm_states(sweep: Path) -> dict[str, str]:
@@ -132,7 +135,8 @@ def _time(seconds: float | None) -> str:
 
 
 def _figures(job: Job) -> str:
-    names = [name for name in TRAINING_FIGURES if name in job.figures] or list(job.figures)
+    numbers = [name for name, value in job.figures.items() if isinstance(value, int | float)]
+    names = [name for name in TRAINING_FIGURES if name in numbers] or numbers
     return ", ".join(f"{name} {job.figures[name]:.4g}" for name in names[:_MOST_FIGURES])
 
 

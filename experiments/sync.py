@@ -71,7 +71,7 @@ def _waiting(folder: Path) -> list[Path]:
 def _being_written(run: Path) -> bool:
     if any((run.parents[1] / name).exists() for name in _ENDED):
         return False
-    return time.time() - max(log.stat().st_mtime for log in run.glob("*.wandb")) < QUIET_SECONDS
+    return time.time() - max(log.lstat().st_mtime for log in run.glob("*.wandb")) < QUIET_SECONDS
 
 
 def _upload(run: Path) -> bool:

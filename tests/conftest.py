@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-sys.path.append(str(Path(__file__).parent))  # of hub_server, released_file and small_run
+sys.path.append(str(Path(__file__).parent))  # of damage, hub_server, released_file and small_run
 
 # Shapes and types at the public boundaries are checked here and cost a user nothing.
 install_import_hook("audiolcm", "beartype.beartype")

@@ -54,7 +54,7 @@ class EmbeddedExtractor:
         held_out = {
             name.removeprefix("validation/"): round(value, 4)
             for name, value in self.artifact.card.get("figures", {}).items()
-            if name.startswith("validation/")
+            if name.startswith("validation/") and isinstance(value, int | float)
         }
         return {"folder": str(self.artifact.folder), "classes": len(self.classes), "held_out": held_out}
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from audiolcm.hashing import content_hash
-from audiolcm.tensors import safetensors_path
+from audiolcm.tensors import UNSEALED, check_seal, safetensors_path
 from evaluation.features.extractor import Extractor
 from evaluation.features.store import FeatureStore
 from evaluation.metrics.frechet import Gaussian, fit_gaussian
@@ -31,9 +31,10 @@ def reference_gaussian(
     path = store.folder / "statistics" / f"{extractor.name}-{content_hash(content)}.safetensors"
     if path.exists():
         try:
+            check_seal(path)
             kept = load_file(path)
             return Gaussian(kept["mean"], kept["covariance"], int(kept["num_rows"][0]))
-        except (SafetensorError, KeyError) as error:
+        except (SafetensorError, OSError, ValueError, LookupError) as error:
             log.warning("%s is damaged (%s): computed again.", path, error)
     rows = np.concatenate([found["embedding"] for found in store.features(extractor, reader, paths)])
     fitted = fit_gaussian(rows)
@@ -43,5 +44,5 @@ def reference_gaussian(
             "covariance": fitted.covariance,
             "num_rows": np.array([fitted.num_rows]),
         }
-        save_file(arrays, temporary)
+        save_file(arrays, temporary, UNSEALED)
     return fitted

@@ -16,6 +16,7 @@ from audiolcm.hashing import content_hash
 from audiolcm.locks import exclusive
 from audiolcm.training.reproducibility import derived_seed
 from evaluation.protocol import Item, TestSet
+from evaluation.systems.kept import KeptSounds
 
 Maker = Callable[[list[Item], list[int]], Sequence[np.ndarray]]
 """Turns items and one seed for each into waveforms (samples,) at 16 kHz."""
@@ -57,8 +58,12 @@ def made(
 ) -> list[Path]:
     """Return ``<folder>/<system>-<hash>/seed<seed>/<item>.wav`` for each item, made now where it is missing.
 
-    The hash covers ``settings``, the list of captions and the length, so a file that is there is the right one: a
-    killed run goes on where it stopped. Item and seed alone decide the noise, whatever was made before.
+    The hash covers ``settings``, the list of captions and the length, so a file that is there, and was not changed
+    since, is the right one: a killed run goes on where it stopped. Item and seed alone decide the noise, whatever was
+    made before.
+
+    Raises:
+        UserError: a sound that was made before is another one now.
     """
     content = {"settings": settings, "captions": test_set.fingerprint, "seconds": test_set.seconds}
     home = folder / f"{system.name}-{content_hash(content)}"
@@ -68,6 +73,8 @@ def made(
         if not (home / "settings.json").exists():
             with atomic_path(home / "settings.json") as temporary:
                 temporary.write_text(json.dumps(content, indent=1))
+        kept = KeptSounds(home)
+        kept.check([path for path in paths if path.exists()])
         missing = [
             (item, path) for item, path in zip(test_set.items, paths, strict=True) if not path.exists()
         ]
@@ -78,5 +85,6 @@ def made(
                 waveforms = make([item for item, _ in batch], seeds)
                 for (_, path), waveform in zip(batch, waveforms, strict=True):
                     write_wav(path, waveform)
+                    kept.note(path)
                 bar.update(len(batch))
     return paths

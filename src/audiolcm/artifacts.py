@@ -172,7 +172,8 @@ class ArtifactStore:
             _complete(place, own, config_yaml, facts | {"parents": moved, "step": step})
         card = _complete(folder, identity, config_yaml, facts)
         for checkpoint in (folder / "checkpoints").glob("step-*.safetensors"):
-            checkpoint.unlink()
+            if not checkpoint.is_dir():  # which is none of ours
+                checkpoint.unlink()
         return Artifact(folder, card)
 
 

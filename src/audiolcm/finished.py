@@ -66,8 +66,12 @@ def objective_of(folder: Path, metric: str, direction: str) -> float:
         raise UserError(
             f"objective_metric={metric} is no figure of {folder / RESULT}. There are: {', '.join(figures)}."
         )
-    value = float(figures[metric])
-    return value if math.isfinite(value) else objective_of(Path(), metric, direction)
+    value = figures[metric]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(
+            f"objective_metric={metric} is {value!r} in {folder / RESULT}, which is no number to search by."
+        )
+    return float(value) if math.isfinite(value) else objective_of(Path(), metric, direction)
 
 
 def _texts(node: object) -> Iterator[str]:

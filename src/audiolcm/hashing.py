@@ -1,12 +1,35 @@
-"""The hash that names what was made from JSON content. Imports no torch."""
+"""The hash that names what was made from JSON content, and seals files of ours against change. Imports no torch."""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 HASH_LENGTH = 10
+SEAL = "seal"
+"""The key under which a JSON file of ours has the hash of all the rest of it."""
 
 
 def content_hash(content: object) -> str:
     """Return ten hexadecimal digits of SHA-256 over JSON content, the same for any order of keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return JSON content with its hash, by which ``unsealed`` notices any change of it."""
+    return {**content, SEAL: content_hash(json.loads(json.dumps(content)))}  # as it will be read
+
+
+def unsealed(content: object) -> dict[str, Any]:
+    """Return sealed content without its hash; what was written before there were seals is taken as it is.
+
+    Raises:
+        ValueError: it is no mapping, or not what was sealed.
+    """
+    if not isinstance(content, dict):
+        raise ValueError(f"it is a {type(content).__name__} instead of a mapping")
+    rest = {name: value for name, value in content.items() if name != SEAL}
+    if SEAL in content and content[SEAL] != content_hash(rest):
+        raise ValueError("its content has changed")
+    return rest

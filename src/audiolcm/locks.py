@@ -14,14 +14,18 @@ import logging
 import os
 import signal
 import socket
+import stat
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from audiolcm.errors import UserError
 from audiolcm.files import explained
+from audiolcm.plain_data import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +127,8 @@ def _wait_for(path: Path, patience: float) -> _Lease:
         with contextlib.suppress(FileExistsError):
             return _Lease(path, _create(path))
         try:
+            if not stat.S_ISREG(path.lstat().st_mode):  # it would be waited for without an end
+                raise UserError(f"{path} is no lease, but a folder, a pipe or a link: remove it.")
             content = path.read_bytes()
         except FileNotFoundError:
             continue  # released in between
@@ -163,11 +169,15 @@ def _remove_dead(path: Path, content: bytes) -> None:
     aside.unlink()
 
 
-def _holder(content: bytes) -> dict[str, object]:
+def _holder(content: bytes) -> dict[str, Any]:
+    """Return who holds a lease; nothing where its holder was killed before it said so, or it is damaged."""
     try:
-        return json.loads(content[_COUNT_WIDTH:])
-    except ValueError:  # killed before it wrote its first word
+        holder = parse_json(content[_COUNT_WIDTH:])
+    except ValueError:
         return {}
+    kinds = {"machine": str, "pid": int, "birth": str, "host": str}
+    is_one = isinstance(holder, dict) and all(type(holder.get(name)) is kind for name, kind in kinds.items())
+    return holder if is_one and 0 < holder["pid"] < 1 << 31 else {}
 
 
 def _described(content: bytes) -> str:
@@ -183,7 +193,7 @@ def _lives_here(content: bytes) -> bool | None:
     holder, here = _holder(content), _this_process()
     if not holder or holder["machine"] != here["machine"]:
         return None
-    pid = int(str(holder["pid"]))
+    pid = holder["pid"]
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -72,8 +72,7 @@ def _write_sounds(folder: Path, captions: list[str], sounds: dict[str, list[np.n
 def _summary(folder: Path, recipe: Recipe, student: Artifact, captions: list[str], seconds: float) -> str:
     stages = [recipe.autoencoder, recipe.vocoder, recipe.teacher, student]
     rows = [
-        f"| {a.card['stage']} | {a.card['num_parameters'] / 1e6:.2f} M | {a.card.get('training_seconds', '-')} s "
-        f"| {a.folder} |"
+        f"| {a.card['stage']} | {_millions(a)} | {a.card.get('training_seconds', '-')} s | {a.folder} |"
         for a in stages
     ]
     heard = "\n".join(f"- {index:02d}: {caption}" for index, caption in enumerate(captions))
@@ -102,3 +101,9 @@ student at {steps} steps.
 - `python train.py -m solver.k=1,5,20,50` distils four students from this teacher
 - `python train.py dataset=esc10 dataset.root=/path/to/ESC-10` does the same on real sound
 """
+
+
+def _millions(artifact: Artifact) -> str:
+    """Return the number of parameters; a card of other people's may not say it."""
+    count = artifact.card.get("num_parameters")
+    return "-" if count is None else f"{count / 1e6:.2f} M"

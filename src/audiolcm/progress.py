@@ -9,8 +9,11 @@ from typing import Any
 
 from audiolcm.files import atomic_path
 from audiolcm.locks import birth
+from audiolcm.plain_data import read_json
 
 PROGRESS = "progress.json"
+_BEGUN = {"host": str, "pid": int, "process_start": str}
+_STAGED = {"stage": str, "artifact": str, "steps": int}
 
 
 def begin(folder: Path) -> None:
@@ -38,12 +41,16 @@ def at_stage(folder: Path, stage: str, artifact: Path, steps: int) -> None:
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
-    """Return what was noted; nothing where there is none, or a damaged one."""
+    """Return what was noted, each of its kind; nothing where there is none, or a damaged one."""
     try:
-        found = json.loads((folder / PROGRESS).read_text())
+        found = read_json(folder / PROGRESS)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    begun = all(type(found.get(name)) is kind for name, kind in _BEGUN.items())
+    staged = "stage" not in found or all(type(found.get(name)) is kind for name, kind in _STAGED.items())
+    return found if begun and staged else {}
 
 
 def _write(folder: Path, content: dict[str, Any]) -> None:

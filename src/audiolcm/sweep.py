@@ -15,7 +15,7 @@ from audiolcm import text_tables
 from audiolcm.config import slug
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
-from audiolcm.result import read_result
+from audiolcm.result import RESULT, has_damaged_result, read_result
 from audiolcm.text_tables import frame
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def job_name(overrides: Sequence[str], otherwise: str) -> str:
 
 def row_of(job: str, folder: Path) -> Row:
     """Return the table's row of a job, from what it left in its folder."""
-    result = read_result(folder) or {"status": "failed", "error": "no result"}
+    found = f"{RESULT} is damaged" if has_damaged_result(folder) else "no result"
+    result = read_result(folder) or {"status": "failed", "error": found}
     return {"job": job, "run": str(folder)} | result
 
 
@@ -149,6 +150,6 @@ def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) 
     return text_tables.markdown(shown, ["---"] * shown.shape[1]) + "\n"
 
 
-def _shown(cell: str | int | float) -> str:
-    """Return a figure with four digits, and a text without the signs that would end its cell."""
-    return cell.replace("\n", " ").replace("|", "/") if isinstance(cell, str) else f"{cell:#.4g}"
+def _shown(cell: object) -> str:
+    """Return a figure with four digits, and all else as a text without the signs that would end its cell."""
+    return f"{cell:#.4g}" if isinstance(cell, int | float) else str(cell).replace("\n", " ").replace("|", "/")

@@ -20,6 +20,7 @@ from audiolcm.files import remove_leftovers
 from audiolcm.objectives.objective import Objective
 from audiolcm.plugin_code import code_of_plugins
 from audiolcm.published.untrained import placed
+from audiolcm.training.checkpoint import check_snapshots
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.parallel import Parallel
@@ -118,8 +119,7 @@ class Workshop:
     ) -> None:
         stage, folder = identity.stage, self.store.folder(identity)
         if processes.is_first():
-            for place in (folder, folder / "checkpoints", *folder.glob("snapshots/*")):
-                remove_leftovers(place)
+            _look_over(folder)
         log.info("%s: training in %s", stage, folder)
         tracker = build(self.cfg["logger"], "logger") if processes.is_first() else NoTracker()
         optimizer = build(self.optimizer(stage), "optimizer")
@@ -158,6 +158,13 @@ class Workshop:
             "parallel": asdict(self.parallel),
             "figures": {key: value for row in rows for key, value in row.items()},
         }
+
+
+def _look_over(folder: Path) -> None:
+    """Remove what killed processes left of unfinished files, and refuse snapshots that were damaged since."""
+    for place in (folder, folder / "checkpoints", *folder.glob("snapshots/*")):
+        remove_leftovers(place)
+    check_snapshots(folder)
 
 
 def variant_name(cfg: Config) -> str:

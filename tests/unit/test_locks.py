@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from damage import REPLACED, flipped
 
 from audiolcm import locks
+from audiolcm.errors import UserError
 from audiolcm.locks import LEASE, exclusive
 
 HOLDER = """
@@ -140,6 +142,24 @@ def test_a_silent_machine_is_followed_whatever_its_clock_says(tmp_path, skew, ca
 def test_a_holder_killed_before_its_first_word_is_followed(tmp_path):
     (tmp_path / LEASE).touch()
     assert enters_within(tmp_path, 20, patience=0.5)
+
+
+def test_a_damaged_lease_is_one_of_an_unknown_process(tmp_path):
+    elsewhere(tmp_path)
+    content = (tmp_path / LEASE).read_bytes()
+    odd = [b"null", b"[]", b'{"pid": 1}', b'{"machine": 1, "pid": "x", "birth": "", "host": ""}', b"[" * 9999]
+    for damaged in (*flipped(content, 200), *(content[:13] + holder for holder in odd)):
+        assert locks._lives_here(damaged) in (None, False) and locks._described(damaged)
+    (tmp_path / LEASE).write_bytes(content[:40])
+    assert enters_within(tmp_path, 10.0, patience=0.5)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a link to nothing"])
+def test_what_is_no_lease_is_not_waited_for(tmp_path, kind):
+    elsewhere(tmp_path)
+    REPLACED[kind](tmp_path / LEASE)
+    with pytest.raises(UserError, match=r"\.lease is no lease"), exclusive(tmp_path):
+        pass
 
 
 def test_a_sleeper_that_was_followed_stops_itself(tmp_path, monkeypatch, caplog):

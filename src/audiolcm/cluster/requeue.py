@@ -14,6 +14,7 @@ from pathlib import Path
 
 from audiolcm.cluster.queue import ask
 from audiolcm.files import atomic_path
+from audiolcm.plain_data import read_json
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +97,12 @@ def _count(job_id: str, folder: Path, progress: str) -> int:
     """Return how many times in a row the job ends here at the same progress, and remember it."""
     path = folder / RECORD
     try:
-        before = json.loads(path.read_text())
-    except (OSError, ValueError):
-        before = {}
-    same = (before.get("job"), before.get("progress")) == (job_id, progress)
-    count = before.get("count", 0) + 1 if same else 0
+        before = read_json(path)
+    except (OSError, ValueError):  # none, or a damaged one: counted from the start
+        before = None
+    known = before if isinstance(before, dict) and type(before.get("count")) is int else {}
+    same = (known.get("job"), known.get("progress")) == (job_id, progress)
+    count = known["count"] + 1 if same else 0
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps({"job": job_id, "progress": progress, "count": count}))
     return count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
+import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from audiolcm.files import appending
+from audiolcm.files import appending, explained
 
 _THREADS = 4  # hashing releases Python's lock
 _PATIENCE = 2.0  # seconds before a progress bar appears
@@ -24,7 +25,7 @@ class FileDigests:
     """Digests of whole files by path, size and times of the last change (of content, of the entry), seen once each.
 
     `path` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses none;
-    None keeps nothing.
+    None keeps nothing. A line ends with a checksum of itself: one that was damaged counts as none.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -32,8 +33,10 @@ class FileDigests:
         self._known: dict[Stamp, str] = {}
         self._stamps: dict[Path, Stamp | None] = {}
         for line in _lines(path):
-            with suppress(ValueError, TypeError):  # the last line of a killed run
-                name, size, modified, changed, digest = json.loads(line)
+            with suppress(
+                ValueError, TypeError, RecursionError
+            ):  # the last line of a killed run, a damaged one
+                name, size, modified, changed, digest = json.loads(_checked(line))
                 self._known[name, size, modified, changed] = digest
 
     def of(self, paths: Iterable[Path]) -> dict[Path, str]:
@@ -58,13 +61,29 @@ class FileDigests:
                 stamp = stamps[path]
                 if digest is not None and stamp is not None:
                     self._known[stamp] = digest
-                    write(json.dumps([*stamp, digest]) + "\n")
+                    text = json.dumps([*stamp, digest])
+                    write(f"{text}\t{_checksum(text)}\n")
 
 
 def _lines(path: Path | None) -> list[str]:
     if path is None or not path.is_file():
         return []
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError as error:
+        raise explained(error, path) or error from error
+
+
+def _checked(line: str) -> str:
+    """The text of a line without its checksum, which older lines do not have; ValueError where it was damaged."""
+    text, tab, checksum = line.rpartition("\t")
+    if tab and checksum != _checksum(text):
+        raise ValueError("its content has changed")
+    return text if tab else line
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode(errors='replace')):08x}"
 
 
 def _stamp(path: Path) -> Stamp | None:

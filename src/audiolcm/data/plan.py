@@ -15,9 +15,12 @@ import pyarrow
 
 from audiolcm.data.manifest import Clip, has_words, storable
 from audiolcm.data.prepared import CLIP_FIELDS, clip_from_json, clip_to_json
+from audiolcm.data.records import file_facts, file_fault, read_json, write_json
 from audiolcm.data.rows import Rows, writing_rows
+from audiolcm.errors import UserError
 
 PLAN_FILE = "plan.arrow"
+_FACTS_FILE = "plan.json"
 _SCHEMA = pyarrow.schema([*CLIP_FIELDS, ("reason", pyarrow.string()), ("sound", pyarrow.int64())])
 _DIGITS = 24  # hexadecimal ones: two of a million texts collide with a probability of 6e-18
 
@@ -87,6 +90,22 @@ def write_plan(
                 num_sounds += 1
             sound = -1 if reason else int(numbers[group])
             add(clip_to_json(clip) | {"reason": reason, "sound": sound})
+
+    write_json(folder / _FACTS_FILE, {"table": file_facts(folder / PLAN_FILE)})
+
+
+def is_planned(folder: Path) -> bool:
+    """Whether there is a plan, whole and as it was written."""
+    try:
+        return file_fault(folder / PLAN_FILE, read_json(folder / _FACTS_FILE)["table"], content=True) is None
+    except (UserError, LookupError):
+        return False
+
+
+def remove_plan(folder: Path) -> None:
+    """Remove the plan of a split that is finished."""
+    for name in (_FACTS_FILE, PLAN_FILE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:

@@ -23,7 +23,7 @@ from audiolcm.data.digests import FileDigests
 from audiolcm.data.left_out import left_out, warn_of_unused_lists
 from audiolcm.data.manifest import SPLITS, Corpus, RejectsRows, check_split
 from audiolcm.data.parts import Part
-from audiolcm.data.plan import PLAN_FILE, Plan, write_plan
+from audiolcm.data.plan import Plan, is_planned, write_plan
 from audiolcm.data.prepared import DATA_FILE, FORMAT_VERSION, SPLIT_FILE, PreparedData
 from audiolcm.data.producing import make_shards
 from audiolcm.data.records import write_json
@@ -161,7 +161,7 @@ def _planned(corpus: Corpus, prepared: PreparedData, names: Sequence[str]) -> di
         remove_leftovers(prepared.folder)
         folders = {name: prepared.folder / name for name in names}
         unfinished = [name for name, folder in folders.items() if not (folder / SPLIT_FILE).is_file()]
-        new = [name for name in unfinished if not (folders[name] / PLAN_FILE).is_file()]
+        new = [name for name in unfinished if not is_planned(folders[name])]
         if new or not (prepared.folder / DATA_FILE).is_file():
             found = left_out(corpus, _digests(corpus, prepared.folder.parent))
             warn_of_unused_lists(corpus)

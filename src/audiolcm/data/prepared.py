@@ -219,7 +219,7 @@ class PreparedData:
         """Every row that is no clip, one at a time."""
         yield from (BadRow(**row) for row in read_json(self.folder / DATA_FILE)["rejected"])
         for name in self.splits:
-            yield from (BadRow(**row) for row in Rows(self.folder / name / BAD_FILE))
+            yield from (BadRow(**row) for row in Rows(self.open_split(name).folder / BAD_FILE))
 
     def split(self, name: str) -> PreparedSplit:
         """One split. Raises UserError when it is not prepared, or when train or validation is empty."""

@@ -25,8 +25,9 @@ class ShardReader:
         self._num_items: int = index["num_items"]
         for name, facts in index["tables"].items():
             refuse_damaged(folder / name, facts)
-        for row in Rows(folder / FILES_TABLE):
-            refuse_damaged(folder / row["name"], row)
+        self._files = {row["name"]: row for row in Rows(folder / FILES_TABLE)}
+        for name, facts in self._files.items():
+            refuse_damaged(folder / name, facts, content=False)  # which is looked at when it is first needed
         self._items = Rows(folder / ITEMS_TABLE)
         self._open = functools.lru_cache(_OPEN_FILES)(self._map)
 
@@ -55,6 +56,7 @@ class ShardReader:
         return self._open(array_name(item // self._items_per_shard, name))[begin + start : stop]
 
     def _map(self, name: str) -> np.ndarray:
+        refuse_damaged(self.folder / name, self._files[name])
         try:
             return np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:

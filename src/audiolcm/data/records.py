@@ -1,34 +1,40 @@
-"""Small files that say what other files must hold: JSON, sizes and checksums."""
+"""Small files that say what other files must hold: JSON, sealed against change, sizes and checksums."""
 
 from __future__ import annotations
 
+import functools
 import json
+import os
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from audiolcm import plain_data
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.hashing import sealed, unsealed
 
 MEND = "type `audiolcm prepare dataset=... --mend` with your settings; it makes only what is damaged anew."
 _BLOCK = 1 << 20
+_REMEMBERED = 1 << 16  # checksums, some 20 MB
+_RECENT = 2_000_000_000  # nanoseconds: coarser than the times of any file system
 
 
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file atomically."""
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically, sealed."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        text = json.dumps(sealed(content), ensure_ascii=False, separators=(",", ":"))
+        temporary.write_text(text, encoding="utf-8")
 
 
-def read_json(path: Path) -> dict:
-    """Read a JSON file of ours; raises UserError saying which folder to delete when it is damaged."""
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file of ours; raises UserError saying how to mend it when it is not as it was written."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return unsealed(plain_data.read_json(path))
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}): delete the folder {path.parent} and run again."
-        ) from error
+        raise UserError(f"{path} is damaged ({error}): {MEND}") from error
 
 
 def file_facts(path: Path) -> dict[str, int]:
@@ -38,19 +44,40 @@ def file_facts(path: Path) -> dict[str, int]:
 
 def file_fault(path: Path, facts: Mapping[str, Any], content: bool = False) -> str | None:
     """What is wrong with a file of known `file_facts`: its size, and with `content` any byte; None when nothing is."""
+    return _fault(path, facts, _checksum if content else None)
+
+
+def refuse_damaged(path: Path, facts: Mapping[str, Any], content: bool = True) -> None:
+    """Raise UserError when a file is missing, has another size or, with `content`, another byte than it was given.
+
+    One process reads a file once for that, and again when its size or times have changed.
+    """
+    if fault := _fault(path, facts, _remembered_checksum if content else None):
+        raise UserError(f"{path.name} in {path.parent} is damaged ({fault}): {MEND}")
+
+
+def _fault(path: Path, facts: Mapping[str, Any], checksum: Callable[[Path], int] | None) -> str | None:
     try:
         size = path.stat().st_size
         if size != facts["bytes"]:
             return f"it has {size} bytes instead of {facts['bytes']}"
-        return "its content has changed" if content and _checksum(path) != facts["crc32"] else None
+        return "its content has changed" if checksum and checksum(path) != facts["crc32"] else None
     except OSError as error:
         return f"it can not be read: {error.strerror}"
 
 
-def refuse_damaged(path: Path, facts: Mapping[str, Any]) -> None:
-    """Raise UserError when a file is missing or has another size than it was written with."""
-    if fault := file_fault(path, facts):
-        raise UserError(f"{path.name} in {path.parent} is damaged ({fault}): {MEND}")
+def _remembered_checksum(path: Path) -> int:
+    found = path.stat()
+    if (
+        time.time_ns() - found.st_mtime_ns < _RECENT
+    ):  # it may change again without another time, as git knows too
+        return _checksum(path)
+    return _checksum_of_then(os.path.abspath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@functools.lru_cache(_REMEMBERED)
+def _checksum_of_then(path: str, size: int, modified: int, changed: int) -> int:
+    return _checksum(Path(path))
 
 
 def _checksum(path: Path) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.manifest import LEFT_OUT
-from audiolcm.data.plan import PLAN_FILE, Keys, Plan
+from audiolcm.data.plan import Keys, Plan, remove_plan
 from audiolcm.data.prepared import (
     BAD_FILE,
     BAD_SCHEMA,
@@ -58,7 +58,7 @@ def seal_split(folder: Path, split: str) -> None:
     } | bad
     tables = {name: file_facts(folder / name) for name in (CLIPS_FILE, BAD_FILE, MISSING_FILE)}
     write_json(folder / SPLIT_FILE, counts | {"tables": tables})
-    (folder / PLAN_FILE).unlink()
+    remove_plan(folder)
 
 
 def _kept(plan: Plan, lengths: np.ndarray) -> Iterator[dict[str, Any]]:

@@ -71,10 +71,12 @@ class Store:
             return None
         try:
             record = read_json(path)
-        except UserError:  # a damaged record is as good as none: the shard is made anew
-            return None
-        whole = all(file_fault(self.folder / name, facts) is None for name, facts in record["files"].items())
-        return record if whole and record["num_items"] == len(self.items(number)) else None
+            whole = all(
+                file_fault(self.folder / name, facts) is None for name, facts in record["files"].items()
+            )
+        except (UserError, LookupError, TypeError, AttributeError):
+            return None  # a damaged record is as good as none: the shard is made anew
+        return record if whole and record.get("num_items") == len(self.items(number)) else None
 
     def unfinished(self) -> list[int]:
         """Numbers of the shards that are not whole on disk."""

@@ -5,6 +5,7 @@ Only what the file says of the noise is taken: how many timesteps, and their bet
 would make a diffusers scheduler compute something that ours do not is refused.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

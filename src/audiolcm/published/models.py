@@ -11,7 +11,7 @@ from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
 from audiolcm.published.sources import SCHEME, Source, find_source, is_source, part_identity
 from audiolcm.published.untrained import GRIFFIN_LIM, Companions, convert_vocoder
-from audiolcm.result import read_result
+from audiolcm.result import RESULT, has_damaged_result, read_result
 from audiolcm.weights.files import weights_folder
 
 log = logging.getLogger(__name__)
@@ -101,6 +101,11 @@ def _open(folder: Path) -> Artifact:
     snapshot = None if folder.exists() else re.fullmatch(r"(.+)@(\d+)", str(folder))
     if snapshot:
         return open_snapshot(_open(Path(snapshot[1])), int(snapshot[2]))
+    if has_damaged_result(folder):
+        raise UserError(
+            f"{folder / RESULT} is damaged: give the folder of the model itself, in artifacts/student, or remove that "
+            "file and type the command of the training again, which finds what it made."
+        )
     if made := read_result(folder).get("folder"):
         return open_artifact(Path(str(made)))
     if (folder / "student").is_dir():

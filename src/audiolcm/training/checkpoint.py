@@ -1,10 +1,13 @@
-"""Checkpoints of a running stage: one safetensors file a step, written atomically, damaged ones skipped.
+"""Checkpoints of a running stage: one safetensors file a step, written atomically, damaged ones put aside.
 
 A file holds every tensor of the objective's ``trained`` modules and of the optimizers, and as metadata the
-format version, the step and the identity of the stage. There is no random state to keep (see reproducibility.py).
+format version, the step, the identity of the stage and a hash of the whole file (see ``audiolcm.tensors``). There is
+no random state to keep (see reproducibility.py).
 """
 
 import logging
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,13 +16,19 @@ from torch import Tensor, nn
 
 from audiolcm import processes
 from audiolcm.errors import UserError
-from audiolcm.tensors import save_tensors
+from audiolcm.files import explained
+from audiolcm.tensors import UNSEALED, check_seal, save_tensors
 from audiolcm.training.whole import load_whole, sharded_like, whole_in_first
+from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1: without a hash. Later formats, too, must keep the seal of ``audiolcm.tensors``, which is looked at first."""
 KEPT = 2  # a damaged newest file must leave one to fall back on
+
+Slots = dict[str, dict[int, dict[str, Tensor]]]
+"""Tensors of the optimizers: part -> number of the parameter -> name -> tensor."""
 
 
 def save_snapshot(folder: Path, step: int, product: nn.Module) -> None:
@@ -29,7 +38,34 @@ def save_snapshot(folder: Path, step: int, product: nn.Module) -> None:
     """
     tensors = whole_in_first(product.state_dict())
     path = folder / f"snapshots/step-{step:08d}/model.safetensors"
-    processes.first_decides(lambda: save_tensors(path, tensors))  # the others wait for it
+    processes.first_decides(lambda: save_tensors(path, tensors, UNSEALED))  # the others wait for it
+
+
+def check_snapshots(folder: Path) -> None:
+    """Refuse to make artifacts of snapshots that were changed since they were written.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for path in sorted(folder.glob("snapshots/step-*/model.safetensors")):
+        try:
+            check_seal(path)
+            with safe_open(path, framework="pt"):
+                pass  # its header is that of tensors
+        except (SafetensorError, OSError, ValueError) as error:
+            raise UserError(
+                f"{path} is damaged ({error}), and cannot be made again without training from the start. Remove "
+                f"{path.parent} to go without this snapshot, or {folder} to train anew, then type the same command."
+            ) from error
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a checkpoint holds."""
+
+    step: int
+    weights: dict[str, Tensor]
+    slots: Slots
 
 
 class Checkpoints:
@@ -54,9 +90,10 @@ class Checkpoints:
         tensors = whole_in_first(tensors)
 
         def write() -> None:
-            save_tensors(path, tensors, metadata)
+            save_tensors(path, tensors, metadata | UNSEALED)
             for old in self.files()[KEPT:]:
-                old.unlink()
+                if not old.is_dir():  # which is none of ours
+                    old.unlink()
 
         processes.first_decides(write)  # the others wait for it
         return path
@@ -66,54 +103,115 @@ class Checkpoints:
         return sorted(self.folder.glob("step-*.safetensors"), reverse=True)
 
     def restore(self, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> int:
-        """Load the newest whole checkpoint and return its step; 0 when there is none."""
+        """Load the newest whole checkpoint and return its step; 0 when there is none.
+
+        One that is damaged or no file at all is put aside under another name, and a message says so.
+
+        Raises:
+            UserError: on one of another configuration or of another version.
+        """
         for path in self.files():
             try:
-                tensors, metadata = _read(path)
-            except SafetensorError as error:
-                log.warning("%s is damaged (%s): using the checkpoint before it.", path, error)
-                path.unlink()
+                state = self._read(path, trained, optimizers)
+            except (SafetensorError, OSError, ValueError) as error:
+                self._put_aside(path, error)
                 continue
-            self._check(path, metadata)
-            _load(tensors, trained, optimizers)
-            return int(metadata["step"])
+            _load(state, trained, optimizers)
+            return state.step
         return 0
 
-    def _check(self, path: Path, metadata: dict[str, str]) -> None:
-        if int(metadata.get("format", 0)) > FORMAT_VERSION:
+    def _put_aside(self, path: Path, error: Exception) -> None:
+        aside = path.with_name(f"damaged-{path.name}")
+        try:
+            if aside.is_dir():  # of an earlier damage
+                aside = path.with_name(f"damaged-{os.urandom(4).hex()}-{path.name}")
+            path.rename(aside)
+        except OSError as refused:
+            raise explained(refused, path) or refused from refused
+        before = self.files()
+        log.warning(
+            "%s is damaged (%s) and was put aside as %s, which you may remove. The training goes on from %s.",
+            path, error, aside.name, f"the checkpoint before it, {before[0].name}" if before else "its start",
+        )  # fmt: skip
+
+    def _read(self, path: Path, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> _State:
+        """Return what a checkpoint holds; nothing is loaded yet.
+
+        Raises:
+            SafetensorError, OSError, ValueError: it is damaged.
+            UserError: it is whole, but of another configuration or of another version.
+        """
+        is_sealed = check_seal(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            self._check(path, metadata, is_sealed)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if f"step-{int(metadata.get('step', -1)):08d}" != path.stem:
+            raise ValueError("its name and its content disagree on the step")
+        weights, slots = _told_apart(tensors)
+        if problems := misfits(shapes(trained.state_dict()), shapes(weights)):
+            if is_sealed:
+                raise UserError(
+                    f"{path} holds another network than this version makes of the configuration: {problems}. Go on "
+                    f"with the version that wrote it, or remove the folder {path.parent} to train anew."
+                )
+            raise ValueError(f"it does not fit the network: {problems}")
+        for part, found in () if is_sealed else slots.items():
+            _check_slots(part, found, optimizers)
+        return _State(int(metadata["step"]), weights, slots)
+
+    def _check(self, path: Path, metadata: dict[str, str], is_sealed: bool) -> None:
+        version = int(metadata.get("format", 0))
+        if version > FORMAT_VERSION:
             raise UserError(
-                f"{path} has checkpoint format {metadata['format']}; this version reads up to {FORMAT_VERSION}. "
+                f"{path} has checkpoint format {version}; this version reads up to {FORMAT_VERSION}. "
                 "Upgrade audiolcm, or remove the folder to train anew."
             )
-        if metadata.get("identity") != self.identity:
+        if (version > 1 and not is_sealed) or "identity" not in metadata:
+            raise ValueError("its hash or its identity is missing")
+        if metadata["identity"] != self.identity:
             raise UserError(
-                f"{path} belongs to another configuration ({metadata.get('identity')}, not {self.identity}). "
+                f"{path} belongs to another configuration ({metadata['identity']}, not {self.identity}). "
                 f"Remove the folder {path.parent} to train anew."
             )
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-
-
-def _load(
-    tensors: dict[str, Tensor], trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]
-) -> None:
-    groups: dict[str, dict[int, dict[str, Tensor]]] = {part: {} for part in optimizers}
+def _told_apart(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], Slots]:
+    """Return the weights, and the optimizers' tensors; ValueError on a name that is of neither."""
     weights: dict[str, Tensor] = {}
+    slots: Slots = {}
     for name, tensor in tensors.items():
         if name.startswith("trained/"):
             weights[name.removeprefix("trained/")] = tensor
-        else:
-            _, part, index, slot = name.split("/")
-            groups[part].setdefault(int(index), {})[slot] = tensor
-    load_whole(trained, weights)
+            continue
+        kind, part, index, slot = name.split("/")
+        if kind != "optimizer":
+            raise ValueError(f"it has an unknown tensor {name}")
+        slots.setdefault(part, {}).setdefault(int(index), {})[slot] = tensor
+    return weights, slots
+
+
+def _check_slots(
+    part: str, found: dict[int, dict[str, Tensor]], optimizers: dict[str, torch.optim.Optimizer]
+) -> None:
+    """Refuse an optimizer's tensors that cannot be of these parameters, as a checkpoint without a hash may have."""
+    if part not in optimizers:
+        raise ValueError(f"it has an unknown optimizer {part}")
+    sizes = [p.shape for group in optimizers[part].param_groups for p in group["params"]]
+    names = next(iter(found.values())).keys()
+    for index, slots in found.items():
+        fits = 0 <= index < len(sizes) and slots.keys() == names
+        if not fits or any(tensor.shape not in (sizes[index], ()) for tensor in slots.values()):
+            raise ValueError(f"its optimizer {part} is of other parameters")
+
+
+def _load(state: _State, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+    load_whole(trained, state.weights)
     for part, optimizer in optimizers.items():
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         slots = {
             index: {name: _placed(tensor, parameters[index]) for name, tensor in group.items()}
-            for index, group in groups[part].items()
+            for index, group in state.slots.get(part, {}).items()
         }
         settings = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": slots, "param_groups": settings})

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.plain_data import parse_json
 from audiolcm.training.wandb_service import Background, NoAnswer, check_server, end_service
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,8 @@ def tracking_facts(tracker: Tracker) -> dict[str, object]:
 class MetricLog:
     """``metrics.jsonl``: one JSON object a line, each with its ``step``; forwards to a tracker.
 
-    Lines after ``start_step`` are dropped when a run resumes, since those steps are taken again.
+    Lines after ``start_step`` are dropped when a run resumes, since those steps are taken again, and so are damaged
+    ones: it is a log, and no resume depends on it.
     """
 
     def __init__(self, path: Path, tracker: Tracker, start_step: int) -> None:
@@ -204,13 +206,34 @@ class MetricLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, float | int]]:
-    """Return the rows of a metrics file; a last line cut short by a kill is left out."""
+    """Return the rows of a metrics file; damaged lines, such as one cut short by a kill, are told and left out.
+
+    Raises:
+        UserError: it cannot be read at all.
+    """
     rows: list[dict[str, float | int]] = []
     if not path.exists():
         return rows
-    for line in path.read_text().splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            log.warning("%s: skipped a line cut short: %.40s", path, line)
+    again = "Move it away, and type the same command again: only the log of the steps before is lost."
+    if not path.is_file():
+        raise UserError(f"{path} is no file. {again}")
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}). {again}") from error
+    for number, line in enumerate(lines, start=1):
+        if row := metrics_row(line):
+            rows.append(row)
+        else:
+            log.warning("%s: line %d is damaged and left out: %.60r", path, number, line)
     return rows
+
+
+def metrics_row(line: bytes) -> dict[str, float | int]:
+    """Return the row in a line of a metrics file; nothing where it is damaged."""
+    try:
+        row = parse_json(line)
+    except ValueError:
+        return {}
+    is_row = isinstance(row, dict) and type(row.get("step")) is int
+    return row if is_row and all(type(value) in (int, float) for value in row.values()) else {}

@@ -107,9 +107,9 @@ def test_a_write_protected_folder_is_a_message(tmp_path: Path, monkeypatch: pyte
         pass
 
 
-def test_a_damaged_index_names_the_folder_to_delete(tmp_path: Path) -> None:
+def test_a_damaged_index_is_named_and_how_to_mend_it(tmp_path: Path) -> None:
     (tmp_path / INDEX).write_text('{"items_per_shard": 4, "sha')
-    with pytest.raises(UserError, match="delete the folder") as caught:
+    with pytest.raises(UserError, match="--mend") as caught:
         ShardReader(tmp_path)
     assert str(tmp_path) in str(caught.value)
 

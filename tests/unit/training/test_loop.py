@@ -145,15 +145,16 @@ def test_sigterm_saves_and_exits_143(tmp_path: Path) -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
-def test_other_identity_or_newer_format_is_refused(tmp_path: Path) -> None:
-    fit(TwoParts(), Numbers(), None, settings(6), run_in(tmp_path))
+def test_other_identity_or_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as later:
+        later.setattr("audiolcm.training.checkpoint.FORMAT_VERSION", 9)
+        fit(TwoParts(), Numbers(), None, settings(6), run_in(tmp_path))
     other = Checkpoints(tmp_path / "checkpoints", "other")
-    with pytest.raises(UserError, match="another configuration"):
-        other.restore(TwoParts().trained, {})
-    path = other.files()[0]
-    path.write_bytes(path.read_bytes().replace(b'"format":"1"', b'"format":"9"'))
     with pytest.raises(UserError, match="Upgrade audiolcm"):
-        Checkpoints(tmp_path / "checkpoints", "abc").restore(TwoParts().trained, {})
+        other.restore(TwoParts().trained, {})
+    fit(TwoParts(), Numbers(), None, settings(6), run_in(tmp_path / "now"))
+    with pytest.raises(UserError, match="another configuration"):
+        Checkpoints(tmp_path / "now/checkpoints", "other").restore(TwoParts().trained, {})
 
 
 def test_one_parts_loss_leaves_the_other_alone(tmp_path: Path) -> None:
