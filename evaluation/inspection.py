@@ -8,9 +8,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import soundfile
-
-from audiolcm.audio.containers import missing_bytes
+from audiolcm.audio.io import read_facts
 from audiolcm.errors import UserError
 
 TOLERANCES = ("stereo", "sample_rates", "durations", "missing_references", "few_clips")
@@ -20,7 +18,7 @@ _THREADS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What a sound file says of itself; ``trouble`` is why it can not be opened, or ""."""
+    """What a sound file says of itself; ``trouble`` says why it can not be read, or is ""."""
 
     path: Path
     sample_rate: int = 0
@@ -49,10 +47,9 @@ def inspect(
         headers = list(pool.map(_header, dict.fromkeys(paths)))
     broken = [header for header in headers if header.trouble]
     if broken:
-        first = broken[0]
         raise UserError(
-            f"{what}: {len(broken)} of {len(headers)} files can not be opened, the first is {first.path} "
-            f"({first.trouble}). Nothing was scored."
+            f"{what}: {len(broken)} of {len(headers)} files can not be opened, the first: {broken[0].trouble} Nothing "
+            "was scored."
         )
     found = {
         "stereo": _named("have several channels", [h for h in headers if h.channels > 1]),
@@ -78,14 +75,10 @@ def check_tolerances(allowed: Sequence[str]) -> None:
 
 def _header(path: Path) -> Header:
     try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError, TypeError) as error:
-        return Header(path, trouble=getattr(error, "error_string", "") or str(error))
-    if info.frames == 0:
-        return Header(path, trouble="no samples")
-    if missing := missing_bytes(path):
-        return Header(path, trouble=f"cut off: {missing} bytes or more are missing at its end")
-    return Header(path, info.samplerate, info.channels, info.frames / info.samplerate)
+        facts = read_facts(path)
+    except UserError as error:
+        return Header(path, trouble=str(error))
+    return Header(path, facts.sample_rate, facts.channels, facts.num_samples / facts.sample_rate)
 
 
 def _odd_rates(headers: Sequence[Header]) -> str:

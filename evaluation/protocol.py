@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +12,16 @@ from typing import Any
 
 from audiolcm.audio.io import write_wav
 from audiolcm.build import build
+from audiolcm.data.locating import folded
 from audiolcm.data.manifest import Clip, Stated, StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
 from evaluation.sound import SoundReader
+
+LONGEST_NAME = 228
+"""Bytes: with a number, a suffix and what an unfinished file bears besides, 255 are not exceeded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +91,7 @@ class TestSet:
         Raises:
             UserError: when there is none.
         """
-        kept = tuple(item for item in self.items if item.reference.is_file())
+        kept = tuple(item for item in self.items if os.path.isfile(item.reference))
         if not kept:
             raise UserError(
                 f"None of the {len(self.references)} reference sounds is there: check dataset.root."
@@ -94,7 +100,7 @@ class TestSet:
 
     def require_references(self) -> None:
         """Raise UserError when a reference is not there, with the number of those and the first names."""
-        absent = [path for path in self.references if not path.is_file()]
+        absent = [path for path in self.references if not os.path.isfile(path)]
         if absent:
             raise UserError(
                 f"{len(absent)} of {len(self.references)} reference sounds are missing, such as "
@@ -221,8 +227,13 @@ def references(data: PreparedData, split_name: str) -> list[Path]:
 
 
 def safe_name(name: str) -> str:
-    """Return a name as a file name: slashes become dashes."""
-    return name.replace("/", "-").replace("\\", "-")
+    """Return a name as a file name: slashes become dashes, and of a name that is too long the end becomes a hash."""
+    name = name.replace("/", "-").replace("\\", "-")
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    content = folded(name).encode()
+    ending = f"-{hashlib.sha256(content).hexdigest()[:16]}"
+    return content[: LONGEST_NAME - len(ending)].decode(errors="ignore") + ending
 
 
 def _items(clips: Sequence[Clip], sounds: Sequence[Path]) -> tuple[Item, ...]:

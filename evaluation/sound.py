@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiolcm.audio.io import decode
+from audiolcm.audio.io import decode, mixdown
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
 
@@ -62,10 +62,10 @@ class SoundReader:
         """Return float32 (samples,) at ``sample_rate``.
 
         Raises:
-            UserError: as ``audiolcm.audio.io.decode`` does, naming the file.
+            UserError: as ``audiolcm.audio.io.decode`` and ``mixdown`` do, naming the file.
         """
         samples, rate = decode(path, self.max_seconds)
-        mono = samples[:, 0] if self.channel == "first" else samples.mean(axis=1, dtype=np.float32)
+        mono = samples[:, 0] if self.channel == "first" else mixdown(samples, path)
         if self.remove_mean:
             mono = mono - mono.mean()
         if rate != sample_rate:

@@ -14,8 +14,9 @@ import numpy as np
 import soundfile
 import torch
 
-from audiolcm.audio.io import read_audio
+from audiolcm.audio.io import OppositePhaseError, read_audio
 from audiolcm.audio.mel import LOG_MEL_MIN, N_FFT, SAMPLE_RATE, MelSpectrogram
+from evaluation.sound import SoundReader
 
 MAX_SECONDS = 12.0
 """Of a longer sound the start is shown."""
@@ -33,7 +34,10 @@ def read_excerpt(path: Path) -> np.ndarray:
     Raises:
         UserError: when the file is missing or damaged.
     """
-    return read_audio(path, MAX_SECONDS)
+    try:
+        return read_audio(path, MAX_SECONDS)
+    except OppositePhaseError:  # a protocol that hears the first channel scores it all the same
+        return SoundReader(channel="first", max_seconds=MAX_SECONDS).read(path, SAMPLE_RATE)
 
 
 def sound_uris(waveforms: Sequence[np.ndarray]) -> tuple[list[str], str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiolcm.data.corpora.folder import AUDIO_SUFFIXES
+from audiolcm.data.locating import AUDIO_SUFFIXES, folded, is_left_by_macos
 from audiolcm.errors import UserError
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import Item, TestSet, safe_name
 
 _NUMBERED = [re.compile(pattern) for pattern in (r"(.+)__(\d+)", r"(.+)_sample_(\d+)(?:_0)?", r"(.+)_(\d+)")]
 _BY_POSITION = re.compile(r"output_(\d+)")
@@ -20,8 +20,8 @@ class Folder:
 
     For a clip with the name NAME and its caption number i (from 0) the file is ``NAME__i``, ``NAME_i``,
     ``NAME_sample_i`` or ``NAME_sample_i_0`` (released AudioLCM), and simply ``NAME`` where the protocol has one caption
-    a clip; or ``output_j`` (Tango) for the j-th caption of the list. Any sound format. Other files are refused, not
-    ignored.
+    a clip; or ``output_j`` (Tango) for the j-th caption of the list. Any sound format. Names may differ in spaces at
+    their ends and in Unicode's forms. Other sounds are refused, not ignored.
 
     Args:
         path: the folder; with several seeds it holds one folder ``seed<s>`` for each.
@@ -48,7 +48,11 @@ class Folder:
             UserError: when the folder is empty, when an item has no file or two, or a file belongs to no item.
         """
         place = self.path / f"seed{seed}" if self.is_seeded else self.path
-        files = sorted(file for file in place.glob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
+        files = sorted(
+            file
+            for file in place.glob("*")
+            if file.suffix.lower() in AUDIO_SUFFIXES and not is_left_by_macos(file.name)
+        )
         if not files:
             raise UserError(f"{place} holds no sound file ({', '.join(AUDIO_SUFFIXES)}).")
         found = _matched(files, test_set.all_items)
@@ -62,7 +66,9 @@ class Folder:
 
 def _matched(files: Sequence[Path], items: Sequence[Item]) -> dict[str, list[Path]]:
     """Return the files of each item name."""
-    names = {item.name for item in items}
+    names = {item.name: item.name for item in items}
+    for item in items:  # after all of them: what is written alike comes first
+        names.setdefault(_folded(item.clip_name, item.name.rpartition("__")[2]), item.name)
     found: dict[str, list[Path]] = {}
     for file in files:
         stem = file.name.removesuffix(file.suffix)
@@ -71,13 +77,19 @@ def _matched(files: Sequence[Path], items: Sequence[Item]) -> dict[str, list[Pat
     return found
 
 
-def _item_name(stem: str, names: set[str], items: Sequence[Item]) -> str | None:
-    if f"{stem}__0" in names and f"{stem}__1" not in names:  # one caption: the clip's own name
-        return f"{stem}__0"
+def _folded(clip: str, number: str) -> str:
+    return f"{safe_name(folded(clip))}__{number}"
+
+
+def _item_name(stem: str, names: Mapping[str, str], items: Sequence[Item]) -> str | None:
+    for one in (f"{stem}__0", _folded(stem, "0")):
+        if one in names and f"{one.removesuffix('0')}1" not in names:  # one caption: the clip's own name
+            return names[one]
     for pattern in _NUMBERED:
-        numbered = pattern.fullmatch(stem)
-        if numbered and (name := f"{numbered[1]}__{numbered[2]}") in names:
-            return name
+        if numbered := pattern.fullmatch(stem.rstrip()):
+            for name in (f"{numbered[1]}__{numbered[2]}", _folded(numbered[1], numbered[2])):
+                if name in names:
+                    return names[name]
     position = _BY_POSITION.fullmatch(stem)
     if position and int(position[1]) < len(items):
         return items[int(position[1])].name

@@ -59,6 +59,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def read_text(path: Path) -> str:
+    """The text of a file that people wrote; a byte order mark is passed over.
+
+    Raises OSError when it can not be read, ValueError when it is no regular file or no UTF-8 text.
+    """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ValueError("it is no regular file")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def lines_of(text: str) -> list[str]:
+    r"""The lines of a text as editors show them: str.splitlines would also cut at \v, U+0085, U+2028 inside of one."""
+    return text.removesuffix("\n").split("\n")
+
+
 @contextmanager
 def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
     """Yield a function that adds text to the end of `path` (made when absent); None drops what it is given."""

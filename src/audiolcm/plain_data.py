@@ -22,22 +22,23 @@ LARGEST = 512 * 2**20
 _YAML_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_json(path: Path, largest: int = LARGEST) -> Any:
+def read_json(path: Path, largest: int = LARGEST, halves: bool = False) -> Any:
     """Return the content of a JSON file; a byte order mark is passed over.
 
     Args:
         path: of a regular file.
         largest: bytes it may have.
+        halves: whether texts may have half a pair of surrogates, for a list whose entries are judged one by one.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is no whole JSON, or is larger, deeper or stranger than such files are.
     """
-    return parse_json(_read(path, largest))
+    return parse_json(_read(path, largest), halves)
 
 
-def parse_json(text: str | bytes) -> Any:
-    """Return what a JSON text holds.
+def parse_json(text: str | bytes, halves: bool = False) -> Any:
+    """Return what a JSON text holds; ``halves`` as for ``read_json``.
 
     Raises:
         ValueError: it is no whole JSON, or is deeper or stranger than such texts are.
@@ -46,7 +47,7 @@ def parse_json(text: str | bytes) -> Any:
         content = json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    return plain(content)
+    return plain(content, LARGEST, halves)  # of JSON a value is never less than its bytes
 
 
 def read_yaml(path: Path, largest: int = 2**20) -> Any:
@@ -80,19 +81,19 @@ def parse_yaml(text: str | bytes) -> Any:
     return plain(content)
 
 
-def plain(content: object) -> Any:
-    """Return content rebuilt of plain values.
+def plain(content: object, most: int = MOST, halves: bool = False) -> Any:
+    """Return content rebuilt of plain values, ``most`` of them; ``halves`` as for ``read_json``.
 
     Raises:
         ValueError: there is something else in it, or it is nested too deeply, or there is too much of it.
     """
-    left = MOST
+    left = most
 
     def rebuilt(node: object, path: str, depth: int) -> Any:
         nonlocal left
         left -= 1
         if left < 0:
-            raise ValueError(f"it has more than {MOST:,} values")
+            raise ValueError(f"it has more than {most:,} values")
         if depth > DEEPEST:
             raise ValueError("it is nested too deeply")
         if isinstance(node, dict):
@@ -102,7 +103,7 @@ def plain(content: object) -> Any:
         if type(node) is list:
             return [rebuilt(value, f"{path}[{index}]", depth + 1) for index, value in enumerate(node)]
         if isinstance(node, str):
-            return _text(node, path)
+            return node if halves else _text(node, path)
         if node is None or isinstance(node, bool | int | float):
             return node
         raise ValueError(f"it has a {type(node).__name__}{_at(path)}, which is no plain value")

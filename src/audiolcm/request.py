@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from audiolcm.data.manifest import fallback_structure
+from audiolcm.data.manifest import fallback_structure, has_words
 from audiolcm.errors import UserError
 
 MIN_SECONDS, MAX_SECONDS = 1.0, 30.0
@@ -98,6 +98,10 @@ def _check(request: Request) -> None:
     captions, structured, seeds = request.captions, request.structured, request.seeds
     if not captions or any(not caption.strip() for caption in captions):
         raise UserError("A caption is empty: say what is to be heard, such as 'A dog is barking'.")
+    if silent := [caption for caption in captions if not has_words(caption)]:
+        raise UserError(
+            f"The caption {silent[0]!r} holds no word: say what is to be heard, such as 'A dog is barking'."
+        )
     if not len(captions) == len(structured) == len(seeds):
         raise UserError(
             f"{len(captions)} captions, {len(structured)} structured captions and {len(seeds)} seeds do not match: "

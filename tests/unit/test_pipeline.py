@@ -87,6 +87,7 @@ def test_the_empty_caption_is_encoded_once() -> None:
         (SimpleNamespace(captions="a", duration=31.0, seed=0), "duration=31"),
         (SimpleNamespace(captions="a", duration=2.0, seed=2**63), "seed=.* is out of range"),
         (SimpleNamespace(captions=" ", duration=2.0, seed=0), "caption is empty"),
+        (SimpleNamespace(captions=["a", "..."], duration=2.0, seed=0), "caption '...' holds no word"),
         (SimpleNamespace(captions=["a", "b"], duration=2.0, seed=[1]), "do not match"),
     ],
 )

@@ -16,9 +16,9 @@ _PADDING = 1  # a byte that some writers count and others do not
 def missing_bytes(path: Path, content: bytes | None = None) -> int:
     """How many bytes of sound a WAV, AIFF, OGG or MP3 file lacks of what it announces; 0 when it is whole.
 
-    An OGG stream announces no size: one that does not end in a whole last page lacks 1. 0 for every other format, and
-    where a file announces nothing (streamed WAV, MP3 without a Xing header). With `content`, the bytes of the file,
-    nothing is read from disk.
+    An OGG stream announces no size: it is whole when its last page is, and bears the mark of the end or is the end of
+    the file (Android's writer sets no mark); else it lacks 1. 0 for every other format, and where a file announces
+    nothing (streamed WAV, MP3 without a Xing header). With `content`, the bytes of the file, nothing is read from disk.
     """
     size = path.stat().st_size if content is None else len(content)
     with path.open("rb") if content is None else io.BytesIO(content) as file:
@@ -58,11 +58,12 @@ def _missing_of_ogg(file: io.BufferedIOBase, size: int) -> int:
     tail = file.read()
     page = tail.rfind(b"OggS")
     header = tail[page : page + 27]
-    if page < 0 or len(header) < 27 or not header[5] & _END_OF_STREAM:
+    if page < 0 or len(header) < 27:
         return 1
     segments = tail[page + 27 : page + 27 + header[26]]
     end = page + 27 + header[26] + sum(segments)
-    return max(0, end - len(tail))
+    is_marked = header[5] & _END_OF_STREAM
+    return max(0, end - len(tail)) if is_marked or end >= len(tail) else 1
 
 
 def _missing_of_mp3(file: io.BufferedIOBase, size: int, start: bytes) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +21,26 @@ from audiolcm.files import atomic_path
 
 _RESAMPLER_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies under that of 16-bit storage
 _ESTIMATED_LENGTH_FORMATS = ("MPEG", "MP3")  # their headers only guess the number of samples
+_UNKNOWN_LENGTH = (
+    1 << 62
+)  # libsndfile says more than this where a header does not tell, as of FLAC from a pipe
+_BLOCK = 1 << 20  # samples of all channels that are read at a time where the length is unknown
+_LARGEST = 1 << 28  # samples of all channels: 1 GiB as they are read, 46 minutes of stereo at 48 kHz
+_RATES = (1_000, 1_000_000)  # Hz
+_CANCELED = 0.01  # of the power that channels which have nothing in common leave in their mean
+
+
+class OppositePhaseError(UserError):
+    """The channels of a sound cancel each other out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SoundFacts:
+    """What a whole sound file holds: `num_samples` for each of its `channels`."""
+
+    sample_rate: int
+    channels: int
+    num_samples: int
 
 
 def read_audio(
@@ -26,10 +50,10 @@ def read_audio(
 
     Any rate, channel count and sample format that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...). With
     `max_duration` (seconds) only the start of a longer file is read. With `content`, the bytes of the file, nothing is
-    read from disk and `path` only names it. Raises UserError as `decode` does.
+    read from disk and `path` only names it. Raises UserError as `decode` and `mixdown` do.
     """
     samples, rate = decode(path, max_duration, content)
-    mono = samples.mean(axis=1, dtype=np.float32)
+    mono = mixdown(samples, path)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE, quality=_RESAMPLER_QUALITY)
     if max_duration is not None:
@@ -41,18 +65,34 @@ def read_audio(
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
+def mixdown(samples: np.ndarray, path: str | Path) -> np.ndarray:
+    """Mean of the channels of (samples, channels): float32 (samples,).
+
+    Raises OppositePhaseError naming `path` when next to nothing of the channels is left in their mean.
+    """
+    mono = samples.mean(axis=1, dtype=np.float32)
+    channels = samples.shape[1]
+    if channels > 1 and mono.var() * channels < _CANCELED * samples.var(axis=0).mean():
+        raise OppositePhaseError(
+            f"Audio file {path} can not be mixed to mono: its {channels} channels are of opposite phase and cancel "
+            "each other out. Invert one of them, or keep only one."
+        )
+    return mono
+
+
 def decode(
     path: str | Path, max_duration: float | None = None, content: bytes | None = None
 ) -> tuple[np.ndarray, int]:
     """Read a sound file as it is: float32 (samples, channels), full scale 1, and its sample rate.
 
-    Raises UserError naming the file and the reason when it is missing, unreadable, empty, cut off, or holds NaN or
-    infinite samples.
+    Raises UserError naming the file and the reason when it is missing, unreadable, empty, cut off, larger than a sound
+    can be, or holds NaN or infinite samples.
     """
     path = Path(path)
-    if content is None and not path.is_file():
-        raise UserError(f"Audio file {path} not found.")
-    samples, rate = _decode(path, max_duration, content)
+    with _opened(path, content) as file:
+        longest = None if max_duration is None else math.ceil(max_duration * file.samplerate)
+        samples, rate = _decoded(file, longest, path), file.samplerate
+    _refuse_cut_off(path, content)
     if len(samples) == 0:
         raise UserError(f"Audio file {path} is empty: it has a header but no samples.")
     if not np.isfinite(samples).all():
@@ -60,25 +100,82 @@ def decode(
     return samples, rate
 
 
-def _decode(path: Path, max_duration: float | None, content: bytes | None) -> tuple[np.ndarray, int]:
+def read_facts(path: str | Path) -> SoundFacts:
+    """What a sound file holds, told by its header; where that does not tell its length, by decoding it.
+
+    Raises UserError as `decode` does, but for what only the samples show.
+    """
+    path = Path(path)
+    with _opened(path, None) as file:
+        length = len(_decoded(file, None, path)) if file.frames >= _UNKNOWN_LENGTH else file.frames
+        facts = SoundFacts(file.samplerate, file.channels, length)
+    _refuse_cut_off(path, None)
+    if length == 0:
+        raise UserError(f"Audio file {path} is empty: it has a header but no samples.")
+    return facts
+
+
+class _SoundFile(soundfile.SoundFile):
+    """A sound file that is read from its start; one of unknown length can only be read so."""
+
+    def seekable(self) -> bool:
+        """Return whether soundfile may seek, which it does after every reading."""
+        return self.frames < _UNKNOWN_LENGTH and super().seekable()
+
+
+@contextmanager
+def _opened(path: Path, content: bytes | None) -> Iterator[_SoundFile]:
+    if content is None and not os.path.isfile(path):  # of a path that can be none (too long, NUL) it says no
+        raise UserError(f"Audio file {path} not found.")
     try:
-        with soundfile.SoundFile(path if content is None else io.BytesIO(content)) as file:
-            wanted = file.frames if max_duration is None else math.ceil(max_duration * file.samplerate)
-            wanted = min(wanted, file.frames)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
-            is_estimate = file.format in _ESTIMATED_LENGTH_FORMATS
-            rate = file.samplerate
-    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: headerless .raw files
+        with path.open("rb") if content is None else io.BytesIO(content) as source:
+            # By number, not by name: beside a name libsndfile looks for the resource fork ._name that macOS leaves.
+            with _SoundFile(source.fileno() if content is None else source, closefd=False) as file:
+                if not _RATES[0] <= file.samplerate <= _RATES[1]:
+                    raise UserError(
+                        f"Audio file {path} has a sample rate of {file.samplerate} Hz: {_RATES[0]} to {_RATES[1]} Hz "
+                        "are read. Its header is damaged, or it holds no sound."
+                    )
+                yield file
+    except (soundfile.SoundFileError, OSError) as error:
         raise UserError(
             f"Audio file {path} can not be read: {_reason(error)} Convert it to WAV or FLAC."
         ) from error
-    if len(samples) < wanted and not is_estimate:
+
+
+def _decoded(file: _SoundFile, longest: int | None, path: Path) -> np.ndarray:
+    """The first `longest` samples, or all: float32 (samples, channels)."""
+    most = _LARGEST // file.channels
+    wanted = file.frames if longest is None else min(longest, file.frames)
+    samples = np.zeros((0, file.channels), np.float32)
+    if file.frames >= _UNKNOWN_LENGTH:
+        samples = _streamed(file, min(wanted, most + 1))
+        wanted = len(samples)
+    elif wanted <= most:
+        samples = file.read(wanted, dtype="float32", always_2d=True)
+    if wanted > most:
+        raise UserError(
+            f"Audio file {path} is too large: {_LARGEST} samples of all channels together are read at most, and it has "
+            f"more, in {file.channels} channels at {file.samplerate} Hz. Cut it into parts."
+        )
+    if len(samples) < wanted and file.format not in _ESTIMATED_LENGTH_FORMATS:
         raise UserError(f"Audio file {path} is cut off: {wanted} samples announced, {len(samples)} decoded.")
+    return samples
+
+
+def _streamed(file: _SoundFile, longest: int) -> np.ndarray:
+    blocks, left = [], longest
+    while left and len(block := file.read(min(left, _BLOCK // file.channels), "float32", always_2d=True)):
+        blocks.append(block)
+        left -= len(block)
+    return np.concatenate([np.zeros((0, file.channels), np.float32), *blocks])
+
+
+def _refuse_cut_off(path: Path, content: bytes | None) -> None:
     if missing := missing_bytes(path, content):
         raise UserError(
             f"Audio file {path} is cut off: its end is missing ({missing} bytes or more). Copy it again."
         )
-    return samples, rate
 
 
 def _reason(error: Exception) -> str:

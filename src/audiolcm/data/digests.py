@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -88,9 +89,9 @@ def _checksum(text: str) -> str:
 def _stamp(path: Path) -> Stamp | None:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in its name
         return None
-    if not path.is_file():
+    if not stat.S_ISREG(found.st_mode):
         return None
     return str(path.absolute()), found.st_size, found.st_mtime_ns, found.st_ctime_ns
 

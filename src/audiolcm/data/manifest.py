@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from audiolcm.data.digests import FileDigests
+from audiolcm.data.locating import Finder
 from audiolcm.data.tables import (
     LIST_SEPARATOR,
     Row,
@@ -125,6 +126,47 @@ def fallback_structure(caption: str) -> str:
     return f"<{caption}& all>"
 
 
+def has_words(caption: str) -> bool:
+    """Whether a caption has a letter or digit: "..." and a lone picture say nothing."""
+    return any(sign.isalnum() for sign in caption)
+
+
+def storable(clip: Clip) -> Clip:
+    """The clip; with a problem, and signs written out, where one of its texts can not be stored or be a file name.
+
+    That is NUL, and half a pair of surrogates, as JSON may have them and as Python reads names that are no UTF-8.
+    """
+    path = None if clip.audio_path is None else str(clip.audio_path)
+    texts = (
+        clip.name,
+        path or "",
+        clip.caption,
+        clip.structured_caption,
+        clip.split,
+        clip.problem,
+        *clip.labels,
+    )
+    whole = "".join(texts)
+    if "\0" not in whole and written_out(whole) == whole:
+        return clip
+    name, path_text, caption, structured, split, problem, *labels = (written_out(text) for text in texts)
+    return dataclasses.replace(
+        clip,
+        name=name,
+        audio_path=None if path is None else Path(path_text),
+        caption=caption,
+        structured_caption=structured,
+        split=split,
+        labels=tuple(labels),
+        problem=problem or "A name or text of the row has signs that can not be stored (NUL, or no UTF-8).",
+    )
+
+
+def written_out(text: str) -> str:
+    """A text whose NULs and half surrogate pairs are written as signs."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
 def unknown_split(clip: Clip) -> BadRow:
     """The row of a clip whose split is none of SPLITS."""
     reason = f"The split {clip.split!r} is unknown: use one of {', '.join(SPLITS)}."
@@ -152,7 +194,8 @@ def read_manifest(path: str | Path) -> list[Clip]:
     missing = [column for column, found in known.items() if found is None]
     if missing and missing != ["name"]:
         raise UserError(lacks_columns(path, missing, columns))
-    return [_clip(row, path.parent, known) for row in rows]
+    find = Finder()
+    return [_clip(row, path.parent, known, find) for row in rows]
 
 
 def _column(column: str, columns: Sequence[str]) -> str | None:
@@ -166,12 +209,12 @@ def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
     write_table(path, COLUMNS, [_row(clip, path.parent.resolve()) for clip in clips])
 
 
-def _clip(row: Row, folder: Path, known: Mapping[str, str | None]) -> Clip:
+def _clip(row: Row, folder: Path, known: Mapping[str, str | None], find: Finder) -> Clip:
     name, audio_path, caption = (row.get(known[column] or "", "") for column in REQUIRED_COLUMNS)
     duration = row.get("duration", "")
     return Clip(
         name=name,
-        audio_path=folder / audio_path if audio_path else None,
+        audio_path=find(folder / row.exact(known["audio_path"] or "")) if audio_path else None,
         caption=caption,
         structured_caption=row.get("structured_caption") or fallback_structure(caption),
         duration=seconds(duration),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 
-from audiolcm.data.manifest import Clip
+from audiolcm.data.manifest import Clip, has_words, storable
 from audiolcm.data.prepared import CLIP_FIELDS, clip_from_json, clip_to_json
 from audiolcm.data.records import file_facts, file_fault, read_json, write_json
 from audiolcm.data.rows import Rows, writing_rows
@@ -74,14 +74,14 @@ def write_plan(
     """
     left_out = left_out or {}
     names, sounds = Keys(), Keys()
-    for clip in clips:
+    for clip in map(storable, clips):
         names.add(clip.name)
         sounds.add(*_sound_key(clip))
     first_name, first_sound = names.first(), sounds.first()
     numbers = np.full(len(first_sound), -1)
     num_sounds = 0
     with writing_rows(folder / PLAN_FILE, _SCHEMA) as add:
-        for position, clip in enumerate(clips):
+        for position, clip in enumerate(map(storable, clips)):
             reason = row_problem(clip, split, repeated=bool(first_name[position] != position))
             reason = reason or left_out.get(position)
             group = first_sound[position]
@@ -120,6 +120,8 @@ def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:
         return clip.problem
     if not clip.caption.strip():
         return "The caption is missing."
+    if not has_words(clip.caption):
+        return f"The caption {clip.caption!r} holds no word: say what is to be heard."
     return None
 
 

@@ -23,6 +23,7 @@ from audiolcm.data.shards import Item, Rejected, Store
 from audiolcm.errors import UserError
 
 MIN_DURATION = 0.1  # seconds; shorter sounds have fewer than six mel frames
+SILENCE_DB = -60.0  # of full scale; ffmpeg's silencedetect has the same default
 PEAK_LIMIT = 4.0  # 12 dB above full scale: beyond it a float file is not scaled to +-1
 
 
@@ -74,9 +75,11 @@ def sound_problem(waveform: np.ndarray) -> str | None:
         return "The sound holds NaN or infinite samples."
     if len(waveform) < MIN_DURATION * SAMPLE_RATE:
         return f"The sound is too short: {len(waveform) / SAMPLE_RATE:.3f} s; {MIN_DURATION} s are needed."
+    offset = float(waveform.mean())
+    if np.abs(waveform - offset).max() < 10 ** (SILENCE_DB / 20):
+        constant = f", but for a constant {offset:.3g}" if abs(offset) * FULL_SCALE >= 0.5 else ""
+        return f"The sound is silent: it stays below {SILENCE_DB:g} dB of full scale{constant}."
     peak = float(np.abs(waveform).max())
-    if peak * FULL_SCALE < 0.5:
-        return "The sound is silent: every sample is zero at 16 bits."
     if peak > PEAK_LIMIT:
         return f"The sound is out of range: its peak is {peak:.3g}, full scale is 1; scale the file to +-1."
     return None

@@ -11,7 +11,7 @@ from audiolcm.errors import UserError
 
 def hash_order(key: str) -> str:
     """A fixed pseudo-random sort key of a string."""
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()  # of a name that is no UTF-8 too
 
 
 def is_held_out(key: str, every: int) -> bool:

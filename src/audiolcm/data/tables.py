@@ -8,7 +8,7 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,15 +31,20 @@ class Row(Mapping[str, str]):
     """The texts of a row by column, "" where there is none.
 
     `line` is where it begins in the file (the header is line 1); `problem` says what is wrong with the row as such,
-    "" when nothing is.
+    "" when nothing is. Texts have no spaces at their ends; `spaced` has those that had some, as they were.
     """
 
     texts: dict[str, str]
     line: int
     problem: str = ""
+    spaced: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> str:
         return self.texts[column]
+
+    def exact(self, column: str) -> str:
+        """The text of a column as the table has it: names of files may begin or end with spaces."""
+        return self.spaced.get(column, self.texts[column])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.texts)
@@ -141,7 +146,7 @@ def _read_json(text: str) -> tuple[list[str], list[Row]]:
     rows = []
     for number, record in records:
         known, problem = (record, "") if isinstance(record, dict) else ({}, record)
-        rows.append(Row({column: _text(known.get(column)) for column in columns}, number, problem))
+        rows.append(_trimmed({column: _exact(known.get(column)) for column in columns}, number, problem))
     return columns, rows
 
 
@@ -154,14 +159,20 @@ def _row(columns: list[str], fields: list[str], line: int, delimiter: str) -> Ro
         problem = (
             "The row goes over several lines: a closing quotation mark is missing, or one too many is there."
         )
-    texts = [_text(field) for field in fields[: len(columns)]] + [""] * -surplus
-    return Row(dict(zip(columns, texts, strict=True)), line, problem)
+    texts = fields[: len(columns)] + [""] * -surplus
+    return _trimmed(dict(zip(columns, texts, strict=True)), line, problem)
+
+
+def _trimmed(texts: Mapping[str, str], line: int, problem: str = "") -> Row:
+    trimmed = {column: text.strip() for column, text in texts.items()}
+    spaced = {column: text for column, text in texts.items() if text != trimmed[column]}
+    return Row(trimmed, line, problem, spaced)
 
 
 def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
     table = _import_parquet("pyarrow.parquet").read_table(path)
-    rows = ({column: _text(value) for column, value in row.items()} for row in table.to_pylist())
-    return list(table.column_names), [Row(texts, line) for line, texts in enumerate(rows, start=2)]
+    rows = ({column: _exact(value) for column, value in row.items()} for row in table.to_pylist())
+    return list(table.column_names), [_trimmed(texts, line) for line, texts in enumerate(rows, start=2)]
 
 
 def _write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
@@ -180,12 +191,12 @@ def _import_parquet(module: str) -> ModuleType:
         ) from error
 
 
-def _text(value: Any) -> str:
+def _exact(value: Any) -> str:
     if value is None or isinstance(value, dict) or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, list | tuple):
         return LIST_SEPARATOR.join(str(item) for item in value)
-    return str(value).strip()
+    return str(value)
 
 
 def seconds(text: str) -> float:

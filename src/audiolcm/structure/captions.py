@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiolcm.errors import UserError
+from audiolcm.files import lines_of, read_text
 from audiolcm.structure.grammar import parse
 from audiolcm.terminal import CONTROL
 
@@ -47,7 +48,7 @@ def read_captions(path: Path) -> list[Pair]:
     if not path.is_file():
         raise UserError(f"--from-file {path}: there is no such file.")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = lines_of(read_text(path))
     except UnicodeDecodeError as error:
         raise UserError(f"--from-file {path} is not UTF-8 text ({error}).") from error
     return [_pair(line, f"--from-file {path}, line {i}") for i, line in enumerate(lines, 1) if line.strip()]

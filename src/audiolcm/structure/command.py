@@ -125,8 +125,8 @@ def _check_rows(rows: "list[Row]", path: Path) -> None:
 
 def _completed(pairs: "list[Pair]", structurer: "Structurer") -> "list[Pair]":
     """Structure what is not yet: captions that are empty stay so, structured captions of the file are kept."""
+    from audiolcm.data.manifest import has_words
     from audiolcm.structure.captions import Pair
-    from audiolcm.structure.grammar import has_words
 
     missing = [i for i, pair in enumerate(pairs) if has_words(pair.caption) and not pair.structured]
     found = structurer([pairs[i].caption for i in missing])

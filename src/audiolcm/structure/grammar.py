@@ -57,8 +57,3 @@ def structured(events: Iterable[Event]) -> str:
 def clean(caption: str) -> str:
     """Return a caption on one line without the grammar's own signs: "&" and "@" become words, brackets go."""
     return " ".join(caption.translate(_SIGNS).split())
-
-
-def has_words(caption: str) -> bool:
-    """Say whether anything can be heard in a caption: a letter or a digit."""
-    return any(sign.isalnum() for sign in caption)

@@ -8,8 +8,9 @@ join two nouns or two verbs of one sound, it is left alone.
 import re
 from collections.abc import Iterator
 
+from audiolcm.data.manifest import has_words
 from audiolcm.errors import UserError
-from audiolcm.structure.grammar import Event, clean, has_words, structured
+from audiolcm.structure.grammar import Event, clean, structured
 
 _HIDDEN = "\0"  # a blank that no rule sees
 _IDIOMS = re.compile(

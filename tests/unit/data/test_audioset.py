@@ -112,5 +112,10 @@ def test_mistakes(tmp_path: Path) -> None:
     write_lists(tmp_path, [("abc", (DOG,))])
     with (tmp_path / "unbalanced_train_segments.csv").open("a") as file:
         file.write("broken, 1\n")
-    with pytest.raises(UserError, match=r"line 4: 2 fields instead of the four"):
+    good, bad = AudioSet(str(tmp_path), validation_every=0).clips("train")
+    assert (good.name, good.problem) == ("Yabc", "")
+    assert (bad.name, bad.row) == ("Ybroken", 4)
+    assert "2 fields instead of four" in bad.problem
+    (tmp_path / "unbalanced_train_segments.csv").write_bytes(b"caf\xe9, 1, 2, x\n")
+    with pytest.raises(UserError, match=r"unbalanced_train_segments\.csv can not be read"):
         AudioSet(str(tmp_path)).clips("train")

@@ -125,7 +125,7 @@ def test_wavtext5k_and_macs(tmp_path: Path) -> None:
     assert first.audio_path == second.audio_path
     (tmp_path / "MACS.yaml").write_text("files: [{filename: a}, [b]]")
     clips = Macs(str(tmp_path), validation_every=0).clips("train")
-    assert [(clip.name, bool(clip.problem)) for clip in clips] == [("a", True), ("", True)]
+    assert [(clip.name, bool(clip.problem)) for clip in clips] == [("a", True), ("entry2", True)]
     (tmp_path / "MACS.yaml").write_text("names: []")
     with pytest.raises(UserError, match=r"can not be read as MACS\.yaml"):
         Macs(str(tmp_path)).clips("train")

@@ -54,6 +54,17 @@ def test_broken_files_are_never_accepted(good, tmp_path):
         inspect("Sounds", [*good, tmp_path / "empty.wav"], 1.0, TOLERANCES)
 
 
+def test_a_file_that_does_not_tell_its_length_is_measured(tmp_path):
+    path = tmp_path / "pipe.flac"
+    soundfile.write(path, NOISE[:, 0], 16000)
+    data = bytearray(path.read_bytes())
+    data[21:42] = bytes([data[21] & 0xF0]) + bytes(20)  # no number of samples, no checksum of them
+    path.write_bytes(data)
+    assert inspect("Sounds", [path], 1.0, ()) == ()
+    with pytest.raises(UserError, match=r"1 last 1\.00 to 1\.00 s instead of 2 s"):
+        inspect("Sounds", [path], 2.0, ())
+
+
 def test_unknown_tolerances_are_refused():
     check_tolerances(["stereo", "few_clips"])
     with pytest.raises(UserError, match="allow=stero is unknown"):
@@ -66,5 +77,5 @@ def test_short_references_are_told_and_cut_off_files_refused(good, tmp_path):
     assert note == "References: 1 are shorter than 1 s (short.wav)"
     whole = good[0].read_bytes()
     (tmp_path / "half.wav").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match=r"half\.wav \(cut off"):
+    with pytest.raises(UserError, match=r"half\.wav is cut off"):
         inspect("Sounds", [*good, tmp_path / "half.wav"], 1.0, ("durations",))

@@ -6,7 +6,7 @@ import soundfile
 
 from audiolcm.audio.io import read_audio, write_wav
 from audiolcm.errors import UserError
-from evaluation.protocol import Protocol
+from evaluation.protocol import Protocol, safe_name
 from evaluation.sound import SoundReader
 
 RNG = np.random.default_rng(0)
@@ -120,6 +120,18 @@ def test_names_that_become_one_file_are_refused(tmp_path):
     data = manifest(tmp_path, [("x/y", "a.wav", "rain"), ("x-y", "b.wav", "wind")])
     with pytest.raises(UserError, match="1 names of clips are those of others .* such as x-y"):
         protocol().test_set(data, tmp_path / "cache")
+
+
+def test_long_names_are_cut_and_stay_different(tmp_path):
+    names = ["n" * 254 + number for number in "12"]
+    data = manifest(tmp_path, [(names[0], "a.wav", "Rain falls"), (names[1], "b.wav", "Wind blows")])
+    found = protocol().test_set(data, tmp_path / "cache")
+    assert all(path.is_file() for path in found.references)
+    assert len({item.name for item in found.items}) == len(found.references) == 2
+    assert {item.clip.name for item in found.items} == set(names)
+    assert max(len(f".{item.name}.wav.01234567.partial") for item in found.items) <= 255
+    assert safe_name("a/b") == "a-b"
+    assert safe_name("n" * 228) == "n" * 228
 
 
 def test_no_reference_at_all_is_told(tmp_path):

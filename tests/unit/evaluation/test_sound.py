@@ -4,6 +4,7 @@ import soundfile
 from packages import needs_package
 
 from audiolcm.errors import UserError
+from evaluation.report.media import read_excerpt
 from evaluation.sound import SoundReader
 
 RATE = 16000
@@ -20,6 +21,14 @@ def test_the_mean_of_the_channels_or_the_first(tmp_path):
     path = write(tmp_path / "stereo.wav", np.stack([TONE, np.zeros_like(TONE)], 1))
     np.testing.assert_allclose(SoundReader().read(path, RATE), TONE / 2, atol=1e-7)
     np.testing.assert_allclose(SoundReader(channel="first").read(path, RATE), TONE, atol=1e-7)
+
+
+def test_channels_of_opposite_phase_are_told_where_they_are_mixed(tmp_path):
+    path = write(tmp_path / "inverted.wav", np.stack([TONE, -TONE], 1))
+    with pytest.raises(UserError, match=r"inverted\.wav can not be mixed .* opposite phase"):
+        SoundReader().read(path, RATE)
+    np.testing.assert_allclose(SoundReader(channel="first").read(path, RATE), TONE, atol=1e-7)
+    np.testing.assert_allclose(read_excerpt(path), TONE, atol=1e-7)  # of a report
 
 
 def test_the_constant_part_is_taken_out_only_when_asked(tmp_path):

@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from audiolcm.audio.io import read_audio, write_wav
 from audiolcm.data.manifest import Clip
 from audiolcm.errors import UserError
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import Item, TestSet, safe_name
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.folder import Folder
 from evaluation.systems.system import System, made
@@ -66,6 +67,35 @@ def test_empty_absent_and_unnamed_folders_are_told(tmp_path):
         Folder(str(tmp_path / "absent"))
     with pytest.raises(UserError, match="path=FOLDER"):
         Folder(None)
+
+
+def test_names_that_a_disk_spells_otherwise_find_their_captions(tmp_path):
+    composed, apart = unicodedata.normalize("NFC", "café"), unicodedata.normalize("NFD", "café")
+    files = [f"{apart}__0.wav", " river__0 .wav", f"{composed}__1.wav"]
+    system = fill(tmp_path / "made", *files)
+    (tmp_path / "made" / f"._{files[2]}").write_bytes(b"\0\5\x16\7" + bytes(300))  # macOS leaves such files
+    found = system.sounds(items(f"{composed}__0", "river__0", f"{composed}__1"), 0, tmp_path)
+    assert [path.name for path in found] == files
+
+
+def test_names_that_are_alike_but_for_spaces_keep_their_own_sounds(tmp_path):
+    system = fill(tmp_path / "made", "rain.wav", " rain.wav")
+    found = system.sounds(items(" rain__0", "rain__0"), 0, tmp_path)
+    assert [path.name for path in found] == [" rain.wav", "rain.wav"]
+
+
+@pytest.mark.parametrize("letter", ["n", "é"])
+def test_long_names_find_their_captions_in_full_and_cut(tmp_path, letter):
+    names = [letter * (230 // len(letter.encode())) + number for number in ("one", "two")]
+    wanted = items(*(f"{safe_name(name)}__0" for name in names))
+    for spelled in (names, [safe_name(name) for name in names]):
+        files = [f"{name}__0.wav" for name in spelled]
+        folder = tmp_path / f"made{len(spelled[0])}"
+        folder.mkdir()
+        for file in files:
+            write_wav(tmp_path / "sound.wav", np.full(160, 0.1, np.float32))
+            (tmp_path / "sound.wav").rename(folder / file)  # others write without a longer name in between
+        assert [path.name for path in Folder(str(folder)).sounds(wanted, 0, tmp_path)] == files
 
 
 def test_a_folder_may_hold_several_seeds(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
-from audiolcm.data.corpora.youtube import locate_youtube
+from audiolcm.data.corpora.youtube import YouTubeFiles
 from audiolcm.data.exclusions import youtube_origin
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import Row
@@ -19,8 +19,8 @@ class AudioCaps(TableCorpus):
     """Published CSV files (youtube_id, start_time, caption, ...) or released TSV files, and the clips.
 
     Clips are found anywhere below `root` by the video's id and, where the name has it, the start: Y<id>.wav,
-    <id>.wav, <id>_<start>.wav, <id>_<start>_<end>.wav. A sound with five captions gives five clips Y<id>,
-    Y<id>_2, ... that share one cached sound.
+    <id>.wav, <id>_<start>.wav, <id>_<start>_<end>.wav, ... (see `YouTubeFiles`), or by audiocap_id. A sound with five
+    captions gives five clips Y<id>, Y<id>_2, ... that share one cached sound.
     """
 
     def __init__(
@@ -44,10 +44,11 @@ class AudioCaps(TableCorpus):
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("youtube_id", "caption"))
         names = unique_names(f"Y{row['youtube_id']}" for row in rows)
+        paths = self._paths(rows)
         return [
             Clip(
                 name=name,
-                audio_path=self._locate(row["youtube_id"], row.get("start_time", ""), split),
+                audio_path=paths.get(_part(row), self.root / split / f"Y{row['youtube_id']}.wav"),
                 caption=row["caption"],
                 structured_caption=fallback_structure(row["caption"]),
                 duration=float(_SECONDS),
@@ -59,6 +60,15 @@ class AudioCaps(TableCorpus):
             for name, row in zip(names, rows, strict=True)
         ]
 
-    def _locate(self, youtube_id: str, start: str, split: str) -> Path:
-        default = self.root / split / f"Y{youtube_id}.wav"
-        return locate_youtube(self._audio, youtube_id, start, _SECONDS, default)
+    def _paths(self, rows: Sequence[Row]) -> dict[tuple[str, str], Path]:
+        """The file of each part of a video that there is; each of its captions has an audiocap_id."""
+        files, paths = YouTubeFiles(self._audio), {}
+        for row in rows:
+            if _part(row) not in paths and (path := files.find(*_part(row), row.get("audiocap_id", ""))):
+                paths[_part(row)] = path
+        files.tell_if_none(self.name, self.root)
+        return paths
+
+
+def _part(row: Row) -> tuple[str, str]:
+    return row["youtube_id"], row.get("start_time", "")

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, index_audio, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus, unique_names
 from audiolcm.data.corpora.labels import caption_of_labels
-from audiolcm.data.corpora.youtube import locate_youtube
+from audiolcm.data.corpora.youtube import YouTubeFiles
 from audiolcm.data.exclusions import youtube_origin
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import hash_order, is_held_out
@@ -70,19 +70,17 @@ class AudioSet(FolderCorpus):
             for row in read_table(self.root / _CLASSES, ("mid", "display_name"))
         }
         filtered = self._filtered_mids(classes)
-        audio = index_audio([self.root])
+        files = YouTubeFiles(self._audio)
         clips, dropped = [], 0
         for table in tables:
-            for line, youtube_id, start, mids in read_segments(table):
+            for segment in read_segments(table):
                 split = _SEGMENTS[table.name]
-                if split == "train" and filtered.intersection(mids) and not self.keeps(youtube_id):
+                is_filtered = split == "train" and filtered.intersection(segment.mids)
+                if is_filtered and not self.keeps(segment.youtube_id):
                     dropped += 1
                 else:
-                    clips.append(
-                        self._clip(
-                            line, youtube_id, start, [classes.get(mid, mid) for mid in mids], split, audio
-                        )
-                    )
+                    clips.append(self._clip(segment, classes, split, files))
+        files.tell_if_none(self.name, self.root)
         _logger.info(
             "%s: %d training clips labelled %s were left out by dataset.kept_share=%g, %d clips stay.",
             self.name, dropped, " or ".join(self.filtered_labels), self.kept_share, len(clips),
@@ -110,38 +108,56 @@ class AudioSet(FolderCorpus):
             )
         return found
 
-    def _clip(
-        self, line: int, youtube_id: str, start: str, labels: list[str], split: str, audio: dict[str, Path]
-    ) -> Clip:
-        if split == "train" and is_held_out(youtube_id, self.validation_every):
+    def _clip(self, segment: Segment, classes: dict[str, str], split: str, files: YouTubeFiles) -> Clip:
+        name = f"Y{segment.youtube_id}"
+        if split == "train" and is_held_out(segment.youtube_id, self.validation_every):
             split = "validation"
+        labels = [classes.get(mid, mid) for mid in segment.mids]
         caption = caption_of_labels(labels)
         return Clip(
-            name=f"Y{youtube_id}",
-            audio_path=locate_youtube(audio, youtube_id, start, _SECONDS, self.root / f"Y{youtube_id}.wav"),
+            name=name,
+            audio_path=files.find(segment.youtube_id, segment.start) or self.root / f"{name}.wav",
             caption=caption,
             structured_caption=fallback_structure(caption),
             duration=float(_SECONDS),
             split=split,
             labels=tuple(labels),
-            row=line,
+            row=segment.line,
+            problem=segment.problem,
         )
 
 
-def read_segments(path: Path) -> Iterator[tuple[int, str, str, list[str]]]:
-    """(line, YouTube id, start in seconds, mids) of a list "id, start, end, "mid,mid""; # begins a comment.
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A line of AudioSet's lists; start in seconds as text."""
 
-    Raises UserError for a line that is none of it.
+    line: int
+    youtube_id: str
+    start: str = ""
+    mids: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def read_segments(path: Path) -> Iterator[Segment]:
+    """The lines of a list "id, start, end, "mid,mid""; # begins a comment.
+
+    Raises UserError when it is no UTF-8 text or a quotation mark is not closed.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, skipinitialspace=True)
-        for fields in reader:
-            if not fields or fields[0].startswith("#"):
-                continue
-            if len(fields) != 4:
-                raise UserError(
-                    f"{path}, line {reader.line_num}: {len(fields)} fields instead of the four of AudioSet's lists "
-                    '(YTID, start_seconds, end_seconds, "labels"): download it again.'
-                )
-            youtube_id, start, _, mids = fields
-            yield reader.line_num, youtube_id, start.strip(), [mid for mid in mids.split(",") if mid]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, skipinitialspace=True)
+            for fields in reader:
+                if fields and not fields[0].startswith("#"):
+                    yield _segment(reader.line_num, fields)
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} can not be read ({error}): download it again.") from error
+
+
+def _segment(line: int, fields: Sequence[str]) -> Segment:
+    if len(fields) != 4:
+        problem = (
+            f"The line has {len(fields)} fields instead of four: YTID, start_seconds, end_seconds, labels."
+        )
+        return Segment(line, fields[0], problem=problem)
+    youtube_id, start, _, mids = fields
+    return Segment(line, youtube_id, start.strip(), tuple(mid for mid in mids.split(",") if mid))

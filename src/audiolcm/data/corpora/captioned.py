@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from audiolcm.data.corpora.folder import FolderCorpus, index_audio, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus, unique_names
+from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import LIST_SEPARATOR, read_table
 from audiolcm.errors import UserError
 from audiolcm.plain_data import read_yaml
 
-_LARGEST_YAML = 64 * 2**20  # bytes
+_LARGEST_YAML = 64 * 2**20  # bytes: the published one has a few million
 
 
-class CaptionedFile(NamedTuple):
-    """A row: a file as its table names it, its captions and labels, the line of the table, what is wrong with it."""
+class Entry(NamedTuple):
+    """A sound as its table has it: file, captions, labels, line, and what is wrong with the line."""
 
     file: str
     captions: Sequence[str]
-    labels: tuple[str, ...]
-    line: int
+    labels: tuple[str, ...] = ()
+    line: int = 0
     problem: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The name of the file without suffix, and without spaces at its ends."""
+        return Path(self.file.strip()).stem
 
 
 class CaptionTable(FolderCorpus):
@@ -46,37 +51,32 @@ class CaptionTable(FolderCorpus):
         self.validation_every = validation_every
 
     @abstractmethod
-    def _rows(self) -> Iterator[CaptionedFile]:
-        """Every row of the tables."""
-
-    @cached_property
-    def _audio(self) -> dict[str, Path]:
-        return index_audio([self.root])
+    def _entries(self) -> Iterator[Entry]:
+        """Every sound of the tables; one without a caption has an empty one, so that it is reported."""
 
     def _read_clips(self) -> list[Clip]:
-        rows = list(self._rows())
-        stems = [Path(row.file).stem for row in rows for _ in row.captions or ("",)]
+        entries = list(self._entries())
+        stems = [entry.stem for entry in entries for _ in entry.captions]
         names = iter(unique_names(stems))
         clips = [
             Clip(
                 name=next(names),
-                audio_path=self._locate(row.file) if row.file else None,
+                audio_path=path,
                 caption=caption,
                 structured_caption=fallback_structure(caption),
                 duration=0.0,
                 split="",
-                labels=row.labels,
-                row=row.line,
-                problem=row.problem,
+                labels=entry.labels,
+                row=entry.line,
+                problem=entry.problem,
             )
-            for row in rows
-            for caption in row.captions or ("",)  # so that a row without any is reported
+            for entry, path in ((entry, self._path(entry)) for entry in entries)
+            for caption in entry.captions
         ]
         return self._split_off(clips, stems, self.validation_every)
 
-    def _locate(self, file: str) -> Path:
-        path = self.root / file
-        return path if path.is_file() else self._audio.get(Path(file).stem, path)
+    def _path(self, entry: Entry) -> Path | None:
+        return self._find_anywhere(self.root / entry.file) if entry.file.strip() else None
 
 
 class WavText5K(CaptionTable):
@@ -93,9 +93,9 @@ class WavText5K(CaptionTable):
     ) -> None:
         super().__init__(name, root, duration, max_duration, validation_every, exclude)
 
-    def _rows(self) -> Iterator[CaptionedFile]:
+    def _entries(self) -> Iterator[Entry]:
         for row in read_table(self.root / "WavText5K.csv", ("description", "fname")):
-            yield CaptionedFile(row["fname"], [row["description"]], (), row.line, row.problem)
+            yield Entry(row.exact("fname"), [row["description"]], (), row.line, row.problem)
 
 
 class Macs(CaptionTable):
@@ -112,7 +112,7 @@ class Macs(CaptionTable):
     ) -> None:
         super().__init__(name, root, duration, max_duration, validation_every, exclude)
 
-    def _rows(self) -> Iterator[CaptionedFile]:
+    def _entries(self) -> Iterator[Entry]:
         path = self.root / "MACS.yaml"
         try:
             entries = read_yaml(path, largest=_LARGEST_YAML)["files"]
@@ -123,15 +123,23 @@ class Macs(CaptionTable):
                 f"{path} can not be read as MACS.yaml (files: filename, annotations: sentence, tags): {error!r}. "
                 "Download it again."
             ) from error
-        for number, entry in enumerate(entries, start=1):
-            try:
-                notes = entry["annotations"]
-                tags = dict.fromkeys(str(tag) for note in notes for tag in note.get("tags") or ())
-                captions = [str(note["sentence"]) for note in notes]
-                yield CaptionedFile(str(entry["filename"]), captions, tuple(tags), number)
-            except (KeyError, TypeError, AttributeError) as error:
-                name = str(entry.get("filename", "")) if isinstance(entry, dict) else ""
-                yield CaptionedFile(name, (), (), number, f"The entry is none of MACS.yaml: {error!r}.")
+        yield from (_macs_entry(number, entry) for number, entry in enumerate(entries, start=1))
+
+
+def _macs_entry(number: int, entry: Any) -> Entry:
+    try:
+        notes: Sequence[Mapping[str, Any]] = entry["annotations"]
+        tags = dict.fromkeys(tag for note in notes for tag in note.get("tags") or ())
+        texts = (entry["filename"], *tags, *(note["sentence"] for note in notes))
+        if all(isinstance(text, str) for text in texts):
+            return Entry(texts[0], texts[1 + len(tags) :] or ("",), tuple(tags), number)
+        problem = "a name, tag or sentence is no text"
+    except (KeyError, TypeError, AttributeError) as error:
+        problem = repr(error)
+    name = entry.get("filename") if isinstance(entry, dict) else None
+    return Entry(
+        str(name or f"entry{number}"), [""], (), number, f"The entry is none of MACS.yaml: {problem}."
+    )
 
 
 class LpMusicCaps(CaptionTable):
@@ -154,12 +162,12 @@ class LpMusicCaps(CaptionTable):
         super().__init__(name, root, duration, max_duration, validation_every, exclude)
         self.captions = tuple(captions)
 
-    def _rows(self) -> Iterator[CaptionedFile]:
-        tables = sorted(path for suffix in ("*.parquet", "*.csv") for path in self.root.rglob(suffix))
+    def _entries(self) -> Iterator[Entry]:
+        tables = sorted(files_below(self.root, (".parquet", ".csv")))
         if not tables:
             raise UserError(f"No .parquet or .csv below {self.root}: put the tables of LP-MusicCaps there.")
         for table in tables:
             for row in read_table(table, ("path", *self.captions)):
                 labels = tuple(tag for tag in row.get("tag", "").split(LIST_SEPARATOR) if tag)
-                captions = [row[column] for column in self.captions if row[column]]
-                yield CaptionedFile(row["path"], captions, labels, row.line, row.problem)
+                captions = [row[column] for column in self.captions if row[column]] or [""]
+                yield Entry(row.exact("path"), captions, labels, row.line, row.problem)

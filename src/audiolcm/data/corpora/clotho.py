@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import Row
@@ -36,15 +37,12 @@ class Clotho(TableCorpus):
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("file_name", "caption_1"))
-        return [clip for row in rows for clip in self._clips_of_row(row, split)]
-
-    def _clips_of_row(self, row: Row, split: str) -> list[Clip]:
-        path = self._locate(row["file_name"], split)
-        stem = path.name.removesuffix(path.suffix)
-        columns = [column for column in _CAPTION_COLUMNS if column in row]
+        columns = [column for column in _CAPTION_COLUMNS if rows and column in rows[0]]
+        names = iter(unique_names(Path(row["file_name"]).stem for row in rows for _ in columns))
+        folder = self.root / _FOLDERS[split]
         return [
             Clip(
-                name=stem if position == 1 else f"{stem}_{position}",
+                name=next(names),
                 audio_path=path,
                 caption=row[column],
                 structured_caption=fallback_structure(row[column]),
@@ -54,11 +52,6 @@ class Clotho(TableCorpus):
                 row=row.line,
                 problem=row.problem,
             )
-            for position, column in enumerate(columns, start=1)
+            for row, path in ((row, self._find_anywhere(folder / row.exact("file_name"))) for row in rows)
+            for column in columns
         ]
-
-    def _locate(self, file_name: str, split: str) -> Path:
-        path = self.root / _FOLDERS[split] / file_name
-        if path.is_file():
-            return path
-        return self._audio.get(path.name.removesuffix(path.suffix), path)

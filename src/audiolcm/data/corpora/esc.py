@@ -57,50 +57,56 @@ class Esc50(FolderCorpus):
         column = "category" if table.name == "esc50.csv" else "label"
         rows = read_table(table, ("filename", "fold", column))
         clips, sources = [], []
-        for row in rows:
-            if self._keeps(row) and self._fold(row, table) in self._split_of_fold:
-                clips.append(self._clip(row, row[column], self._fold(row, table)))
+        odd = []
+        for row in filter(self._keeps, rows):
+            if problem := row.problem or _problem(row):
+                odd.append(self._clip(row, row[column], "train", problem))
+            elif int(row["fold"]) in self._split_of_fold:
+                clips.append(self._clip(row, row[column], self._split_of_fold[int(row["fold"])]))
                 sources.append(row.get("src_file") or row["filename"].split("-")[1])
         if "validation" in self._split_of_fold.values():
-            return clips
+            return clips + odd
         train = [
             (clip.labels[0], source)
             for clip, source in zip(clips, sources, strict=True)
             if clip.split == "train"
         ]
         held_out = held_out_sources(train, self.validation_every)
-        return [
+        split_up = [
             dataclasses.replace(clip, split="validation")
             if clip.split == "train" and source in held_out
             else clip
             for clip, source in zip(clips, sources, strict=True)
         ]
+        return split_up + odd
 
     def origin(self, clip: Clip) -> str:
         """The recording on Freesound."""
-        return f"freesound:{clip.name.split('-')[1]}"
+        parts = clip.name.split("-")
+        return f"freesound:{parts[1]}" if len(parts) > 2 else ""
 
-    def _fold(self, row: Row, table: Path) -> int:
-        if not row["fold"].isdigit() or row["filename"].count("-") < 2:
-            raise UserError(
-                f"{table}, row {row.line}: filename {row['filename']!r}, fold {row['fold']!r}; expected a name "
-                "like 1-100032-A-0.wav and a number."
-            )
-        return int(row["fold"])
-
-    def _clip(self, row: Row, label: str, fold: int) -> Clip:
+    def _clip(self, row: Row, label: str, split: str, problem: str = "") -> Clip:
         caption = row.get("caption") or CAPTIONS.get(label, "")
         return Clip(
             name=Path(row["filename"]).stem,
-            audio_path=self.root / "audio" / row["filename"],
+            audio_path=self._find(self.root / "audio" / row.exact("filename")),
             caption=caption,
             structured_caption=fallback_structure(caption),
             duration=5.0,
-            split=self._split_of_fold[fold],
+            split=split,
             labels=(label,),
             row=row.line,
-            problem=row.problem,
+            problem=problem,
         )
+
+
+def _problem(row: Row) -> str:
+    if row["fold"].isdecimal() and row["filename"].count("-") >= 2:
+        return ""
+    return (
+        f"The file name is {row['filename']!r}, the fold {row['fold']!r}: a name like 1-100032-A-0.wav and a number "
+        "are expected."
+    )
 
 
 class Esc10(Esc50):

@@ -19,12 +19,13 @@ from audiolcm.audio.io import read_audio
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import NameList, name_lists, naming_list
 from audiolcm.data.left_out import Sound
+from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
 from audiolcm.data.manifest import SPLITS, BadRow, Clip, check_split, unknown_split
 from audiolcm.data.prepared import clip_to_json
 from audiolcm.data.splits import held_out_keys, is_held_out
 from audiolcm.errors import UserError
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus")
+__all__ = ["AUDIO_SUFFIXES", "FolderCorpus", "find_table", "index_audio", "sound_files", "unique_names"]
 
 _logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class FolderCorpus(ABC):
         self.duration = float(duration)
         self.max_duration = float(max_duration)
         self._root = root
+        self._find = Finder()
         self.exclude = exclude
 
     @property
@@ -79,6 +81,18 @@ class FolderCorpus(ABC):
     @cached_property
     def _clips(self) -> list[Clip]:
         return self._read_clips()
+
+    @cached_property
+    def _audio(self) -> dict[str, Path]:
+        return index_audio([self.root])
+
+    def _find_anywhere(self, path: Path) -> Path:
+        """The file `path`, else one of its name in any format anywhere below the root; `path` where there is none."""
+        found = self._find(path)
+        if found.suffix.lower() not in UNREADABLE_SUFFIXES and os.path.isfile(found):
+            return found
+        stem = path.name.removesuffix(path.suffix)
+        return self._audio.get(stem) or self._audio.get(folded(stem)) or found
 
     def _split_off(self, clips: Sequence[Clip], keys: Sequence[str], every: int) -> list[Clip]:
         """Give the clips without a split one: about one key in `every` is held out for validation.
@@ -141,7 +155,7 @@ class FolderCorpus(ABC):
     def missing_files(self, split: str) -> list[Path]:
         """Audio files of a split that are not there, each once."""
         paths = dict.fromkeys(clip.audio_path for clip in self.clips(split) if clip.audio_path is not None)
-        return [path for path in paths if not path.is_file()]
+        return [path for path in paths if not os.path.isfile(path)]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
         """SHA-256 (hex) of all captions and the contents of all sound files, wherever the folder lies.
@@ -181,24 +195,31 @@ def find_table(root: Path, candidates: Sequence[str], hint: str) -> Path:
 
 
 def index_audio(folders: Iterable[Path]) -> dict[str, Path]:
-    """Every sound file below the folders by its name without suffix; the first of a name wins."""
+    """Every sound file below the folders by its name without suffix, and by that `folded`; the first of a name wins.
+
+    A file that can not be read comes last.
+    """
+    paths = [path for folder in folders for path in sound_files(folder)]
+    paths.sort(key=lambda path: path.suffix.lower() in UNREADABLE_SUFFIXES)
     index: dict[str, Path] = {}
-    for folder in folders:
-        for path in sound_files(folder):
-            index.setdefault(path.name.removesuffix(path.suffix), path)
+    for path in paths:
+        index.setdefault(path.name.removesuffix(path.suffix), path)
+    for stem, path in list(index.items()):
+        index.setdefault(folded(stem), path)
     return index
 
 
-def sound_files(folder: Path) -> list[Path]:
-    """Every sound file below a folder, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-
-
 def unique_names(names: Iterable[str]) -> list[str]:
-    """Number the repeats of a name: a, b, a, a -> a, b, a_2, a_3 (one clip with several captions)."""
-    seen: dict[str, int] = {}
-    unique = []
+    """Number the repeats of a name: a, b, a, a -> a, b, a_2, a_3 (one clip with several captions).
+
+    A number whose name another one has is passed over: a, a, a_2 -> a, a_3, a_2.
+    """
+    names = list(names)
+    taken, last, unique = set(names), dict.fromkeys(names, 0), []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        last[name] += 1
+        while last[name] > 1 and f"{name}_{last[name]}" in taken:
+            last[name] += 1
+        unique.append(name if last[name] == 1 else f"{name}_{last[name]}")
+        taken.add(unique[-1])
     return unique

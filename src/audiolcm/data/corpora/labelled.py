@@ -7,10 +7,12 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, find_table
 from audiolcm.data.corpora.labels import caption_of_labels
+from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
+from audiolcm.files import lines_of, read_text
 
 
 def labelled_clip(
@@ -58,7 +60,7 @@ class Fsd50k(FolderCorpus):
         return [
             labelled_clip(
                 row["fname"],
-                self.root / f"FSD50K.{part}_audio" / f"{row['fname']}.wav",
+                self._find(self.root / f"FSD50K.{part}_audio" / f"{row['fname']}.wav"),
                 row["labels"].split(","),
                 splits.get(row["split"], row["split"]) if part == "dev" else "test",
                 row.line,
@@ -95,7 +97,7 @@ class UrbanSound8K(FolderCorpus):
         return [
             labelled_clip(
                 Path(row["slice_file_name"]).stem,
-                self.root / "audio" / f"fold{row['fold']}" / row["slice_file_name"],
+                self._find(self.root / "audio" / f"fold{row['fold']}" / row.exact("slice_file_name")),
                 [row["class"]],
                 self._split(row),
                 row.line,
@@ -134,19 +136,23 @@ class TutScenes(FolderCorpus):
         self.validation_every = validation_every
 
     def _read_clips(self) -> list[Clip]:
-        tables = sorted(self.root.rglob("meta.txt"))
+        tables = sorted(path for path in files_below(self.root, (".txt",)) if path.name == "meta.txt")
         if not tables:
             raise UserError(f"No meta.txt below {self.root}: unpack TUT Acoustic Scenes 2016 there.")
         return [clip for table in tables for clip in self._part(table)]
 
     def _part(self, table: Path) -> list[Clip]:
+        try:
+            lines = lines_of(read_text(table))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{table} can not be read ({error}): copy it again, as UTF-8.") from error
         clips = []
-        for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(lines, start=1):
             file, _, scene = line.partition("\t")
             scene = scene.partition("\t")[0].strip()
             if not file.strip():
                 continue
-            path = table.parent / file.strip()
+            path = self._find(table.parent / file.strip())
             recording = path.stem.partition("_")[0]
             split = "validation" if is_held_out(recording, self.validation_every) else "train"
             problem = "" if scene else "The scene is missing."

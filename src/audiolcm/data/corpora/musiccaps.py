@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
-from audiolcm.data.corpora.youtube import locate_youtube
+from audiolcm.data.corpora.youtube import YouTubeFiles
 from audiolcm.data.exclusions import youtube_origin
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
@@ -43,12 +43,11 @@ class MusicCaps(TableCorpus):
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("ytid", "start_s", "caption", "is_audioset_eval"))
         names = unique_names(row["ytid"] for row in rows)
-        return [
+        files = YouTubeFiles(self._audio)
+        clips = [
             Clip(
                 name=name,
-                audio_path=locate_youtube(
-                    self._audio, row["ytid"], row["start_s"], _SECONDS, self.root / f"{row['ytid']}.wav"
-                ),
+                audio_path=files.find(row["ytid"], row["start_s"]) or self.root / f"{row['ytid']}.wav",
                 caption=row["caption"],
                 structured_caption=fallback_structure(row["caption"]),
                 duration=float(_SECONDS),
@@ -59,6 +58,8 @@ class MusicCaps(TableCorpus):
             )
             for name, row in zip(names, rows, strict=True)
         ]
+        files.tell_if_none(self.name, self.root)
+        return clips
 
     def _split(self, row: Mapping[str, str]) -> str:
         if row["is_audioset_eval"].lower() in ("true", "1"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import find_table, sound_files
 from audiolcm.data.corpora.sidecar import SidecarCorpus, words_of_name
+from audiolcm.data.locating import is_left_by_macos
 from audiolcm.data.manifest import Clip, fallback_structure, read_manifest
 from audiolcm.data.tables import TABLE_SUFFIXES
 
@@ -48,7 +49,9 @@ def _refuse_other_tables(root: Path) -> None:
     stems = {path.stem for path in sound_files(root)}
     suffixes = (*TABLE_SUFFIXES, ".json")
     others = [
-        path.name for path in sorted(root.iterdir()) if path.suffix in suffixes and path.stem not in stems
+        path.name
+        for path in sorted(root.iterdir())
+        if path.suffix in suffixes and path.stem not in stems and not is_left_by_macos(path.name)
     ]
     if others:
         find_table(

@@ -25,7 +25,7 @@ def read_released(table: Path, split: str, locate: Callable[[str], Path]) -> lis
     return [
         Clip(
             name=name,
-            audio_path=locate(row["audio_path"]),
+            audio_path=locate(row.exact("audio_path")),
             caption=row["ori_cap"],
             structured_caption=row["caption"] or fallback_structure(row["ori_cap"]),
             duration=seconds(row.get("duration", "")),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, sound_files
+from audiolcm.data.locating import files_below, folded
 from audiolcm.data.manifest import SPLITS, Clip, fallback_structure
 from audiolcm.data.tables import LIST_SEPARATOR
 from audiolcm.errors import UserError
+from audiolcm.files import read_text
+from audiolcm.plain_data import read_json
 
 _logger = logging.getLogger(__name__)
 
@@ -90,13 +93,13 @@ class SidecarCorpus(FolderCorpus):
             raise UserError(
                 f"No sound file below {self.root}: correct dataset.root=... for dataset {self.name}."
             )
-        self._tell_lonely_texts({path.with_suffix("") for path in paths})
+        self._tell_lonely_texts({_stem(path) for path in paths})
         return [self._clip(path) for path in paths]
 
-    def _tell_lonely_texts(self, stems: set[Path]) -> None:
+    def _tell_lonely_texts(self, stems: set[str]) -> None:
         """Descriptions without a sound are no rows, for a README.txt is none either; but they are told."""
-        texts = (path for path in sorted(self.root.rglob("*")) if path.suffix.lower() in (".json", ".txt"))
-        lonely = [path for path in texts if path.with_suffix("") not in stems]
+        texts = sorted(files_below(self.root, (".json", ".txt")))
+        lonely = [path for path in texts if _stem(path) not in stems]
         if lonely:
             _logger.warning(
                 "%s: %d texts have no sound file beside them, the first is %s.",
@@ -124,14 +127,18 @@ class SidecarCorpus(FolderCorpus):
         )
 
     def _description(self, path: Path) -> Description:
-        if (text := path.with_suffix(".json")).is_file():
-            return describe(json.loads(text.read_text(encoding="utf-8")))
-        if (text := path.with_suffix(".txt")).is_file():
-            return describe(text.read_text(encoding="utf-8"))
+        for suffix, read in ((".json", read_json), (".txt", read_text)):
+            text = self._find(path.with_suffix(suffix))
+            if os.path.lexists(text):
+                return describe(read(text))
         if not self.captions_from_names:
             return Description()
         caption = words_of_name(path.name.removesuffix(path.suffix))
         return Description(caption, fallback_structure(caption), (path.parent.name,))
+
+
+def _stem(path: Path) -> str:
+    return folded(str(path.with_suffix("")))
 
 
 def words_of_name(name: str) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, index_audio
+from audiolcm.data.corpora.folder import FolderCorpus
 from audiolcm.data.corpora.released import has_released_columns, read_released
 from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import Row, read_table
@@ -40,10 +39,6 @@ class TableCorpus(FolderCorpus):
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         """Clips of the published table's rows."""
 
-    @cached_property
-    def _audio(self) -> dict[str, Path]:
-        return index_audio([self.root])
-
     def _read_clips(self) -> list[Clip]:
         found = {
             split: self.root / table for split, table in self.tables.items() if (self.root / table).is_file()
@@ -67,10 +62,7 @@ class TableCorpus(FolderCorpus):
 
     def _locate_released(self, audio_path: str) -> Path:
         """Released tables name files as their authors stored them: that path, else the same file name."""
-        path = self.root / audio_path
-        if path.is_file():
-            return path
-        return self._audio.get(path.name.removesuffix(path.suffix), path)
+        return self._find_anywhere(self.root / audio_path)
 
 
 def require_columns(rows: Sequence[Row], table: Path, columns: Sequence[str]) -> None:

@@ -17,12 +17,14 @@ from pyarrow import parquet
 from tqdm import tqdm
 
 from audiolcm.data.corpora.sidecar import Description, describe
+from audiolcm.data.locating import UNREADABLE_SUFFIXES, is_left_by_macos
+from audiolcm.data.manifest import written_out
 from audiolcm.data.splits import is_held_out
 from audiolcm.files import atomic_path
 from audiolcm.plain_data import parse_json
 
 TAR_SOUNDS = ("wav", "flac", "mp3", "ogg", "opus", "aiff", "aif")
-_UNREADABLE = ("m4a", "mp4", "aac", "webm", "wma", "mka", "mkv", "ac3", "amr")
+_UNREADABLE = tuple(suffix.removeprefix(".") for suffix in UNREADABLE_SUFFIXES)
 _TEXTS = ("json", "txt")
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
 _LARGEST_TEXT = 1 << 20  # bytes: a description is no data set
@@ -137,7 +139,7 @@ def _members(path: Path) -> Iterator[_Member]:
             file_name, extension = key.rpartition("/")[2], extension.lower()
             if member.offset_data + member.size > size:
                 raise EOFError("its end is missing")
-            if member.isdir() or not file_name or file_name.startswith("._"):  # what macOS leaves
+            if member.isdir() or not file_name or is_left_by_macos(file_name):
                 continue
             if extension in (*TAR_SOUNDS, *_UNREADABLE, *_TEXTS):
                 yield _read_member(tar, member, key, extension)
@@ -178,6 +180,9 @@ def _row(
 ) -> dict[str, Any]:
     sound = sample.get("sound") or _Member(key, "", 0, 0, "", None, "The sound is missing from the shard.")
     found, fault = _described(sample)
+    name, key = key, written_out(key)
+    if name != key:
+        fault = "The name of the member is no UTF-8."
     split = found.split or ("validation" if is_held_out(key, validation_every) else "train")
     return {
         "shard": shard,
@@ -191,7 +196,7 @@ def _row(
         "labels": list(found.labels),
         "split": split,
         "named": bool(found.split),
-        "once_lost": sound.extension == "aif" or ("sound" in sample and _before_dot(key) != key),
+        "once_lost": sound.extension == "aif" or ("sound" in sample and _before_dot(name) != name),
         "problem": problem or fault or sound.problem,
     }
 

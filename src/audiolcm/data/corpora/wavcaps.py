@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import AUDIO_SUFFIXES, FolderCorpus
+from audiolcm.data.corpora.folder import FolderCorpus
 from audiolcm.data.exclusions import NameList, youtube_origin
+from audiolcm.data.locating import files_below, sound_files
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import seconds
 from audiolcm.errors import UserError
@@ -78,7 +79,7 @@ class WavCaps(FolderCorpus):
 
     @cached_property
     def _json_files(self) -> list[Path]:
-        return sorted(self.root.rglob("*.json"))
+        return sorted(files_below(self.root, (".json",)))
 
     @cached_property
     def _lists(self) -> list[NameList]:
@@ -97,10 +98,9 @@ class WavCaps(FolderCorpus):
     def _index_audio(self, sources: set[str]) -> dict[str, dict[str, Path]]:
         """For every source its sound files by name without suffix."""
         index: dict[str, dict[str, Path]] = defaultdict(dict)
-        for path in sorted(self.root.rglob("*")):
-            if path.suffix.lower() in AUDIO_SUFFIXES:
-                for source in sources.intersection(path.relative_to(self.root).parts[:-1]):
-                    index[source].setdefault(path.name.removesuffix(path.suffix), path)
+        for path in sound_files(self.root):
+            for source in sources.intersection(path.relative_to(self.root).parts[:-1]):
+                index[source].setdefault(path.name.removesuffix(path.suffix), path)
         return index
 
     def _clip(self, row: object, source: str, audio: dict[str, dict[str, Path]], number: int) -> Clip:
@@ -139,6 +139,6 @@ def _identity(row: object) -> str:
 
 def _read_json(path: Path) -> object:
     try:
-        return read_json(path)
+        return read_json(path, halves=True)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can not be read ({error}): download it again.") from error

@@ -19,6 +19,7 @@ from audiolcm.data.corpora.tar_index import INDEX_VERSION, write_index
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import naming_list
 from audiolcm.data.left_out import Sound
+from audiolcm.data.locating import is_left_by_macos
 from audiolcm.data.manifest import BadRow, Clip, check_split
 from audiolcm.data.splits import held_out_keys
 from audiolcm.errors import UserError
@@ -53,7 +54,8 @@ class WebDataset(FolderCorpus):
 
     @functools.cached_property
     def _shards(self) -> list[Path]:
-        found = [path for pattern in ("*.tar", *_COMPRESSED) for path in self.root.rglob(pattern)]
+        paths = (path for pattern in ("*.tar", *_COMPRESSED) for path in self.root.rglob(pattern))
+        found = [path for path in paths if not is_left_by_macos(path.name)]
         if not found:
             raise UserError(f"No .tar below {self.root}: correct dataset.root=... for dataset {self.name}.")
         if not any(path.suffix == ".tar" for path in found):

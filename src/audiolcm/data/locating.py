@@ -1,0 +1,105 @@
+"""Files by the names that people and their tools give them, which are not always those that the disk keeps."""
+
+from __future__ import annotations
+
+import logging
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus")
+UNREADABLE_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".wma", ".mka", ".mkv", ".ac3", ".amr")
+"""Of sounds that libsndfile does not read: where no other file is there, they are taken, so that this is told."""
+
+_logger = logging.getLogger(__name__)
+
+
+def folded(name: str) -> str:
+    """A name without spaces at either end, in Unicode's composed form: macOS keeps letters and accents apart."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def is_left_by_macos(name: str) -> bool:
+    """Whether a file is one that macOS leaves beside `name` on foreign disks and in archives: ._name, never a sound."""
+    return name.startswith("._")
+
+
+class Finder:
+    """Finds the file that a table names: under this very name, else under the one that is the same `folded`.
+
+    A folder is listed once, when a name is not found in it.
+    """
+
+    def __init__(self) -> None:
+        self._listings: dict[Path, Mapping[str, list[str]]] = {}
+
+    def __call__(self, path: Path) -> Path:
+        """The file; `path` itself when there is none, or several that might be meant."""
+        if os.path.isfile(path):  # of a path that can be none (too long, NUL) it says no, where Path raises
+            return path
+        found = Path(path.anchor)
+        for name in path.relative_to(path.anchor).parts:
+            if not os.path.lexists(found / name):
+                candidates = self._candidates(found, name)
+                if len(candidates) != 1:
+                    return path
+                name = candidates[0]
+            found /= name
+        return found
+
+    def _candidates(self, folder: Path, name: str) -> list[str]:
+        if folder not in self._listings:
+            self._listings[folder] = _odd_names(folder)
+        plain = folded(name)
+        candidates = [plain] if os.path.lexists(folder / plain) else []
+        candidates += self._listings[folder].get(plain, [])
+        if candidates or _suffix(plain) not in AUDIO_SUFFIXES:
+            return candidates
+        return self._listings[folder].get(_any_format(plain), [])
+
+
+def _odd_names(folder: Path) -> Mapping[str, list[str]]:
+    """The names in a folder that are not as they are `folded`, by that; and unreadable sounds, for any format."""
+    odd = defaultdict(list)
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        names = []
+    for name in names:
+        if (plain := folded(name)) != name:
+            odd[plain].append(name)
+        if _suffix(name) in UNREADABLE_SUFFIXES:
+            odd[_any_format(plain)].append(name)
+    return dict(odd)
+
+
+def _any_format(name: str) -> str:
+    return f"{os.path.splitext(name)[0]}/"  # which no name can be
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def files_below(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
+    """Every file below a folder with one of the suffixes (in small letters), but for what macOS left there."""
+    wanted = tuple(suffixes)
+
+    def tell(error: OSError) -> None:
+        _logger.warning(
+            "%s can not be read (%s): what lies in it is left out.", error.filename, error.strerror
+        )
+
+    for place, _, names in os.walk(folder, onerror=tell):
+        for name in names:
+            if _suffix(name) in wanted and not is_left_by_macos(name):
+                yield Path(place, name)
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """Every sound file below a folder, sorted; an unreadable one only where no other has its name."""
+    paths = sorted(files_below(folder, (*AUDIO_SUFFIXES, *UNREADABLE_SUFFIXES)))
+    readable = {path.with_suffix("") for path in paths if _suffix(path.name) in AUDIO_SUFFIXES}
+    return [p for p in paths if _suffix(p.name) in AUDIO_SUFFIXES or p.with_suffix("") not in readable]
