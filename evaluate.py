@@ -16,7 +16,9 @@ with one_sentence():
     from audiolcm.config import register_resolvers, rows_are_a_sweep
     from audiolcm.environment.hydra_help import allow_lazy_help
     from audiolcm.interrupts import ignore_until_ready
+    from audiolcm.mistakes import explained_words
     from audiolcm.plugins import import_from_here
+    from audiolcm.words import readable
 
 ignore_until_ready()
 allow_lazy_help()
@@ -25,7 +27,7 @@ register_resolvers()
 register_launcher()
 # As for train.py; Hydra would look for its group of that name, whose choices are of training.
 sys.argv = [f"scale={word[8:]}" if word.startswith("profile=") else word for word in sys.argv]
-sys.argv = rows_are_a_sweep(sys.argv)
+sys.argv = rows_are_a_sweep([sys.argv[0], *readable(sys.argv[1:])])
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -39,4 +41,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with explained_words("evaluate"):
+        main()

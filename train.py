@@ -16,14 +16,16 @@ with one_sentence():
     from audiolcm.config import register_resolvers, rows_are_a_sweep
     from audiolcm.environment.hydra_help import allow_lazy_help
     from audiolcm.interrupts import ignore_until_ready
+    from audiolcm.mistakes import explained_words
     from audiolcm.plugins import import_from_here
+    from audiolcm.words import readable
 
 ignore_until_ready()
 allow_lazy_help()
 import_from_here()
 register_resolvers()
 register_launcher()
-sys.argv = rows_are_a_sweep(sys.argv)
+sys.argv = rows_are_a_sweep([sys.argv[0], *readable(sys.argv[1:])])
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -36,4 +38,5 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    main()
+    with explained_words("train"):
+        main()

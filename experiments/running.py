@@ -81,19 +81,21 @@ def _entries(jobs: Sequence[PlannedJob]) -> list[str]:
 
 
 def _check_rows(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> None:
-    """Refuse a row that a script does not have before either of them runs.
+    """Refuse a row that a script does not have, and a word that is wrong, before either of them runs.
 
     Raises:
-        UserError: it names the script, its rows, and how to choose for one script.
+        UserError: it names the script, its rows, and how to choose for one script; or the word.
     """
     for entry in _entries(jobs):
-        given = [word for word in _words_for(entry, words) if word.startswith("row=")]
+        own, given = [job for job in jobs if job.entry == entry], parsed(_words_for(entry, words))
         try:
-            chosen([job for job in jobs if job.entry == entry], parsed(given), stem)
+            chosen(own, [word for word in given if word.get_key_element() == "row"], stem)
         except UserError as error:
             raise UserError(
                 f"{entry}.py: {error} row=NAME is for each script; train:row=NAME and evaluate:row=NAME are for one."
             ) from error
+        job, overrides = chosen(own, given, stem)[0]
+        settings_of(entry, job.scale, stem, overrides)
 
 
 def _words_for(entry: str, words: Sequence[str]) -> list[str]:

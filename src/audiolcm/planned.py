@@ -30,7 +30,7 @@ def planned_jobs(sweep: Path) -> list[tuple[str, str]]:
         names = [_name(parser.parse_overrides(job), cfg) for job in jobs]
     except HydraException:  # a kind of sweep that needs the configuration groups at hand
         return []
-    return [(slug(name), name) for name in names]
+    return [(slug(name, str(sweep)), name) for name in names]
 
 
 def summary_of(sweep: Path) -> tuple[str, list[str] | None]:

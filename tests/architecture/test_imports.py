@@ -64,7 +64,8 @@ DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
 HYDRA_MODULES = {
-    f"audiolcm.{name}" for name in ("checking", "config", "build", "cli", "run", "sweep", "planned", "rows")
+    f"audiolcm.{name}"
+    for name in ("checking", "config", "build", "cli", "run", "sweep", "planned", "rows", "words", "mistakes")
 } | {
     "evaluation.run",
     "audiolcm.cluster.launcher",

@@ -97,7 +97,7 @@ def test_classes_are_generated_by_name_and_kept(trained: Path) -> None:
 def test_sweep_shares_the_teacher_and_survives_a_failing_job(trained: Path) -> None:
     sweep = train(trained, "-m", "solver.k=5,3,50")
     assert sweep.returncode == 1, sweep.stderr[-2000:]
-    (table,) = (path.read_text() for path in (trained / "runs/sweep").glob("summary-k=5,3,50*.md"))
+    (table,) = (path.read_text() for path in (trained / "runs/sweep").glob("summary-k-5+3+50*.md"))
     assert "solver.k=3 does not divide" in table
     assert table.count("artifacts/student") == 2
     assert len(list(trained.glob("artifacts/teacher/*"))) == 1
