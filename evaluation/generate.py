@@ -28,6 +28,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.pipeline import AudioLCM
 from audiolcm.plugins import allowing, import_from_here
+from audiolcm.ranges import check_options
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import derived_seed
 
@@ -155,6 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args(arguments)
     try:
+        check_options(vars(options))
         import_from_here()
         with allowing(options.plugins):
             _run(options)

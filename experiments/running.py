@@ -11,6 +11,7 @@ from typing import Any
 
 from audiolcm.errors import UserError
 from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
+from audiolcm.words import in_shell
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
@@ -63,12 +64,12 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     for entry in _entries(jobs):
         place = [f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []
         command = [f"{entry}.py", f"+experiment={stem}", *place, *_words_for(entry, words)]
-        sys.stderr.write(f"python {' '.join(command)}\n")
+        sys.stderr.write(f"python {' '.join(map(in_shell, command))}\n")
         codes.append(_call([sys.executable, str(ROOT / command[0]), *command[1:]]))
         if codes[-1] < 0 or codes[-1] > 128:  # a signal: whoever stopped it wants no more
             break
     failed = [code for code in codes if code]
-    if failed:
+    if failed and 0 < failed[-1] <= 128:  # of a signal nobody has to be told
         sys.stderr.write(
             "Not everything went well: see above. The same command goes on, and skips what is done.\n"
         )

@@ -13,6 +13,7 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
 
 with one_sentence():
     from audiolcm.errors import UserError
+    from audiolcm.ranges import check_options
     from evaluation.listening.design import ANCHORS, Settings
     from evaluation.listening.questions import QUESTIONS, chosen_questions
     from evaluation.listening.screening import DEFAULT_RULES, RULES, Limits, chosen_rules
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         with one_sentence():
+            check_options(vars(given))
             return given.run(given)
     except UserError as error:
         sys.stderr.write(f"{error}\n")

@@ -17,6 +17,7 @@ from audiolcm.checking import allowed_calls, check, nearest
 from audiolcm.errors import UserError
 from audiolcm.mistakes import CONF, explained
 from audiolcm.plugins import allowing
+from audiolcm.ranges import check_numbers
 from audiolcm.words import readable
 
 SECTIONS = {
@@ -130,7 +131,7 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
     """Return a configuration as plain dictionaries, interpolations resolved; only ``sections`` may stand in it.
 
     Raises:
-        UserError: on a missing value or an unknown section.
+        UserError: on a missing value, an unknown section or a number out of its range.
     """
     try:
         container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -141,6 +142,7 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
     unknown = sorted(set(plain) - known)
     if unknown:
         raise UserError(f"Unknown configuration section {unknown[0]!r}.{nearest(unknown[0], known)}")
+    check_numbers(plain)
     return plain
 
 

@@ -38,6 +38,15 @@ def explained(error: OSError, path: Path) -> UserError | None:
     return None
 
 
+def name_too_long(error: Exception) -> UserError | None:
+    """What to tell people of a name, typed where a file or folder was asked for, that no file system takes."""
+    if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
+        return None
+    return UserError(
+        f"There is no file or folder {str(error.filename)[:80]}...: its name is too long. Check what you typed."
+    )
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced and renamed, otherwise it is removed.

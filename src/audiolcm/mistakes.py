@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.checking import nearest
+from audiolcm.environment.guard import stopped
 from audiolcm.errors import UserError
 from audiolcm.words import CALL, complaint, in_shell, quoted
 
@@ -44,7 +45,7 @@ def explained_words(entry: str) -> Iterator[None]:
     except UserError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit("Stopped.")
+        stopped()
     finally:
         utils.run_and_report = report
 
@@ -107,7 +108,9 @@ def explained(entry: str, words: Sequence[str], error: Exception) -> UserError:
 def _of_unreadable(word: str) -> str:
     key, equals, value = word.partition("=")
     if not equals:
-        return f"{word} is no setting: type NAME=VALUE, without spaces around =, in quotes where it has others."
+        return (
+            f"{word} is no setting: type NAME=VALUE, without spaces around =, in quotes where it has others."
+        )
     if call := CALL.fullmatch(value):
         functions = OverridesParser.create().functions.definitions
         as_text = in_shell(f"{key}={quoted(value)}")

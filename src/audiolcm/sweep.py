@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.result import read_result
 from audiolcm.text_tables import frame
+from audiolcm.words import in_shell, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +40,15 @@ class Picture(Protocol):
 
 
 class WritableRunFolder(Callback):
-    """Refuses a folder of runs that can not be written, in one message, before Hydra fails in it."""
+    """Refuses a folder of runs that can not be written, in one message, before Hydra fails in it; and to leave here."""
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Write and remove a small file."""
+        if config.hydra.job.chdir:
+            sys.exit(
+                "hydra.job.chdir=true is refused: artifacts, cache and data would be looked for, and made anew, in the "
+                "folder of each run. Leave it out; hydra.run.dir=FOLDER chooses where a run's own files go."
+            )
         probe = Path(config.paths.runs) / ".writable"
         try:
             with atomic_path(probe) as temporary:
@@ -105,12 +113,31 @@ class SweepSummary(Callback):
         finally:
             if failed:
                 sys.exit(1)
+        if following := next_of(self.rows, config.hydra.runtime.choices.get("experiment")):
+            log.info("%s", following)
 
 
 def job_name(overrides: Sequence[str], otherwise: str) -> str:
     """Return the name of a job for people: that of its row, where it has one."""
     given = {name: value for name, _, value in (word.partition("=") for word in overrides)}
     return given.get("row", otherwise)
+
+
+def next_of(rows: Sequence[Row], experiment: str | None) -> str:
+    """Return what to type after a sweep that trained students, as a single run's summary does; else ""."""
+    students = [row["folder"] for row in rows if row.get("student")]
+    if not students:
+        return ""
+    checkpoints = ",".join(map(quoted, students))
+    scored = (
+        f"python -m experiments status {experiment}"
+        if experiment
+        else "python evaluate.py -m " + in_shell(f"checkpoint={checkpoints}")
+    )
+    heard = shlex.join(
+        ["audiolcm", "generate", "A dog is barking", "--checkpoint", students[0], "-o", "sound.wav"]
+    )
+    return f"Next:\n  {scored}\n  {heard}"
 
 
 def row_of(job: str, folder: Path) -> Row:
@@ -123,13 +150,13 @@ def write_summary(
     folder: Path, name: str, rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES
 ) -> Path:
     """Write ``<name>.md`` and ``<name>.csv`` of the rows into ``folder``, show the table, and return the former."""
-    shown = markdown(rows, figures)
     path = folder / f"{name}.md"
     with atomic_path(path) as temporary:
-        temporary.write_text(shown, encoding="utf-8")
+        temporary.write_text(markdown(rows, figures), encoding="utf-8")
     with atomic_path(folder / f"{name}.csv") as temporary:  # missing is empty there, what diverged is nan
         table(rows, figures).to_csv(temporary, index=False, lineterminator="\r\n", na_rep="nan")
-    log.info("\n%s\nWritten to %s", shown, path)
+    width = shutil.get_terminal_size((120, 24)).columns
+    log.info("\n%s\nWritten to %s", text_tables.in_blocks(_for_people(rows, figures), width), path)
     return path
 
 
@@ -142,11 +169,15 @@ def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> 
 
 def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
     """Return the rows as a Markdown table; a failed job shows its message instead of figures."""
+    shown = _for_people(rows, figures)
+    return text_tables.markdown(shown, ["---"] * shown.shape[1]) + "\n"
+
+
+def _for_people(rows: list[Row], figures: Sequence[str] | None) -> "pd.DataFrame":
     found = table(rows, figures)
     found["job"] = found["job"].replace("", "(defaults)")
     found["result"] = found["folder"].where(found["folder"] != "", "failed: " + found["error"])
-    shown = found.drop(columns=["status", "folder", "error"]).map(_shown)
-    return text_tables.markdown(shown, ["---"] * shown.shape[1]) + "\n"
+    return found.drop(columns=["status", "folder", "error"]).map(_shown)
 
 
 def _shown(cell: str | int | float) -> str:

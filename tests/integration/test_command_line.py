@@ -124,7 +124,10 @@ def test_given_teacher_brings_its_autoencoder_and_must_fit(trained: Path) -> Non
         (["solver.k=7"], "does not divide"),
         (["solver.k=0"], "out of range"),
         (["guidance.w_min=12", "guidance.w_max=4"], "reversed"),
-        (["model=huge"], "Could not find 'model/huge'"),
+        (["model=huge"], "There is no model=huge."),
+        (["trainr=smoke"], "Did you mean 'trainer'?"),
+        (["-m", "model.widht=1,2"], "Did you mean 'model.width'?"),
+        (["hydra.job.chdir=true"], "hydra.job.chdir=true is refused"),
         (["dataset=manifest", "dataset.root=/nowhere"], "/nowhere"),
         (["parents.teacher=/nowhere"], "/nowhere"),
         (["sampler.num_steps=51"], "1 to 50"),
@@ -166,16 +169,17 @@ def test_help_is_short_and_quick() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--seed", "9" * 30], "seed="),
-        (["--omega", "nan"], "omega=nan"),
+        (["--seed", "9" * 30], "--seed 9"),
+        (["--omega", "nan"], "--omega nan is out of range"),
+        (["--from-file", "x" * 300], "its name is too long"),
+        (["--checkpoint", "x" * 300], "its name is too long"),
         (["-o", "file/x.wav"], "file is in the way"),
         (["wind", "-o", "file"], "file is in the way"),
-        (["-o", "folder.wav"], "folder.wav is in the way"),
+        (["-o", "x" * 300], "too long"),
     ],
 )
 def test_generate_refuses_in_one_message(trained: Path, arguments: list[str], words: str) -> None:
     (trained / "file").touch()
-    (trained / "folder.wav").mkdir(exist_ok=True)
     done = run("-m", "audiolcm.cli", "generate", "rain", *arguments, "--duration", "1", cwd=trained)
     assert done.returncode == 1
     assert words in done.stderr
@@ -200,7 +204,7 @@ def test_ctrl_c_is_no_stack_trace_and_the_command_goes_on(trained: Path, tmp_pat
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=120) == 130
     text = (tmp_path / "log").read_text()
-    assert "the same command goes on from there" in text
+    assert text.count("he same command goes on") == 1
     assert "Traceback" not in text
 
 
