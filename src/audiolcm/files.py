@@ -82,7 +82,10 @@ def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
         raise explained(error, path) or error from error
 
 
-def remove_leftovers(folder: str | Path) -> None:
-    """Remove what killed processes left of unfinished files right in `folder`; call it while holding its lock."""
-    for leftover in Path(folder).glob(f".*{TEMPORARY_SUFFIX}"):
+def remove_leftovers(folder: str | Path, name: str = "") -> None:
+    """Remove what killed processes left of unfinished files right in `folder`; call it while holding its lock.
+
+    With a `name` only those of the file of this name.
+    """
+    for leftover in Path(folder).glob(f".{name}*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)

@@ -40,7 +40,7 @@ def explained_words(entry: str) -> Iterator[None]:
     report = utils.run_and_report
     try:
         overrides = _without_options(sys.argv[1:])
-        utils.run_and_report = lambda call: report(lambda: _told(call, entry, overrides))
+        utils.run_and_report = lambda func: report(lambda: _told(func, entry, overrides))
         yield
     except UserError as error:
         sys.exit(str(error))

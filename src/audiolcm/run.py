@@ -161,8 +161,9 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         write_result(folder, read_result(folder) | {"inputs": inputs})
         return
-    is_alone = HydraConfig.get().mode != RunMode.MULTIRUN
-    write_preview(folder, recipe, student, time.monotonic() - began, is_alone)
+    write_preview(
+        folder, recipe, student, time.monotonic() - began, HydraConfig.get().mode != RunMode.MULTIRUN
+    )
     write_result(folder, _result_of(student, began) | facts | {"inputs": inputs} | made_by(plain))
 
 
