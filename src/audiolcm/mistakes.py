@@ -37,13 +37,18 @@ def explained_words(entry: str) -> Iterator[None]:
 
     ``HYDRA_FULL_ERROR=1`` shows Hydra's stack trace instead. Ctrl-C while the script starts is one line as well.
     """
-    report = utils.run_and_report
+    report, overrides = utils.run_and_report, list[str]()
     try:
         overrides = _without_options(sys.argv[1:])
         utils.run_and_report = lambda func: report(lambda: _told(func, entry, overrides))
         yield
     except UserError as error:
         sys.exit(str(error))
+    except (
+        HydraException,
+        OmegaConfBaseException,
+    ) as error:  # where Hydra reports none: --help with other words
+        sys.exit(str(explained(entry, overrides, error)))
     except KeyboardInterrupt:
         stopped()
     finally:
@@ -69,6 +74,8 @@ def _without_options(words: Sequence[str]) -> list[str]:
         raise UserError(
             "--run, --multirun (or several rows), --cfg, --info and --shell-completion go one at a time."
         )
+    if known.resolve and not (known.cfg or known.help):
+        raise UserError("--resolve goes with --cfg or --help.")
     return [*known.overrides, *unknown]
 
 
@@ -113,6 +120,8 @@ def _of_unreadable(word: str) -> str:
         )
     if call := CALL.fullmatch(value):
         functions = OverridesParser.create().functions.definitions
+        if call[1] in functions:
+            return f"{word}: {_without_advice(complaint(word) or Exception())}"
         as_text = in_shell(f"{key}={quoted(value)}")
         return f"{word}: there is no {call[1]}(...).{nearest(call[1], functions)} As a text: {as_text}"
     return f"{word}: {key} is no name of a setting. Names have letters, digits, _ and . only, such as model.width."

@@ -35,6 +35,7 @@ TYPOS = [
     ("train", "hydra/launcher=slurm_node hydra.launcher.nodez=2", "Did you mean 'hydra.launcher.nodes'?"),
     ("train", "hydra.run.dirr=x", "Did you mean 'hydra.run.dir'?"),
     ("train", "solver.k=rnage(1,5)", "Did you mean 'range'?"),
+    ("train", "solver.k=range(1,x)", "solver.k=range(1,x): "),
     ("train", "model.width = 64", "model.width is no setting: type NAME=VALUE"),
     ("train", "mödel.width=64", "is no name of a setting"),
     ("train", "solver.k=1,5", "add -m"),
@@ -73,6 +74,7 @@ def test_an_option_of_the_script_is_told_too(monkeypatch: pytest.MonkeyPatch) ->
         (["--mutlirun"], "Did you mean '--multirun'?"),
         (["--cfg", "jbo"], "invalid choice: 'jbo'"),
         (["-m", "--cfg", "job"], "one at a time"),
+        (["--resolve"], "--resolve goes with --cfg"),
     ):
         monkeypatch.setattr("sys.argv", ["train.py", *words])
         with pytest.raises(SystemExit, match=expected), explained_words("train"):
