@@ -129,7 +129,7 @@ def test_typo_in_an_experiment_file_is_caught() -> None:
         ("+model.widht=3", "Did you mean 'width'"),
         ("model.width=abc", "whole number"),
         ("preview.num_clips=0", "at least 1"),
-        ("seed=-1", "at least 0"),
+        ("seed=-1", "out of range: 0 to"),
     ],
 )
 def test_sections_without_a_class_are_checked_too(override: str, message: str) -> None:
