@@ -161,10 +161,12 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         write_result(folder, read_result(folder) | {"inputs": inputs})
         return
-    write_preview(
-        folder, recipe, student, time.monotonic() - began, HydraConfig.get().mode != RunMode.MULTIRUN
-    )
+    write_preview(folder, recipe, student, time.monotonic() - began, _is_alone())
     write_result(folder, _result_of(student, began) | facts | {"inputs": inputs} | made_by(plain))
+
+
+def _is_alone() -> bool:
+    return HydraConfig.get().mode != RunMode.MULTIRUN
 
 
 def _describe(cfg: Mapping[str, Any], folder: Path, began: float) -> None:

@@ -100,6 +100,7 @@ def test_sweep_shares_the_teacher_and_survives_a_failing_job(trained: Path) -> N
     (table,) = (path.read_text() for path in (trained / "runs/sweep").glob("summary-k-5+3+50*.md"))
     assert "solver.k=3 does not divide" in table
     assert table.count("artifacts/student") == 2
+    assert "## Next" not in sweep.stdout + sweep.stderr, "a sweep says once at its end what comes next"
     assert len(list(trained.glob("artifacts/teacher/*"))) == 1
     names = {p.name for p in (trained / "runs/sweep").iterdir() if p.is_dir()}
     assert len(names) == 3
