@@ -3,7 +3,6 @@
 import logging
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -150,13 +149,13 @@ def write_summary(
     folder: Path, name: str, rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES
 ) -> Path:
     """Write ``<name>.md`` and ``<name>.csv`` of the rows into ``folder``, show the table, and return the former."""
+    shown = markdown(rows, figures)
     path = folder / f"{name}.md"
     with atomic_path(path) as temporary:
-        temporary.write_text(markdown(rows, figures), encoding="utf-8")
+        temporary.write_text(shown, encoding="utf-8")
     with atomic_path(folder / f"{name}.csv") as temporary:  # missing is empty there, what diverged is nan
         table(rows, figures).to_csv(temporary, index=False, lineterminator="\r\n", na_rep="nan")
-    width = shutil.get_terminal_size((120, 24)).columns
-    log.info("\n%s\nWritten to %s", text_tables.in_blocks(_for_people(rows, figures), width), path)
+    log.info("\n%s\nWritten to %s", shown, path)
     return path
 
 
@@ -169,15 +168,11 @@ def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> 
 
 def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
     """Return the rows as a Markdown table; a failed job shows its message instead of figures."""
-    shown = _for_people(rows, figures)
-    return text_tables.markdown(shown, ["---"] * shown.shape[1]) + "\n"
-
-
-def _for_people(rows: list[Row], figures: Sequence[str] | None) -> "pd.DataFrame":
     found = table(rows, figures)
     found["job"] = found["job"].replace("", "(defaults)")
     found["result"] = found["folder"].where(found["folder"] != "", "failed: " + found["error"])
-    return found.drop(columns=["status", "folder", "error"]).map(_shown)
+    shown = found.drop(columns=["status", "folder", "error"]).map(_shown)
+    return text_tables.markdown(shown, ["---"] * shown.shape[1]) + "\n"
 
 
 def _shown(cell: str | int | float) -> str:
