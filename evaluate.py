@@ -18,7 +18,9 @@ with one_sentence():
     from audiolcm.environment.hydra_help import allow_lazy_help
     from audiolcm.environment.user import settle_user
     from audiolcm.interrupts import ignore_until_ready
+    from audiolcm.mistakes import explained_words
     from audiolcm.plugins import import_from_here
+    from audiolcm.words import readable
 
 terminal.prepare()
 settle_user()
@@ -29,7 +31,7 @@ register_resolvers()
 register_launcher()
 # As for train.py; Hydra would look for its group of that name, whose choices are of training.
 sys.argv = [f"scale={word[8:]}" if word.startswith("profile=") else word for word in sys.argv]
-sys.argv = rows_are_a_sweep(sys.argv)
+sys.argv = rows_are_a_sweep([sys.argv[0], *readable(sys.argv[1:])])
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -43,5 +45,6 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with explained_words("evaluate"):
+        main()
     sys.exit(terminal.exit_code())

@@ -18,7 +18,9 @@ with one_sentence():
     from audiolcm.environment.hydra_help import allow_lazy_help
     from audiolcm.environment.user import settle_user
     from audiolcm.interrupts import ignore_until_ready
+    from audiolcm.mistakes import explained_words
     from audiolcm.plugins import import_from_here
+    from audiolcm.words import readable
 
 terminal.prepare()
 settle_user()
@@ -27,7 +29,7 @@ allow_lazy_help()
 import_from_here()
 register_resolvers()
 register_launcher()
-sys.argv = rows_are_a_sweep(sys.argv)
+sys.argv = rows_are_a_sweep([sys.argv[0], *readable(sys.argv[1:])])
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -40,5 +42,6 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    main()
+    with explained_words("train"):
+        main()
     sys.exit(terminal.exit_code())

@@ -30,6 +30,7 @@ from audiolcm.hashing import sealed, unsealed
 from audiolcm.pipeline import AudioLCM
 from audiolcm.plain_data import read_json
 from audiolcm.plugins import allowing, import_from_here
+from audiolcm.ranges import check_options
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import derived_seed
 
@@ -164,6 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args(arguments)
     try:
+        check_options(vars(options))
         import_from_here()
         with allowing(options.plugins):
             _run(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from audiolcm.training.tracking import check_tracker
 from evaluation.evaluation import Evaluation
 from evaluation.inspection import check_tolerances
 from evaluation.report import write_report
-from evaluation.table_formats import markdown, write_tables
+from evaluation.table_formats import console, write_tables
 from evaluation.tracking import log_record
 
 log = logging.getLogger(__name__)
@@ -52,9 +53,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     check_tracker(tracker)
     record = Evaluation(plain).record(folder)
     record.write(folder / "metrics.json")
-    log.info("\n%s", markdown(write_tables([record], folder)))
-    for verdict in record.verdicts:
-        log.info("%s", verdict)
+    log.info("\n%s", console(write_tables([record], folder), shutil.get_terminal_size((120, 24)).columns))
     report = write_report(record, folder, plain["report_clips"])
     log_record(record, folder, tracker)
     figures = {score.key: score.value for score in record.row.scores}

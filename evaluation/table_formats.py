@@ -1,16 +1,21 @@
-"""A table as text: Markdown (which the console shows too), CSV and LaTeX. All names in it are untrusted."""
+"""A table as text: Markdown (which the console shows too, wrapped), CSV and LaTeX. All names in it are untrusted."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audiolcm import text_tables
 from audiolcm.files import atomic_path
 from audiolcm.text_tables import MARKDOWN, escaped, frame
 from evaluation.record import Record
 from evaluation.tables import DASH, Cell, Line, Table, build_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FIELDS = ("", " low", " high", " N generated", " N reference")
 
@@ -25,14 +30,33 @@ def write_tables(records: Sequence[Record], folder: Path) -> Table:
 
 
 def markdown(table: Table) -> str:
-    """Return the table in GitHub's Markdown, its columns aligned for the console; figures as value, interval, N."""
+    """Return the table in GitHub's Markdown, its columns aligned; figures as value, interval, N."""
+    return _page(table, text_tables.markdown(_cells(table)), [f"- {note}" for note in _notes(table)])
+
+
+def console(table: Table, width: int) -> str:
+    """Return the same for a terminal of this width: columns that do not fit in tables beneath, notes wrapped."""
+    notes = [
+        textwrap.fill(f"- {note}", width, subsequent_indent="  ", break_on_hyphens=False)
+        for note in _notes(table)
+    ]
+    return _page(table, text_tables.in_blocks(_cells(table), width), notes)
+
+
+def _page(table: Table, body: str, notes: Sequence[str]) -> str:
+    return "\n".join([f"**{escaped(table.title, MARKDOWN)}**", "", body, "", *notes]).rstrip() + "\n"
+
+
+def _notes(table: Table) -> list[str]:
+    return [escaped(note, MARKDOWN) for note in table.notes]
+
+
+def _cells(table: Table) -> pd.DataFrame:
     names = [escaped(name, MARKDOWN) for name in ("system", *(found.heading for found in table.columns))]
     rows = [[escaped(line.label, MARKDOWN), *_texts(table, line)] for line in (*table.lines, *table.sanity)]
     if table.sanity:
         rows.insert(len(table.lines), ["*sanity rows*", *("" for _ in table.columns)])
-    body = text_tables.markdown(frame(names, rows))
-    notes = [f"- {escaped(note, MARKDOWN)}" for note in table.notes]
-    return "\n".join([f"**{escaped(table.title, MARKDOWN)}**", "", body, "", *notes]).rstrip() + "\n"
+    return frame(names, rows)
 
 
 def csv_text(table: Table) -> str:

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from audiolcm.checking import nearest
 from audiolcm.errors import UserError
 from experiments.item import Item
 
@@ -27,5 +28,7 @@ def item_of(stem: str) -> Item:
         UserError: the paper has no such item.
     """
     if stem not in STEMS:
-        raise UserError(f"There is no table or figure {stem}. Choose from: {', '.join(STEMS)}.")
+        raise UserError(
+            f"There is no table or figure {stem}.{nearest(stem, STEMS)} Choose from: {', '.join(STEMS)}."
+        )
     return import_module(f"experiments.{stem}").ITEM

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from audiolcm.errors import UserError
+from audiolcm.files import remove_leftovers
+from audiolcm.locks import exclusive
 from audiolcm.rows import SCALES
 
 
@@ -41,10 +43,20 @@ def run_render(given: argparse.Namespace) -> int:
         check_tracker(tracker)
     results = given.results or RESULTS
     readme = README if given.results is None and README.exists() else None
-    for stem in STEMS:
-        collect(stem, given.runs or Path("runs"), results / RECORDS)
-    plan = Plan(planned, Freshness(results / RECORDS))
-    return render(given.names, given.scale, results, plan, readme, tracker)
+    with exclusive(results):
+        _remove_leftovers(results, readme)
+        for stem in STEMS:
+            collect(stem, given.runs or Path("runs"), results / RECORDS)
+        plan = Plan(planned, Freshness(results / RECORDS))
+        return render(given.names, given.scale, results, plan, readme, tracker)
+
+
+def _remove_leftovers(results: Path, readme: Path | None) -> None:
+    """Remove the hidden files of a call that was cut off."""
+    for folder in (results, *(path for path in results.rglob("*") if path.is_dir())):
+        remove_leftovers(folder)
+    if readme is not None:
+        remove_leftovers(readme.parent, readme.name)
 
 
 def _check_folders(results: Path | None, runs: Path | None, usual: Path) -> None:

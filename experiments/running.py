@@ -10,6 +10,7 @@ from typing import Any
 from audiolcm.errors import UserError
 from audiolcm.interrupts import run_and_hand_on
 from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
+from audiolcm.words import in_shell
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 
@@ -62,12 +63,12 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     for entry in _entries(jobs):
         place = [f"{SCALE_WORD[entry]}={scale}"] if scale != SCALES[0] else []
         command = [f"{entry}.py", f"+experiment={stem}", *place, *_words_for(entry, words)]
-        sys.stderr.write(f"python {' '.join(command)}\n")
+        sys.stderr.write(f"python {' '.join(map(in_shell, command))}\n")
         codes.append(run_and_hand_on([sys.executable, str(ROOT / command[0]), *command[1:]]))
         if codes[-1] > 128:  # a signal: whoever stopped it wants no more
             break
     failed = [code for code in codes if code]
-    if failed:
+    if failed and failed[-1] <= 128:  # of a signal nobody has to be told
         sys.stderr.write(
             "Not everything went well: see above. The same command goes on, and skips what is done.\n"
         )
@@ -80,19 +81,21 @@ def _entries(jobs: Sequence[PlannedJob]) -> list[str]:
 
 
 def _check_rows(stem: str, jobs: Sequence[PlannedJob], words: Sequence[str]) -> None:
-    """Refuse a row that a script does not have before either of them runs.
+    """Refuse a row that a script does not have, and a word that is wrong, before either of them runs.
 
     Raises:
-        UserError: it names the script, its rows, and how to choose for one script.
+        UserError: it names the script, its rows, and how to choose for one script; or the word.
     """
     for entry in _entries(jobs):
-        given = [word for word in _words_for(entry, words) if word.startswith("row=")]
+        own, given = [job for job in jobs if job.entry == entry], parsed(_words_for(entry, words))
         try:
-            chosen([job for job in jobs if job.entry == entry], parsed(given), stem)
+            chosen(own, [word for word in given if word.get_key_element() == "row"], stem)
         except UserError as error:
             raise UserError(
                 f"{entry}.py: {error} row=NAME is for each script; train:row=NAME and evaluate:row=NAME are for one."
             ) from error
+        job, overrides = chosen(own, given, stem)[0]
+        settings_of(entry, job.scale, stem, overrides)
 
 
 def _words_for(entry: str, words: Sequence[str]) -> list[str]:

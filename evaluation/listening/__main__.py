@@ -15,6 +15,7 @@ with one_sentence():
     from audiolcm import terminal
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
+    from audiolcm.ranges import check_options
     from evaluation.listening.design import ANCHORS, Settings
     from evaluation.listening.questions import QUESTIONS, chosen_questions
     from evaluation.listening.screening import DEFAULT_RULES, RULES, Limits, chosen_rules
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         with one_sentence():
+            check_options(vars(given))
             return given.run(given) or terminal.exit_code()
     except UserError as error:
         terminal.complain(f"{error}\n")

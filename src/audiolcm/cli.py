@@ -12,9 +12,11 @@ from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
 from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
+from audiolcm.files import name_too_long
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.plugins import import_from_here
 from audiolcm.published import command as published
+from audiolcm.ranges import check_options
 from audiolcm.structure import command as structure
 
 log = logging.getLogger("audiolcm")
@@ -28,9 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with explained(), raise_on_signal():
+            check_options(vars(options))
             return options.run(options) or terminal.exit_code()
-    except UserError as error:
-        log.error("%s", error, exc_info="HYDRA_FULL_ERROR" in os.environ)
+    except (UserError, OSError) as error:
+        told = error if isinstance(error, UserError) else name_too_long(error)
+        if told is None:
+            raise
+        log.error("%s", told, exc_info="HYDRA_FULL_ERROR" in os.environ)
         return 1
     except Interrupted as stop:
         log.error("Stopped.")
@@ -59,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     generate.add_argument("--plugins", action="append", metavar="PACKAGE", help="a package besides ours whose classes "
                           "the checkpoint may name; it is imported and run")  # fmt: skip
-    generate.add_argument("-o", "--output", type=Path, default=Path("sound.wav"),
-                          help="wav file, or a folder when there are several captions")  # fmt: skip
+    generate.add_argument("-o", "--output", default="sound.wav",
+                          help="wav file or folder; a new folder whose name has a dot ends in /")  # fmt: skip
     generate.set_defaults(run=_generate)
     published.add_parser(commands)
     structure.add_parser(commands)
@@ -70,8 +76,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    if options.batch_size < 1:
-        raise UserError(f"--batch-size {options.batch_size} must be 1 or more.")
     captions, structured = _captions(options)
 
     from audiolcm.pipeline import AudioLCM

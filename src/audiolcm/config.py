@@ -15,7 +15,10 @@ from omegaconf.errors import OmegaConfBaseException
 from audiolcm import plain_data
 from audiolcm.checking import allowed_calls, check, nearest
 from audiolcm.errors import UserError
+from audiolcm.mistakes import CONF, explained
 from audiolcm.plugins import allowing
+from audiolcm.ranges import check_numbers
+from audiolcm.words import readable
 
 SECTIONS = {
     "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
@@ -70,7 +73,8 @@ def rows_are_a_sweep(words: list[str]) -> list[str]:
     the comma instead of that word.
     """
     has_rows = any(word.startswith("row=") and "," in word for word in words)
-    return [*words, "-m"] if has_rows and not {"-m", "--multirun"} & set(words) else words
+    others = [word for word in words if word not in ("-m", "--multirun")]  # argparse takes no words behind it
+    return [*others, "-m"] if has_rows or len(others) < len(words) else words
 
 
 def sweep_name() -> str | None:
@@ -81,22 +85,39 @@ def sweep_name() -> str | None:
     return hydra_cfg.runtime.choices.get("experiment") or Path(hydra_cfg.sweep.dir).name
 
 
-def slug(overrides: str, empty: str = "default") -> str:
-    """Return overrides as one readable folder name: ``backbone/norm=layernorm`` becomes ``backbone.norm=layernorm``.
+def slug(overrides: str, parent: str | None = None) -> str:
+    """Return overrides as one readable folder name: ``backbone/norm=x,seed=1`` becomes ``backbone.norm-x+seed-1``.
 
-    Other characters that a file system may refuse become dashes. Of a list over 120 characters the keys' last words
-    stay, and of what is still too long the middle goes. Names changed so end in a hash of the whole, so that two
-    different lists never share a folder.
+    No sign in it needs quotes in an override or in a shell. Of a list over 120 characters the keys' last words stay,
+    and of what is still too long the middle goes. Names from which the list could not be read again end in a hash of
+    it, so that two different lists never share a folder.
+
+    Args:
+        overrides: joined by commas.
+        parent: the folder that holds the folder. One of a version that named it otherwise stays in use there, so that
+            a run that is done is found so, and one that is not goes on.
     """
+    former = _former_slug(overrides)
+    if parent is not None and (Path(parent) / former).is_dir():
+        return former
+    name = re.sub(r"[^\w.+@-]", "-", former.replace("=", "-").replace(",", "+"), flags=re.ASCII)
+    is_plain = former.isascii() and not re.search(r"[^,]\+|(^|,)[^=,]*-", former)
+    return name if is_plain or former.endswith(_hash(overrides)) else f"{name}-{_hash(overrides)}"
+
+
+def _former_slug(overrides: str) -> str:
+    """Return the name that versions up to 0.2 gave: with = and commas in it, which Hydra takes for its own."""
     keys_dotted = re.sub(r"(^|,)[^,=]+=", lambda key: key[0].replace("/", "."), overrides)
-    name = re.sub(r"[^\w.,=+@-]+", "-", keys_dotted).strip("-") or empty
+    name = re.sub(r"[^\w.,=+@-]+", "-", keys_dotted).strip("-") or "default"
     if len(name) > 120:
         name = re.sub(r"(^|,)[^,=]*\.([^,=.]+=)", r"\1\2", name)
     if len(name) > 110:
         name = f"{name[:54]}..{name[-54:]}"
-    if overrides and name != keys_dotted:
-        name = f"{name}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
-    return name
+    return f"{name}-{_hash(overrides)}" if overrides and name != keys_dotted else name
+
+
+def _hash(overrides: str) -> str:
+    return hashlib.sha256(overrides.encode()).hexdigest()[:8]
 
 
 def resolve(cfg: DictConfig) -> dict[str, typing.Any]:
@@ -116,7 +137,7 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
     """Return a configuration as plain dictionaries, interpolations resolved; only ``sections`` may stand in it.
 
     Raises:
-        UserError: on a missing value or an unknown section.
+        UserError: on a missing value, an unknown section or a number out of its range.
     """
     try:
         container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -127,6 +148,7 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
     unknown = sorted(set(plain) - known)
     if unknown:
         raise UserError(f"Unknown configuration section {unknown[0]!r}.{nearest(unknown[0], known)}")
+    check_numbers(plain)
     return plain
 
 
@@ -161,18 +183,18 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
-    folder = Path(__file__).resolve().parents[2] / "conf"
-    if not folder.is_dir():
-        raise UserError(f"{folder} is missing: install the project from its checkout, `pip install -e .`.")
+    if not CONF.is_dir():
+        raise UserError(f"{CONF} is missing: install the project from its checkout, `pip install -e .`.")
     register_resolvers()
+    words = readable(overrides)
     try:
         running = (
             GlobalHydra.instance().is_initialized()
         )  # inside train.py and evaluate.py, with this same folder
-        with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(folder)):
-            return resolve(hydra_compose("train", overrides))
+        with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+            return resolve(hydra_compose("train", words))
     except HydraException as error:
-        raise UserError(str(error)) from error
+        raise explained("train", words, error) from error
 
 
 def load_yaml(path: Path) -> dict[str, typing.Any]:

@@ -38,6 +38,15 @@ def explained(error: OSError, path: Path) -> UserError | None:
     return None
 
 
+def name_too_long(error: Exception) -> UserError | None:
+    """What to tell people of a name, typed where a file or folder was asked for, that no file system takes."""
+    if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
+        return None
+    return UserError(
+        f"There is no file or folder {str(error.filename)[:80]}...: its name is too long. Check what you typed."
+    )
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced and renamed, otherwise it is removed.
@@ -88,7 +97,10 @@ def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
         raise explained(error, path) or error from error
 
 
-def remove_leftovers(folder: str | Path) -> None:
-    """Remove what killed processes left of unfinished files right in `folder`; call it while holding its lock."""
-    for leftover in Path(folder).glob(f".*{TEMPORARY_SUFFIX}"):
+def remove_leftovers(folder: str | Path, name: str = "") -> None:
+    """Remove what killed processes left of unfinished files right in `folder`; call it while holding its lock.
+
+    With a `name` only those of the file of this name.
+    """
+    for leftover in Path(folder).glob(f".{name}*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)

@@ -39,11 +39,14 @@ class Interrupted(SystemExit):
 
     Args:
         number: the signal.
+
+    Attributes:
+        is_told: a training loop has said where it stopped, which is one message for the user and enough.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
-        self.number = number
+        self.number, self.is_told = number, False
 
 
 def ignore_until_ready() -> None:
@@ -55,7 +58,8 @@ def ignore_until_ready() -> None:
 def stop_on_signal() -> Iterator[list[int]]:
     """Yield a list to which the signals that arrive are added, so that a loop ends after a whole step.
 
-    One that the loop did not see any more raises ``Interrupted`` at the end. A second Ctrl-C interrupts at once.
+    A loop that sees one says where it stops and raises ``Interrupted``. One that it did not see any more raises that
+    at the end. A second Ctrl-C interrupts at once.
     """
     arrived: list[int] = []
 
@@ -64,7 +68,11 @@ def stop_on_signal() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     with _handled_by(note):
-        yield arrived
+        try:
+            yield arrived
+        except Interrupted as stop:
+            stop.is_told = True
+            raise
     if arrived:
         raise Interrupted(arrived[0])
 

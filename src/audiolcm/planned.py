@@ -41,7 +41,7 @@ def planned_jobs(sweep: Path) -> list[tuple[str, str]]:
     except _DAMAGED as error:
         _tell(sweep, error)
         return []
-    return [(slug(name), name) for name in names]
+    return [(slug(name, str(sweep)), name) for name in names]
 
 
 def summary_of(sweep: Path) -> tuple[str, list[str] | None]:

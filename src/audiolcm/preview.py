@@ -19,11 +19,13 @@ from audiolcm.recipe import Recipe
 log = logging.getLogger(__name__)
 
 
-def write_preview(folder: Path, recipe: Recipe, student: Artifact, seconds: float) -> None:
+def write_preview(
+    folder: Path, recipe: Recipe, student: Artifact, seconds: float, is_alone: bool = True
+) -> None:
     """Write ``samples/*.wav``, ``samples/*.png`` and ``summary.md`` into the run's folder.
 
     For each of a few captions: the true sound, its reconstruction, the teacher's and the student's at several
-    numbers of steps.
+    numbers of steps. The summary is shown; of a job of a sweep (not ``is_alone``) without what to do next.
     """
     split, indices = _captions(recipe)
     vocoder = recipe.vocoder.folder
@@ -49,7 +51,7 @@ def write_preview(folder: Path, recipe: Recipe, student: Artifact, seconds: floa
     summary = _summary(folder, recipe, student, captions, seconds)
     with atomic_path(folder / "summary.md") as temporary:
         temporary.write_text(summary)
-    log.info("\n%s", summary)
+    log.info("\n%s", summary if is_alone else summary.partition("\n## Next")[0])
 
 
 def _captions(recipe: Recipe) -> tuple[PreparedSplit, list[int]]:

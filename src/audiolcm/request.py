@@ -1,6 +1,5 @@
 """What is asked of a model, read from what people and programs pass: NumPy's numbers are numbers, booleans are not."""
 
-import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 
 from audiolcm.data.manifest import fallback_structure, has_words
 from audiolcm.errors import UserError
+from audiolcm.ranges import in_range
 
 MIN_SECONDS, MAX_SECONDS = 1.0, 30.0
 
@@ -43,17 +43,17 @@ def sampler_settings(steps: object = None, omega: object = None) -> dict[str, in
     """Return what replaces a sampler's own ``num_steps`` and ``omega``; None replaces nothing.
 
     Raises:
-        UserError: steps that are no whole number of at least 1, an omega that is no finite number.
+        UserError: steps that are no whole number of at least 1, an omega that is no number or out of range.
     """
     settings: dict[str, int | float] = {}
     if steps is not None:
         settings["num_steps"] = whole("steps", steps)
         if settings["num_steps"] < 1:
             raise UserError(f"steps={steps} must be 1 or more; a student is made for 1 to 4.")
+        in_range("steps", settings["num_steps"], f"steps={steps}")
     if omega is not None:
         settings["omega"] = _real("omega", omega)
-        if not math.isfinite(settings["omega"]):
-            raise UserError(f"omega={omega} is no number: omega = CFG scale - 1; the paper samples with 4.")
+        in_range("omega", settings["omega"], f"omega={omega} (CFG scale - 1; the paper samples with 4)")
     return settings
 
 
@@ -80,8 +80,7 @@ def _seeds(seed: Any, count: int) -> list[int]:
     is_one = isinstance(seed, str | bytes) or not isinstance(seed, Iterable) or np.ndim(cast(Any, seed)) == 0
     seeds = [whole("seed", seed)] * count if is_one else [whole("seed", one) for one in seed]
     for one in seeds:
-        if not -(2**63) <= one < 2**63:
-            raise UserError(f"seed={one} is out of range: 0 to {2**63 - 1} (64 bits).")
+        in_range("seed", one, f"seed={one}")
     return seeds
 
 

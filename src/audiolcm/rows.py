@@ -35,9 +35,10 @@ from audiolcm.checking import nearest
 from audiolcm.config import register_resolvers, scale_of
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
+from audiolcm.mistakes import CONF, explained
 from audiolcm.terminal import complain
+from audiolcm.words import readable
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 ENTRIES = ("train", "evaluate")
 SCALE_WORD = {"train": "profile", "evaluate": "scale"}
 SCALES = ("replica", "esc10", "paper")
@@ -133,9 +134,9 @@ def parsed(words: Sequence[str]) -> list[Override]:
         UserError: one of them is no override.
     """
     try:
-        return OverridesParser.create().parse_overrides(list(words))
+        return OverridesParser.create().parse_overrides(readable(words))
     except HydraException as error:
-        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
+        raise explained("train", words, error) from error
 
 
 def settings_now(entry: str, scale: str, item: str, overrides: Sequence[str]) -> str:
@@ -166,7 +167,7 @@ def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> 
             OmegaConf.update(cfg, key, override.value(), force_add=override.is_add())
         return cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(f"{' '.join(words)}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{' '.join(words)}: {explained(entry, words, error)}") from error
 
 
 @cache
@@ -211,7 +212,12 @@ class Rows(BasicSweeper):
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose one job of each kind, which takes half a second: jobs of a kind choose the same of every group."""
         kinds = {tuple(w if _is_group(w) else _key(w) for w in words): words for words in batch}
-        super().validate_batch_is_legal(list(kinds.values()))
+        for words in kinds.values():
+            try:
+                super().validate_batch_is_legal([words])
+            except HydraException as error:
+                assert isinstance(self.config, DictConfig)
+                raise explained(str(self.config.hydra.job.name), list(words), error) from error
 
     def _plan(self, stem: str) -> dict[str, Any]:
         assert isinstance(self.config, DictConfig)

@@ -23,7 +23,7 @@ from audiolcm.config import DESCRIBE, resolve
 from audiolcm.data.census import census
 from audiolcm.environment.failures import explain
 from audiolcm.errors import UserError
-from audiolcm.files import DISK_TROUBLE, explained
+from audiolcm.files import DISK_TROUBLE, explained, name_too_long
 from audiolcm.fingerprint import method_fingerprint, settings_made
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal
@@ -78,7 +78,7 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
             with allowing(cast("dict[str, Any]", OmegaConf.to_container(cfg)).get("plugins")):
                 job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
-        if processes.is_first():
+        if processes.is_first() and not getattr(stop, "is_told", False):
             log.error("Stopped. The same command goes on where this one stopped.")
         if isinstance(stop, Interrupted):
             _back_into_the_queue(stop, cfg, folder)
@@ -119,8 +119,8 @@ def _explain(error: Exception) -> tuple[str, bool]:
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         of_disk = explained(error, Path(error.filename or "a file"))
         return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True
-    if sentence := explain(error):
-        return sentence, True
+    if sentence := name_too_long(error) or explain(error):
+        return str(sentence), True
     return f"{type(error).__name__}: {error}", False
 
 
@@ -161,8 +161,12 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         write_result(folder, read_result(folder) | {"inputs": inputs})
         return
-    write_preview(folder, recipe, student, time.monotonic() - began)
+    write_preview(folder, recipe, student, time.monotonic() - began, _is_alone())
     write_result(folder, _result_of(student, began) | facts | {"inputs": inputs} | made_by(plain))
+
+
+def _is_alone() -> bool:
+    return HydraConfig.get().mode != RunMode.MULTIRUN
 
 
 def _describe(cfg: Mapping[str, Any], folder: Path, began: float) -> None:

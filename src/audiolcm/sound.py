@@ -1,6 +1,8 @@
 """What a model makes: sounds that know their sample rate and save themselves."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +21,10 @@ class Sound:
     sample_rate: int = SAMPLE_RATE
 
     def save(self, path: str | Path) -> Path:
-        """Write a 16-bit WAV file and return its path; a name without an ending is a folder, for ``000.wav``.
+        """Write a 16-bit WAV file and return its path; for a folder (see ``wav_paths``) that is its ``000.wav``.
 
         Raises:
-            UserError: another ending than .wav, something in the way, a full disk.
+            UserError: see ``wav_paths``; or the disk is full.
         """
         (target,) = wav_paths(path, 1)
         write_wav(target, self.waveform, self.sample_rate)
@@ -69,23 +71,31 @@ class Generated:
 def wav_paths(output: str | Path, count: int) -> list[Path]:
     """Return where so many sounds go: one into a .wav file or, as several, into a folder.
 
+    A folder is one that is there, a text that ends in ``/``, or a name without an ending.
+
     Raises:
-        UserError: a file's name for several sounds, another ending than .wav, or something in the way.
+        UserError: a file's name for several sounds, another ending than .wav, something in the way, or a name that
+            the file system does not take.
     """
-    output = Path(output)
-    targets = _named(output, count)
-    for path in targets:
-        blocking = [place for place in path.parents if place.exists() and not place.is_dir()]
-        if path.is_dir() or blocking:
-            raise UserError(f"{output}: {[path, *blocking][-1]} is in the way. Choose another name.")
+    place = Path(output)
+    try:
+        is_folder = place.is_dir() or str(output).endswith(("/", os.sep)) or not place.suffix
+        targets = [place / f"{index:03d}.wav" for index in range(count)] if is_folder else _file(place, count)
+        for path in targets:
+            blocking = [parent for parent in path.parents if parent.exists() and not parent.is_dir()]
+            if path.is_dir() or blocking:
+                raise UserError(f"{output}: {[path, *blocking][-1]} is in the way. Choose another name.")
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.stat()
+    except (OSError, ValueError) as error:  # too long, or with a null
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{str(output)[:80]}...: no sound can be written there ({reason}).") from error
     return targets
 
 
-def _named(output: Path, count: int) -> list[Path]:
-    if count == 1 and output.suffix:
-        if output.suffix.lower() != ".wav":
-            raise UserError(f"{output}: sound is written as .wav; name the file so, or give a folder.")
-        return [output]
-    if output.suffix:
-        raise UserError(f"{output}: {count} captions need a folder, such as sounds.")
-    return [output / f"{index:03d}.wav" for index in range(count)]
+def _file(output: Path, count: int) -> list[Path]:
+    if count > 1:
+        raise UserError(f"{output}: {count} captions need a folder, such as sounds or {output.stem}/.")
+    if output.suffix.lower() != ".wav":
+        raise UserError(f"{output}: sound is written as .wav; name the file so, or give a folder: {output}/")
+    return [output]

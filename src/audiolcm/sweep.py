@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from audiolcm.files import atomic_path
 from audiolcm.result import RESULT, has_damaged_result, read_result, written
 from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
+from audiolcm.words import in_shell, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +42,15 @@ class Picture(Protocol):
 
 
 class WritableRunFolder(Callback):
-    """Refuses a folder of runs that can not be written, in one message, before Hydra fails in it."""
+    """Refuses a folder of runs that can not be written, in one message, before Hydra fails in it; and to leave here."""
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Write and remove a file as large as all that Hydra writes itself."""
+        if config.hydra.job.chdir:
+            sys.exit(
+                "hydra.job.chdir=true is refused: artifacts, cache and data would be looked for, and made anew, in the "
+                "folder of each run. Leave it out; hydra.run.dir=FOLDER chooses where a run's own files go."
+            )
         probe = Path(config.paths.runs) / ".writable"
         try:
             with atomic_path(probe) as temporary:
@@ -126,12 +133,31 @@ class SweepSummary(Callback):
                 log.error("%d of %d jobs failed: %s", len(failed), len(self.rows), "; ".join(failed))
             if not is_well:
                 sys.exit(1)
+        if following := next_of(self.rows, config.hydra.runtime.choices.get("experiment")):
+            log.info("%s", following)
 
 
 def job_name(overrides: Sequence[str], otherwise: str) -> str:
     """Return the name of a job for people: that of its row, where it has one."""
     given = {name: value for name, _, value in (word.partition("=") for word in overrides)}
     return given.get("row", otherwise)
+
+
+def next_of(rows: Sequence[Row], experiment: str | None) -> str:
+    """Return what to type after a sweep that trained students, as a single run's summary does; else ""."""
+    students = [row["folder"] for row in rows if row.get("student")]
+    if not students:
+        return ""
+    checkpoints = ",".join(map(quoted, students))
+    scored = (
+        f"python -m experiments status {experiment}"
+        if experiment
+        else "python evaluate.py -m " + in_shell(f"checkpoint={checkpoints}")
+    )
+    heard = shlex.join(
+        ["audiolcm", "generate", "A dog is barking", "--checkpoint", students[0], "-o", "sound.wav"]
+    )
+    return f"Next:\n  {scored}\n  {heard}"
 
 
 def row_of(job: str, folder: Path) -> Row:

@@ -63,6 +63,23 @@ def markdown(table: pd.DataFrame, rules: Sequence[str] = ()) -> str:
     return "\n".join([lines[0], f"|{'|'.join(beneath)}|", *lines[1:]])
 
 
+def in_blocks(table: pd.DataFrame, width: int) -> str:
+    """Return a table of escaped texts as ``markdown`` does, in as many tables as fit a width, beneath each other.
+
+    Each begins with the first column; one that is too wide by itself stands alone.
+    """
+    first, *others = table.columns
+    widths = {name: max(map(len, (name, *table[name]))) + len(" | ") for name in table.columns}
+    blocks: list[list[str]] = []
+    for name in others:
+        taken = sum(widths[column] for column in (first, *(blocks[-1] if blocks else ()), name)) + 1
+        if blocks and taken <= width:
+            blocks[-1].append(name)
+        else:
+            blocks.append([name])
+    return "\n\n".join(markdown(table[[first, *block]]) for block in blocks or [[]])
+
+
 def latex(table: pd.DataFrame, num_texts: int = 1) -> list[str]:
     r"""Return a table of texts, which are escaped here, as the lines of a tabular; the third has the headings.
 

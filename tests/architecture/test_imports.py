@@ -82,7 +82,19 @@ HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
 HYDRA_MODULES = {
     f"audiolcm.{name}"
-    for name in ("checking", "config", "build", "cli", "local", "run", "sweep", "planned", "rows")
+    for name in (
+        "checking",
+        "config",
+        "build",
+        "cli",
+        "local",
+        "mistakes",
+        "planned",
+        "rows",
+        "run",
+        "sweep",
+        "words",
+    )
 } | {
     "evaluation.run",
     "audiolcm.cluster.launcher",

@@ -1,5 +1,6 @@
 """Composition: every option of every group builds, typos are caught, overrides win as documented."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from audiolcm.build import build
 from audiolcm.checking import check
 from audiolcm.config import compose, load_yaml, register_resolvers, resolve, slug, to_yaml
 from audiolcm.errors import UserError
+from audiolcm.words import readable
 from audiolcm.workshop import Workshop
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -127,7 +129,7 @@ def test_typo_in_an_experiment_file_is_caught() -> None:
         ("+model.widht=3", "Did you mean 'width'"),
         ("model.width=abc", "whole number"),
         ("preview.num_clips=0", "at least 1"),
-        ("seed=-1", "at least 0"),
+        ("seed=-1", "out of range: 0 to"),
     ],
 )
 def test_sections_without_a_class_are_checked_too(override: str, message: str) -> None:
@@ -207,7 +209,7 @@ def test_stages_are_known_by_name() -> None:
 
 def test_slug_is_readable_distinct_and_short() -> None:
     assert slug("") == "default"
-    assert slug("backbone/norm=layernorm,seed=1") == "backbone.norm=layernorm,seed=1"
+    assert slug("backbone/norm=layernorm,seed=1") == "backbone.norm-layernorm+seed-1"
     assert slug("dataset.root=a b") != slug("dataset.root=a:b")
     long = ",".join(f"trainer.student.steps{i}=1" for i in range(30))
     assert len(slug(long)) <= 120
@@ -218,8 +220,31 @@ def test_slug_is_readable_distinct_and_short() -> None:
         "hardware.num_threads=1", "logger=jsonl", "preview.num_clips=2", "trainer=smoke", "vocoder=istft",
     ]  # fmt: skip
     for swept, seen in (
-        ("solver.k=5", "k=5"),
-        ("backbone/norm=layernorm", "norm=layernorm"),
-        ("seed=3", "seed=3"),
+        ("solver.k=5", "k-5"),
+        ("backbone/norm=layernorm", "norm-layernorm"),
+        ("seed=3", "seed-3"),
     ):
         assert seen in slug(",".join(sorted([*many, swept])))
+
+
+def test_slug_has_no_sign_that_needs_quotes() -> None:
+    lists = [
+        "a=1,b=2",
+        "a=b c",
+        "dataset.root=/Töne (1)/it's,#[x]",
+        "+plan=1,~vocoder",
+        "x=-1.5",
+        "a=1+b",
+        "a-b=1",
+    ]
+    names = [slug(words) for words in lists]
+    assert all(readable([f"path={name}"]) == [f"path={name}"] and shlex.quote(name) == name for name in names)
+    assert (
+        slug("a=1+b=2") != slug("a=1,b=2") and slug("a-b=1") != slug("a=b-1") and slug("a=ä") != slug("a=ö")
+    )
+
+
+def test_slug_keeps_a_folder_that_a_former_version_named(tmp_path: Path) -> None:
+    assert slug("a=1,b=2", str(tmp_path)) == "a-1+b-2"
+    (tmp_path / "a=1,b=2").mkdir()
+    assert slug("a=1,b=2", str(tmp_path)) == "a=1,b=2"

@@ -76,6 +76,7 @@ def test_a_student_is_scored_and_reported(evaluated: Path) -> None:
     assert found["timings"][0]["num_runs"] == 2
     assert len(found["clips"]) == 12 and (evaluated / "out" / found["clips"][0]["audio"]).is_file()
     assert found["provenance"]["hardware"] and found["provenance"]["evaluator"]["held_out"]
+    assert (evaluated / "log").read_text().count("Against silence") == 1
     page = (evaluated / "out/report.html").read_text()
     assert "Against silence" in page and page.count("<audio") == 4
     with (evaluated / "out/metrics.csv").open() as handle:

@@ -49,6 +49,15 @@ def test_anything_else_ends_with_the_code_of_the_signal(number):
     assert (caught.value.code, caught.value.number) == (128 + number, number)
 
 
+def test_where_a_loop_stopped_is_told_by_the_loop():
+    with pytest.raises(Interrupted) as caught, stop_on_signal():
+        raise Interrupted(signal.SIGTERM)
+    assert caught.value.is_told
+    with pytest.raises(Interrupted) as caught, raise_on_signal():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert not caught.value.is_told
+
+
 def test_a_loop_inside_notes_and_the_code_after_it_raises():
     with raise_on_signal():
         with pytest.raises(Interrupted), stop_on_signal() as arrived:  # noqa: PT012

@@ -1,5 +1,6 @@
 """Sounds save themselves where people expect them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +45,29 @@ def test_each_sound_is_there_by_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "count", "words"),
     [
+        ("x" * 260 + ".wav", 1, "no sound can be written there (File name too long)"), ("x" * 260, 2, "too long"),
+        ("a\0b.wav", 1, "no sound can be written there"),
         ("a.mp3", 1, "written as .wav"), ("a.wav", 2, "2 captions need a folder"),
         ("file/a.wav", 1, "file is in the way"),
-        ("file", 2, "file is in the way"), ("folder.wav", 1, "folder.wav is in the way"),
+        ("file", 2, "file is in the way"), ("folder", 1, "000.wav is in the way"),
     ],
 )  # fmt: skip
 def test_names_that_can_not_be_written(tmp_path: Path, name: str, count: int, words: str) -> None:
     (tmp_path / "file").touch()
-    (tmp_path / "folder.wav").mkdir()
-    with pytest.raises(UserError, match=words):
+    (tmp_path / "folder/000.wav").mkdir(parents=True)
+    with pytest.raises(UserError, match=re.escape(words)):
         wav_paths(tmp_path / name, count)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_folder_may_have_a_dot(tmp_path: Path, count: int) -> None:
+    (tmp_path / "run-omega4.0").mkdir()
+    (tmp_path / "set.wav").mkdir()
+    for output in (
+        tmp_path / "run-omega4.0",
+        f"{tmp_path}/set.wav",
+        f"{tmp_path}/new.folder/",
+        f"{tmp_path}/new.wav/",
+    ):
+        assert wav_paths(output, count) == [Path(output) / f"{index:03d}.wav" for index in range(count)]
+    assert made(count).save(f"{tmp_path}/new.folder/")[0].is_file()

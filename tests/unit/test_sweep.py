@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from audiolcm.errors import UserError
 from audiolcm.result import write_result
-from audiolcm.sweep import SweepSummary, markdown, write_summary
+from audiolcm.sweep import SweepSummary, WritableRunFolder, markdown, next_of, write_summary
 
 ROWS = [
     {"job": "", "status": "done", "folder": "runs/a", "figures": {"loss": 0.25, "steps": 1200, "tiny": 1e-7}},
@@ -113,3 +113,25 @@ def test_named_figures_are_the_columns_whether_a_job_has_them_or_not() -> None:
 def test_a_job_of_any_name_keeps_the_columns() -> None:
     rows = [{"job": "x='a|b'", "status": "done", "folder": "runs/a|b\nc"}]
     assert {line.count("|") for line in markdown(rows, ("loss",)).splitlines()} == {4}
+
+
+def test_next_is_told_once_for_all_students() -> None:
+    rows = [
+        {"job": "k=1", "status": "done", "folder": "artifacts/student/a-1", "student": "1"},
+        {"job": "k=5", "status": "failed"},
+        {"job": "k=9", "status": "done", "folder": "my runs (2)/b-2", "student": "2"},
+    ]
+    told = next_of(rows, None)
+    assert (
+        "  python evaluate.py -m \"checkpoint=artifacts/student/a-1,'my runs (2)/b-2'\"" in told.splitlines()
+    )
+    assert "--checkpoint artifacts/student/a-1 -o sound.wav" in told
+    assert "python -m experiments status table6_backbone" in next_of(rows, "table6_backbone")
+    assert next_of(rows[1:2], None) == ""
+
+
+def test_runs_in_their_own_folders_are_refused(tmp_path: Path) -> None:
+    config = OmegaConf.create({"hydra": {"job": {"chdir": True}}, "paths": {"runs": str(tmp_path)}})
+    for start in (WritableRunFolder().on_run_start, WritableRunFolder().on_multirun_start):
+        with pytest.raises(SystemExit, match=r"hydra\.job\.chdir=true is refused"):
+            start(config)

@@ -19,6 +19,7 @@ from audiolcm.text_tables import (
     csv_text,
     escaped,
     frame,
+    in_blocks,
     inert,
     latex,
     markdown,
@@ -137,3 +138,15 @@ def test_no_sign_ends_a_row_but_the_end(delimiter: str) -> None:
 def test_pandas_is_not_loaded_before_there_is_a_table() -> None:
     code = f"import sys, {STARTUP}; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_wide_table_comes_in_blocks_that_fit() -> None:
+    names = ["system", *(f"metric {index}" for index in range(9))]
+    table = frame(names, [["student", *(f"{index}.123 [0.1, 9.9]" for index in range(9))]])
+    for width in (60, 100, 400):
+        lines = in_blocks(table, width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert [name for line in lines[::4] for name in re.findall(r"metric \d", line)] == names[1:]
+        assert all(line.startswith("| system") for line in lines[::4])
+    assert in_blocks(table, 10).count("| student") == 9
+    assert in_blocks(frame(["alone"], [["x"]]), 80) == markdown(frame(["alone"], [["x"]]))

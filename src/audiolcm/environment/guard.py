@@ -41,7 +41,7 @@ def explained() -> Iterator[None]:
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Around the imports of an entry point: what ``explained`` raises is one message, and exit code 1.
+    """Around the imports of an entry point: what ``explained`` raises is one message, and exit code 1; so is Ctrl-C.
 
     ``HYDRA_FULL_ERROR=1`` shows the stack trace before it.
     """
@@ -53,6 +53,14 @@ def one_sentence() -> Iterator[None]:
             traceback.print_exc()
         complain(f"{error}\n")
         sys.exit(1)
+    except KeyboardInterrupt:
+        stopped()
+
+
+def stopped() -> None:
+    """End the program as Ctrl-C does, in one line; where there is more to say of it, ``run_job`` does."""
+    sys.stderr.write("Stopped.\n")
+    sys.exit(130)
 
 
 def python_too_old() -> str:

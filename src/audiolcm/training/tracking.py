@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -72,8 +73,15 @@ class WandbTracker:
     def check(self) -> None:
         """Refuse before anything is trained what the user has to mend: a mode, a missing or wrong key.
 
-        A server that does not answer is no reason: ``start`` then goes on offline.
+        A server that does not answer is no reason: ``start`` then goes on offline. Variables of W&B's that would ask
+        for something else than the configuration does are named: it decides, so that a run's card tells the truth.
         """
+        for name, setting in (("WANDB_MODE", "mode"), ("WANDB_PROJECT", "project")):
+            asked, used = os.environ.get(name), getattr(self, setting)
+            if asked and asked != used:
+                log.warning(
+                    "%s=%s of the environment is not followed: logger.%s=%s is.", name, asked, setting, used
+                )
         if self.mode not in ("offline", "online"):
             raise UserError(f"logger.mode={self.mode}: choose offline or online, or logger=jsonl for no W&B.")
         if self.mode == "online":

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +59,9 @@ def read_checkpoint(path: Path, mapped: bool = False) -> Any:
                 )
         except Exception as error:  # noqa: BLE001 (a damaged pickle raises whatever its reader stumbles over)
             fault = _reason(path, error)
-    raise UserError(f"{path} is no readable checkpoint of weights: {fault}. Remove it and get it again.")
+    raise UserError(
+        f"{path} is no readable checkpoint of weights: {fault}. Give another file, or get this one again."
+    )
 
 
 def _reason(path: Path, error: Exception) -> str:
@@ -69,9 +70,9 @@ def _reason(path: Path, error: Exception) -> str:
         return "it is cut off, its end is missing"
     if named := re.search(r"GLOBAL ([\w.]+)", str(error)):
         return f"it wants {named[1]} to be run, which no weights need: do not trust it"
-    if isinstance(error, pickle.UnpicklingError):
-        return "it is not what torch.save writes"
-    return str(error).partition("\n")[0] or type(error).__name__
+    if isinstance(error, OSError | RuntimeError | MemoryError) and not isinstance(error, NotImplementedError):
+        return str(error).partition("\n")[0] or type(error).__name__
+    return "it is not what torch.save writes, or damaged"  # a reader of pickles stumbles over anything
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> Shapes:

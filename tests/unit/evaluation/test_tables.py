@@ -10,7 +10,7 @@ from records import HOSTILE, make_record
 
 from audiolcm.errors import UserError
 from evaluation.record import Record, Score
-from evaluation.table_formats import csv_text, latex, markdown, write_tables
+from evaluation.table_formats import console, csv_text, latex, markdown, write_tables
 from evaluation.tables import EMBEDDED_NOTE, Cell, build_table, cell, decimals
 
 
@@ -140,6 +140,14 @@ def test_a_system_that_is_timed_as_a_whole_has_no_column_for_its_sampler(record:
     (line,) = columns_of(csv_text(build_table([replace(record, timings=whole)])))[:1]
     assert {"RTF (batch 1)", "RTF (batch 8)"} <= line.keys()
     assert not any("sampler" in key for key in line)
+
+
+def test_the_console_shows_the_same_in_its_width(record: Record) -> None:
+    table = build_table([record])
+    shown = console(table, 80)
+    assert max(map(len, shown.splitlines())) <= 80 < max(map(len, markdown(table).splitlines()))
+    words = set(markdown(table).replace("-", " ").split())
+    assert words <= set(shown.replace("-", " ").split())
 
 
 def test_csv_keeps_every_digit(record: Record) -> None:

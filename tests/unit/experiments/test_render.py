@@ -222,7 +222,17 @@ def test_command_line(
     monkeypatch.chdir(tmp_path)
     write_table6(tmp_path / RESULTS, "esc10")
     Path("README.md").write_text(f"{BEGIN}\n{END}\n")
+    cut = [
+        Path(".README.md.0123abcd.partial"),
+        RESULTS / ".index.html.0123abcd.partial",
+        RESULTS / "esc10/.x.tex.0.partial",
+    ]
+    for file in [*cut, Path(".other.partial")]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
     assert main(["render", "table6_backbone"]) == 0
+    assert not any(file.exists() for file in cut) and Path(".other.partial").exists()
+    assert not (tmp_path / RESULTS / ".lease").exists()
     assert "| AudioLCM | 3 of 4 | 11.0" in Path("README.md").read_text()
     assert (tmp_path / RESULTS / "esc10/table6_backbone.tex").exists()
     Path("README.md").write_text("kept")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from audiolcm.config import slug
 from audiolcm.progress import PROGRESS, at_stage, begin
 from audiolcm.result import write_result
 from experiments.__main__ import main
@@ -32,7 +33,7 @@ hydra:
 
 
 def new_job(sweep: Path, *overrides: str) -> Path:
-    folder = sweep / ",".join(overrides)
+    folder = sweep / slug(",".join(overrides))
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra/overrides.yaml").write_text(json.dumps(overrides))
     (folder / ".hydra/hydra.yaml").write_text("hydra:\n  mode: MULTIRUN\n  job:\n    id: '7_1'\n")
@@ -143,9 +144,17 @@ def test_jobs_that_have_not_begun_are_listed(tmp_path: Path) -> None:
     begin(new_job(tmp_path, "seed=0", "solver.k=5"))
     jobs = {job.folder.name: job.state for job in jobs_of(tmp_path)}
     assert jobs == {
-        "seed=0,solver.k=5": "preparing", "seed=0,solver.k=20": "waiting", "seed=1,solver.k=5": "waiting",
-        "seed=1,solver.k=20": "waiting",
+        "seed-0+solver.k-5": "preparing", "seed-0+solver.k-20": "waiting", "seed-1+solver.k-5": "waiting",
+        "seed-1+solver.k-20": "waiting",
     }  # fmt: skip
+
+
+def test_a_job_in_a_folder_of_a_former_name_is_no_second_job(tmp_path: Path) -> None:
+    (tmp_path / "multirun.yaml").write_text(MULTIRUN)
+    new_job(tmp_path, "seed=0", "solver.k=5").rename(tmp_path / "seed=0,solver.k=5")
+    assert sorted(job.folder.name for job in jobs_of(tmp_path)) == [
+        "seed-0+solver.k-20", "seed-1+solver.k-20", "seed-1+solver.k-5", "seed=0,solver.k=5"
+    ]  # fmt: skip
 
 
 def test_command_finds_the_newest_sweep_and_fails_with_a_failed_job(
@@ -170,7 +179,7 @@ def test_command_finds_the_newest_sweep_and_fails_with_a_failed_job(
     assert shown[first : first + 3] == [
         "job  state              figures               where",
         "a=1  done               validation/loss 0.25  x",
-        "a=2  failed  bad value                        runs/sweep/a=2,b=1",
+        "a=2  failed  bad value                        runs/sweep/a-2+b-1",
     ], "a column of nothing is left out"
     assert "runs/sweep: 1 done, 1 failed." in shown
     assert main(["status", "--json", str(sweep)]) == 1
@@ -192,7 +201,7 @@ def test_submitted_sweep_gets_its_summary_when_all_is_over(
     assert not list(tmp_path.glob("summary-*")), "the first job has not ended"
     write_result(done, {"status": "done", "folder": "x", "figures": {"validation/loss": 0.25}})
     main(["status", str(tmp_path)])
-    table = (tmp_path / "summary-solver.k=5,20.md").read_text()
+    table = (tmp_path / "summary-solver.k-5+20.md").read_text()
     assert "0.2500" in table and "stopped: SLURM: TIMEOUT" in table
 
 

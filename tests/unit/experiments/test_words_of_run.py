@@ -22,7 +22,8 @@ def test_a_dry_run_heeds_words_before_and_behind_it(capsys: pytest.CaptureFixtur
         ("sampler.num_steps=1,2", "can not be swept"),
         ("backbone/norm=layernorm", "differ in backbone/norm"),
         ("typo=1", "typo"),
-        ("a=[", "a=["),
+        ("a=[", "no setting a"),
+        ("trainer=smok", "Did you mean 'trainer=smoke'?"),
         ("profile=paper", "--scale paper"),
         ("evaluate:scale=paper", "--scale paper"),
     ],
@@ -32,6 +33,16 @@ def test_a_dry_run_refuses_what_the_scripts_would_refuse(
 ) -> None:
     assert main(["run", "table6_backbone", "--dry-run", word]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_typo_is_refused_before_a_script_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("experiments.running._call", lambda command: pytest.fail(f"{command} was run"))
+    assert main(["run", "table6_backbone", "train:trainer.student.stepz=3"]) == 1
+    assert "Did you mean 'trainer.student.steps'?" in capsys.readouterr().err
+    assert main(["run", "tabel6_backbone"]) == 1
+    assert "Did you mean 'table6_backbone'?" in capsys.readouterr().err
 
 
 def test_options_that_are_unknown_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def test_what_is_no_checkpoint_is_called_by_its_name(
 ) -> None:
     (tmp_path / "audiolcm.ckpt").write_bytes(content)
     assert main(["convert", str(tmp_path / "audiolcm.ckpt"), "-o", str(tmp_path / "a")]) == 1
-    assert kind in caplog.text and "get it again" in caplog.text
+    assert kind in caplog.text and "get this one again" in caplog.text
     assert not list(tmp_path.glob("a/*/*/card.json"))
 
 

@@ -31,3 +31,18 @@ def test_offline_wandb_needs_no_network_and_no_key(tmp_path: Path, monkeypatch: 
     tracker.finish()
     (run,) = (tmp_path / "wandb").glob("offline-run-*-abc123")
     assert list(run.glob("*.wandb"))
+
+
+def test_what_the_environment_asks_for_and_does_not_get_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    WandbTracker().check()
+    assert caplog.messages == [
+        "WANDB_MODE=disabled of the environment is not followed: logger.mode=offline is.",
+        "WANDB_PROJECT=mine of the environment is not followed: logger.project=audiolcm is.",
+    ]
+    caplog.clear()
+    WandbTracker("mine", "offline").check()
+    assert len(caplog.messages) == 1

@@ -55,7 +55,7 @@ def test_damaged_file_is_a_user_error(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "c.pth"
     torch.save({"weight": torch.zeros(1000)}, path)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UserError, match="Remove it and get it again"):
+    with pytest.raises(UserError, match="Give another file, or get this one again"):
         read_checkpoint(path)
 
 
@@ -94,6 +94,8 @@ def test_identity_follows_content_and_words(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html><body>Not found</body></html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n", "a pointer of Git LFS"),
         (b"", "it is empty"),
+        (b"root:x:0:0:root:/root:/bin/bash\n" * 9, "it is not what torch.save writes"),
+        (b"hello world\n", "it is not what torch.save writes"),
     ],
 )
 def test_what_is_no_weights_is_called_by_its_name(tmp_path: Path, content: bytes, kind: str) -> None:

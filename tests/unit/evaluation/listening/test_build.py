@@ -194,7 +194,7 @@ def test_mistakes_are_one_message(runs: Path, tmp_path: Path, capsys: pytest.Cap
         ([plain, "--captions", str(runs / "none.csv")], "give --captions a file with the columns"),
         ([one, "--items", "6"], "--items 6: the systems have 5 clips in common (one 5). Ask for fewer."),
         ([one, "--items", "1"], "--items 1 must be 2 or more"),
-        ([one, "--max-seconds", "0"], "--max-seconds 0 must be more than 0"),
+        ([one, "--max-seconds", "0"], "--max-seconds 0.0 is out of range: 0.01 to 600"),
         ([one, "--questions", "beauty"], "'beauty' is no question"),
         ([one, "--mturk", "http://a.org"], "give the https address"),
         ([one, "--mturk", "https://a.org", "--clips-per-hit", "0"], "--clips-per-hit 0 must be 1 or more"),
