@@ -87,8 +87,8 @@ class Evaluation:
         )
 
     def _test_set(self) -> tuple[TestSet, list[str]]:
-        test_set, notes = self.protocol.test_set(self.cfg["dataset"], self.cache), []
-        whole = len(test_set.items)
+        test_set = self.protocol.test_set(self.cfg["dataset"], self.cache)
+        notes, whole = list(test_set.notes), len(test_set.items)
         needed = any(measure.needs_references for measure in self.measures.values())
         if needed and "missing_references" in self.allowed:
             missing = sum(not path.is_file() for path in test_set.references)

@@ -19,7 +19,7 @@ from audiolcm import processes
 from audiolcm.artifacts import Artifact
 from audiolcm.build import build
 from audiolcm.cluster.requeue import requeue
-from audiolcm.config import DESCRIBE, resolve
+from audiolcm.config import DESCRIBE, check_local, resolve
 from audiolcm.data.census import census
 from audiolcm.environment.failures import explain
 from audiolcm.errors import UserError
@@ -75,6 +75,9 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
         with raise_on_signal():
             processes.join()
             begin(folder)
+            for source in hydra_cfg.runtime.config_sources:
+                if source.provider == "main":
+                    check_local(Path(source.path))
             with allowing(cast("dict[str, Any]", OmegaConf.to_container(cfg)).get("plugins")):
                 job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
