@@ -24,6 +24,7 @@ _MADE = (
     "code have from a language model, are made of the captions by rule."
 )
 
+
 @dataclasses.dataclass(frozen=True)
 class Item:
     """One caption to be turned into sound, and the true sound that it describes.
@@ -168,10 +169,14 @@ class Protocol:
             raise UserError(
                 f"protocol={self.name} is defined on dataset={self.dataset}, not on {corpus.name}."
             )
-        table, is_own = self._list(Path(self.captions).expanduser() if self.captions else corpus.root, dataset)
+        table, is_own = self._list(
+            Path(self.captions).expanduser() if self.captions else corpus.root, dataset
+        )
         every, clips = self._clips(build(dict(dataset) | {"test": str(table)}, "dataset"), table, is_own)
         _refuse_bad([f"{clip.name}: {clip.problem}" for clip in clips if clip.problem], len(clips))
-        items = _items(clips, [_sound(clip) for clip in clips], {_sound(clip): clip.name for clip in reversed(every)})
+        items = _items(
+            clips, [_sound(clip) for clip in clips], {_sound(clip): clip.name for clip in reversed(every)}
+        )
         self._check_counts(items, table)
         fingerprint = content_hash([[clip.name, clip.caption, clip.structured_caption] for clip in clips])
         notes = () if is_own else (_MADE.format(table=table.name),)
@@ -252,7 +257,9 @@ def safe_name(name: str) -> str:
     return name.replace("/", "-").replace("\\", "-")
 
 
-def _items(clips: Sequence[Clip], sounds: Sequence[Path], bases: Mapping[Path, str] | None = None) -> tuple[Item, ...]:
+def _items(
+    clips: Sequence[Clip], sounds: Sequence[Path], bases: Mapping[Path, str] | None = None
+) -> tuple[Item, ...]:
     """Number the captions of each sound; the first clip of a sound names it, unless ``bases`` does."""
     names: dict[Path, str] = dict(bases or {})
     counts: dict[Path, int] = {}

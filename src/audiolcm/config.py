@@ -56,7 +56,9 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
     OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
-    OmegaConf.register_new_resolver("data_folder", lambda: os.environ.get(DATA_VARIABLE) or CORPORA, replace=True)
+    OmegaConf.register_new_resolver(
+        "data_folder", lambda: os.environ.get(DATA_VARIABLE) or CORPORA, replace=True
+    )
     OmegaConf.register_new_resolver("corpus", corpus_folder, replace=True)
 
 
