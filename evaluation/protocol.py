@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ class TestSet:
 
     seconds: length of a generated sound.  fingerprint: of the list.  data: name of the data set.  padded_to: seconds
     that every sound is cut or padded to before it is heard, as training examples are; 0: as it is.  whole: all items
-    of the protocol, where ``items`` are only some of them; empty otherwise.  notes: what a reader must know of the list.
+    of the protocol, where ``items`` are only some of them; empty otherwise.  notes: what a reader must know of it.
     """
 
     items: tuple[Item, ...]
@@ -154,6 +155,12 @@ class Protocol:
     reference_seconds: float | None = None
     is_published: bool = True
     notes: tuple[str, ...] | list[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "reference_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UserError(f"protocol.{name}={value} must be above 0, or null.")
 
     def test_set(self, dataset: Mapping[str, Any], cache: Path) -> TestSet:
         """Return the items of this protocol on a data set of the configuration.

@@ -1,8 +1,8 @@
 """Which rows of a corpus' published test table each published list takes: facts, so that the table alone will do.
 
 ``audiocaps_one_caption.csv`` names rows of AudioCaps' test.csv by their ``audiocap_id``, in the order that three lists
-of one caption a clip share; ``audiocaps_left_out.csv`` names the 75 clips that the released list of 900 lacks. Tests hold
-both against the lists themselves.
+of one caption a clip share; ``audiocaps_left_out.csv`` names the 75 clips that the released list of 900 lacks. A test
+holds both against the lists themselves.
 """
 
 from __future__ import annotations

@@ -56,10 +56,13 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
     OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
-    OmegaConf.register_new_resolver(
-        "data_folder", lambda: os.environ.get(DATA_VARIABLE) or CORPORA, replace=True
-    )
+    OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
     OmegaConf.register_new_resolver("corpus", corpus_folder, replace=True)
+
+
+def data_folder() -> str:
+    """Return the standing folder of all corpora."""
+    return os.environ.get(DATA_VARIABLE) or CORPORA
 
 
 def corpus_folder(name: str = "", *, _root_: typing.Any) -> str | None:
@@ -91,8 +94,8 @@ def check_local(conf: Path) -> None:
     if odd := [str(section) for section in sections if section != "paths"]:
         raise UserError(
             f"{path} holds {odd[0]!r}, but it may only say where things lie, in its section paths: "
-            f"{', '.join(PLAIN_SECTIONS['paths'])}. Corpora lie in paths.corpora, a folder (or link) for each, named as "
-            "its dataset. Type all else on the command line."
+            f"{', '.join(PLAIN_SECTIONS['paths'])}. Corpora lie in paths.corpora, a folder (or link) for each, named "
+            "as its dataset. Type all else on the command line."
         )
 
 

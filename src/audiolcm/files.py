@@ -59,6 +59,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def require_writable(folder: Path, setting: str) -> None:
+    """Refuse a folder that cannot be written, by writing and removing a small file, before hours of work for it.
+
+    Raises:
+        UserError: naming ``setting``, what a user types to choose another folder.
+    """
+    probe = folder / f".writable-{uuid.uuid4().hex[:8]}"
+    try:
+        with atomic_path(probe) as temporary:
+            temporary.write_bytes(bytes(4096))
+        probe.unlink(missing_ok=True)
+    except UserError as error:
+        raise UserError(f"{error} The setting is {setting}=FOLDER.") from error
+
+
 @contextmanager
 def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
     """Yield a function that adds text to the end of `path` (made when absent); None drops what it is given."""

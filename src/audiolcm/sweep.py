@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from audiolcm import text_tables
 from audiolcm.config import slug
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.files import atomic_path, require_writable
 from audiolcm.result import read_result
 from audiolcm.text_tables import frame
 
@@ -41,14 +41,7 @@ class WritableRunFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Write and remove a small file."""
-        probe = Path(config.paths.runs) / ".writable"
-        try:
-            with atomic_path(probe) as temporary:
-                temporary.write_bytes(bytes(4096))
-            probe.unlink(missing_ok=True)  # another job's may be the same
-        except UserError as error:
-            sys.stderr.write(f"{error} The folder of runs is paths.runs=FOLDER.\n")
-            sys.exit(1)
+        _require_writable(config.hydra.run.dir)
 
     def on_multirun_start(self, config: DictConfig, **more: object) -> None:
         """Refuse a sweep that torchrun started; else as of a run.
@@ -62,7 +55,15 @@ class WritableRunFolder(Callback):
                 "SLURM give each job its processes: python train.py -m hydra/launcher=slurm_node ...\n"
             )
             sys.exit(1)
-        self.on_run_start(config, **more)
+        _require_writable(config.hydra.sweep.dir)
+
+
+def _require_writable(folder: str) -> None:
+    try:
+        require_writable(Path(folder), "paths.runs")
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
 
 
 class SweepSummary(Callback):

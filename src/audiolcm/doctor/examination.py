@@ -16,8 +16,8 @@ from audiolcm.environment.installed import checkout
 from audiolcm.training.wandb_service import has_key
 
 _VARIABLES = (
-    "AUDIOLCM_DATA", "AUDIOLCM_WEIGHTS", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "WANDB_MODE", "WANDB_BASE_URL", "OMP_NUM_THREADS",
-    "CUDA_VISIBLE_DEVICES",
+    "AUDIOLCM_DATA", "AUDIOLCM_WEIGHTS", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "WANDB_MODE", "WANDB_BASE_URL",
+    "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
 )  # fmt: skip
 _LITTLE_SPACE = 5.0  # GB
 _OF_CHECKOUT = ("conf", "train.py", "evaluate.py")
