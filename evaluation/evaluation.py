@@ -61,7 +61,7 @@ class Evaluation:
                 f"seeds={self.cfg['seeds']}, but system={self.system.name} has one sound for each caption: seeds=[0]. "
                 "(A folder of several seeds holds folders seed0, seed1, ...)"
             )
-        require_writable(self.cache, "paths.cache")
+        require_writable(self.cache, "paths.cache=FOLDER")
         test_set, notes = self._test_set()
         notes += self._foreseen(test_set)
         self.ears.load(self._extractors())  # what is left: the embedded one, trained now if need be

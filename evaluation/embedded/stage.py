@@ -50,7 +50,7 @@ def untrained_extractor(cfg: Mapping[str, Any]) -> EmbeddedExtractor:
     build(workshop.optimizer("evaluator"), "optimizer")
     build(cfg["evaluator"]["objective"], "evaluator.objective", model=network)
     if workshop.store.find(_identity(cfg, workshop, data)) is None:
-        require_writable(workshop.store.root, "paths.artifacts")
+        require_writable(workshop.store.root, "paths.artifacts=FOLDER")
     return EmbeddedExtractor(None, network.eval(), classes, workshop.hardware.torch_device())
 
 

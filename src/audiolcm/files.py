@@ -59,19 +59,22 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def require_writable(folder: Path, setting: str) -> None:
+def require_writable(folder: Path, way_out: str) -> None:
     """Refuse a folder that cannot be written, by writing and removing a small file, before hours of work for it.
 
     Raises:
-        UserError: naming ``setting``, what a user types to choose another folder.
+        UserError: ending with ``way_out``, what a user types to choose another folder.
     """
-    probe = folder / f".writable-{uuid.uuid4().hex[:8]}"
+    probe = folder / f".{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}"
     try:
-        with atomic_path(probe) as temporary:
-            temporary.write_bytes(bytes(4096))
-        probe.unlink(missing_ok=True)
-    except UserError as error:
-        raise UserError(f"{error} The setting is {setting}=FOLDER.") from error
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(4096))
+    except OSError as error:
+        reason = explained(error, folder)
+        raise UserError(f"{reason} Another folder: {way_out}.") if reason else error from error
+    finally:
+        with suppress(OSError):  # would hide the error above
+            probe.unlink(missing_ok=True)
 
 
 @contextmanager

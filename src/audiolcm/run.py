@@ -144,12 +144,15 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         (folder / RESULT).touch()  # a sweep that waits for this job asks whether it left a result
         return
     # Here: a finished run needs no models, which take seconds to import.
+    from audiolcm.foresight import foresee
     from audiolcm.preview import write_preview
     from audiolcm.recipe import Recipe
 
     if processes.is_first():
         check_tracker(build(plain["logger"], "logger"))
     recipe = Recipe(plain)
+    if processes.is_first():
+        foresee(recipe)
     recipe.workshop.announce = partial(at_stage, folder)
     if plain["stage"] != "student":
         _only(plain["stage"], recipe, folder, began)

@@ -60,7 +60,7 @@ class WritableRunFolder(Callback):
 
 def _require_writable(folder: str) -> None:
     try:
-        require_writable(Path(folder), "paths.runs")
+        require_writable(Path(folder), "paths.runs=FOLDER")
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
