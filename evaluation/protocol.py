@@ -107,8 +107,8 @@ class TestSet:
         if absent:
             raise UserError(
                 f"{len(absent)} of {len(self.references)} reference sounds are missing, such as "
-                f"{', '.join(str(path) for path in absent[:3])}. Put them below dataset.root (names: see README, "
-                "'Data'), or choose metrics that need no references, such as metrics=is_panns."
+                f"{', '.join(str(path) for path in absent[:3])}. Put them below dataset.root (names: see "
+                "docs/data.md), or choose metrics that need no references, such as metrics=is_panns."
             )
 
 
