@@ -144,15 +144,9 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         (folder / RESULT).touch()  # a sweep that waits for this job asks whether it left a result
         return
     # Here: a finished run needs no models, which take seconds to import.
-    from audiolcm.foresight import foresee
     from audiolcm.preview import write_preview
-    from audiolcm.recipe import Recipe
 
-    if processes.is_first():
-        check_tracker(build(plain["logger"], "logger"))
-    recipe = Recipe(plain)
-    if processes.is_first():
-        foresee(recipe)
+    recipe = _recipe(plain)
     recipe.workshop.announce = partial(at_stage, folder)
     if plain["stage"] != "student":
         _only(plain["stage"], recipe, folder, began)
@@ -169,6 +163,19 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         return
     write_preview(folder, recipe, student, time.monotonic() - began)
     write_result(folder, _result_of(student, began) | facts | {"inputs": inputs} | made_by(plain))
+
+
+def _recipe(plain: Mapping[str, Any]) -> "Recipe":
+    """Return the recipe, once nothing speaks against any of its stages."""
+    from audiolcm.foresight import foresee
+    from audiolcm.recipe import Recipe
+
+    if processes.is_first():
+        check_tracker(build(plain["logger"], "logger"))
+    recipe = Recipe(plain)
+    if processes.is_first() and plain["stage"] != "data":
+        foresee(recipe)
+    return recipe
 
 
 def _describe(cfg: Mapping[str, Any], folder: Path, began: float) -> None:

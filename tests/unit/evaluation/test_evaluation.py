@@ -92,7 +92,7 @@ def test_it_is_refused_before_anything_is_made(place: Path, overrides: list[str]
     [
         (["sampler.num_steps=0"], "num_steps=0 is out of range: 1 to 50"),
         (["sampler.num_steps=51"], "num_steps=51 is out of range: 1 to 50"),
-        (["sampler.omega=.inf"], "sampler.omega=inf is no number"),
+        (["sampler.omega=inf"], "sampler.omega=inf is no number"),
         (["protocol.seconds=31"], "duration=31 s is out of range"),
     ],
 )
