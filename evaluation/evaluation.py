@@ -9,25 +9,25 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from audiolcm.artifacts import code_version
 from audiolcm.build import build
 from audiolcm.errors import UserError
+from audiolcm.files import require_writable
 from evaluation.efficiency import Timed
-from evaluation.embedded.stage import embedded_extractor
+from evaluation.embedded.stage import embedded_extractor, untrained_extractor
 from evaluation.features.store import FeatureStore
-from evaluation.inspection import TOLERANCES, inspect
+from evaluation.inspection import TOLERANCES, inspect, longest_of
 from evaluation.protocol import Protocol, TestSet
 from evaluation.record import Crosscheck, Record, Row, Score, ScoredClip, Timing
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
-from evaluation.score import EMBEDDED, Ears, Measure, NothingToMeasure, Trial
+from evaluation.score import EMBEDDED, Ears, ForeseesScores, Measure, NothingToMeasure, Trial
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
-from evaluation.systems.pretrained import Pretrained
-from evaluation.systems.system import System
+from evaluation.systems.system import ForeseesSounds, System
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,9 @@ class Evaluation:
         self.allowed = frozenset(cfg["allow"])
         store = FeatureStore(self.cache / "features")
         device = str(self.hardware.torch_device())
-        self.ears = Ears(cfg["features"], store, lambda: embedded_extractor(cfg), device)
+        self.ears = Ears(
+            cfg["features"], store, lambda: embedded_extractor(cfg), device, lambda: untrained_extractor(cfg)
+        )
 
     def record(self, folder: Path) -> Record:
         """Return the record; sounds of models are kept in ``<paths.cache>/generated``."""
@@ -59,14 +61,12 @@ class Evaluation:
                 f"seeds={self.cfg['seeds']}, but system={self.system.name} has one sound for each caption: seeds=[0]. "
                 "(A folder of several seeds holds folders seed0, seed1, ...)"
             )
-        if isinstance(self.system, Pretrained):
-            _ = self.system.folder  # a model that is not here is told before an evaluator is trained
+        require_writable(self.cache, "paths.cache=FOLDER")
         test_set, notes = self._test_set()
-        self.ears.load(
-            [measure.extractor for measure in self.measures.values()]
-        )  # before hours of generation
+        notes += self._foreseen(test_set)
+        self.ears.load(self._extractors())  # what is left: the embedded one, trained now if need be
         trial = self._trial(self.system, test_set)
-        notes += self._inspected(trial, test_set)
+        notes += self._inspected(trial.sounds, test_set)
         timings = self._timings(test_set)
         facts = (
             self.system.facts() | ({"nfe": timings[0].nfe} if timings else {}) | {"seeds": len(trial.sounds)}
@@ -87,8 +87,8 @@ class Evaluation:
         )
 
     def _test_set(self) -> tuple[TestSet, list[str]]:
-        test_set, notes = self.protocol.test_set(self.cfg["dataset"], self.cache), []
-        whole = len(test_set.items)
+        test_set = self.protocol.test_set(self.cfg["dataset"], self.cache)
+        notes, whole = list(test_set.notes), len(test_set.items)
         needed = any(measure.needs_references for measure in self.measures.values())
         if needed and "missing_references" in self.allowed:
             missing = sum(not path.is_file() for path in test_set.references)
@@ -107,9 +107,38 @@ class Evaluation:
             notes.append(f"Only {len(test_set.items)} of the protocol's {whole} captions: not its figures.")
         return test_set, notes
 
+    def _foreseen(self, test_set: TestSet) -> list[str]:
+        """Refuse all that can be before anything is fetched, trained or generated, the cheap things first.
+
+        Returns:
+            What a reader of the figures must know of the references.
+        """
+        expected = self._heard(test_set)
+        self._foresee_scores(expected)  # numbers of clips
+        seeds, system = self._seeds(self.system), self.system
+        at_hand = system.foresee(test_set, seeds) if isinstance(system, ForeseesSounds) else []
+        if at_hand:
+            self._inspected([at_hand], test_set)
+        notes = self._inspected_references(test_set)
+        self.ears.load([name for name in self._extractors() if name != EMBEDDED])
+        longest = longest_of(at_hand) or test_set.seconds, longest_of(expected.references) or test_set.seconds
+        self._foresee_scores(dataclasses.replace(expected, longest=longest))  # and rows of features
+        return notes
+
+    def _foresee_scores(self, expected: Trial) -> None:
+        for key, measure in self.measures.items():
+            if isinstance(measure, ForeseesScores):
+                measure.foresee(key, expected, self.ears)
+
+    def _seeds(self, system: System) -> list[int]:
+        return self.cfg["seeds"] if system.is_seeded else self.cfg["seeds"][:1]
+
     def _trial(self, system: System, test_set: TestSet) -> Trial:
-        seeds = self.cfg["seeds"] if system.is_seeded else self.cfg["seeds"][:1]
-        sounds = tuple(tuple(system.sounds(test_set, seed, self.cache / "generated")) for seed in seeds)
+        made = (system.sounds(test_set, seed, self.cache / "generated") for seed in self._seeds(system))
+        return self._heard(test_set, tuple(tuple(sounds) for sounds in made))
+
+    def _heard(self, test_set: TestSet, sounds: tuple[tuple[Path, ...], ...] = ()) -> Trial:
+        """Return sounds, or none yet, as they are heard beside their references."""
         reader = self.protocol.reader
         shortest = max(reader.min_seconds, test_set.padded_to)
         longest = self.protocol.reference_seconds or test_set.padded_to or reader.max_seconds
@@ -121,14 +150,16 @@ class Evaluation:
             allowed=self.allowed,
         )
 
-    def _inspected(self, trial: Trial, test_set: TestSet) -> list[str]:
-        generated = [path for seed in trial.sounds for path in seed]
+    def _inspected(self, sounds: Sequence[Sequence[Path]], test_set: TestSet) -> list[str]:
+        generated = [path for seed in sounds for path in seed]
         seconds = None if self.system.name == "reference" else test_set.seconds
-        notes = inspect("Sounds to be scored", generated, seconds, self.allowed)
-        if any(measure.needs_references for measure in self.measures.values()):
-            at_least = 0.0 if test_set.padded_to else test_set.seconds
-            notes += inspect("References", trial.references, None, TOLERANCES, at_least)
-        return list(notes)
+        return list(inspect("Sounds to be scored", generated, seconds, self.allowed))
+
+    def _inspected_references(self, test_set: TestSet) -> list[str]:
+        if not any(measure.needs_references for measure in self.measures.values()):
+            return []
+        at_least = 0.0 if test_set.padded_to else test_set.seconds
+        return list(inspect("References", test_set.references, None, TOLERANCES, at_least))
 
     def _timings(self, test_set: TestSet) -> tuple[Timing, ...]:
         if not isinstance(self.system, Timed):
@@ -177,7 +208,9 @@ class Evaluation:
             "dataset": test_set.data,
             "num_clips": len(test_set.items),
             "seconds": test_set.seconds,
-            "is_subset": self.cfg["num_clips"] is not None or "missing_references" in self.allowed,
+            "is_subset": self.cfg["num_clips"] is not None
+            or "missing_references" in self.allowed
+            or (self.protocol.is_published and self.protocol.num_items is None),
         }
 
     def _provenance(self, test_set: TestSet, seconds: float) -> dict[str, Any]:

@@ -66,6 +66,13 @@ def inspect(
     return tuple(f"{what}: {text}" for text in told.values())
 
 
+def longest_of(paths: Sequence[Path]) -> float:
+    """Return the seconds of the longest file, as their headers say; 0 where none of them is there."""
+    there = [path for path in dict.fromkeys(paths) if path.is_file()]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return max((header.seconds for header in pool.map(_header, there)), default=0.0)
+
+
 def check_tolerances(allowed: Sequence[str]) -> None:
     """Raise UserError when ``allow`` holds an unknown word."""
     unknown = sorted(set(allowed) - set(TOLERANCES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,21 @@ from typing import Any
 from audiolcm.audio.io import write_wav
 from audiolcm.build import build
 from audiolcm.data.locating import folded
-from audiolcm.data.manifest import Clip, Stated, StatesTruth
+from audiolcm.data.manifest import SPLITS, Clip, Corpus, Stated, StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
+from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
+from evaluation.lists import ALL, chosen_rows
 from evaluation.sound import SoundReader
 
 LONGEST_NAME = 228
 """Bytes: with a number, a suffix and what an unfinished file bears besides, 255 are not exceeded."""
+_MADE = (
+    "The list was made from {table} as the corpus publishes it: structured captions, which the lists of the released "
+    "code have from a language model, are made of the captions by rule."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +56,7 @@ class TestSet:
 
     seconds: length of a generated sound.  fingerprint: of the list.  data: name of the data set.  padded_to: seconds
     that every sound is cut or padded to before it is heard, as training examples are; 0: as it is.  whole: all items
-    of the protocol, where ``items`` are only some of them; empty otherwise.
+    of the protocol, where ``items`` are only some of them; empty otherwise.  notes: what a reader must know of it.
     """
 
     items: tuple[Item, ...]
@@ -58,6 +65,7 @@ class TestSet:
     data: str
     padded_to: float = 0.0
     whole: tuple[Item, ...] = ()
+    notes: tuple[str, ...] = ()
 
     __test__ = False  # for pytest: this is no test
 
@@ -104,8 +112,8 @@ class TestSet:
         if absent:
             raise UserError(
                 f"{len(absent)} of {len(self.references)} reference sounds are missing, such as "
-                f"{', '.join(str(path) for path in absent[:3])}. Put them below dataset.root (names: see README, "
-                "'Data'), or choose metrics that need no references, such as metrics=is_panns."
+                f"{', '.join(str(path) for path in absent[:3])}. Put them below dataset.root (names: see "
+                "docs/data.md), or choose metrics that need no references, such as metrics=is_panns."
             )
 
 
@@ -118,9 +126,14 @@ class Protocol:
         title: for tables.
         reader: how sounds are heard.
         dataset: the only data set that it is defined on; null for any.
-        table: file name of its caption list; null takes ``split`` of the data set as it is prepared.
+        table: file names of its caption list, the first that is there; null takes ``split`` of the data set as it is
+            prepared.
         captions: folder of the list; null for ``dataset.root``.
-        split: of a prepared data set.
+        from_published: how the list is made of the data set's own test table, as published (``dataset.test``), where
+            ``table`` is not there: ``all`` takes the first caption of every row, other names the rows that
+            ``evaluation.lists`` knows; null where it cannot be made.
+        source: where to get a list, for the message that it is missing.
+        split: of a prepared data set, or of a published table that holds several; ``all`` for the whole table.
         without: names of clips of a prepared data set that can not be used and are left out; any other bad row is an
             error.
         num_items: captions that the list must have; null: not checked.
@@ -135,8 +148,10 @@ class Protocol:
     title: str
     reader: SoundReader
     dataset: str | None = None
-    table: str | None = None
+    table: str | list[str] | None = None
     captions: str | None = None
+    from_published: str | None = None
+    source: str = ""
     split: str = "test"
     without: tuple[str, ...] | list[str] = ()
     num_items: int | None = None
@@ -145,6 +160,12 @@ class Protocol:
     reference_seconds: float | None = None
     is_published: bool = True
     notes: tuple[str, ...] | list[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "reference_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UserError(f"protocol.{name}={value} must be above 0, or null.")
 
     def test_set(self, dataset: Mapping[str, Any], cache: Path) -> TestSet:
         """Return the items of this protocol on a data set of the configuration.
@@ -155,41 +176,58 @@ class Protocol:
         """
         if self.table is None:
             return self._prepared_items(dataset, cache)
-        corpus = build(dict(dataset) | {"test": self._table(dataset)}, "dataset")
+        corpus = build(dict(dataset), "dataset")
         if self.dataset is not None and corpus.name != self.dataset:
             raise UserError(
                 f"protocol={self.name} is defined on dataset={self.dataset}, not on {corpus.name}."
             )
-        clips = corpus.clips("test")
+        table, is_own = self._list(
+            Path(self.captions).expanduser() if self.captions else corpus.root, dataset
+        )
+        every, clips = self._clips(build(dict(dataset) | {"test": str(table)}, "dataset"), table, is_own)
         _refuse_bad([f"{clip.name}: {clip.problem}" for clip in clips if clip.problem], len(clips))
-        items = _items(clips, [clip.audio_path or Path(clip.name) for clip in clips])
-        self._check_counts(items)
+        items = _items(
+            clips, [_sound(clip) for clip in clips], {_sound(clip): clip.name for clip in reversed(every)}
+        )
+        self._check_counts(items, table)
         fingerprint = content_hash([[clip.name, clip.caption, clip.structured_caption] for clip in clips])
-        return TestSet(items, self.seconds or corpus.duration, fingerprint, corpus.name)
+        notes = () if is_own else (_MADE.format(table=table.name),)
+        return TestSet(items, self.seconds or corpus.duration, fingerprint, corpus.name, notes=notes)
 
-    def _table(self, dataset: Mapping[str, Any]) -> str:
-        folder = self.captions or dataset.get("root")
-        if folder is None:
-            raise UserError(
-                f"protocol={self.name} needs the sounds, dataset.root=FOLDER, and its list {self.table}, there or in "
-                "protocol.captions=FOLDER."
-            )
-        path = (Path(folder).expanduser() / str(self.table)).absolute()
-        if not path.is_file():
-            raise UserError(
-                f"protocol={self.name} needs its list of captions {path}, which is missing. Copy it there, or add "
-                f"protocol.captions=FOLDER with the folder that holds {self.table}."
-            )
-        return str(path)
+    def _list(self, folder: Path, dataset: Mapping[str, Any]) -> tuple[Path, bool]:
+        """Return the list of captions, and whether it is the protocol's own; else the data set's published table.
 
-    def _check_counts(self, items: Sequence[Item]) -> None:
+        Raises:
+            UserError: neither is there.
+        """
+        own = [self.table] if isinstance(self.table, str) else list(self.table or ())
+        published = [str(dataset["test"])] if self.from_published and dataset.get("test") else []
+        for name in (*own, *published):
+            if (folder / name).is_file():
+                return (folder / name).absolute(), name in own and name not in published
+        raise UserError(
+            f"protocol={self.name} needs its list of captions, and {' or '.join((*own, *published))} is missing in "
+            f"{folder.absolute()}. {self.source} Or give the folder that has it: protocol.captions=FOLDER."
+        )
+
+    def _clips(self, corpus: Corpus, table: Path, is_own: bool) -> tuple[Sequence[Clip], list[Clip]]:
+        """Return all clips of a list, and those that the protocol takes: of a published table the chosen ones."""
+        splits = SPLITS if self.split == ALL else (self.split,)
+        every = sorted((clip for split in splits for clip in corpus.clips(split)), key=lambda clip: clip.row)
+        if is_own or self.from_published is None:
+            return every, every
+        clip_of_row = {clip.row: clip for clip in reversed(every)}  # the first caption of each row
+        rows = chosen_rows(self.from_published, read_table(table), table)
+        return every, [clip_of_row[row.line] for row in rows if row.line in clip_of_row]
+
+    def _check_counts(self, items: Sequence[Item], table: Path) -> None:
         found = {"captions": len(items), "reference clips": len({item.reference for item in items})}
         wanted = {"captions": self.num_items, "reference clips": self.num_references}
         for what, count in wanted.items():
             if count is not None and found[what] != count:
                 raise UserError(
-                    f"protocol={self.name} has {count} {what}, but {self.table} gives {found[what]}: it is another "
-                    "version of the list, or cut off. Figures of another list may not bear the protocol's name."
+                    f"protocol={self.name} has {count} {what}, but {table} gives {found[what]}: it is another version "
+                    f"of the list, or cut off. Figures of another list may not bear the protocol's name. {self.source}"
                 )
 
     def _prepared_items(self, dataset: Mapping[str, Any], cache: Path) -> TestSet:
@@ -236,13 +274,15 @@ def safe_name(name: str) -> str:
     return content[: LONGEST_NAME - len(ending)].decode(errors="ignore") + ending
 
 
-def _items(clips: Sequence[Clip], sounds: Sequence[Path]) -> tuple[Item, ...]:
-    """Number the captions of each sound; the first clip of a sound names it."""
-    names: dict[Path, str] = {}
+def _items(
+    clips: Sequence[Clip], sounds: Sequence[Path], bases: Mapping[Path, str] | None = None
+) -> tuple[Item, ...]:
+    """Number the captions of each sound; the first clip of a sound names it, unless ``bases`` does."""
+    names: dict[Path, str] = dict(bases or {})
     counts: dict[Path, int] = {}
     items = []
     for clip, sound in zip(clips, sounds, strict=True):
-        base = names.setdefault(sound, safe_name(clip.name))
+        base = safe_name(names.setdefault(sound, clip.name))
         items.append(Item(f"{base}__{counts.get(sound, 0)}", clip, sound))
         counts[sound] = counts.get(sound, 0) + 1
     repeated = [name for name, count in Counter(item.name for item in items).items() if count > 1]
@@ -253,9 +293,13 @@ def _items(clips: Sequence[Clip], sounds: Sequence[Path]) -> tuple[Item, ...]:
     return tuple(items)
 
 
+def _sound(clip: Clip) -> Path:
+    return clip.audio_path or Path(clip.name)
+
+
 def _refuse_bad(problems: Sequence[str], total: int) -> None:
     if problems:
         raise UserError(
-            f"{len(problems)} of {total} rows can not be used, the first: {problems[0]} A figure of the others would "
+            f"{len(problems)} of {total} rows cannot be used, the first: {problems[0]} A figure of the others would "
             "not be the protocol's: mend them (audiolcm prepare lists them all)."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ class Ears:
         store: where features are kept.
         embedded: makes the embedded evaluator's extractor, trained now if need be.
         device: of torch, for all of them.
+        untrained: makes that extractor without training, to be asked for the shapes of its features.
     """
 
     def __init__(
@@ -37,25 +39,56 @@ class Ears:
         store: FeatureStore,
         embedded: Callable[[], Extractor],
         device: str = "cpu",
+        untrained: Callable[[], Extractor] | None = None,
     ) -> None:
         self._nodes, self._embedded, self._device = nodes, embedded, device
         self._loaded: dict[str, Extractor] = {}
+        self._shapes: dict[tuple[str, float], dict[str, tuple[int, ...]]] = {}
+        self._untrained = untrained
+        self._foreseen: Extractor | None = None
         self.store = store
 
     def load(self, names: Sequence[str]) -> None:
-        """Load the networks of these names.
+        """Load the networks of these names: of files at hand, then what may be fetched, then what is trained.
 
         Raises:
-            UserError: one message for all of them that can not be had.
+            UserError: one message for all of a kind that cannot be had; those after it were not touched.
         """
-        problems = []
-        for name in dict.fromkeys(names):
-            try:
-                self[name]
-            except UserError as error:
-                problems.append(str(error))
-        if problems:
-            raise UserError("\n".join(problems))
+        trained = [name for name in names if name == EMBEDDED]
+        fetched = [name for name in names if name in self._nodes and not self._nodes[name].get("weights")]
+        at_hand = [name for name in names if name not in (*trained, *fetched)]
+        for kind in (at_hand, fetched, trained):
+            problems = []
+            for name in dict.fromkeys(kind):
+                try:
+                    self[name]
+                except UserError as error:
+                    problems.append(str(error))
+            if problems:
+                raise UserError("\n".join(problems))
+
+    def foreseen(self, name: str) -> Extractor | None:
+        """Return what tells of a network before it is trained: a loaded one itself, the embedded one untrained.
+
+        None where nothing is known of it yet. Features of an untrained one say nothing, but their shapes do.
+        """
+        if name == EMBEDDED and name not in self._loaded and self._untrained is not None:
+            self._foreseen = self._foreseen or self._untrained()
+            return self._foreseen
+        return self._loaded.get(name)
+
+    def shapes(self, name: str, seconds: float | None) -> dict[str, tuple[int, ...]] | None:
+        """Return the shape of each feature of a sound that lasts so long; None while they are not known."""
+        extractor = self.foreseen(name)
+        if extractor is None or seconds is None:
+            return None
+        if (name, seconds) not in self._shapes:
+            noise = np.random.default_rng(0).standard_normal(
+                round(seconds * extractor.sample_rate), np.float32
+            )
+            (found,) = extractor.extract([0.1 * noise])
+            self._shapes[name, seconds] = {feature: array.shape for feature, array in found.items()}
+        return self._shapes[name, seconds]
 
     def __getitem__(self, name: str) -> Extractor:
         if name not in self._loaded:
@@ -75,7 +108,8 @@ class Trial:
     """Sounds to be scored against their captions and references.
 
     items: the captions.  sounds: for each seed one file for each item.  reader: how both
-    sides are heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.
+    sides are heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.  longest: seconds of the
+    longest sound and of the longest reference, as far as they are known before there are sounds.
     """
 
     items: tuple[Item, ...]
@@ -83,6 +117,17 @@ class Trial:
     references: tuple[Path, ...]
     reader: SoundReader
     allowed: frozenset[str] = frozenset()
+    longest: tuple[float, float] | None = None
+
+    def expected(self) -> list[tuple[str, int, float | None]]:
+        """Return for sounds and references what they are, their number, and the seconds that are heard at most."""
+        counts = {"generated sounds": len(self.items), "references": len(self.references)}
+        seconds = [None, None] if self.longest is None else [self._heard(length) for length in self.longest]
+        return [(what, count, length) for (what, count), length in zip(counts.items(), seconds, strict=True)]
+
+    def _heard(self, seconds: float) -> float:
+        longest = math.inf if self.reader.max_seconds is None else self.reader.max_seconds
+        return max(self.reader.min_seconds, min(seconds, longest))
 
     @cached_property
     def clip_of_item(self) -> np.ndarray:
@@ -137,5 +182,18 @@ class Measure(Protocol):
         Raises:
             NothingToMeasure: when the measure does not apply to any item.
             UserError: when the sounds are too few, or the network is not one for it.
+        """
+        ...
+
+
+@runtime_checkable
+class ForeseesScores(Protocol):
+    """A measure that can tell before there are sounds that it will have no score."""
+
+    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+        """Refuse what ``score`` would, as far as numbers of sounds and shapes of features are known.
+
+        Raises:
+            UserError: as ``score``.
         """
         ...

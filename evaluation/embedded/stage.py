@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audiolcm.artifacts import Artifact
+import torch
+
+from audiolcm.artifacts import Artifact, Identity
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.build import build
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
+from audiolcm.files import require_writable
 from audiolcm.workshop import Data, Workshop
 from evaluation.embedded.data import EvaluatorClips
+from evaluation.embedded.network import EvaluatorNetwork
 from evaluation.embedded.objective import EvaluatorObjective
 from evaluation.features.embedded import EmbeddedExtractor
 
@@ -27,14 +31,40 @@ def embedded_extractor(cfg: Mapping[str, Any]) -> EmbeddedExtractor:
     Raises:
         UserError: when the data set has no labels.
     """
-    data = prepare(build(cfg["dataset"], "dataset"), Path(cfg["paths"]["cache"]))
-    classes = sorted({label for clip in data.split("train").clips for label in clip.labels})
-    network = build(cfg["evaluator"]["model"], "evaluator.model", num_classes=len(classes))
+    data, classes, network = _made_of(cfg)
     workshop = Workshop(cfg)
     artifact = _train(cfg, workshop, data, classes)
     return EmbeddedExtractor(
         artifact, artifact.load_weights(network), classes, workshop.hardware.torch_device()
     )
+
+
+def untrained_extractor(cfg: Mapping[str, Any]) -> EmbeddedExtractor:
+    """Return the evaluator as it is before its training, which tells classes and shapes.
+
+    Raises:
+        UserError: as ``embedded_extractor`` would once it trained, or no place to keep it can be written.
+    """
+    data, classes, network = _made_of(cfg)
+    workshop = Workshop(cfg)
+    build(workshop.optimizer("evaluator"), "optimizer")
+    build(cfg["evaluator"]["objective"], "evaluator.objective", model=network)
+    if workshop.store.find(_identity(cfg, workshop, data)) is None:
+        require_writable(workshop.store.root, "paths.artifacts=FOLDER")
+    return EmbeddedExtractor(None, network.eval(), classes, workshop.hardware.torch_device())
+
+
+def _made_of(cfg: Mapping[str, Any]) -> tuple[PreparedData, list[str], EvaluatorNetwork]:
+    """Return the data, its classes, and a new network for them."""
+    data = prepare(build(cfg["dataset"], "dataset"), Path(cfg["paths"]["cache"]))
+    classes = sorted({label for clip in data.split("train").clips for label in clip.labels})
+    with torch.random.fork_rng(devices=[]):  # what is drawn here never counts
+        return data, classes, build(cfg["evaluator"]["model"], "evaluator.model", num_classes=len(classes))
+
+
+def _identity(cfg: Mapping[str, Any], workshop: Workshop, data: PreparedData) -> Identity:
+    sections = {"evaluator": cfg["evaluator"]}
+    return workshop.identity("evaluator", data.name, data.fingerprint, {}, sections)
 
 
 def _train(cfg: Mapping[str, Any], workshop: Workshop, data: PreparedData, classes: list[str]) -> Artifact:
@@ -51,6 +81,4 @@ def _train(cfg: Mapping[str, Any], workshop: Workshop, data: PreparedData, class
         )
         return next(made), next(made)
 
-    sections = {"evaluator": cfg["evaluator"]}
-    identity = workshop.identity("evaluator", data.name, data.fingerprint, {}, sections)
-    return workshop.make(identity, objective, sets, {})
+    return workshop.make(_identity(cfg, workshop, data), objective, sets, {})

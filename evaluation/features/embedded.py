@@ -26,7 +26,7 @@ class EmbeddedExtractor:
     ``frames`` (frames, classes): probability of each class in each 0.08 s.
 
     Args:
-        artifact: what the network was loaded from.
+        artifact: what the network was loaded from; None of an untrained one, of which only shapes are asked.
         network: in evaluation mode.
         classes: names of the classes, in the order of the logits.
         device: of torch.
@@ -39,18 +39,20 @@ class EmbeddedExtractor:
 
     def __init__(
         self,
-        artifact: Artifact,
+        artifact: Artifact | None,
         network: EvaluatorNetwork,
         classes: Sequence[str],
         device: torch.device,
         batch_size: int = 32,
     ) -> None:
         self.artifact, self.classes = artifact, tuple(classes)
-        self.identity = content_hash([_VERSION, artifact.hash, artifact.weights_hash])
+        made_from = [artifact.hash, artifact.weights_hash] if artifact else []
+        self.identity = content_hash([_VERSION, *made_from])
         self._network, self._device, self._batch_size = network.to(device), device, batch_size
 
     def about(self) -> dict[str, Any]:
         """Return where it lies and how well it did on clips that it was not trained on."""
+        assert self.artifact is not None  # of an untrained one nothing is recorded
         held_out = {
             name.removeprefix("validation/"): round(value, 4)
             for name, value in self.artifact.card.get("figures", {}).items()

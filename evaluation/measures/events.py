@@ -11,7 +11,7 @@ import numpy as np
 
 from audiolcm.errors import UserError
 from evaluation.features.embedded import EmbeddedExtractor
-from evaluation.features.extractor import Features
+from evaluation.features.extractor import Extractor, Features
 from evaluation.measures.pairs import paired_score
 from evaluation.measures.scoring import Resampling
 from evaluation.metrics.events import counts_right, order_right, recall
@@ -46,6 +46,28 @@ class _TruthMeasure(ABC):
     def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
         """Return what a sound is worth, 0 to 1."""
 
+    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+        """Refuse a network that is not the embedded evaluator, and labels that it does not know."""
+        self._numbers(key, trial.where(self.applies), self._evaluator(key, ears.foreseen(self.extractor)))
+
+    def _evaluator(self, key: str, extractor: Extractor | None) -> EmbeddedExtractor:
+        if not isinstance(extractor, EmbeddedExtractor):
+            raise UserError(
+                f"metrics.{key} needs extractor: embedded, which knows the classes of the data set."
+            )
+        return extractor
+
+    def _numbers(self, key: str, part: Trial, evaluator: EmbeddedExtractor) -> dict[str, int]:
+        """Return the number of each class of the evaluator, once all labels are known to be among them."""
+        numbers = {name: number for number, name in enumerate(evaluator.classes)}
+        unknown = sorted({label for item in part.items for label in item.clip.labels if label not in numbers})
+        if unknown:
+            raise UserError(
+                f"metrics.{key}: the embedded evaluator does not know {len(unknown)} labels, such as {unknown[0]!r}: "
+                "no training clip has them. Train it on data that has, or leave the metric out."
+            )
+        return numbers
+
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the mean over the items that the measure applies to.
 
@@ -53,19 +75,8 @@ class _TruthMeasure(ABC):
             NothingToMeasure: when it applies to none.
             UserError: when the extractor knows no classes.
         """
-        extractor = ears[self.extractor]
-        if not isinstance(extractor, EmbeddedExtractor):
-            raise UserError(
-                f"metrics.{key} needs extractor: embedded, which knows the classes of the data set."
-            )
-        numbers = {name: number for number, name in enumerate(extractor.classes)}
-        part = trial.where(self.applies)
-        unknown = sorted({label for item in part.items for label in item.clip.labels if label not in numbers})
-        if unknown:
-            raise UserError(
-                f"metrics.{key}: the embedded evaluator does not know {len(unknown)} labels, such as {unknown[0]!r}: "
-                "no training clip has them. Train it on data that has, or leave the metric out."
-            )
+        extractor, part = self._evaluator(key, ears[self.extractor]), trial.where(self.applies)
+        numbers = self._numbers(key, part, extractor)
         if not part.items:
             raise NothingToMeasure(
                 f"{key} is left out: none of the {len(trial.items)} captions states {self.states}."

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from audiolcm.errors import UserError
-from evaluation.features.extractor import Features, TextAudioExtractor
-from evaluation.measures.scoring import Resampling, clip_means, scored, stacked
+from evaluation.features.extractor import Extractor, Features, TextAudioExtractor
+from evaluation.measures.scoring import Resampling, clip_means, require_feature, scored, stacked
 from evaluation.metrics.divergence import DIVERGENCES
 from evaluation.metrics.similarity import cosine_similarity
 from evaluation.record import Score
@@ -63,6 +63,10 @@ class Divergence:
         self.extractor, self.kind = extractor, kind
         self.resampling = Resampling(num_resamples, seed)
 
+    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+        """Refuse a network without classes; see ``ForeseesScores``."""
+        require_feature(key, self.extractor, "logits", trial, ears)
+
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the mean over all sounds; several sounds of one clip each meet the clip's reference."""
         reference = stacked(trial.true(ears, self.extractor), "logits")[trial.reference_of_item()]
@@ -103,17 +107,18 @@ class ClapScore:
         self.extractor, self.clamp, self.reader = extractor, clamp, reader
         self.resampling = Resampling(num_resamples, seed)
 
+    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+        """Refuse a network that reads no captions; see ``ForeseesScores``."""
+        if (extractor := ears.foreseen(self.extractor)) is not None:
+            _reader_of_captions(key, extractor)
+
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the mean over all sounds.
 
         Raises:
             UserError: when the network reads no captions.
         """
-        extractor = ears[self.extractor]
-        if not isinstance(extractor, TextAudioExtractor):
-            raise UserError(
-                f"metrics.{key}: {extractor.name} reads no captions; choose one of the CLAP networks."
-            )
+        extractor = _reader_of_captions(key, ears[self.extractor])
         captions = ears.store.captions(extractor, [item.clip.caption for item in trial.items])
         values = [
             cosine_similarity(_joint(features), captions)
@@ -123,6 +128,14 @@ class ClapScore:
             values = [value.clip(min=0) for value in values]
         label = "CLAP, clamped" if self.clamp else "CLAP"
         return paired_score(key, label, "higher", values, extractor, trial, self.resampling)
+
+
+def _reader_of_captions(key: str, extractor: Extractor) -> TextAudioExtractor:
+    if not isinstance(extractor, TextAudioExtractor):
+        raise UserError(
+            f"metrics.{key}: {extractor.name} reads no captions; choose one of the CLAP networks."
+        )
+    return extractor
 
 
 def _joint(features: Sequence[Features]) -> np.ndarray:

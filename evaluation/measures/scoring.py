@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from audiolcm.errors import UserError
 from evaluation.features.extractor import Extractor, Features
 from evaluation.metrics.bootstrap import (
     MEAN_METHOD,
@@ -18,7 +19,7 @@ from evaluation.metrics.bootstrap import (
 )
 from evaluation.metrics.clips import ClipRows, FixedRows, Rows
 from evaluation.record import Score
-from evaluation.score import Trial
+from evaluation.score import Ears, Trial
 
 Interval = tuple[tuple[float, float] | None, str]
 
@@ -68,6 +69,32 @@ def reference_rows(trial: Trial, features: Sequence[Features]) -> Rows:
     if None in clips:
         return FixedRows(stacked(features))
     return rows_by_clip(features, np.array(clips))
+
+
+def expected_rows(name: str, trial: Trial, ears: Ears) -> Iterator[tuple[str, int, int]]:
+    """Yield sounds and references as a message names them, the rows of ``embedding`` that they will give, its width.
+
+    Nothing is yielded while the network is not known. Rows are counted as if all sounds were as long as the longest.
+    """
+    for what, count, seconds in trial.expected():
+        if shapes := ears.shapes(name, seconds):
+            rows, width = shapes["embedding"]
+            yield f"{count} {what}", count * rows, width
+
+
+def require_feature(key: str, name: str, feature: str, trial: Trial, ears: Ears) -> None:
+    """Refuse a network that does not give a feature, such as ``logits``, once it is known.
+
+    Raises:
+        UserError: it gives others.
+    """
+    (_, _, seconds), _ = trial.expected()
+    shapes = ears.shapes(name, seconds)
+    if shapes is not None and feature not in shapes:
+        raise UserError(
+            f"metrics.{key}.extractor={name} gives {', '.join(shapes)}, and the metric needs {feature}: choose another "
+            "network."
+        )
 
 
 def clip_means(trial: Trial, values: np.ndarray) -> np.ndarray:

@@ -8,7 +8,15 @@ import numpy as np
 
 from evaluation.features.extractor import Features
 from evaluation.features.statistics import reference_gaussian
-from evaluation.measures.scoring import Resampling, reference_rows, rows_by_clip, scored, stacked
+from evaluation.measures.scoring import (
+    Resampling,
+    expected_rows,
+    reference_rows,
+    require_feature,
+    rows_by_clip,
+    scored,
+    stacked,
+)
 from evaluation.metrics import inception
 from evaluation.metrics.clips import frechet_of_clips, kernel_of_clips
 from evaluation.metrics.frechet import (
@@ -16,6 +24,7 @@ from evaluation.metrics.frechet import (
     frechet_distance,
     frechet_distance_from_rows,
     frechet_infinity,
+    require_more_rows,
     require_rows,
 )
 from evaluation.metrics.kernel import kernel_audio_distance
@@ -60,6 +69,19 @@ class FrechetDistance(_SetMeasure):
         super().__init__(extractor, num_resamples, seed)
         self.label, self.allow_few_clips = label, allow_few_clips
 
+    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+        """Refuse too few rows; see ``ForeseesScores``."""
+        for what, num_rows, width in expected_rows(self.extractor, trial, ears):
+            self._few_rows(f"{self.label} ({self.extractor}): {what}", num_rows, width, trial)
+
+    def _few_rows(self, what: str, num_rows: int, width: int, trial: Trial) -> list[str]:
+        """Return a note where there are too few rows for a covariance and that is allowed."""
+        remedy = "Take more clips, or accept a figure that orders nothing: allow=[few_clips]."
+        require_rows(num_rows, width, what, remedy, self.allow_few_clips or "few_clips" in trial.allowed)
+        if num_rows > width:
+            return []
+        return [f"{what} give {num_rows} rows of {width} features: compare only at equal numbers of clips"]
+
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the distance.
 
@@ -71,12 +93,11 @@ class FrechetDistance(_SetMeasure):
             trial.generated(ears, self.extractor),
             trial.true(ears, self.extractor),
         )
-        allowed = self.allow_few_clips or "few_clips" in trial.allowed
         notes = tuple(
             note
             for what, features in (("generated sounds", seeds[0]), ("references", true))
-            for note in _few_rows(
-                f"{self.label} ({extractor.name}): {len(features)} {what}", features, allowed
+            for note in self._few_rows(
+                f"{self.label} ({extractor.name}): {len(features)} {what}", *_size(features), trial
             )
         )
         per_seed = [self._distance(trial, ears, features, true) for features in seeds]
@@ -111,6 +132,11 @@ class FrechetInfinity(_SetMeasure):
     def __init__(self, extractor: str, num_resamples: int, seed: int, min_rows: int = 500) -> None:
         super().__init__(extractor, num_resamples, seed)
         self.min_rows = min_rows
+
+    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+        """Refuse too few rows of sounds; see ``ForeseesScores``."""
+        for _, num_rows, _ in list(expected_rows(self.extractor, trial, ears))[:1]:
+            require_more_rows(num_rows, self.min_rows)
 
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the extrapolated distance; ``details`` has slope and R^2 of each seed.
@@ -164,6 +190,11 @@ class InceptionScore(_SetMeasure):
         super().__init__(extractor, num_resamples, seed)
         self.num_splits, self.split_seed = num_splits, split_seed
 
+    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+        """Refuse too few sounds for the splits, and a network without classes; see ``ForeseesScores``."""
+        inception.require_sounds(len(trial.items), self.num_splits)
+        require_feature(key, self.extractor, "logits", trial, ears)
+
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the score; ``details`` has the spread over the splits of each seed.
 
@@ -195,11 +226,6 @@ class InceptionScore(_SetMeasure):
         )
 
 
-def _few_rows(what: str, features: Sequence[Features], allowed: bool) -> list[str]:
-    num_rows = sum(len(found["embedding"]) for found in features)
-    width = features[0]["embedding"].shape[1]
-    remedy = "Take more clips, or accept a figure that orders nothing: allow=[few_clips]."
-    require_rows(num_rows, width, what, remedy, allowed)
-    if num_rows > width:
-        return []
-    return [f"{what} give {num_rows} rows of {width} features: compare only at equal numbers of clips"]
+def _size(features: Sequence[Features]) -> tuple[int, int]:
+    """Return the number of rows of ``embedding`` in all, and their width."""
+    return sum(len(found["embedding"]) for found in features), features[0]["embedding"].shape[1]

@@ -97,11 +97,7 @@ def frechet_infinity(
         UserError: when there are not more than ``min_rows`` rows.
     """
     rows = matrix(rows, "features of the generated sounds")
-    if len(rows) <= min_rows:
-        raise UserError(
-            f"FAD-infinity needs more than {min_rows} rows of features and got {len(rows)}: generate more sounds, or "
-            "lower min_rows, which makes the extrapolation longer."
-        )
+    require_more_rows(len(rows), min_rows)
     generator = np.random.default_rng(seed)
     root = _square_root(reference.covariance)
     sizes = np.linspace(min_rows, len(rows), num_points).astype(int)
@@ -128,6 +124,15 @@ def require_rows(num_rows: int, width: int, what: str, remedy: str, allow_few: b
         raise UserError(
             f"{what} give {num_rows} rows of {width} features, too few for a covariance: more than {width} are "
             f"needed. {remedy}"
+        )
+
+
+def require_more_rows(num_rows: int, min_rows: int) -> None:
+    """Raise UserError when there are not more rows than the smallest set that FAD-infinity draws."""
+    if num_rows <= min_rows:
+        raise UserError(
+            f"FAD-infinity needs more than {min_rows} rows of features and got {num_rows}: generate more sounds, or "
+            "lower min_rows, which makes the extrapolation longer."
         )
 
 

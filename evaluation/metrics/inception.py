@@ -31,15 +31,20 @@ def inception_score(logits: np.ndarray, num_splits: int = 10, seed: int = 2020) 
     """
     logits = matrix(logits, "logits of the generated sounds")
     number = len(logits)
-    if number < num_splits:
-        raise UserError(
-            f"IS needs a sound or more in each of its {num_splits} splits, and there are {number} sounds."
-        )
+    require_sounds(number, num_splits)
     logits = logits[np.random.RandomState(seed).permutation(number)]
     p, log_p = softmax(logits, axis=1), log_softmax(logits, axis=1)
     bounds = [i * number // num_splits for i in range(num_splits + 1)]
     splits = [_score(p[i:j], log_p[i:j]) for i, j in itertools.pairwise(bounds)]
     return InceptionScore(float(np.mean(splits)), float(np.std(splits)), tuple(splits))
+
+
+def require_sounds(number: int, num_splits: int) -> None:
+    """Raise UserError when there are fewer sounds than splits."""
+    if number < num_splits:
+        raise UserError(
+            f"IS needs a sound or more in each of its {num_splits} splits, and there are {number} sounds."
+        )
 
 
 def _score(p: np.ndarray, log_p: np.ndarray) -> float:

@@ -35,11 +35,18 @@ class Folder:
         self.path = Path(path).expanduser()
         if not self.path.is_dir():
             raise UserError(f"path={self.path} is no folder.")
-        self.is_seeded = any(path.is_dir() for path in self.path.glob("seed[0-9]*"))
+        seeded = sorted(path for path in self.path.glob("seed[0-9]*") if path.is_dir())
+        self.is_seeded = bool(seeded)
+        for place in seeded or [self.path]:
+            _sound_files(place)
 
     def facts(self) -> dict[str, Any]:
         """Return where the sounds lie."""
         return {"path": str(self.path)}
+
+    def foresee(self, test_set: TestSet, seeds: Sequence[int]) -> list[Path]:
+        """Return the files of every item and seed."""
+        return [path for seed in seeds for path in self.sounds(test_set, seed, self.path)]
 
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return the file of each item.
@@ -48,13 +55,7 @@ class Folder:
             UserError: when the folder is empty, when an item has no file or two, or a file belongs to no item.
         """
         place = self.path / f"seed{seed}" if self.is_seeded else self.path
-        files = sorted(
-            file
-            for file in place.glob("*")
-            if file.suffix.lower() in AUDIO_SUFFIXES and not is_left_by_macos(file.name)
-        )
-        if not files:
-            raise UserError(f"{place} holds no sound file ({', '.join(AUDIO_SUFFIXES)}).")
+        files = _sound_files(place)
         found = _matched(files, test_set.all_items)
         missing = [item.name for item in test_set.items if item.name not in found]
         surplus = sorted(set(files) - {path for paths in found.values() for path in paths})
@@ -62,6 +63,17 @@ class Folder:
         if missing or surplus or twice:
             raise UserError(_mismatch(place, len(files), len(test_set.items), missing, surplus, twice))
         return [found[item.name][0] for item in test_set.items]
+
+
+def _sound_files(place: Path) -> list[Path]:
+    files = sorted(
+        file
+        for file in place.glob("*")
+        if file.suffix.lower() in AUDIO_SUFFIXES and not is_left_by_macos(file.name)
+    )
+    if not files:
+        raise UserError(f"{place} holds no sound file ({', '.join(AUDIO_SUFFIXES)}).")
+    return files
 
 
 def _matched(files: Sequence[Path], items: Sequence[Item]) -> dict[str, list[Path]]:

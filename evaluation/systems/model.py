@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,15 @@ import torch
 from audiolcm.artifacts import Artifact, newest, trained_steps
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
+from audiolcm.build import build
 from audiolcm.config import load_yaml
 from audiolcm.data.digests import FileDigests
+from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of
+from audiolcm.published.sources import is_source
+from audiolcm.request import read_request
 from audiolcm.training.hardware import Hardware
 from evaluation.efficiency import Synthesizer
 from evaluation.protocol import Item, TestSet
@@ -58,15 +63,50 @@ class Model:
         vocoder: str | None = None,
         batch_size: int = 8,
     ) -> None:
+        if batch_size < 1:
+            raise UserError(f"system.batch_size={batch_size} must be 1 or more.")
         self.name = "teacher" if stage == "teacher" else "audiolcm"
         self.hardware, self.batch_size = hardware, batch_size
-        self.artifact = _find(stage, Path(artifacts), checkpoint)
-        self.vocoder = vocoder_of(self.artifact, vocoder)
         asked = {"num_steps": num_steps, "omega": omega}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
+        self._place = stage, Path(artifacts), checkpoint, vocoder
+        if checkpoint is None or not is_source(checkpoint):  # released files are fetched and converted: later
+            self._check_sampler()
+
+    @cached_property
+    def artifact(self) -> Artifact:
+        """The student or the teacher; of a released file fetched and converted when it is first asked for."""
+        stage, artifacts, checkpoint, _ = self._place
+        return _find(stage, artifacts, checkpoint)
+
+    @cached_property
+    def vocoder(self) -> Artifact:
+        """What turns its mels into sound."""
+        return vocoder_of(self.artifact, self._place[-1])
+
+    @cached_property
+    def cfg(self) -> dict[str, Any]:
+        """The configuration that it was made with."""
+        return load_yaml(self.artifact.config_file())
+
+    @cached_property
+    def sampler(self) -> dict[str, Any]:
+        """Settings of its sampler."""
         section = "teacher_sampler" if self.artifact.card["stage"] == "teacher" else "sampler"
-        self.cfg = load_yaml(self.artifact.config_file())
-        self.sampler: dict[str, Any] = self.cfg[section] | self._overrides
+        return self.cfg[section] | self._overrides
+
+    def _check_sampler(self) -> None:
+        """Refuse settings of the sampler that this model cannot take, and a model or a vocoder that is not there."""
+        _ = self.vocoder
+        schedule = build(self.cfg["schedule"], "schedule")
+        build(self.sampler, "sampler").timesteps(schedule.num_timesteps)
+
+    def foresee(self, test_set: TestSet, seeds: Sequence[int]) -> list[Path]:
+        """Find or fetch the model, and refuse captions, lengths and settings that it does not take."""
+        captions = [item.clip.caption for item in test_set.items]
+        read_request(captions, test_set.seconds, 0, [item.clip.structured_caption for item in test_set.items])
+        self._check_sampler()
+        return []
 
     @cached_property
     def pipeline(self) -> AudioLCM:
@@ -139,6 +179,12 @@ class Reconstruction:
         """Return which autoencoder and vocoder."""
         autoencoder = self.model.artifact.parent("autoencoder")
         return {"autoencoder": str(autoencoder.folder), "vocoder": self.model.vocoder.card["name"]}
+
+    def foresee(self, test_set: TestSet, seeds: Sequence[int]) -> list[Path]:
+        """Find or fetch the model; refuse a reference that is not there."""
+        test_set.require_references()
+        _ = self.model.vocoder
+        return []
 
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return the reconstruction of each item's reference."""

@@ -114,6 +114,11 @@ class Pretrained(ABC):
         counted = {} if self._nfe is None else {"nfe": self._nfe}
         return {"model": self.model, "license": self.license} | self.choices() | counted
 
+    def foresee(self, test_set: TestSet, seeds: Sequence[int]) -> list[Path]:
+        """Find or fetch the model; see ``ForeseesSounds``."""
+        _ = self.folder
+        return []
+
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return a sound for each caption; see ``System``."""
         settings = self.choices() | self.contents()

@@ -47,6 +47,19 @@ class System(Protocol):
         ...
 
 
+@runtime_checkable
+class ForeseesSounds(Protocol):
+    """A system that can tell before it makes a sound that it will not make all of them."""
+
+    def foresee(self, test_set: TestSet, seeds: Sequence[int]) -> list[Path]:
+        """Get ready, and return the sounds that need not be made, if there are any.
+
+        Raises:
+            UserError: a sound of an item and a seed cannot be had.
+        """
+        ...
+
+
 def made(
     system: System,
     settings: dict[str, Any],

@@ -78,16 +78,26 @@ def _parser() -> argparse.ArgumentParser:
 def _generate(options: argparse.Namespace) -> int:
     captions, structured = _captions(options)
 
+    from audiolcm.files import require_writable
     from audiolcm.pipeline import AudioLCM
+    from audiolcm.request import read_request, sampler_settings
     from audiolcm.sound import wav_paths
     from audiolcm.training.hardware import Hardware
 
     import_from_here()
     targets = wav_paths(options.output, len(captions))
-    request = {name: getattr(options, name) for name in ("duration", "seed", "steps", "omega")}
+    sampler = sampler_settings(options.steps, options.omega)
+    request = {name: getattr(options, name) for name in ("duration", "seed")}
+    read_request(captions, structured=structured, **request)
+    for folder in dict.fromkeys(target.parent for target in targets):
+        require_writable(folder, "-o FILE")
     hardware = Hardware(device=options.device)
     model = AudioLCM.from_pretrained(
-        options.checkpoint, vocoder=options.vocoder, hardware=hardware, plugins=options.plugins
+        options.checkpoint,
+        vocoder=options.vocoder,
+        sampler=sampler,
+        hardware=hardware,
+        plugins=options.plugins,
     )
     for first in range(0, len(captions), options.batch_size):
         batch = slice(first, first + options.batch_size)

@@ -1,6 +1,7 @@
 """The shape of a composed configuration: what may stand in it, checked before anything is built."""
 
 import hashlib
+import os
 import re
 import typing
 from collections.abc import Iterable, Mapping
@@ -32,6 +33,10 @@ STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
 """In the order in which they are made."""
 DESCRIBE = "describe"
 """What ``stage`` may be besides: build every part without content and tell its sizes; nothing is made."""
+LOCAL = "local.yaml"
+"""A user's own file in ``conf``, which both entry points compose where it is there."""
+DATA_VARIABLE = "AUDIOLCM_DATA"
+CORPORA = "corpora"
 PLAIN_SECTIONS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
     "teacher": ("retrofit", "backbone"),
@@ -49,15 +54,57 @@ _CLASSES = (
 
 
 def register_resolvers() -> None:
-    """Make four resolvers known to Hydra.
+    """Make six resolvers known to Hydra.
 
     ``${scale:}`` is the profile (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
-    ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys.
+    ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys;
+    ``${data_folder:}`` the folder of all corpora; ``${corpus:name}`` that of one of them (``corpus_folder``).
     """
     OmegaConf.register_new_resolver("scale", scale_of, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
     OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
+    OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
+    OmegaConf.register_new_resolver("corpus", corpus_folder, replace=True)
+
+
+def data_folder() -> str:
+    """Return the standing folder of all corpora."""
+    return os.environ.get(DATA_VARIABLE) or CORPORA
+
+
+def corpus_folder(name: str = "", *, _root_: typing.Any) -> str | None:
+    """Return the standing folder of a corpus, below ``paths.corpora``; of no name ``paths.corpora`` itself.
+
+    None where no such folder was ever named: then ``dataset.root`` must be typed.
+    """
+    corpora = str(OmegaConf.select(_root_, "paths.corpora"))
+    folder = Path(corpora).expanduser()
+    return str(folder / name) if corpora != CORPORA or folder.is_dir() else None
+
+
+def check_local(conf: Path) -> None:
+    """Refuse a user's own ``local.yaml`` in ``conf`` that says more than where things lie.
+
+    What else it said would change what is made, and no command line, name of a folder or record would tell of it.
+
+    Raises:
+        UserError: it cannot be read, or holds another section than ``paths``.
+    """
+    path = conf / LOCAL
+    if not path.is_file():
+        return
+    try:
+        content = plain_data.read_yaml(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}).") from error
+    sections = list(content) if isinstance(content, Mapping) else [str(content)]
+    if odd := [str(section) for section in sections if section != "paths"]:
+        raise UserError(
+            f"{path} holds {odd[0]!r}, but it may only say where things lie, in its section paths: "
+            f"{', '.join(PLAIN_SECTIONS['paths'])}. Corpora lie in paths.corpora, a folder (or link) for each, named "
+            "as its dataset. Type all else on the command line."
+        )
 
 
 def scale_of(_root_: typing.Any) -> str:
@@ -187,6 +234,7 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
         raise UserError(f"{CONF} is missing: install the project from its checkout, `pip install -e .`.")
     register_resolvers()
     words = readable(overrides)
+    check_local(CONF)
     try:
         running = (
             GlobalHydra.instance().is_initialized()

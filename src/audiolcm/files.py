@@ -15,6 +15,7 @@ from audiolcm.errors import UserError
 log = logging.getLogger(__name__)
 
 TEMPORARY_SUFFIX = ".partial"
+_PROBE = 1 << 16  # bytes: more than Hydra writes of a run
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRITE_PROTECTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 DISK_TROUBLE = (*_DISK_FULL, *_WRITE_PROTECTED)
@@ -81,6 +82,24 @@ def read_text(path: Path) -> str:
 def lines_of(text: str) -> list[str]:
     r"""The lines of a text as editors show them: str.splitlines would also cut at \v, U+0085, U+2028 inside of one."""
     return text.removesuffix("\n").split("\n")
+
+
+def require_writable(folder: Path, way_out: str) -> None:
+    """Refuse a folder that cannot be written, before hours of work for it, by writing and removing a file.
+
+    Raises:
+        UserError: ending with ``way_out``, what a user types to choose another folder.
+    """
+    probe = folder / f".{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(_PROBE))
+    except OSError as error:
+        reason = explained(error, folder)
+        raise UserError(f"{reason} Another folder: {way_out}.") if reason else error from error
+    finally:
+        with suppress(OSError):  # would hide the error above
+            probe.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -107,19 +107,24 @@ class AudioLCM:
         vocoder_artifact = vocoder_of(artifact, vocoder)
         autoencoder_cfg = read_yaml(autoencoder.config_file())["autoencoder"]["model"]
         vocoder_cfg = read_yaml(vocoder_artifact.config_file())["vocoder"]["model"]
+        section = "teacher_sampler" if artifact.card["stage"] == "teacher" else "sampler"
+        schedule, chosen = (
+            build(cfg["schedule"], "schedule"),
+            build(cfg[section] | dict(sampler or {}), section),
+        )
+        chosen.timesteps(schedule.num_timesteps)  # refuses what it cannot do before anything large is read
         text_encoder = load_text_encoder(artifact, cfg)
         with without_initialization():  # all of them are loaded at once
             denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
             autoencoder_model = build(autoencoder_cfg, "autoencoder.model")
             vocoder_model = build(vocoder_cfg, "vocoder.model")
-        section = "teacher_sampler" if artifact.card["stage"] == "teacher" else "sampler"
         made = cls(
             text_encoder,
             artifact.load_weights(denoiser),
             autoencoder.load_weights(autoencoder_model),
             vocoder_artifact.load_weights(vocoder_model),
-            build(cfg["schedule"], "schedule"),
-            build(cfg[section] | dict(sampler or {}), section),
+            schedule,
+            chosen,
             hardware,
         )
         made._read_from = artifact, vocoder_artifact
@@ -237,6 +242,7 @@ class AudioLCM:
         sampler = copy.copy(self.sampler)
         for name, value in settings.items():
             setattr(sampler, name, value)
+        sampler.timesteps(self.schedule.num_timesteps)  # refuses steps that it cannot do
         return sampler
 
     def _generate(self, request: Request, sampler: Sampler) -> Generated:

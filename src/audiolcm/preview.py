@@ -15,6 +15,7 @@ from audiolcm.data.prepared import PreparedSplit
 from audiolcm.files import atomic_path
 from audiolcm.pipeline import AudioLCM
 from audiolcm.recipe import Recipe
+from audiolcm.request import MAX_SECONDS, MIN_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ def write_preview(
             listener.reconstruct(torch.from_numpy(split.mel(index))[None])[0] for index in indices
         ],
     }
-    seconds_of_sound = min(max(1.0, split.num_samples(indices[0]) / SAMPLE_RATE), recipe.data.duration)
+    seconds_of_sound = min(split.num_samples(indices[0]) / SAMPLE_RATE, recipe.data.duration)
+    seconds_of_sound = min(max(MIN_SECONDS, seconds_of_sound), MAX_SECONDS)  # what a model can be asked for
     captions = [split.clips[index].caption for index in indices]
     structured = [split.clips[index].structured_caption for index in indices]
     request = (captions, seconds_of_sound, cfg["preview"]["seed"], structured)

@@ -53,7 +53,7 @@ class Recipe:
         build(cfg["teacher_sampler"], "teacher_sampler").timesteps(self.schedule.num_timesteps)
         with torch.device("meta"):
             build_transformer(cfg, text_width=8, latent_channels=8)
-            build_transformer(self._teachers(cfg), text_width=8, latent_channels=8)
+            build_transformer(self.of_teacher(cfg), text_width=8, latent_channels=8)
         self.corpus = build(cfg["dataset"], "dataset")
         place = cfg["parents"]["teacher"]
         self._given_teacher = place and processes.first_then_others(lambda: open_model(place, "teacher"))
@@ -63,7 +63,7 @@ class Recipe:
             cfg["text_encoder"] = known["text_encoder"]
         self.cfg = cfg
         self.workshop = Workshop(cfg)
-        for stage in self._trained_stages():
+        for stage in self.trained_stages():
             self.workshop.settings[stage].piece_size(processes.count(), stage)
             if self.workshop.settings[stage].length_buckets and stage not in ("teacher", "student"):
                 raise UserError(
@@ -71,7 +71,7 @@ class Recipe:
                     "teacher and student."
                 )
 
-    def _trained_stages(self) -> list[str]:
+    def trained_stages(self) -> list[str]:
         """Return the stages that this configuration trains, when they are not there yet."""
         given = {stage for stage, place in self.cfg["parents"].items() if place is not None}
         given |= {"autoencoder"} if self._given_teacher else set()
@@ -157,7 +157,7 @@ class Recipe:
             self._check_same_denoiser(self._given_teacher)
             return self._given_teacher
         parents = {"autoencoder": self.autoencoder}
-        cfg, network = self.cfg["objective"]["diffusion"], self._teachers(self.cfg)
+        cfg, network = self.cfg["objective"]["diffusion"], self.of_teacher(self.cfg)
 
         def objective() -> Objective:
             return build(
@@ -180,7 +180,7 @@ class Recipe:
     def student(self) -> Artifact:
         """Return the student: the teacher distilled by Algorithm 1."""
         parents = {"teacher": self.teacher, "autoencoder": self.autoencoder}
-        cfg, network = self.cfg["objective"], self._teachers(self.cfg)
+        cfg, network = self.cfg["objective"], self.of_teacher(self.cfg)
 
         def objective() -> Objective:
             teacher = forget_guidance(parents["teacher"].load_weights(self.new_denoiser(network)))
@@ -205,7 +205,7 @@ class Recipe:
         identity = self._identity("student", f"{name}-seed{self.cfg['seed']}", parents, sections)
         return self.workshop.make(identity, objective, lambda: self.latents("student"), self._heard(parents))
 
-    def _teachers(self, cfg: Config) -> Config:
+    def of_teacher(self, cfg: Config) -> Config:
         """Return the configuration with the teacher's backbone, where that is another than the student's."""
         return dict(cfg) | {"backbone": cfg["teacher"].get("backbone") or cfg["backbone"]}
 
@@ -228,7 +228,7 @@ class Recipe:
 
     def _check_same_denoiser(self, teacher: Artifact) -> None:
         """Refuse a given teacher whose network, text or schedule is not the configured one."""
-        known, asked = load_yaml(teacher.config_file()), self._teachers(self.cfg)
+        known, asked = load_yaml(teacher.config_file()), self.of_teacher(self.cfg)
         for section in DENOISER_SECTIONS:
             if known[section] != asked[section]:
                 raise UserError(

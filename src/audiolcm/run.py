@@ -19,7 +19,7 @@ from audiolcm import processes
 from audiolcm.artifacts import Artifact
 from audiolcm.build import build
 from audiolcm.cluster.requeue import requeue
-from audiolcm.config import DESCRIBE, resolve
+from audiolcm.config import DESCRIBE, check_local, resolve
 from audiolcm.data.census import census
 from audiolcm.environment.failures import explain
 from audiolcm.errors import UserError
@@ -75,6 +75,9 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
         with raise_on_signal():
             processes.join()
             begin(folder)
+            for source in hydra_cfg.runtime.config_sources:
+                if source.provider == "main":
+                    check_local(Path(source.path))
             with allowing(cast("dict[str, Any]", OmegaConf.to_container(cfg)).get("plugins")):
                 job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
@@ -142,11 +145,8 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         return
     # Here: a finished run needs no models, which take seconds to import.
     from audiolcm.preview import write_preview
-    from audiolcm.recipe import Recipe
 
-    if processes.is_first():
-        check_tracker(build(plain["logger"], "logger"))
-    recipe = Recipe(plain)
+    recipe = _recipe(plain)
     recipe.workshop.announce = partial(at_stage, folder)
     if plain["stage"] != "student":
         _only(plain["stage"], recipe, folder, began)
@@ -167,6 +167,19 @@ def _train(cfg: DictConfig, folder: Path) -> None:
 
 def _is_alone() -> bool:
     return HydraConfig.get().mode != RunMode.MULTIRUN
+
+
+def _recipe(plain: Mapping[str, Any]) -> "Recipe":
+    """Return the recipe, once nothing speaks against any of its stages."""
+    from audiolcm.foresight import foresee
+    from audiolcm.recipe import Recipe
+
+    if processes.is_first():
+        check_tracker(build(plain["logger"], "logger"))
+    recipe = Recipe(plain)
+    if processes.is_first() and plain["stage"] != "data":
+        foresee(recipe)
+    return recipe
 
 
 def _describe(cfg: Mapping[str, Any], folder: Path, began: float) -> None:

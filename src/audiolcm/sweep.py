@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from audiolcm import text_tables
 from audiolcm.config import slug
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.files import atomic_path, require_writable
 from audiolcm.result import RESULT, has_damaged_result, read_result, written
 from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRAINING_FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
-HYDRA_FILES = 1 << 16
-"""Bytes that ``multirun.yaml`` and the files in ``.hydra`` of a job do not exceed."""
 Row = dict[str, Any]
 
 
@@ -46,19 +44,7 @@ class WritableRunFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Write and remove a file as large as all that Hydra writes itself."""
-        if config.hydra.job.chdir:
-            sys.exit(
-                "hydra.job.chdir=true is refused: artifacts, cache and data would be looked for, and made anew, in the "
-                "folder of each run. Leave it out; hydra.run.dir=FOLDER chooses where a run's own files go."
-            )
-        probe = Path(config.paths.runs) / ".writable"
-        try:
-            with atomic_path(probe) as temporary:
-                temporary.write_bytes(bytes(HYDRA_FILES))
-            probe.unlink(missing_ok=True)  # another job's may be the same
-        except UserError as error:
-            complain(f"{error} The folder of runs is paths.runs=FOLDER.\n")
-            sys.exit(1)
+        _require_good_place(config, config.hydra.run.dir)
 
     def on_multirun_start(self, config: DictConfig, **more: object) -> None:
         """Refuse a sweep that torchrun started; else as of a run.
@@ -72,7 +58,20 @@ class WritableRunFolder(Callback):
                 "SLURM give each job its processes: python train.py -m hydra/launcher=slurm_node ...\n"
             )
             sys.exit(1)
-        self.on_run_start(config, **more)
+        _require_good_place(config, config.hydra.sweep.dir)
+
+
+def _require_good_place(config: DictConfig, folder: str) -> None:
+    if config.hydra.job.chdir:
+        sys.exit(
+            "hydra.job.chdir=true is refused: artifacts, cache and data would be looked for, and made anew, in the "
+            "folder of each run. Leave it out; hydra.run.dir=FOLDER chooses where a run's own files go."
+        )
+    try:
+        require_writable(Path(folder), "paths.runs=FOLDER")
+    except UserError as error:
+        complain(f"{error}\n")
+        sys.exit(1)
 
 
 class SweepSummary(Callback):

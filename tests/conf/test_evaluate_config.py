@@ -43,7 +43,7 @@ def test_every_option_of_every_group_passes_the_check(group: str, option: str) -
 @pytest.mark.parametrize(
     ("dataset", "protocol"),
     [
-        ("audiocaps", "audiolcm_900x5"), ("clotho", "clotho_eval"), ("musiccaps", "musiccaps_5405"),
+        ("audiocaps", "audiolcm_900x5"), ("clotho", "clotho_eval"), ("musiccaps", "musiccaps_5521"),
         ("foley", "replica"), ("esc10", "replica"), ("manifest", "replica"),
     ],
 )  # fmt: skip
@@ -71,6 +71,36 @@ def test_published_lists_have_the_counts_of_their_protocols(
     assert (len(test_set.items), len(test_set.references)) == (num_items, num_references)
     assert len({item.name for item in test_set.items}) == num_items
     assert all(item.clip.caption and item.clip.structured_caption for item in test_set.items)
+
+
+@pytest.mark.parametrize("name", ["audiolcm_900x5", "audioldm_964", "tango_886", "consistencytta_882"])
+def test_lists_made_of_the_published_table_are_the_lists_themselves(
+    name: str, shared_data: Path, tmp_path: Path
+) -> None:
+    lists = shared_data / "captions"
+    cfg = composed("dataset=audiocaps", f"protocol={name}", f"dataset.root={lists}")
+    own = build(cfg["protocol"], "protocol").test_set(cfg["dataset"], tmp_path)
+    (tmp_path / "test.csv").symlink_to(lists / "audiocaps_official_test.csv")
+    published = build(cfg["protocol"] | {"captions": str(tmp_path)}, "protocol").test_set(
+        cfg["dataset"], tmp_path
+    )
+    assert [(i.name, i.clip.caption) for i in published.items] == [
+        (i.name, i.clip.caption) for i in own.items
+    ]
+
+
+def test_standing_folders_of_corpora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUDIOLCM_DATA", raising=False)
+    assert composed("dataset=clotho")["dataset"]["root"] is None
+    (tmp_path / "corpora").mkdir()
+    assert composed("dataset=clotho")["dataset"]["root"] == "corpora/clotho"
+    monkeypatch.setenv("AUDIOLCM_DATA", "/data")
+    assert composed("dataset=clotho")["dataset"]["root"] == "/data/clotho"
+    assert composed("dataset=clotho", "dataset.root=/mine")["dataset"]["root"] == "/mine"
+    assert composed("dataset=esc10_fold4")["dataset"]["root"] == "/data/esc10"
+    mix = composed("dataset=audiolcm_mix")["dataset"]
+    assert mix["root"] == "/data" and {corpus["root"] for corpus in mix["corpora"].values()} == {None}
 
 
 @pytest.mark.parametrize(

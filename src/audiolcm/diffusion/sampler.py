@@ -54,6 +54,10 @@ class Sampler(Protocol):
     num_steps: int
     omega: float
 
+    def timesteps(self, num_timesteps: int) -> list[int]:
+        """Return where it evaluates the denoiser, descending; refuse steps that it cannot do."""
+        ...
+
     def sample(
         self,
         denoiser: Denoiser,

@@ -16,8 +16,8 @@ from audiolcm.environment.installed import checkout
 from audiolcm.training.wandb_service import has_key
 
 _VARIABLES = (
-    "AUDIOLCM_WEIGHTS", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "WANDB_MODE", "WANDB_BASE_URL", "OMP_NUM_THREADS",
-    "CUDA_VISIBLE_DEVICES",
+    "AUDIOLCM_DATA", "AUDIOLCM_WEIGHTS", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "WANDB_MODE", "WANDB_BASE_URL",
+    "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
 )  # fmt: skip
 _LITTLE_SPACE = 5.0  # GB
 _OF_CHECKOUT = ("conf", "train.py", "evaluate.py")
@@ -60,7 +60,12 @@ def _python() -> dict[str, Any]:
 def _checkout() -> dict[str, Any]:
     root = checkout()
     missing = [] if root is None else [name for name in _OF_CHECKOUT if not (root / name).exists()]
-    return {"folder": None if root is None else str(root), "missing": missing}
+    local = None if root is None else root / "conf" / "local.yaml"
+    return {
+        "folder": None if root is None else str(root),
+        "missing": missing,
+        "local": str(local) if local and local.is_file() else None,
+    }
 
 
 def _of_configuration(cfg: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -157,7 +162,10 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         )
     data = report["data"]
     if data and data["has_root"] and data["root"] is None:
-        told.append(f"{data['dataset']} needs dataset.root=FOLDER.")
+        told.append(
+            f"{data['dataset']} needs dataset.root=FOLDER; or name the folder of all corpora once and for all, by "
+            "AUDIOLCM_DATA or in conf/local.yaml (docs/data.md)."
+        )
     told += [
         f"Only {folder['free_gb']:.1f} GB are free for {folder['path']}."
         for folder in report["folders"]

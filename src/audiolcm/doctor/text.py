@@ -21,6 +21,8 @@ def _lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     python, checkout = report["python"], report["checkout"]
     yield "Python", f"{python['version']} ({python['executable']}) on {python['platform']}"
     yield "Checkout", checkout["folder"] or "none"
+    if checkout["folder"]:
+        yield "Own settings", checkout["local"] or "no conf/local.yaml"
     yield from _hardware(report["hardware"])
     formats = report["formats"]
     yield (

@@ -57,7 +57,7 @@ def test_a_list_is_read_in_its_order_and_its_counts_are_checked(tmp_path):
     test_set = protocol(**settings, seconds=9.984).test_set(data, tmp_path)
     assert [item.name for item in test_set.items] == ["Yx__0", "Yy__0", "Yx__1"]
     assert (test_set.seconds, test_set.padded_to) == (9.984, 0.0)
-    with pytest.raises(UserError, match=r"mine has 4 captions, but list\.csv gives 3"):
+    with pytest.raises(UserError, match=r"mine has 4 captions, but .*list\.csv gives 3"):
         protocol(**settings | {"num_items": 4}).test_set(data, tmp_path)
     with pytest.raises(UserError, match="3 reference clips"):
         protocol(**settings | {"num_references": 3}).test_set(data, tmp_path)
@@ -67,11 +67,11 @@ def test_the_list_may_lie_elsewhere_and_must_be_there(tmp_path):
     data = audiocaps(tmp_path, [("x", "10", "one")])
     (tmp_path / "lists").mkdir()
     (tmp_path / "list.csv").rename(tmp_path / "lists/list.csv")
-    with pytest.raises(UserError, match=r"list\.csv, which is missing.*protocol\.captions"):
+    with pytest.raises(UserError, match=r"list\.csv is missing.*protocol\.captions"):
         protocol(table="list.csv").test_set(data, tmp_path)
     found = protocol(table="list.csv", captions=str(tmp_path / "lists")).test_set(data, tmp_path)
     assert len(found.items) == 1
-    with pytest.raises(UserError, match=r"dataset\.root=FOLDER"):
+    with pytest.raises(UserError, match=r"dataset\.root=.*AUDIOLCM_DATA"):
         protocol(table="list.csv").test_set(data | {"root": None}, tmp_path)
 
 
@@ -94,7 +94,7 @@ def test_missing_references_are_counted_and_named(tmp_path):
 def test_bad_rows_are_no_smaller_test_set(tmp_path):
     data = manifest(tmp_path, [("a", "a.wav", "rain"), ("b", "b.wav", "wind")])
     (tmp_path / "b.wav").write_bytes(b"no sound")
-    with pytest.raises(UserError, match="1 of 2 rows can not be used.*row 3"):
+    with pytest.raises(UserError, match="1 of 2 rows cannot be used.*row 3"):
         protocol().test_set(data, tmp_path / "cache")
 
 
@@ -138,3 +138,56 @@ def test_no_reference_at_all_is_told(tmp_path):
     data = audiocaps(tmp_path, [("x", "10", "one")])
     with pytest.raises(UserError, match="None of the 1 reference sounds is there"):
         protocol(table="list.csv").test_set(data, tmp_path).with_references()
+
+
+def published_clotho(folder, name="clotho_captions_evaluation.csv"):
+    with (folder / name).open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["file_name", *(f"caption_{number}" for number in range(1, 6))])
+        writer.writerows(
+            [f"{clip}.wav", *(f"{clip} {number}" for number in range(1, 6))] for clip in ("b", "a")
+        )
+    return {
+        "_target_": "audiolcm.data.corpora.clotho.Clotho",
+        "root": str(folder),
+        "test": "clotho_captions_evaluation.csv",
+    }
+
+
+def test_a_list_is_made_of_the_published_table_where_it_is_not_there(tmp_path):
+    settings = {"table": ["own.tsv", "also.tsv"], "from_published": "all", "num_items": 2}
+    data = published_clotho(tmp_path)
+    made = protocol(**settings).test_set(data, tmp_path)
+    assert [(item.name, item.clip.caption) for item in made.items] == [("b__0", "b 1"), ("a__0", "a 1")]
+    assert "clotho_captions_evaluation.csv as the corpus publishes it" in made.notes[0]
+    (tmp_path / "also.tsv").write_text(
+        "name\tori_cap\tcaption\taudio_path\nx.wav\tplain\t<plain& all>\tx.wav\n"
+    )
+    own = protocol(**settings | {"num_items": 1}).test_set(data, tmp_path)
+    assert [(item.name, item.clip.caption) for item in own.items] == [("x__0", "plain")] and not own.notes
+
+
+def test_a_list_that_cannot_be_made_says_where_it_is_had(tmp_path):
+    data = published_clotho(tmp_path)
+    with pytest.raises(UserError, match=r"own\.tsv is missing in .*It is on the shelf\. Or give the folder"):
+        protocol(table="own.tsv", source="It is on the shelf.").test_set(data, tmp_path)
+    with pytest.raises(UserError, match="from_published=some is unknown: choose all, audiolcm_900x5"):
+        protocol(table="own.tsv", from_published="some").test_set(data, tmp_path)
+    with pytest.raises(UserError, match="has no column audiocap_id, by which tango_886 is chosen"):
+        protocol(table="own.tsv", from_published="tango_886").test_set(data, tmp_path)
+
+
+def test_a_table_that_holds_several_splits_may_be_a_list_as_a_whole(tmp_path):
+    with (tmp_path / "musiccaps-public.csv").open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["ytid", "start_s", "caption", "is_audioset_eval"])
+        writer.writerows([f"id{number:09d}", 0, str(number), number % 3 == 0] for number in range(9))
+    data = {"_target_": "audiolcm.data.corpora.musiccaps.MusicCaps", "root": str(tmp_path)}
+    whole = protocol(table="musiccaps-public.csv", split="all").test_set(data, tmp_path)
+    assert [item.clip.caption for item in whole.items] == [str(number) for number in range(9)]
+
+
+@pytest.mark.parametrize("setting", [{"seconds": 0}, {"seconds": -1.0}, {"reference_seconds": float("nan")}])
+def test_lengths_that_are_none_are_refused(setting):
+    with pytest.raises(UserError, match="must be above 0, or null"):
+        protocol(**setting)

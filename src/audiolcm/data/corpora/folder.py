@@ -62,7 +62,10 @@ class FolderCorpus(ABC):
     def root(self) -> Path:
         """The folder. Raises UserError when it is not set or does not exist."""
         if not self._root:
-            raise UserError(f"dataset {self.name} needs its folder: add dataset.root=/path/to/{self.name}.")
+            raise UserError(
+                f"dataset {self.name} needs its folder: add dataset.root=/path/to/{self.name}, or once and for all "
+                f"export AUDIOLCM_DATA=FOLDER, with {self.name} in it."
+            )
         root = Path(self._root).expanduser()
         if not root.is_dir():
             raise UserError(

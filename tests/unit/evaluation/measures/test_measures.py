@@ -200,3 +200,42 @@ def test_the_interval_of_the_inception_score_lies_around_it(trial, ears):
     score = InceptionScore("embedded", 20, 0).score("is", trial, ears)
     assert sum(score.interval) / 2 == pytest.approx(score.value)
     assert score.interval[0] < score.interval[1]
+
+
+def test_what_numbers_and_shapes_tell_is_told_before_there_are_sounds(trial, tmp_path):
+    """As for ``score``, with an untrained network that only says how many rows a sound of some length gives."""
+    ears = Ears({}, FeatureStore(tmp_path / "cache"), lambda: pytest.fail("trained"), untrained=Moments)
+    expected = Trial(trial.items[:1], (), trial.references, SoundReader(), longest=(0.3, 0.3))
+    with pytest.raises(UserError, match=r"1 generated sounds give 3 rows of 4 features.*allow=\[few_clips\]"):
+        FrechetDistance("embedded", 0, 0).foresee("fad", expected, ears)
+    FrechetDistance("embedded", 0, 0, allow_few_clips=True).foresee("fad", expected, ears)
+    with pytest.raises(UserError, match="more than 500 rows of features and got 3"):
+        FrechetInfinity("embedded", 0, 0).foresee("fad_inf", expected, ears)
+    with pytest.raises(UserError, match="each of its 10 splits, and there are 1 sounds"):
+        InceptionScore("embedded", 0, 0).foresee("is", expected, ears)
+    many = Trial(trial.items, (), trial.references, SoundReader(), longest=(0.3, 0.3))
+    for measure in (FrechetDistance, InceptionScore, Divergence, ClapScore):
+        measure("embedded", 0, 0).foresee("any", many, ears)
+
+
+def test_a_network_without_what_a_measure_needs_is_told(trial, tmp_path):
+    class OnlyRows(Moments):
+        def extract(self, waveforms: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+            return [{"embedding": found["embedding"]} for found in super().extract(waveforms)]
+
+    ears = Ears({}, FeatureStore(tmp_path / "cache"), OnlyRows, untrained=OnlyRows)
+    expected = Trial(trial.items, (), trial.references, SoundReader(), longest=(0.3, 0.3))
+    for measure in (InceptionScore("embedded", 0, 0), Divergence("embedded", 0, 0)):
+        with pytest.raises(
+            UserError, match=r"metrics\.x\.extractor=embedded gives embedding, and the metric needs"
+        ):
+            measure.foresee("x", expected, ears)
+
+
+def test_nothing_is_trained_while_another_network_is_missing(tmp_path):
+    nodes = {
+        "vggish": {"_target_": "evaluation.features.vggish.Vggish", "weights": str(tmp_path / "none.pth")}
+    }
+    ears = Ears(nodes, FeatureStore(tmp_path), lambda: pytest.fail("trained"))
+    with pytest.raises(UserError, match=r"none\.pth"):
+        ears.load(["embedded", "vggish"])

@@ -1,0 +1,89 @@
+"""What can be refused of later stages before the first of them trains: objectives, optimizers, places to write."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from audiolcm.build import build, build_transformer
+from audiolcm.errors import UserError
+from audiolcm.files import require_writable
+from audiolcm.recipe import Recipe
+
+_WIDTH = 8  # of text and latents, which here are empty
+
+
+def foresee(recipe: Recipe) -> None:
+    """Refuse what a later stage of a recipe would refuse after hours of its parents' training.
+
+    Everything is built without content and thrown away; nothing is drawn from torch's generator, trained or fetched.
+
+    Raises:
+        UserError: as the stage itself would.
+    """
+    for name in ("artifacts", "cache"):
+        require_writable(Path(recipe.cfg["paths"][name]), f"paths.{name}=FOLDER")
+    stages = recipe.trained_stages()
+    with torch.random.fork_rng(devices=[]):
+        for stage in stages:
+            _foresee_optimizer(recipe, stage)
+        if {"autoencoder", "vocoder"} & set(stages):
+            _foresee_sound(recipe, stages)
+        if {"teacher", "student"} & set(stages):
+            _foresee_denoisers(recipe)
+
+
+def _foresee_optimizer(recipe: Recipe, stage: str) -> None:
+    optimizer = build(recipe.workshop.optimizer(stage), "optimizer")
+    try:
+        optimizer.make([torch.nn.Parameter(torch.zeros(1))])
+    except ValueError as error:
+        raise UserError(f"optimizer of the {stage}: {error}.") from error
+
+
+def _foresee_sound(recipe: Recipe, stages: list[str]) -> None:
+    cfg = recipe.cfg
+    with _without_content():
+        autoencoder = build(cfg["autoencoder"]["model"], "autoencoder.model")
+        if "autoencoder" in stages:
+            build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=autoencoder)
+        if "vocoder" in stages:
+            with torch.device("cpu"):  # trained ones compute their filters, and are small
+                vocoder = build(cfg["vocoder"]["model"], "vocoder.model")
+            build(cfg["vocoder"]["objective"], "vocoder.objective", model=vocoder, autoencoder=autoencoder)
+
+
+def _foresee_denoisers(recipe: Recipe) -> None:
+    cfg = recipe.cfg["objective"]
+    with torch.device("cpu"):  # numbers only
+        boundary = build(cfg["boundary"], "objective.boundary")
+    with _without_content():
+        nothing = torch.zeros(1, 1, _WIDTH)
+        teacher = build_transformer(recipe.of_teacher(recipe.cfg), _WIDTH, _WIDTH)
+        build(
+            cfg["diffusion"],
+            "objective.diffusion",
+            model=teacher,
+            schedule=recipe.schedule,
+            unconditional=nothing,
+        )
+        build(
+            cfg["consistency"],
+            "objective.consistency",
+            teacher=teacher,
+            student=build_transformer(recipe.cfg, _WIDTH, _WIDTH),
+            schedule=recipe.schedule,
+            boundary=boundary,
+            solver=recipe.solver,
+            guidance=recipe.guidance,
+            distance=recipe.distance,
+            unconditional=nothing,
+        )
+
+
+@contextlib.contextmanager
+def _without_content() -> Iterator[None]:
+    """Build on the meta device; a class that needs numbers there is built, and refused, when its stage begins."""
+    with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+        yield
