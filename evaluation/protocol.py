@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 import os
 from collections import Counter
@@ -13,18 +12,16 @@ from typing import Any
 
 from audiolcm.audio.io import write_wav
 from audiolcm.build import build
-from audiolcm.data.locating import folded
 from audiolcm.data.manifest import SPLITS, Clip, Corpus, Stated, StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
+from evaluation.item_names import safe_name
 from evaluation.lists import ALL, chosen_rows
 from evaluation.sound import SoundReader
 
-LONGEST_NAME = 228
-"""Bytes: with a number, a suffix and what an unfinished file bears besides, 255 are not exceeded."""
 _MADE = (
     "The list was made from {table} as the corpus publishes it: structured captions, which the lists of the released "
     "code have from a language model, are made of the captions by rule."
@@ -262,16 +259,6 @@ def references(data: PreparedData, split_name: str) -> list[Path]:
         if not path.exists():
             write_wav(path, split.waveform(index))
     return paths
-
-
-def safe_name(name: str) -> str:
-    """Return a name as a file name: slashes become dashes, and of a name that is too long the end becomes a hash."""
-    name = name.replace("/", "-").replace("\\", "-")
-    if len(name.encode()) <= LONGEST_NAME:
-        return name
-    content = folded(name).encode()
-    ending = f"-{hashlib.sha256(content).hexdigest()[:16]}"
-    return content[: LONGEST_NAME - len(ending)].decode(errors="ignore") + ending
 
 
 def _items(

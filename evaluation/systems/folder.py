@@ -9,7 +9,8 @@ from typing import Any
 
 from audiolcm.data.locating import AUDIO_SUFFIXES, folded, is_left_by_macos
 from audiolcm.errors import UserError
-from evaluation.protocol import Item, TestSet, safe_name
+from evaluation.item_names import safe_name
+from evaluation.protocol import Item, TestSet
 
 _NUMBERED = [re.compile(pattern) for pattern in (r"(.+)__(\d+)", r"(.+)_sample_(\d+)(?:_0)?", r"(.+)_(\d+)")]
 _BY_POSITION = re.compile(r"output_(\d+)")

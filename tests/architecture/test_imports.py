@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {"audiolcm": "src/audiolcm", "evaluation": "evaluation", "experiments": "experiments"}
 
 FOUNDATION = {"draws", "types", "errors", "files", "plain_data", "tensors"}
+METHOD = {"audio", "data", "models", "objectives"}
 # What a part of audiolcm may import of audiolcm, itself aside. Parts not named here compose the others: they may import
 # anything of audiolcm, and nothing named here may import them.
 PARTS = {
@@ -59,18 +60,7 @@ PARTS = {
         "sweep",
         "version",
     },
-    "training": FOUNDATION
-    | {
-        "audio",
-        "data",
-        "deadline",
-        "interrupts",
-        "models",
-        "objectives",
-        "plain_data",
-        "processes",
-        "weights",
-    },
+    "training": FOUNDATION | METHOD | {"deadline", "interrupts", "plain_data", "processes", "weights"},
 }
 FORBIDDEN_PACKAGES = {
     "audiolcm": {"evaluation", "experiments", "train", "evaluate"},
@@ -80,25 +70,21 @@ FORBIDDEN_PACKAGES = {
 DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf"}
 # The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
-HYDRA_MODULES = {
-    f"audiolcm.{name}"
-    for name in (
-        "checking",
-        "config",
-        "build",
-        "cli",
-        "local",
-        "mistakes",
-        "planned",
-        "rows",
-        "run",
-        "sweep",
-        "words",
-    )
-} | {
-    "evaluation.run",
-    "audiolcm.cluster.launcher",
-    "audiolcm.cluster.settings",
+HYDRA_PARTS = (
+    "build",
+    "checking",
+    "cli",
+    "config",
+    "local",
+    "mistakes",
+    "planned",
+    "rows",
+    "run",
+    "sweep",
+    "words",
+)
+HYDRA_MODULES = {f"audiolcm.{name}" for name in (*HYDRA_PARTS, "cluster.launcher", "cluster.settings")} | {
+    "evaluation.run"
 }
 
 MAX_FILE_LINES = 300

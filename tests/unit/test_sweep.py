@@ -131,7 +131,9 @@ def test_next_is_told_once_for_all_students() -> None:
 
 
 def test_runs_in_their_own_folders_are_refused(tmp_path: Path) -> None:
-    config = OmegaConf.create({"hydra": {"job": {"chdir": True}}, "paths": {"runs": str(tmp_path)}})
+    config = OmegaConf.create(
+        {"hydra": {"job": {"chdir": True}, "run": {"dir": str(tmp_path)}, "sweep": {"dir": str(tmp_path)}}}
+    )
     for start in (WritableRunFolder().on_run_start, WritableRunFolder().on_multirun_start):
         with pytest.raises(SystemExit, match=r"hydra\.job\.chdir=true is refused"):
             start(config)

@@ -6,7 +6,8 @@ import soundfile
 
 from audiolcm.audio.io import read_audio, write_wav
 from audiolcm.errors import UserError
-from evaluation.protocol import Protocol, safe_name
+from evaluation.item_names import safe_name
+from evaluation.protocol import Protocol
 from evaluation.sound import SoundReader
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,8 @@ import pytest
 from audiolcm.audio.io import read_audio, write_wav
 from audiolcm.data.manifest import Clip
 from audiolcm.errors import UserError
-from evaluation.protocol import Item, TestSet, safe_name
+from evaluation.item_names import safe_name
+from evaluation.protocol import Item, TestSet
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.folder import Folder
 from evaluation.systems.system import System, made
