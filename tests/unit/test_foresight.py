@@ -21,10 +21,10 @@ def foreseen(place: Path, *overrides: str) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("vocoder.objective.reconstructed_share=3", "reconstructed_share=3 is a share"),
-        ("objective.diffusion.caption_dropout=2", "caption_dropout=2 is a share"),
+        ("vocoder.objective.reconstructed_share=3.0", "reconstructed_share=3.0 is a share"),
+        ("objective.diffusion.caption_dropout=2.0", "caption_dropout=2.0 is a share"),
         ("objective.diffusion.loss_weighting=mine", "loss_weighting=mine: choose"),
-        ("optimizer.beta1=2", "optimizer of the autoencoder: Invalid beta"),
+        ("optimizer.beta1=2.0", "optimizer of the autoencoder: Invalid beta"),
         ("paths.artifacts=/proc/none", "/proc/none .*paths.artifacts=FOLDER"),
         ("paths.cache=/proc/none", "/proc/none .*paths.cache=FOLDER"),
     ],
@@ -43,4 +43,4 @@ def test_a_look_ahead_draws_nothing_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_given_is_not_looked_at(tmp_path: Path) -> None:
-    foreseen(tmp_path, "vocoder=griffin_lim", "objective.diffusion.caption_dropout=0")
+    foreseen(tmp_path, "vocoder=griffin_lim", "objective.diffusion.caption_dropout=0.0")

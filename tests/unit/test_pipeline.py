@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from audiolcm.cli import main
 from audiolcm.diffusion.sampler import ConsistencySampler, NoiseSource, Sampled
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.errors import UserError
@@ -176,3 +177,27 @@ def test_a_model_of_loose_parts_can_not_be_exported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="put together from parts"):
         pipeline().save_pretrained(tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+def test_steps_beyond_the_grid_are_refused_before_a_caption_is_read() -> None:
+    model = pipeline(text=None, sampler=RecordingSampler())
+    model.text_encoder.forward = lambda *_: pytest.fail("a caption was read")
+    with pytest.raises(UserError, match="num_steps=51 is out of range: 1 to 50"):
+        model("a new caption", 1.0, steps=51)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--steps", "0"], "steps=0 must be 1 or more"),
+        (["--omega", "nan"], "omega=nan is no number"),
+        (["--duration", "99"], "duration=99 s is out of range"),
+        (["-o", "/proc/none/dog.wav"], "/proc/none"),
+    ],
+)
+def test_the_command_refuses_before_it_loads_or_fetches(
+    words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(AudioLCM, "from_pretrained", lambda *_, **__: pytest.fail("a model was loaded"))
+    assert main(["generate", "a dog", *words]) == 1
+    assert message in caplog.text
