@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packages import needs_package
 from small_run import ROOT, SMALL
 
 BROKEN = {
@@ -61,6 +62,7 @@ def test_entry_point_says_one_sentence(tmp_path: Path, broken: str, words: list[
 
 @pytest.mark.parametrize("broken", ["torchaudio", "torchvision"])
 def test_package_that_another_one_imports_is_named(tmp_path: Path, broken: str) -> None:
+    needs_package("laion_clap")
     code = (
         "from audiolcm.environment.guard import one_sentence\nwith one_sentence():\n"
         "  import laion_clap\n  from transformers import ClapModel, ClapFeatureExtractor"

@@ -40,7 +40,8 @@ def discard(folder: Path) -> list[Path]:
     """
     found: list[Path] = []
     if _is_damaged(folder / DATA_FILE):
-        _remove(folder / REPORT)  # without it the data is not finished
+        _remove(folder / REPORT)  # first: without it the data is not finished
+        _remove(folder / DATA_FILE)
         found.append(folder / DATA_FILE)
     for store in _stores(folder):
         damaged = [*damaged_files(store), *_damaged_tables(store)]

@@ -1,7 +1,7 @@
 """What the training loop needs of an objective, whichever stage it trains."""
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -22,8 +22,10 @@ class Objective(Protocol):
     batch can be shared by processes, which exchange the statistics that it needs, but not taken piece by piece.
     """
 
-    trained: nn.ModuleDict
-    """Everything that a checkpoint must hold: networks, discriminators, moving averages."""
+    if TYPE_CHECKING:  # since Python 3.12 isinstance does not see what a module of torch holds as its part
+
+        trained: nn.ModuleDict
+        """Everything that a checkpoint must hold: networks, discriminators, moving averages."""
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters of each optimizer, by name; one entry unless the stage is adversarial."""
