@@ -77,7 +77,7 @@ def _claims(table: ShownTable) -> wandb.Table:
         low, high = judgment.interval or (None, None)
         made.add_data(
             judgment.claim.sentence, judgment.comparison, judgment.change, low, high, len(judgment.seeds),
-            judgment.verdict, judgment.reason,
+            judgment.verdict, judgment.reason or judgment.method,
         )  # fmt: skip
     return made
 
