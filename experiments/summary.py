@@ -13,6 +13,8 @@ from evaluation import tables
 from experiments.sources import Reading
 
 Condition = tuple[tuple[str, str], ...]
+DAGGER = "†"
+"""Marks a figure with a caveat, which the notes tell."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Cell:
             return "refused"
         if self.text or self.value is None:
             return self.text or tables.DASH
-        return " ".join(filter(None, tables.Cell(self.value, self.interval).figures))
+        dagger = DAGGER if self.caveat else ""
+        return " ".join(filter(None, (*tables.Cell(self.value, self.interval).figures, dagger)))
 
     @property
     def count(self) -> str:

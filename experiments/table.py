@@ -13,14 +13,14 @@ from experiments.item import Column, FigureItem, Item, Line, TableItem
 from experiments.printed import printed_figure, printed_table
 from experiments.records import ItemResults, Result
 from experiments.sources import OLD_TIMING, Reading, omega_of_training
-from experiments.summary import Cell, column_refusals, summarize
+from experiments.summary import DAGGER, Cell, column_refusals, summarize
 
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 OTHER_TASK = "It is another task than the paper's: compare rows with each other, not with the paper's column."
 STALE, NOT_PRINTED = "stale", "not in the paper"
 OLD_TIMING_NOTE = (
-    f"{OLD_TIMING.capitalize()}: RTF may lack the text encoder, for captions were remembered from sounds made before. "
-    "It stands in no column with newer figures."
+    f"{DAGGER} {OLD_TIMING}: RTF may lack the text encoder, for captions were remembered from sounds made before. It "
+    "stands in no column with newer figures."
 )
 
 
@@ -102,14 +102,14 @@ def _show_table(item: TableItem, results: ItemResults) -> ShownTable:
     lines = [line for line in item.lines if line.printed is not None or line.row in results.rows]
     lines += [Line(row, row, None) for row in results.rows if row not in known]
     found = zip(item.columns, _columns(item.columns, lines, results), strict=True)
-    kept = [(c, cells) for c, cells in found if c.name or any(not cell.is_empty for cell in cells)]
+    kept = [(c, cells) for c, cells in found if (printed and c.name) or any(not cell.is_empty for cell in cells)]
     rows = []
     for index, line in enumerate(lines):
         texts = tuple(printed.cell(line.printed, column.name) if printed else None for column, _ in kept)
         measured = tuple(cells[index] for _, cells in kept)
         marks = () if line.printed or not printed else (NOT_PRINTED,)
         rows.append(_row(line.row, line.label, measured, texts, marks, results))
-    columns = tuple(ShownColumn(_heading(column), has_printed=column.name is not None) for column, _ in kept)
+    columns = tuple(ShownColumn(_heading(c), has_printed=bool(printed and c.name)) for c, _ in kept)
     notes = [f"{line.label}: {line.note}." for line in lines if line.note]
     return _shown(item, results, item.first_column, columns, tuple(rows), (*item.notes, *notes), "")
 
@@ -175,7 +175,6 @@ def _row(
     seeds = str(len(found)) if len(fresh) == len(planned) else f"{len(fresh)} of {len(planned)}"
     if not found and not planned:
         seeds = "-"
-    marks = (*marks, *dict.fromkeys(cell.caveat for cell in cells if cell.caveat))
     if any(result.changes for result in found):
         marks = (*marks, STALE)
     return ShownRow(row, label, seeds, marks, cells, printed, found)
@@ -194,7 +193,7 @@ def _shown(
     is_paper = results.scale == "paper"
     trained = omega_of_training(results.usable)
     where = f"Measured at {'the ' * is_paper}{results.scale} scale: {'; '.join([*titles, *ears, *trained]) or data}."
-    caption = where if is_paper else f"{where} {OTHER_TASK}"
+    caption = where if is_paper or item.printed is None else f"{where} {OTHER_TASK}"
     own = [data] if data != results.scale else []
     place = f"{results.scale}{' scale' * is_paper}{': ' if own else ', ' * bool(ears)}"
     return ShownTable(
@@ -244,7 +243,7 @@ def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: It
         f"95% intervals of {', '.join(dict.fromkeys(names))}: {how}." for how, names in methods.items()
     ]
     intervals += [f"{note}." for note in cut_note(cut)]
-    intervals += [OLD_TIMING_NOTE] if any(OLD_TIMING in row.marks for row in rows) else []
+    intervals += [OLD_TIMING_NOTE] if any(cell.caveat for row in rows for cell in row.cells) else []
     raters = [results.raters] if results.raters else []
     others = sorted(results.listening.keys() - {row.row for row in rows})
     raters += [f"Rated too, but no row of this table: {_rated(others, results)}."] if others else []

@@ -61,7 +61,7 @@ def _entries(table: ShownTable, row: ShownRow) -> list[Any]:
     found: list[Any] = []
     for column, cell, printed in zip(table.columns, row.cells, row.printed, strict=True):
         low, high = cell.interval or (None, None)
-        words = cell.refusal or cell.text or None
+        words = cell.refusal or cell.text or cell.caveat or None
         found += [cell.value, low, high, cell.count or None, words]
         found += [printed] if column.has_printed else []
     return found
