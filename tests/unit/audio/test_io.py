@@ -174,5 +174,6 @@ def test_chunks_before_the_sound_are_passed_over(tmp_path: Path) -> None:
     assert missing_bytes(path) == 100
 
 
+@pytest.mark.slow
 def test_real_recordings_are_whole(shared_data: Path) -> None:
     assert not [path.name for path in sorted((shared_data / "esc10/audio").iterdir()) if missing_bytes(path)]
