@@ -16,7 +16,7 @@ from tqdm import tqdm
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from evaluation.protocol import Item
-from evaluation.record import Timing
+from evaluation.record import COLD, Timing
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,15 @@ Synthesizer = Callable[[list[str], float, int, list[str]], Synthesis]
 
 
 @runtime_checkable
+class Remembering(Protocol):
+    """A synthesizer that keeps the text features of captions, so that a caption's second call costs less."""
+
+    def forget_prompts(self) -> None:
+        """Forget them all."""
+        ...
+
+
+@runtime_checkable
 class Timed(Protocol):
     """A system that makes its sounds here, so that it can be timed."""
 
@@ -64,8 +73,10 @@ class Timed(Protocol):
 class Efficiency:
     """Times a system from text to waveforms in the host's memory: no disk, the vocoder included.
 
-    Of ours every stage is timed, the device waited for around it; there is one text pass, for the features of the empty
-    caption are made once, before. Of a published pipeline only the whole call is timed.
+    Every counted call encodes its captions: what a synthesizer remembers of captions is forgotten before it. Then the
+    same call is timed once more, warm. Of ours every stage is timed, the device waited for around it; there is one text
+    pass, for the features of the empty caption are made once, before. Of a published pipeline only the whole call is
+    timed.
 
     Args:
         num_clips: sounds that each batch size makes at least, after the warm-up.
@@ -97,39 +108,64 @@ class Efficiency:
         self, synthesizer: Synthesizer, items: Sequence[Item], seconds: float, batch_size: int
     ) -> Timing:
         num_runs = -(-self.num_clips // batch_size)
-        totals, stages, nfe = [], [], 0
+        cold, warm = [], []
         for run in tqdm(
             range(self.num_warmup + num_runs), f"time batch {batch_size}", unit="call", delay=2.0
         ):
-            chosen = [items[(run * batch_size + i) % len(items)].clip for i in range(batch_size)]
-            with _calls_of_denoiser(synthesizer) as calls:
-                began = time.perf_counter()
-                made = synthesizer(
-                    [clip.caption for clip in chosen],
-                    seconds,
-                    run,
-                    [clip.structured_caption for clip in chosen],
-                )
-                elapsed = time.perf_counter() - began
-            if run >= self.num_warmup:
-                totals.append(elapsed)
-                stages.append(made.seconds)
-                nfe = calls.total() or made.nfe
-        by_stage = {stage: [row[stage] for row in stages] for stage in stages[0]}
+            clips = [items[(run * batch_size + i) % len(items)].clip for i in range(batch_size)]
+            asked = (
+                [clip.caption for clip in clips],
+                seconds,
+                run,
+                [clip.structured_caption for clip in clips],
+            )
+            if isinstance(synthesizer, Remembering):
+                synthesizer.forget_prompts()
+            cold.append(_timed(synthesizer, *asked))
+            if isinstance(synthesizer, Remembering):
+                warm.append(_timed(synthesizer, *asked))
+        return self._timing(
+            cold[self.num_warmup :], warm[self.num_warmup :], seconds * batch_size, batch_size
+        )
+
+    def _timing(
+        self, cold: Sequence[_Call], warm: Sequence[_Call], audio_seconds: float, batch_size: int
+    ) -> Timing:
+        totals = [call.elapsed for call in cold]
+        by_stage = {stage: [call.stages[stage] for call in cold] for stage in cold[0].stages}
         sampler = by_stage.get(_SAMPLER)
-        audio_seconds = seconds * batch_size
         return Timing(
             batch_size=batch_size,
-            num_runs=num_runs,
+            num_runs=len(cold),
             num_warmup=self.num_warmup,
             audio_seconds=audio_seconds,
-            nfe=nfe,
+            nfe=cold[-1].nfe,
             stages={stage: _summary(values) for stage, values in by_stage.items()},
             total=_summary(totals),
             sampler=_summary(sampler) if sampler else {},
             rtf_total=float(np.median(totals)) / audio_seconds,
             rtf_sampler=float(np.median(sampler)) / audio_seconds if sampler else None,
+            text_memory=COLD,
+            rtf_warm=float(np.median([call.elapsed for call in warm])) / audio_seconds if warm else None,
+            calls=tuple(totals),
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Call:
+    elapsed: float
+    stages: Mapping[str, float]
+    nfe: int
+
+
+def _timed(
+    synthesizer: Synthesizer, captions: list[str], seconds: float, seed: int, structured: list[str]
+) -> _Call:
+    with _calls_of_denoiser(synthesizer) as calls:
+        began = time.perf_counter()
+        made = synthesizer(captions, seconds, seed, structured)
+        elapsed = time.perf_counter() - began
+    return _Call(elapsed, made.seconds, calls.total() or made.nfe)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from audiolcm.hashing import sealed, unsealed
 from audiolcm.plain_data import read_json
 
 FORMAT_VERSION = 1
+COLD, AS_FOUND = "cold", "as found"
+"""The memory of captions' text features when a call is timed: see ``Timing``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Score:
     details: whatever else belongs to it, such as the spread of the ten splits of IS.
     notes: what a reader must know, such as "900 clips for 2048 dimensions".
     per_clip: the scores that the value is the mean of, by clip; empty for metrics of whole sets.
+    draws: the figure of resampled clips, a tuple of draws for each generation seed; ``drawn`` names the clips and the
+    draws: two scores of the same ``drawn`` are pairs, draw by draw.
     """
 
     key: str
@@ -43,6 +48,8 @@ class Score:
     details: dict[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     per_clip: dict[str, float] = dataclasses.field(default_factory=dict)
+    draws: tuple[tuple[float, ...], ...] = ()
+    drawn: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +81,10 @@ class Timing:
     stages: text, denoiser, decoder, vocoder -> {"median": s, "p95": s}; ``total`` and ``sampler`` (the denoiser alone)
     likewise. rtf_total, rtf_sampler: median seconds for one second of audio. Of other people's pipelines only the total
     is known: ``stages`` and ``sampler`` are empty, ``rtf_sampler`` is None.
+
+    text_memory: "cold", each timed call encodes its captions; or "as found", timed before that was made sure: their
+    features may have lain in memory, and the text encoder is missing then. rtf_warm: of the same calls once more, their
+    captions remembered; None where nothing remembers any. calls: seconds of each timed call.
     """
 
     batch_size: int
@@ -86,6 +97,9 @@ class Timing:
     sampler: dict[str, float]
     rtf_total: float
     rtf_sampler: float | None
+    text_memory: str = AS_FOUND
+    rtf_warm: float | None = None
+    calls: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +189,7 @@ def read_record(path: Path) -> Record:
                 "row": _row(content["row"]),
                 "sanity": tuple(_row(row) for row in content["sanity"]),
                 "clips": tuple(ScoredClip(**clip) for clip in content["clips"]),
-                "timings": tuple(Timing(**timing) for timing in content["timings"]),
+                "timings": tuple(map(timing_of, content["timings"])),
                 "verdicts": tuple(content["verdicts"]),
                 "notes": tuple(content["notes"]),
                 "crosschecks": tuple(map(_crosscheck, content.get("crosschecks", ()))),
@@ -203,5 +217,19 @@ def _score(content: dict[str, Any]) -> Score:
             "interval": None if interval is None else tuple(interval),
             "per_seed": tuple(content["per_seed"]),
             "notes": tuple(content["notes"]),
+            "draws": tuple(map(tuple, content.get("draws", ()))),
         }
     )
+
+
+def timing_of(content: Mapping[str, Any]) -> Timing:
+    """Return a timing from its JSON; those from before it was told have a text memory "as found".
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    fields: dict[str, Any] = {**content, "calls": tuple(content.get("calls", ()))}
+    timing = Timing(**fields)
+    if timing.text_memory not in (COLD, AS_FOUND):
+        raise ValueError(f"a timing has the text memory {timing.text_memory!r}, not {COLD} or {AS_FOUND}")
+    return timing

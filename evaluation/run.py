@@ -20,6 +20,7 @@ from audiolcm.hashing import content_hash
 from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.run import made_by
 from audiolcm.training.tracking import check_tracker
+from evaluation.efficiency import Efficiency
 from evaluation.evaluation import Evaluation
 from evaluation.inspection import check_tolerances
 from evaluation.report import write_report
@@ -58,7 +59,7 @@ def evaluate(cfg: DictConfig, folder: Path) -> None:
     log_record(record, folder, tracker)
     figures = {score.key: score.value for score in record.row.scores}
     result = {"status": "done", "folder": str(folder), "figures": figures, "inputs": inputs}
-    write_result(folder, result | made_by(plain))
+    write_result(folder, result | made_by(plain, idle=() if record.timings else (Efficiency.__module__,)))
     log.info("Report: %s", report.resolve())
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from audiolcm.errors import UserError
-from evaluation.record import Record, Row, Score
+from evaluation.record import AS_FOUND, COLD, Record, Row, Score
 
 SIGNIFICANT = 3  # without an interval; with one its width decides, up to one digit more
 MOST_DECIMALS = 6
@@ -20,6 +20,19 @@ NOTHING = 1e-9  # what rounding leaves of 0
 DASH = "-"
 EMBEDDED_NOTE = "embedded: scored by a network trained here, not comparable with published figures"
 _ARROWS = {"lower": "↓", "higher": "↑"}
+_RATE, _FROM_ZERO = (0.0, 1.0), (0.0, math.inf)
+_RANGES = {
+    "FAD": _FROM_ZERO, "FD": _FROM_ZERO, "KL": _FROM_ZERO, "KL exact": _FROM_ZERO, "KL reversed": _FROM_ZERO,
+    "IS": (1.0, math.inf), "CLAP": (-1.0, 1.0), "CLAP, clamped": _RATE, "Hit rate": _RATE, "Event recall": _RATE,
+    "Counts": _RATE, "Order": _RATE, "RTF": _FROM_ZERO,
+}  # fmt: skip
+"""Between which ends a figure of a title lies; KAD, which is unbiased, and extrapolated FAD have none."""
+
+TEXT_MEMORY = {
+    COLD: "each call encodes its captions",
+    AS_FOUND: "timed the old way: captions may have been remembered from before, without the text encoder then",
+}
+"""What a reader must know of how RTF was timed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +101,26 @@ class Table:
     notes: tuple[str, ...]
 
 
+def within(number: float, title: str) -> float:
+    """Return a number, or the end that figures of this title ("FAD (VGGish)") have where it lies beyond that.
+
+    So end intervals that are made as if there were no end, and the 1e-6 within KL, which makes that of equal sounds as
+    much smaller than 0 as there are classes.
+    """
+    least, most = _RANGES.get(title.partition(" (")[0], (-math.inf, math.inf))
+    return min(max(number, least), most)
+
+
+def cut_note(titles: Iterable[str]) -> list[str]:
+    """Return the sentence on figures of these titles that ``within`` cut; none when it cut none."""
+    words = ", ".join(dict.fromkeys(titles))
+    return (
+        [f"{words}: intervals are cut where such figures end, and what rounding leaves of 0 is 0"]
+        if words
+        else []
+    )
+
+
 def decimals(value: float, interval: tuple[float, float] | None = None) -> int:
     """Return how many digits behind the point are honest.
 
@@ -116,8 +149,12 @@ def column(score: Score) -> Column:
 
 
 def cell(score: Score) -> Cell:
-    """Return the cell of a score."""
-    return Cell(score.value, score.interval, score.num_generated, score.num_reference)
+    """Return the cell of a score, cut where such figures end."""
+    interval = score.interval and (
+        within(score.interval[0], score.title),
+        within(score.interval[1], score.title),
+    )
+    return Cell(within(score.value, score.title), interval, score.num_generated, score.num_reference)
 
 
 def build_table(records: Sequence[Record]) -> Table:
@@ -134,7 +171,8 @@ def build_table(records: Sequence[Record]) -> Table:
         for row in (record.row, *record.sanity):
             for score in row.scores:
                 _require_one_network(columns.setdefault(score.key, column(score)), column(score), row.system)
-    columns |= {found.key: found for record in records for found, _ in timings(record)}
+        for found, _ in timings(record):
+            _require_one_timing(columns.setdefault(found.key, found), found, record.row.system)
     lines = [
         Line(label, _cells(record.row) | {found.key: timed for found, timed in timings(record)})
         for label, record in zip(_labels([record.row for record in records]), records, strict=True)
@@ -167,6 +205,14 @@ def _require_one_network(first: Column, other: Column, system: str) -> None:
         )
 
 
+def _require_one_timing(first: Column, other: Column, system: str) -> None:
+    if first != other:
+        raise UserError(
+            f"{other.title} of {system} was timed with the text memory {other.identity}, others {first.identity}: the "
+            "text encoder may be in the one and not in the other. Evaluate both again with this version."
+        )
+
+
 def _labels(rows: Sequence[Row]) -> list[str]:
     """Name rows by their system and, where several have the same, by the facts in which these differ."""
     labels = []
@@ -184,14 +230,23 @@ def _cells(row: Row) -> dict[str, Cell]:
 
 
 def timings(record: Record) -> Iterable[tuple[Column, Cell]]:
-    """Yield the columns and cells of speed: RTF in all and of the sampler, for each batch size; N counts calls."""
+    """Yield the columns and cells of speed for each batch size; N counts calls.
+
+    RTF in all, of the same calls with their captions remembered (warm), and of the sampler. Of what a system does not
+    do or tell there is none.
+    """
     for timing in record.timings:
-        for name, value in (("RTF", timing.rtf_total), ("RTF sampler", timing.rtf_sampler)):
-            if value is None:  # other people's pipelines are timed as a whole
+        figures = (
+            ("RTF", timing.rtf_total, timing.text_memory),
+            ("RTF warm", timing.rtf_warm, ""),
+            ("RTF sampler", timing.rtf_sampler, ""),
+        )
+        for name, value, identity in figures:
+            if value is None:
                 continue
             key = f"{name.lower().replace(' ', '_')}_{timing.batch_size}"
             yield (
-                Column(key, f"{name} (batch {timing.batch_size})", "lower"),
+                Column(key, f"{name} (batch {timing.batch_size})", "lower", identity=identity),
                 Cell(value, None, timing.num_runs),
             )
 
@@ -217,6 +272,7 @@ def _notes(record: Record) -> Iterable[str]:
     for method in dict.fromkeys(score.interval_method for score in uncertain):
         titles = dict.fromkeys(score.title for score in uncertain if score.interval_method == method)
         yield f"95% intervals of {', '.join(titles)}: {method or 'method not recorded'}"
+    yield from cut_note(score.title for score in scores if _is_cut(score))
     yield from map(str, record.protocol.get("notes", ()))
     yield from (f"{system}: {note}" for note in record.notes)
     yield from (f"{score.title}: {note}" for score in scores for note in score.notes)
@@ -224,9 +280,13 @@ def _notes(record: Record) -> Iterable[str]:
         yield (
             f"RTF of {system}, batch {timing.batch_size}: median of {timing.num_runs} calls after {timing.num_warmup} "
             f"for warming up, {timing.audio_seconds:g} s of audio, NFE {timing.nfe}, on "
-            f"{as_text(record.provenance.get('hardware', 'unknown hardware'))}"
+            f"{as_text(record.provenance.get('hardware', 'unknown hardware'))}; {TEXT_MEMORY[timing.text_memory]}"
         )
     yield from (f"{system}: {verdict}" for verdict in record.verdicts)
+
+
+def _is_cut(score: Score) -> bool:
+    return (cell(score).value, cell(score).interval) != (score.value, score.interval)
 
 
 def as_text(value: Any) -> str:

@@ -12,7 +12,7 @@ from audiolcm.training.tracking import NoTracker, Tracker, WandbTracker
 from evaluation.record import Record
 from evaluation.report.media import mel_levels, palette, read_excerpt
 from evaluation.report.sample import choose_clips
-from evaluation.tables import column, timings
+from evaluation.tables import cell, column, timings
 
 if TYPE_CHECKING:
     import wandb
@@ -78,10 +78,11 @@ def _metrics(record: Record) -> wandb.Table:
     for row in (record.row, *record.sanity):
         kind = "system" if row is record.row else "sanity"
         for score in row.scores:
-            low, high = score.interval or (None, None)
-            counts = (score.num_generated, score.num_reference)
+            shown = cell(score)
+            low, high = shown.interval or (None, None)
+            counts = (shown.num_generated, shown.num_reference)
             table.add_data(
-                row.system, kind, column(score).name, score.better, score.value, low, high, *counts, score.is_embedded,
+                row.system, kind, column(score).name, score.better, shown.value, low, high, *counts, score.is_embedded,
                 "; ".join(score.notes),
             )  # fmt: skip
     for found, timed in timings(record):

@@ -1,11 +1,17 @@
-"""What the paper claims of two rows, judged by the paired difference over training seeds that both have."""
+"""What the paper claims of two rows, judged by the paired difference over training seeds that both have.
+
+Published weights have no training seeds: there the draws of a bootstrap are the pairs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import numpy as np
+
+from evaluation.metrics.bootstrap import paired_interval
 from experiments.records import ItemResults, Result
 from experiments.sources import Reading, Source
 from experiments.summary import difference, student_interval
@@ -147,6 +153,10 @@ class Close:
         return FAILS if low > bound or high < -bound else UNKNOWN
 
 
+Test = Better | NoWorse | Close
+BETTER = Better()
+
+
 @dataclass(frozen=True)
 class Claim:
     """One statement of the paper and the comparison that it comes down to.
@@ -163,7 +173,7 @@ class Claim:
     title: str
     better: str
     sources: Mapping[str, Source]
-    test: Better | NoWorse | Close = field(default_factory=Better)
+    test: Test = BETTER
 
 
 @dataclass(frozen=True)
@@ -172,7 +182,8 @@ class Judgment:
 
     Attributes:
         change: mean over the common seeds of how much the second side is worse than the first; None without any.
-        interval: its 95% interval by Student's t.
+        interval: its 95% interval: by Student's t over the seeds, or as ``method`` says.
+        method: how, where there are no training seeds; "" for Student's t.
         reason: why it cannot be told, where that is not the interval.
     """
 
@@ -183,6 +194,8 @@ class Judgment:
     seeds: tuple[int, ...] = ()
     reason: str = ""
     is_stale: bool = False
+    method: str = ""
+    caveat: str = ""
 
     @property
     def comparison(self) -> str:
@@ -202,22 +215,60 @@ def judge(claim: Claim, results: ItemResults) -> Judgment:
         absent = [s.name for s, row in zip((claim.first, claim.second), rows, strict=True) if row is None]
         return Judgment(claim, UNMEASURED, reason=", ".join(absent) or claim.title)
     first, second = (source.readings(results, str(row)) for row in rows)
-    seeds = tuple(sorted(first.keys() & second.keys()))
+    seedless = [_is_seedless(str(row), results) for row in rows]
+    if seedless == [True, False] and first:  # it stands against each training of the other
+        first = dict.fromkeys(second, next(iter(first.values())))
+    elif seedless == [False, True] and second:
+        second = dict.fromkeys(first, next(iter(second.values())))
+    found = _judged(claim, first, second, by_draws=all(seedless))
+    caveats = [r.caveat for side in (first, second) for r in side.values() if r.caveat]
     stale = any(result.changes for row in rows for result in results.of(str(row)))
+    return replace(found, is_stale=stale, caveat=caveats[0] if caveats else "")
+
+
+def _is_seedless(row: str, results: ItemResults) -> bool:
+    """Return whether a row is of no training of ours: it has one record, and is planned to have no other."""
+    found = results.of(row)
+    is_one = len(found) == 1 and len(results.planned.get(row, ())) <= 1
+    return is_one and not found[0].is_of_a_training
+
+
+def _judged(
+    claim: Claim, first: Mapping[int, Reading], second: Mapping[int, Reading], by_draws: bool
+) -> Judgment:
+    """Judge by the pairs that both sides have, one a training seed, or by the draws of the only pair."""
+    seeds = tuple(sorted(first.keys() & second.keys()))
     odd = _unlike(first, second, seeds)
     if odd:
-        return Judgment(claim, UNKNOWN, seeds=seeds, reason=f"not measured alike ({odd})", is_stale=stale)
+        return Judgment(claim, UNKNOWN, seeds=seeds, reason=f"not measured alike ({odd})")
     pairs = [(first[seed].value, second[seed].value) for seed in seeds]
     sign = -1.0 if claim.better == "higher" else 1.0
     changes = [sign * (b - a) for a, b in pairs if a is not None and b is not None]
     if not changes:
-        return Judgment(claim, UNKNOWN, reason="no seed has both", is_stale=stale)
+        return Judgment(claim, UNKNOWN, reason="no seed has both")
     mean, interval = student_interval(changes)
-    if interval is None or len(changes) < MIN_SEEDS:
-        reason = f"{len(changes)} common training seeds, {MIN_SEEDS} are needed"
-        return Judgment(claim, UNKNOWN, mean, interval, seeds, reason, stale)
+    method, reason = "", f"{len(changes)} common training seeds, {MIN_SEEDS} are needed"
+    if by_draws:
+        interval, method, reason = _drawn_interval(first[seeds[0]], second[seeds[0]], mean, sign)
+    if interval is None or not (by_draws or len(changes) >= MIN_SEEDS):
+        return Judgment(claim, UNKNOWN, mean, interval, seeds, reason)
     level = sum(b for _, b in pairs if b is not None) / len(pairs)
-    return Judgment(claim, claim.test.verdict(*interval, level), mean, interval, seeds, "", stale)
+    verdict = claim.test.verdict(*interval, level)
+    return Judgment(claim, verdict, mean, interval, seeds, method=method)
+
+
+def _drawn_interval(
+    first: Reading, second: Reading, change: float, sign: float
+) -> tuple[tuple[float, float] | None, str, str]:
+    """Return the interval of a difference by the paired bootstrap, its name, and why there is none."""
+    if not first.draws or not second.draws:
+        return None, "", "without training seeds the draws of a bootstrap are needed, which a record lacks"
+    before, after = (sign * np.array(side.draws).T for side in (first, second))
+    if first.drawn != second.drawn or before.shape != after.shape:
+        return None, "", "not resampled alike: other clips, draws or numbers of generation seeds"
+    number = len(first.draws)
+    more = f" and {number} generation seeds" if number > 1 else ""
+    return paired_interval(change, before, after), f"paired bootstrap over {first.drawn[0]}{more}", ""
 
 
 def _unlike(first: Mapping[int, Reading], second: Mapping[int, Reading], seeds: Sequence[int]) -> str:

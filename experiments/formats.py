@@ -45,8 +45,7 @@ def markdown(table: ShownTable) -> str:
     parts = [f"# {escaped(table.title, MARKDOWN)}", escaped(table.caption, MARKDOWN)]
     parts += [f"The paper: {escaped(table.said, MARKDOWN)}"] if table.said else []
     parts.append(markdown_rows(table))
-    if table.notes:
-        parts.append("\n".join(f"- {escaped(note, MARKDOWN)}" for note in table.notes))
+    parts += [markdown_notes(table.notes)] if table.notes else []
     if table.judgments:
         parts += ["## The paper's claims at this scale", markdown_claims(table.judgments)]
     return "\n\n".join(parts) + "\n"
@@ -59,6 +58,11 @@ def markdown_rows(table: ShownTable) -> str:
     names = [f"{title}, {halves[half]}" if has_halves else title for title, half in headings(table)]
     shown = all_escaped(_frame(table, names), MARKDOWN)
     return text_tables.markdown(shown, [" --- ", " --- ", *[" ---: "] * len(names)])
+
+
+def markdown_notes(notes: Sequence[str]) -> str:
+    """Return a list of notes."""
+    return "\n".join(f"- {escaped(note, MARKDOWN)}" for note in notes)
 
 
 def _frame(table: ShownTable, names: Sequence[str]) -> pd.DataFrame:
@@ -98,12 +102,13 @@ def csv_text(table: ShownTable) -> str:
     rows = []
     for row in table.rows:
         place, origin = [table.item.stem, table.scale, row.row, row.label], _origin(row)
-        seeds = ["" if row.seeds == DASH else row.seeds, ", ".join(row.marks)]
+        seeds = "" if row.seeds == DASH else row.seeds
         for column, cell, printed in zip(table.columns, row.cells, row.printed, strict=True):
+            marks = ", ".join(filter(None, (*row.marks, cell.caveat)))
             measured = [cell.value, cell.text, *(cell.interval or (None, None)), cell.method]
             counts = [cell.num_generated or None, cell.num_reference or None]
             found = [json.dumps(dict(cell.per_seed)), cell.refusal, printed]
-            rows.append([*place, column.title, *measured, *counts, *seeds, *found, *origin])
+            rows.append([*place, column.title, *measured, *counts, seeds, marks, *found, *origin])
     return text_tables.csv_text(frame(CSV_COLUMNS, rows))
 
 

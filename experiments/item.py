@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from audiolcm.rows import SCALES
-from experiments.claims import Claim
+from experiments.claims import BETTER, Claim, Side, Test
 from experiments.records import Result
 from experiments.sources import Fact, ScoreKey, Source, Speed
 
@@ -18,7 +18,7 @@ class Column:
     """One column: what the paper prints there and what is measured for it.
 
     Attributes:
-        name: of the paper's column in printed.yaml; None for one that only we have.
+        name: of the paper's column in printed.yaml; None for one that only we have: it is shown where it was measured.
         better: "lower", "higher" or "".
         sources: where its measured figures come from, by scale; a scale without one has no measured figures.
     """
@@ -43,6 +43,13 @@ NFE = Column("NFE", "nfe", LOWER, everywhere(Fact(("nfe",))))
 FAD = Column("FAD", "fad", LOWER, scored("fad", "fad_vggish"))
 KL = Column("KL", "kl", LOWER, scored("kl", "kl_panns"))
 RTF = Column("RTF", "rtf", LOWER, everywhere(Speed()))
+RTF_WARM = Column("RTF warm", None, LOWER, everywhere(Speed(is_warm=True)))
+
+
+def by_fad_and_kl(sentence: str, first: Side, second: Side, test: Test = BETTER) -> tuple[Claim, Claim]:
+    """Return a claim of quality by FAD, and by KL, which the paper's tables print beside it."""
+    fad, kl = (Claim(sentence, first, second, by.title, by.better, by.sources, test) for by in (FAD, KL))
+    return fad, kl
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class TableItem:
     Attributes:
         stem: of its module and its file in conf/experiment.
         paper_item: such as "Table 6".
-        printed: its name in printed.yaml.
+        printed: its name in printed.yaml; None for a table that the paper does not have.
         first_column: heading of the labels.
         notes: what a reader must know of the item.
     """
@@ -79,7 +86,7 @@ class TableItem:
     stem: str
     paper_item: str
     title: str
-    printed: str
+    printed: str | None
     first_column: str
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]

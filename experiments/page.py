@@ -42,7 +42,9 @@ def page(tables: Sequence[ShownTable], pictures: Mapping[tuple[str, str], Path],
         element(
             "p", "Measured figures beside the paper's, from the records in this folder.", class_="protocol"
         ),
-        element("p", f"Of {len(judgments)} claims, {summed_up(judgments)}") if judgments else None,
+        element("p", f"Scale {SUMMED_UP}. Of {len(judgments)} claims, {summed_up(judgments)}")
+        if judgments
+        else None,
         element("nav", element("ul", *links), aria_label="Tables and figures"),
         class_="headline",
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from evaluation.record import Score, Timing
+from evaluation.record import Score, Timing, timing_of
 from experiments.reading import read_json
 
 SUMMED_UP = "esc10"
@@ -42,6 +42,7 @@ class Result:
     Attributes:
         scores: by their key.  figures: plain numbers, lists of numbers, or words.
         changes: what is no longer as it was when the job ran; empty for a fresh one.
+        training: what the record tells of the training of its model; empty where none of ours made it.
         report: the page of its run, relative to where runs were started; None when it has none.
     """
 
@@ -57,6 +58,12 @@ class Result:
     settings: str
     report: str | None
     changes: tuple[str, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_of_a_training(self) -> bool:
+        """Whether a training of ours, which has a seed, made the model; published weights and files have none."""
+        return bool(self.training) or self.facts.get("train_steps") is not None
 
     @property
     def name(self) -> str:
@@ -180,13 +187,15 @@ def _result(content: dict[str, Any], changes: tuple[str, ...]) -> Result:
     scores = [score_of(score) for score in content["scores"]]
     if len({score.key for score in scores}) < len(scores):
         raise ValueError("it has a score twice")
-    for name in ("figures", "facts", "protocol", "provenance"):
-        if not isinstance(content[name], dict):
+    for name in ("figures", "facts", "protocol", "provenance", "training"):
+        if not isinstance(content.get(name, {}), dict):
             raise ValueError(f"its {name} are no mapping")
-    timings = tuple(Timing(**timing) for timing in content["timings"])
+    timings = tuple(map(timing_of, content["timings"]))
     for timing in timings:
         _positive(timing.rtf_total, "real-time factor")
         _positive(timing.audio_seconds, "length of sound")
+        for found in timing.calls if timing.rtf_warm is None else (*timing.calls, timing.rtf_warm):
+            _positive(found, "time of a call")
     if _number(content["provenance"].get("seconds") or 0) < 0:
         raise ValueError("its job took less than no time")
     return Result(
@@ -202,6 +211,7 @@ def _result(content: dict[str, Any], changes: tuple[str, ...]) -> Result:
         settings=str(content["settings"]),
         report=_safe_report(content.get("report")),
         changes=changes,
+        training=content.get("training", {}),
     )
 
 
@@ -221,6 +231,7 @@ def score_of(content: Mapping[str, Any]) -> Score:
         "interval": None if interval is None else (_number(interval[0]), _number(interval[1])),
         "per_seed": tuple(content.get("per_seed", ())),
         "notes": tuple(content.get("notes", ())),
+        "draws": tuple(tuple(map(_number, seed)) for seed in content.get("draws", ())),
     }
     return Score(**{**content, **changed})
 

@@ -14,9 +14,10 @@ from audiolcm.terminal import say
 from audiolcm.training.tracking import WandbTracker
 from experiments.curves import draw
 from experiments.formats import csv_text, latex, markdown
+from experiments.item import Item
 from experiments.items import STEMS, item_of
 from experiments.page import page
-from experiments.readme import check, rewrite
+from experiments.readme import EVALUATED, check, rewrite
 from experiments.records import LISTENING, RECORDS, SUMMED_UP, Planned, read_results
 from experiments.table import ShownTable, show
 from experiments.tracking import log_tables
@@ -85,7 +86,8 @@ def render(
     }
     _write_text(results / INDEX, page(everything, pictures, results))
     if readme is not None:
-        rewrite(readme, [shown(stem, SUMMED_UP, results, plan) for stem in STEMS])
+        tables = [shown(stem, SUMMED_UP, results, plan) for stem in STEMS]
+        rewrite(readme, tables, evaluations(results, plan))
     if tracker is not None:
         found = {stem: path for (known, stem), path in pictures.items() if known in scales and stem in chosen}
         log_tables(asked, found, results, tracker)
@@ -100,8 +102,17 @@ def has_records(results: Path, scale: str) -> bool:
 
 def shown(stem: str, scale: str, results: Path, plan: Plan | None) -> ShownTable:
     """Return an item at a scale, from the records."""
-    jobs = plan.jobs(stem, scale) if plan else None
-    return show(item_of(stem), read_results(results, stem, scale, jobs, plan.changes if plan else None))
+    return _shown(item_of(stem), scale, results, plan)
+
+
+def evaluations(results: Path, plan: Plan | None) -> dict[str, ShownTable]:
+    """Return the README's tables of evaluations, from the records."""
+    return {name: _shown(item, scale, results, plan) for name, (scale, item) in EVALUATED.items()}
+
+
+def _shown(item: Item, scale: str, results: Path, plan: Plan | None) -> ShownTable:
+    jobs = plan.jobs(item.stem, scale) if plan else None
+    return show(item, read_results(results, item.stem, scale, jobs, plan.changes if plan else None))
 
 
 def _picture(table: ShownTable, results: Path) -> Path:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
-from evaluation.record import Score
+import numpy as np
+import yaml
+
+from audiolcm.hashing import content_hash
+from audiolcm.rows import CONF
+from evaluation.metrics.bootstrap import resampled
+from evaluation.record import AS_FOUND, Score
 from evaluation.tables import as_text
 from experiments.records import ItemResults, Result
+
+OLD_TIMING = "timed the old way"
+_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,9 @@ class Reading:
         network: who listened, for a heading; "" for none.
         is_exact: it has no spread over seeds: where seeds differ, something is wrong.
         is_seeded: it is of one seed of training, not of all or none.
+        ends: what it is called where its ends are known, see ``evaluation.tables.within``.
+        caveat: how it was measured that it must not be believed as others are, in words short enough for a mark.
+        draws: the figure of each draw of a bootstrap, by generation seed; ``drawn`` says of what, and tells pairs.
     """
 
     value: float | None
@@ -37,6 +50,10 @@ class Reading:
     network: str = ""
     is_exact: bool = False
     is_seeded: bool = True
+    ends: str = ""
+    caveat: str = ""
+    draws: tuple[tuple[float, ...], ...] = ()
+    drawn: tuple[str, str] = ("", "")
 
 
 class Source(Protocol):
@@ -58,6 +75,27 @@ class OfResults(ABC):
     @abstractmethod
     def reading(self, result: Result) -> Reading | None:
         """Return the figure of one result; None when it has none."""
+
+
+def omega_of_training(results: Iterable[Result]) -> list[str]:
+    """Return from which omega students were trained, told from the hash of their training's section ``guidance``.
+
+    One sentence, or none where a record names no training, or one of a range that conf/guidance does not have.
+    """
+    sections = [result.training.get("sections") for result in results if result.training]
+    hashes = {str(known.get("guidance")) if isinstance(known, dict) else "" for known in sections}
+    ranges = [_guidance_ranges().get(found) for found in hashes]
+    if not ranges or None in ranges:
+        return []
+    words = " and ".join(sorted(f"from {low:g} to {high:g}" for low, high in filter(None, ranges)))
+    return [f"students trained with omega {words} (the paper: from 4 to 12)"]
+
+
+@cache
+def _guidance_ranges() -> dict[str, tuple[float, float]]:
+    """Return the range of omega of each option of conf/guidance, by the hash that a training's settings have of it."""
+    options = [yaml.safe_load(path.read_text()) for path in (CONF / "guidance").glob("*.yaml")]
+    return {content_hash(option): (option["w_min"], option["w_max"]) for option in options}
 
 
 @dataclass(frozen=True)
@@ -86,25 +124,54 @@ def of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
         num_reference=score.num_reference,
         condition=(*condition, ("network", weights)),
         network="embedded evaluator" if score.is_embedded else score.title,
+        ends=score.title,
+        draws=score.draws,
+        drawn=("clips", score.drawn),
     )
 
 
 @dataclass(frozen=True)
 class Speed(OfResults):
-    """Real-time factor: seconds of computing for one second of sound, from text to waveform."""
+    """Real-time factor: seconds of computing for one second of sound, from text to waveform.
+
+    Args:
+        batch_size: sounds made at once.
+        is_warm: of the calls whose captions were remembered.
+    """
 
     batch_size: int = 1
+    is_warm: bool = False
 
     def reading(self, result: Result) -> Reading | None:
-        """Return the median over the calls; figures of other hardware or lengths of sound share no column."""
+        """Return the median over the calls.
+
+        Figures of other hardware or lengths of sound, or timed otherwise, share no column.
+        """
         for timing in result.timings:
-            if timing.batch_size == self.batch_size and math.isfinite(timing.rtf_total):
+            value = timing.rtf_warm if self.is_warm else timing.rtf_total
+            if timing.batch_size == self.batch_size and value is not None and math.isfinite(value):
                 hardware = as_text(result.provenance.get("hardware", "unknown"))
+                length = f"{timing.audio_seconds:g}"
+                condition = (("hardware", hardware), ("seconds of sound", length))
+                calls = () if self.is_warm else timing.calls
+                captions = as_text(result.provenance.get("captions", ""))
                 return Reading(
-                    timing.rtf_total,
-                    condition=(("hardware", hardware), ("seconds of sound", f"{timing.audio_seconds:g}")),
+                    value,
+                    condition=(*condition, ("text memory", timing.text_memory)),
+                    ends="RTF",
+                    caveat=OLD_TIMING if timing.text_memory == AS_FOUND else "",
+                    draws=_medians(calls, timing.audio_seconds),
+                    drawn=("timed calls", f"{len(calls)} of {captions}"),
                 )
         return None
+
+
+def _medians(calls: Sequence[float], audio_seconds: float) -> tuple[tuple[float, ...], ...]:
+    """Return the real-time factor of resampled calls: each has the same captions in every record of a protocol."""
+    if len(calls) < 2:
+        return ()
+    seconds = np.asarray(calls) / audio_seconds
+    return (tuple(resampled(lambda drawn: float(np.median(seconds[drawn])), len(seconds), _DRAWS, 0)),)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from evaluation import tables
 from experiments.sources import Reading
 
 Condition = tuple[tuple[str, str], ...]
+DAGGER = "†"
+"""Marks a figure with a caveat, which the notes tell."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Cell:
         interval: 95%; ``method`` says how it was made.
         per_seed: the figure of each seed.
         refusal: why figures that exist are not shown; "" when they are.
+        caveat: of its readings, see ``Reading``.
+        is_cut: whether its interval, or what rounding leaves of its value, was cut where such figures end.
     """
 
     value: float | None = None
@@ -34,6 +38,8 @@ class Cell:
     num_reference: int = 0
     per_seed: Mapping[int, float] = field(default_factory=dict)
     refusal: str = ""
+    caveat: str = ""
+    is_cut: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -47,7 +53,8 @@ class Cell:
             return "refused"
         if self.text or self.value is None:
             return self.text or tables.DASH
-        return " ".join(filter(None, tables.Cell(self.value, self.interval).figures))
+        dagger = DAGGER if self.caveat else ""
+        return " ".join(filter(None, (*tables.Cell(self.value, self.interval).figures, dagger)))
 
     @property
     def count(self) -> str:
@@ -81,13 +88,24 @@ def summarize(readings: Mapping[int, Reading]) -> Cell:
     if refusal:
         return Cell(refusal=refusal)
     if first.is_exact or first.value is None:
-        return Cell(first.value, first.text, per_seed=_values(readings))
-    counts = (first.num_generated, first.num_reference)
-    if len(readings) == 1:
-        return Cell(first.value, first.text, first.interval, first.method, *counts, _values(readings))
-    mean, interval = student_interval(_values(readings).values())
-    method = f"Student's t over {len(readings)} training seeds"
-    return Cell(mean, "", interval, method, *counts, _values(readings))
+        return Cell(first.value, first.text, per_seed=_values(readings), caveat=first.caveat)
+    value, interval, method = first.value, first.interval, first.method
+    if len(readings) > 1:
+        value, interval = student_interval(_values(readings).values())
+        method = f"Student's t over {len(readings)} training seeds"
+    shown = tables.within(value, first.ends)
+    cut = interval and (tables.within(interval[0], first.ends), tables.within(interval[1], first.ends))
+    return Cell(
+        shown,
+        first.text,
+        cut,
+        method,
+        first.num_generated,
+        first.num_reference,
+        _values(readings),
+        caveat=first.caveat,
+        is_cut=(shown, cut) != (value, interval),
+    )
 
 
 def _values(readings: Mapping[int, Reading]) -> dict[int, float]:

@@ -7,17 +7,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evaluation.tables import protocol_title
+from evaluation.tables import cut_note, protocol_title
 from experiments.claims import Judgment, judge
 from experiments.item import Column, FigureItem, Item, Line, TableItem
 from experiments.printed import printed_figure, printed_table
 from experiments.records import ItemResults, Result
-from experiments.sources import Reading
-from experiments.summary import Cell, column_refusals, summarize
+from experiments.sources import OLD_TIMING, Reading, omega_of_training
+from experiments.summary import DAGGER, Cell, column_refusals, summarize
 
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 OTHER_TASK = "It is another task than the paper's: compare rows with each other, not with the paper's column."
 STALE, NOT_PRINTED = "stale", "not in the paper"
+OLD_TIMING_NOTE = (
+    f"{DAGGER} {OLD_TIMING}: RTF may lack the text encoder, for captions were remembered from sounds made before. It "
+    "stands in no column with newer figures."
+)
 
 
 @dataclass(frozen=True)
@@ -93,20 +97,21 @@ def show(item: Item, results: ItemResults) -> ShownTable:
 
 
 def _show_table(item: TableItem, results: ItemResults) -> ShownTable:
-    printed = printed_table(item.printed)
+    printed = printed_table(item.printed) if item.printed else None
     known = {line.row for line in item.lines}
     lines = [line for line in item.lines if line.printed is not None or line.row in results.rows]
     lines += [Line(row, row, None) for row in results.rows if row not in known]
-    cells = _columns(item.columns, lines, results)
+    found = zip(item.columns, _columns(item.columns, lines, results), strict=True)
+    kept = [
+        (c, cells) for c, cells in found if (printed and c.name) or any(not cell.is_empty for cell in cells)
+    ]
     rows = []
     for index, line in enumerate(lines):
-        texts = tuple(printed.cell(line.printed, column.name) for column in item.columns)
-        measured = tuple(column[index] for column in cells)
-        marks = () if line.printed else (NOT_PRINTED,)
+        texts = tuple(printed.cell(line.printed, column.name) if printed else None for column, _ in kept)
+        measured = tuple(cells[index] for _, cells in kept)
+        marks = () if line.printed or not printed else (NOT_PRINTED,)
         rows.append(_row(line.row, line.label, measured, texts, marks, results))
-    columns = tuple(
-        ShownColumn(_heading(column), has_printed=column.name is not None) for column in item.columns
-    )
+    columns = tuple(ShownColumn(_heading(c), has_printed=bool(printed and c.name)) for c, _ in kept)
     notes = [f"{line.label}: {line.note}." for line in lines if line.note]
     return _shown(item, results, item.first_column, columns, tuple(rows), (*item.notes, *notes), "")
 
@@ -188,8 +193,9 @@ def _shown(
 ) -> ShownTable:
     titles, data, ears = _measured_on(results)
     is_paper = results.scale == "paper"
-    where = f"Measured at {'the ' * is_paper}{results.scale} scale: {'; '.join([*titles, *ears]) or data}."
-    caption = where if is_paper else f"{where} {OTHER_TASK}"
+    trained = omega_of_training(results.usable)
+    where = f"Measured at {'the ' * is_paper}{results.scale} scale: {'; '.join([*titles, *ears, *trained]) or data}."
+    caption = where if is_paper or item.printed is None else f"{where} {OTHER_TASK}"
     own = [data] if data != results.scale else []
     place = f"{results.scale}{' scale' * is_paper}{': ' if own else ', ' * bool(ears)}"
     return ShownTable(
@@ -223,11 +229,13 @@ def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: It
     methods: dict[str, list[str]] = {}
     notes = []
     labels = Counter(row.label for row in rows)
+    cut = []
     for row in rows:
         name = row.label if labels[row.label] == 1 else f"{row.label} ({row.row})"
         for column, cell in zip(columns, row.cells, strict=True):
             if cell.interval is not None:
                 methods.setdefault(cell.method or "method not recorded", []).append(column.title)
+            cut += [column.title] * cell.is_cut
             if cell.refusal:
                 notes.append(f"{name}, {column.title}: refused, {cell.refusal}.")
             short = len(row.results) > len(cell.per_seed) > 0
@@ -236,6 +244,8 @@ def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: It
     intervals = [
         f"95% intervals of {', '.join(dict.fromkeys(names))}: {how}." for how, names in methods.items()
     ]
+    intervals += [f"{note}." for note in cut_note(cut)]
+    intervals += [OLD_TIMING_NOTE] if any(cell.caveat for row in rows for cell in row.cells) else []
     raters = [results.raters] if results.raters else []
     others = sorted(results.listening.keys() - {row.row for row in rows})
     raters += [f"Rated too, but no row of this table: {_rated(others, results)}."] if others else []

@@ -1,7 +1,7 @@
 """Table 6: the backbone without one of its parts, teacher and student trained anew for each row."""
 
-from experiments.claims import Claim, Row
-from experiments.item import FAD, KL, Line, TableItem
+from experiments.claims import Row
+from experiments.item import FAD, KL, Line, TableItem, by_fad_and_kl
 
 SENTENCE = "All designs within the transformer enhance the performance: without {} it is worse."
 LINES = (
@@ -11,12 +11,14 @@ LINES = (
     Line("without_swiglu", "w/o SwiGLU", "w/o SwiGLU", note="a GELU gate instead"),
 )
 CLAIMS = tuple(
-    Claim(
-        SENTENCE.format(line.label.removeprefix("w/o ")),
-        Row("full", "the full backbone"), Row(line.row, f"that {line.label}"), FAD.title, FAD.better, FAD.sources,
-    )
+    claim
     for line in LINES[1:]
-)  # fmt: skip
+    for claim in by_fad_and_kl(
+        SENTENCE.format(line.label.removeprefix("w/o ")),
+        Row("full", "the full backbone"),
+        Row(line.row, f"that {line.label}"),
+    )
+)
 
 ITEM = TableItem(
     stem="table6_backbone",

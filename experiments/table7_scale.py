@@ -1,7 +1,7 @@
 """Table 7: sizes of the model, each with its own teacher."""
 
-from experiments.claims import Claim, Row
-from experiments.item import FAD, KL, NEITHER, Column, Line, TableItem, everywhere
+from experiments.claims import Row
+from experiments.item import FAD, KL, NEITHER, Column, Line, TableItem, by_fad_and_kl, everywhere
 from experiments.sources import Millions
 
 SENTENCE = "AudioLCM's performance improves with its number of parameters."
@@ -26,8 +26,9 @@ ITEM = TableItem(
     ),
     lines=LINES,
     claims=tuple(
-        Claim(SENTENCE, Row(larger, larger), Row(smaller, smaller), FAD.title, FAD.better, FAD.sources)
+        claim
         for larger, smaller in PAIRS
+        for claim in by_fad_and_kl(SENTENCE, Row(larger, larger), Row(smaller, smaller))
     ),
     notes=("Parameters are those of the transformer, as in the paper.",),
 )

@@ -61,7 +61,7 @@ def _entries(table: ShownTable, row: ShownRow) -> list[Any]:
     found: list[Any] = []
     for column, cell, printed in zip(table.columns, row.cells, row.printed, strict=True):
         low, high = cell.interval or (None, None)
-        words = cell.refusal or cell.text or None
+        words = cell.refusal or cell.text or cell.caveat or None
         found += [cell.value, low, high, cell.count or None, words]
         found += [printed] if column.has_printed else []
     return found
@@ -77,7 +77,7 @@ def _claims(table: ShownTable) -> wandb.Table:
         low, high = judgment.interval or (None, None)
         made.add_data(
             judgment.claim.sentence, judgment.comparison, judgment.change, low, high, len(judgment.seeds),
-            judgment.verdict, judgment.reason,
+            judgment.verdict, judgment.reason or judgment.method,
         )  # fmt: skip
     return made
 

@@ -8,17 +8,19 @@ from experiments.claims import FAILS, HOLDS, UNKNOWN, UNMEASURED, Judgment
 
 
 def change_text(judgment: Judgment) -> str:
-    """Return how much worse the second side is, its interval and the seeds."""
+    """Return how much worse the second side is, its interval, and the seeds or the bootstrap that it comes from."""
     if judgment.change is None:
         return DASH
     figures = " ".join(filter(None, Figure(judgment.change, judgment.interval).figures))
-    return f"{figures}, {len(judgment.seeds)} seed{'s' * (len(judgment.seeds) != 1)}"
+    seeds = f"{len(judgment.seeds)} seed{'s' * (len(judgment.seeds) != 1)}"
+    return f"{figures}, {judgment.method or seeds}"
 
 
 def verdict_text(judgment: Judgment) -> str:
-    """Return the verdict, why it cannot be told, and whether a record behind it is stale."""
+    """Return the verdict, why it cannot be told, and what speaks against the records behind it."""
     reason = f" ({judgment.reason})" if judgment.reason else ""
-    return f"{judgment.verdict}{reason}{'; from stale records' if judgment.is_stale else ''}"
+    doubts = ["from stale records"] * judgment.is_stale + [judgment.caveat] * bool(judgment.caveat)
+    return "; ".join([f"{judgment.verdict}{reason}", *doubts])
 
 
 def summed_up(judgments: Sequence[Judgment]) -> str:

@@ -31,9 +31,9 @@ WORDS = tuple("a dog barks then rain falls on the roof < > & @ start end all is 
 Layout = dict[str, dict[str, list[int]]]
 
 
-def read_layout(shared: Path) -> Layout:
+def read_layout(folder: Path) -> Layout:
     """Names and shapes by part: denoiser, autoencoder, text encoder, vocoder."""
-    parts = json.loads((shared / "reference" / "released_layout.json").read_text())
+    parts = json.loads((folder / "released_layout.json").read_text())
     return {name.partition(" (")[0]: keys for name, keys in parts.items()}
 
 

@@ -31,7 +31,7 @@ def paired_score(
 ) -> Score:
     """Return the score that is the mean of ``values`` (items,), one array a seed; the record keeps each item's."""
     by_item = np.mean(values, axis=0)
-    interval = resampling.of_mean(clip_means(trial, by_item))
+    interval = resampling.of_mean(clip_means(trial, by_item), [clip_means(trial, seed) for seed in values])
     per_clip = {item.name: float(value) for item, value in zip(trial.items, by_item, strict=True)}
     per_seed = [float(np.mean(seed)) for seed in values]
     return scored(

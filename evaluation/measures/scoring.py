@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from audiolcm.errors import UserError
+from audiolcm.hashing import content_hash
 from evaluation.features.extractor import Extractor, Features
 from evaluation.metrics.bootstrap import (
     MEAN_METHOD,
@@ -16,12 +17,26 @@ from evaluation.metrics.bootstrap import (
     Statistic,
     bootstrap_mean,
     bootstrap_statistic,
+    resampled,
 )
 from evaluation.metrics.clips import ClipRows, FixedRows, Rows
 from evaluation.record import Score
 from evaluation.score import Ears, Trial
 
+Draws = tuple[tuple[float, ...], ...]
 Interval = tuple[tuple[float, float] | None, str]
+"""A 95% interval, and how it was made; what ``Resampling`` returns also knows its draws."""
+_DIGITS = 7
+"""Of a draw that a record keeps: its error is far below that of so many draws."""
+
+
+class Resampled(NamedTuple):
+    """An interval, how it was made, and the figure of each draw by generation seed; ``seed`` is that of the draws."""
+
+    interval: tuple[float, float] | None = None
+    method: str = ""
+    draws: Draws = ()
+    seed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,22 +46,37 @@ class Resampling:
     num_resamples: int
     seed: int
 
-    def of_mean(self, values: np.ndarray) -> Interval:
-        """Return the interval of the mean of values (clips,), and how it was made."""
+    def of_mean(self, values: np.ndarray, by_seed: Sequence[np.ndarray] = ()) -> Resampled:
+        """Return the interval of the mean of values (clips,); ``by_seed``: the values of each generation seed."""
         if self.num_resamples < 2 or len(values) < 2:
-            return None, ""
-        return bootstrap_mean(values, self.num_resamples, self.seed), MEAN_METHOD
+            return Resampled()
 
-    def of_statistic(self, statistics: Sequence[Statistic], num_clips: int, most: int = 10**9) -> Interval:
+        def draws_of(own: np.ndarray) -> np.ndarray:
+            return resampled(lambda clips: float(own[clips].mean()), len(own), self.num_resamples, self.seed)
+
+        interval = bootstrap_mean(values, self.num_resamples, self.seed)
+        return Resampled(interval, MEAN_METHOD, _kept(map(draws_of, by_seed)), self.seed)
+
+    def of_statistic(self, statistics: Sequence[Statistic], num_clips: int, most: int = 10**9) -> Resampled:
         """Return the interval of the mean of one statistic a seed; at most ``most`` draws where one takes long."""
-        draws = min(self.num_resamples, most)
-        if draws < 2 or num_clips < 2:
-            return None, ""
+        num_draws = min(self.num_resamples, most)
+        if num_draws < 2 or num_clips < 2:
+            return Resampled()
+
+        figures: list[list[float]] = []
 
         def mean(clips: np.ndarray) -> float:
-            return float(np.mean([statistic(clips) for statistic in statistics]))
+            figures.append([statistic(clips) for statistic in statistics])
+            return float(np.mean(figures[-1]))
 
-        return bootstrap_statistic(mean, num_clips, draws, self.seed), f"{STATISTIC_METHOD}, {draws} draws"
+        interval = bootstrap_statistic(mean, num_clips, num_draws, self.seed)
+        draws = _kept(np.array(figures[1:]).T)  # the first is of all clips
+        return Resampled(interval, f"{STATISTIC_METHOD}, {num_draws} draws", draws, self.seed)
+
+
+def _kept(figures: Iterable[np.ndarray]) -> Draws:
+    """Return the draws (draws,) of each generation seed as a record keeps them."""
+    return tuple(tuple(float(f"{figure:.{_DIGITS}g}") for figure in seed) for seed in figures)
 
 
 def stacked(features: Sequence[Features], name: str = "embedding") -> np.ndarray:
@@ -107,24 +137,33 @@ def scored(
     label: str,
     better: str,
     per_seed: Sequence[float],
-    interval: Interval,
+    interval: Interval | Resampled,
     extractor: Extractor,
     trial: Trial,
     num_reference: int = 0,
     **facts: Any,
 ) -> Score:
     """Return the score whose value is the mean over the seeds, with what is the same for every measure."""
+    made = Resampled(*interval)
     return Score(
         key=key,
         title=label if extractor.is_embedded else f"{label} ({extractor.name})",  # tables mark embedded ones
         value=float(np.mean(per_seed)),
         better=better,
-        interval=interval[0],
-        interval_method=interval[1],
+        interval=made.interval,
+        interval_method=made.method,
         per_seed=tuple(float(value) for value in per_seed),
         num_generated=len(trial.items),
         num_reference=num_reference,
         extractor={"name": extractor.name, "identity": extractor.identity},
         is_embedded=extractor.is_embedded,
+        draws=made.draws,
+        drawn=_drawn(trial, made) if made.draws else "",
         **facts,
     )
+
+
+def _drawn(trial: Trial, made: Resampled) -> str:
+    """Return a hash of what decides which clips the draws have: the clips in their order, their seed and number."""
+    clips = list(dict.fromkeys(item.clip_name for item in trial.items))
+    return content_hash([clips, made.seed, len(made.draws[0])])

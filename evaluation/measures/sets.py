@@ -216,14 +216,13 @@ class InceptionScore(_SetMeasure):
 
         statistics = [lambda clips, logits=logits: resampled(logits, clips) for logits in seeds]
         values = [score.mean for score in found]
-        spread, method = self.resampling.of_statistic(statistics, len(sounds_of_clip))
+        made = self.resampling.of_statistic(statistics, len(sounds_of_clip))
         # Resampled sounds come in the order of the clips, on which the splits depend: only the width is the figure's.
-        half = 0.0 if spread is None else (spread[1] - spread[0]) / 2
-        interval = None if spread is None else (float(np.mean(values)) - half, float(np.mean(values)) + half)
+        if made.interval is not None:
+            half = (made.interval[1] - made.interval[0]) / 2
+            made = made._replace(interval=(float(np.mean(values)) - half, float(np.mean(values)) + half))
         details = {"std_over_splits": [score.std for score in found]}
-        return scored(
-            key, "IS", "higher", values, (interval, method), ears[self.extractor], trial, details=details
-        )
+        return scored(key, "IS", "higher", values, made, ears[self.extractor], trial, details=details)
 
 
 def _size(features: Sequence[Features]) -> tuple[int, int]:

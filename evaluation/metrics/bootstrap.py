@@ -61,11 +61,38 @@ def bootstrap_statistic(
     right, or up to twice too large where clips are fewer than features or two sets hardly differ.
 
     The interval is for the expectation of the figure at this number of clips: it knows nothing of the bias that FAD
-    and IS have against infinitely many clips. It is not cut at 0, where a distance ends.
+    and IS have against infinitely many clips. It is not cut where a figure ends (a distance at 0): tables do that.
 
     For several generation seeds let ``statistic`` return the mean over them: each draw then takes the same clips from
     all.
     """
-    estimate = statistic(np.arange(num_clips))
-    half = NORMAL_QUANTILE * float(np.std(resampled(statistic, num_clips, num_resamples, seed), ddof=1))
+    return around(statistic(np.arange(num_clips)), resampled(statistic, num_clips, num_resamples, seed))
+
+
+def around(estimate: float, figures: np.ndarray) -> tuple[float, float]:
+    """Return an estimate minus and plus 1.96 standard deviations of its resampled figures (draws,)."""
+    half = NORMAL_QUANTILE * float(np.std(figures, ddof=1))
     return estimate - half, estimate + half
+
+
+def paired_interval(
+    change: float, first: np.ndarray, second: np.ndarray, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95% interval of how much larger the second of two figures is, by the paired bootstrap.
+
+    Row by row both sides were resampled with the same clips. Where there are several generation seeds, each row also
+    draws them with replacement, the same ones on both sides. What both sides share of a draw falls out of their
+    difference.
+
+    Args:
+        change: the second figure minus the first, of all clips and generation seeds.
+        first, second: resampled figures, (draws, generation seeds).
+        seed: of the draws of generation seeds.
+
+    Raises:
+        ValueError: the shapes differ: they are no pairs.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"Draws {first.shape} and {second.shape} are no pairs.")
+    drawn = np.random.default_rng(seed).integers(first.shape[1], size=first.shape)
+    return around(change, np.take_along_axis(second - first, drawn, axis=1).mean(axis=1))

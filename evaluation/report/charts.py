@@ -14,7 +14,8 @@ REST = "other"
 
 def whisker(score: Score, sanity: Sequence[tuple[str, float]]) -> Html:
     """Draw value and interval on the range that they span with zero and with the same score of the sanity rows."""
-    ends = [0.0, score.value, *(score.interval or ()), *(value for _, value in sanity)]
+    shown = cell(score)
+    ends = [0.0, shown.value, *(shown.interval or ()), *(value for _, value in sanity)]
     low, high = min(ends), max(ends)
     span = high - low or 1.0
 
@@ -23,17 +24,17 @@ def whisker(score: Score, sanity: Sequence[tuple[str, float]]) -> Html:
 
     ticks = [element("line", x1=at(value), x2=at(value), y1=6, y2=22, class_="tick") for _, value in sanity]
     interval = None
-    if score.interval is not None:
-        start, end = map(at, score.interval)
+    if shown.interval is not None:
+        start, end = map(at, shown.interval)
         interval = element("line", x1=start, x2=end, y1=14, y2=14, class_="interval")
     drawing = element(
         "svg",
         element("line", x1="2%", x2="98%", y1=14, y2=14, class_="axis"),
         *ticks,
         interval,
-        element("circle", cx=at(score.value), cy=14, r=5, class_="value"),
+        element("circle", cx=at(shown.value), cy=14, r=5, class_="value"),
         role="img",
-        aria_label="; ".join([" ".join(cell(score).figures), *(f"{n} {_short(v)}" for n, v in sanity)]),
+        aria_label="; ".join([" ".join(shown.figures), *(f"{n} {_short(v)}" for n, v in sanity)]),
         width="100%",
         height=28,
     )

@@ -16,6 +16,7 @@ from evaluation.report.html import Html, element, head, joined, scrolling
 from evaluation.tables import (
     DASH,
     EMBEDDED_NOTE,
+    TEXT_MEMORY,
     as_text,
     build_table,
     cell,
@@ -192,7 +193,8 @@ def _speed(record: Record) -> Html | None:
                 "p",
                 ("" if timing.rtf_sampler is None else f"sampler alone {_short(timing.rtf_sampler)} · ")
                 + f"{timing.audio_seconds:g} s of audio · NFE {timing.nfe} · {timing.num_runs} calls after "
-                + f"{timing.num_warmup} for warming up",
+                + f"{timing.num_warmup} for warming up · {TEXT_MEMORY[timing.text_memory]}"
+                + ("" if timing.rtf_warm is None else f", remembered: {_short(timing.rtf_warm)}"),
                 class_="hint",
             ),
         )

@@ -27,8 +27,8 @@ DECIDING = (
     "audiolcm.diffusion", "audiolcm.draws", "audiolcm.models",
     "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.recipe", "audiolcm.training.loop",
     "audiolcm.training.optimization", "audiolcm.training.pieces", "audiolcm.training.reproducibility",
-    "evaluation.embedded", "evaluation.features", "evaluation.htk_mels", "evaluation.measures", "evaluation.metrics",
-    "evaluation.protocol", "evaluation.sinc_hann", "evaluation.sound", "evaluation.systems",
+    "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.htk_mels", "evaluation.measures",
+    "evaluation.metrics", "evaluation.protocol", "evaluation.sinc_hann", "evaluation.sound", "evaluation.systems",
 )  # fmt: skip
 """Modules and packages whose code can change a figure; the others move, show and keep it. Data has its own hash."""
 

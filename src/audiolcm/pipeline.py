@@ -274,6 +274,10 @@ class AudioLCM:
             del self._encoded[prompt]
         return text
 
+    def forget_prompts(self) -> None:
+        """Forget the text features of all captions: the next call encodes its own, as the first of a process does."""
+        self._encoded.clear()
+
     @torch.no_grad()
     def reconstruct(self, mel: Mel) -> np.ndarray:
         """Return (batch, samples): true mels (batch, 80, frames) after autoencoder and vocoder."""

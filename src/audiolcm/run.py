@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -226,9 +226,15 @@ def _result_of(artifact: Artifact, began: float) -> dict[str, Any]:
     return {"status": "done", "folder": str(artifact.folder), "figures": figures} | _seconds_since(began)
 
 
-def made_by(plain: Mapping[str, Any]) -> dict[str, object]:
-    """Return what a result records to tell later whether it would come out the same: see ``fingerprint``."""
-    method = method_fingerprint() | code_of_plugins(plain)
+def made_by(plain: Mapping[str, Any], idle: Sequence[str] = ()) -> dict[str, object]:
+    """Return what a result records to tell later whether it would come out the same: see ``fingerprint``.
+
+    Args:
+        plain: the configuration.
+        idle: modules that are loaded and decided nothing of it.
+    """
+    method = {name: code for name, code in method_fingerprint().items() if name not in idle}
+    method |= code_of_plugins(plain)
     return settings_made(plain) | {"method": method, "code": code_version()}
 
 

@@ -25,6 +25,16 @@ LISTS = {
     "musiccaps_5405": ("musiccaps", 5405, 5405),
     "stable_audio_4875": ("audiocaps", 4875, 975),
 }
+# The list that a protocol reads, a file of tests/data in the same format, and its column of clips.
+FILES = {
+    "audiolcm_900x5": ("audiocaps_test.tsv", "audiocaps_test.tsv", "name"),
+    "tango_886": ("audiocaps_tango_886.tsv", "audiocaps_tango_886.tsv", "youtube_id"),
+    "consistencytta_882": ("audiocaps_consistencytta_882.tsv", "audiocaps_tango_886.tsv", "youtube_id"),
+    "audioldm_964": ("audiocaps_audioldm_964.tsv", "audiocaps_tango_886.tsv", "youtube_id"),
+    "clotho_eval": ("clotho_evaluation.tsv", "clotho_evaluation.tsv", "name"),
+    "musiccaps_5405": ("musiccaps.tsv", "musiccaps.tsv", "name"),
+    "stable_audio_4875": ("audiocaps_official_test.csv", "audiocaps_official_test.csv", "youtube_id"),
+}
 
 
 def composed(*overrides: str) -> dict:
@@ -59,18 +69,36 @@ def test_protocol_and_metrics_can_be_chosen() -> None:
     assert list(everything)[-1] == "kad_panns" and len(everything) == 6
 
 
+def check_list(name: str, folder: Path, cache: Path) -> None:
+    dataset, num_items, num_references = LISTS[name]
+    cfg = composed(f"dataset={dataset}", f"protocol={name}", f"dataset.root={folder}")
+    protocol: Protocol = build(cfg["protocol"], "protocol")
+    assert (protocol.num_items, protocol.num_references) == (num_items, num_references)
+    test_set = protocol.test_set(cfg["dataset"], cache)
+    assert (len(test_set.items), len(test_set.references)) == (num_items, num_references)
+    assert len({item.name for item in test_set.items}) == num_items
+    assert all(item.clip.caption and item.clip.structured_caption for item in test_set.items)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_of_the_counts_of_their_protocols_are_taken(name: str, captions: Path, tmp_path: Path) -> None:
+    """Rows as published, their clips under other names until there are as many as the protocol says."""
+    _, num_items, num_references = LISTS[name]
+    file, example, key = FILES[name]
+    head, row = (captions / example).read_text(encoding="utf-8").splitlines()[:2]
+    delimiter = "," if file.endswith(".csv") else "\t"
+    clip = row.split(delimiter)[head.split(delimiter).index(key)].removesuffix(".wav")
+    rows = [row.replace(clip, f"{clip[:-4]}{number % num_references:04}") for number in range(num_items)]
+    (tmp_path / file).write_text("\n".join([head, *rows]), encoding="utf-8")
+    check_list(name, tmp_path, tmp_path / "cache")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_published_lists_have_the_counts_of_their_protocols(
     name: str, shared_data: Path, tmp_path: Path
 ) -> None:
-    dataset, num_items, num_references = LISTS[name]
-    cfg = composed(f"dataset={dataset}", f"protocol={name}", f"dataset.root={shared_data / 'captions'}")
-    protocol: Protocol = build(cfg["protocol"], "protocol")
-    assert (protocol.num_items, protocol.num_references) == (num_items, num_references)
-    test_set = protocol.test_set(cfg["dataset"], tmp_path)
-    assert (len(test_set.items), len(test_set.references)) == (num_items, num_references)
-    assert len({item.name for item in test_set.items}) == num_items
-    assert all(item.clip.caption and item.clip.structured_caption for item in test_set.items)
+    check_list(name, shared_data / "captions", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["audiolcm_900x5", "audioldm_964", "tango_886", "consistencytta_882"])

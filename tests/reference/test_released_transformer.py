@@ -1,9 +1,7 @@
 """Our released variant against a plain transcription of the released denoiser, under its own parameter names."""
 
-import json
 import math
 import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -50,12 +48,8 @@ def released_variant(width: int, depth: int, num_heads: int = 8, text_width: int
 
 
 @pytest.fixture(scope="module")
-def layout() -> dict[str, list[int]]:
-    path = Path(__file__).parents[3] / "shared" / "reference" / "released_layout.json"
-    if not path.is_file():
-        pytest.skip("needs ../shared/reference/released_layout.json")
-    parts = json.loads(path.read_text())
-    return next(keys for part, keys in parts.items() if part.startswith("denoiser"))
+def layout(released_layout: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:
+    return released_layout["denoiser"]
 
 
 def test_released_layout_matches_one_to_one(layout: dict[str, list[int]]) -> None:

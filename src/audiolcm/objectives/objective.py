@@ -23,7 +23,6 @@ class Objective(Protocol):
     """
 
     if TYPE_CHECKING:  # since Python 3.12 isinstance does not see what a module of torch holds as its part
-
         trained: nn.ModuleDict
         """Everything that a checkpoint must hold: networks, discriminators, moving averages."""
 

@@ -228,16 +228,13 @@ def test_empty_folder_has_no_tokenizer(files: dict[str, str], tmp_path: Path) ->
         make(files, bert=str(tmp_path / "empty"))
 
 
-def test_parameter_names_are_those_of_the_released_checkpoint() -> None:
-    path = Path(__file__).parents[4] / "shared" / "reference" / "released_layout.json"
-    if not path.is_file():
-        pytest.skip("needs ../shared/reference/released_layout.json")
-    parts = json.loads(path.read_text())
-    layout = next(keys for part, keys in parts.items() if part.startswith("text encoder"))
+def test_parameter_names_are_those_of_the_released_checkpoint(
+    released_layout: dict[str, dict[str, list[int]]],
+) -> None:
     with torch.device("meta"):
         bert = CaptionEncoder(BertConfig(), 1024)
         t5 = T5EncoderModel(T5Config(d_ff=2816, d_model=1024, num_layers=24, num_heads=16, d_kv=64,
                                      feed_forward_proj="gated-gelu"))  # fmt: skip
     ours = {f"caption_encoder.{name}": list(value.shape) for name, value in bert.state_dict().items()}
     ours |= {f"t5_transformer.{name}": list(value.shape) for name, value in t5.state_dict().items()}
-    assert ours == layout
+    assert ours == released_layout["text encoder"]
