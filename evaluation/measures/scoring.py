@@ -144,7 +144,7 @@ def scored(
     **facts: Any,
 ) -> Score:
     """Return the score whose value is the mean over the seeds, with what is the same for every measure."""
-    made = Resampled(*interval)
+    made = interval if isinstance(interval, Resampled) else Resampled(*interval)
     return Score(
         key=key,
         title=label if extractor.is_embedded else f"{label} ({extractor.name})",  # tables mark embedded ones
