@@ -102,7 +102,9 @@ def _show_table(item: TableItem, results: ItemResults) -> ShownTable:
     lines = [line for line in item.lines if line.printed is not None or line.row in results.rows]
     lines += [Line(row, row, None) for row in results.rows if row not in known]
     found = zip(item.columns, _columns(item.columns, lines, results), strict=True)
-    kept = [(c, cells) for c, cells in found if (printed and c.name) or any(not cell.is_empty for cell in cells)]
+    kept = [
+        (c, cells) for c, cells in found if (printed and c.name) or any(not cell.is_empty for cell in cells)
+    ]
     rows = []
     for index, line in enumerate(lines):
         texts = tuple(printed.cell(line.printed, column.name) if printed else None for column, _ in kept)
