@@ -10,9 +10,9 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
-import yaml
 
 from audiolcm.hashing import content_hash
+from audiolcm.plain_data import read_yaml
 from audiolcm.rows import CONF
 from evaluation.metrics.bootstrap import resampled
 from evaluation.record import AS_FOUND, Score
@@ -94,7 +94,7 @@ def omega_of_training(results: Iterable[Result]) -> list[str]:
 @cache
 def _guidance_ranges() -> dict[str, tuple[float, float]]:
     """Return the range of omega of each option of conf/guidance, by the hash that a training's settings have of it."""
-    options = [yaml.safe_load(path.read_text()) for path in (CONF / "guidance").glob("*.yaml")]
+    options = [read_yaml(path) for path in (CONF / "guidance").glob("*.yaml")]
     return {content_hash(option): (option["w_min"], option["w_max"]) for option in options}
 
 

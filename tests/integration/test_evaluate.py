@@ -61,6 +61,10 @@ def evaluated(trained: Path) -> Path:
     return trained
 
 
+def method(folder: Path) -> dict[str, str]:
+    return json.loads((folder / "result.json").read_text())["method"]
+
+
 def test_a_student_is_scored_and_reported(evaluated: Path) -> None:
     found = record(evaluated)
     keys = [score["key"] for score in found["row"]["scores"]]
@@ -73,7 +77,12 @@ def test_a_student_is_scored_and_reported(evaluated: Path) -> None:
     assert {row["system"] for row in found["sanity"]} == {
         "silence", "white_noise", "reconstruction", "reference", "shuffled_captions", "reference_halves",
     }  # fmt: skip
-    assert found["timings"][0]["num_runs"] == 2
+    (timing,) = found["timings"]
+    assert timing["num_runs"] == len(timing["calls"]) == 2
+    assert timing["text_memory"] == "cold" and timing["rtf_warm"] > 0
+    assert "evaluation.efficiency" in method(evaluated / "out")
+    (fad,) = (score for score in found["row"]["scores"] if score["key"] == "fad_embedded")
+    assert [len(draws) for draws in fad["draws"]] == [200, 200], "of each generation seed"
     assert len(found["clips"]) == 12 and (evaluated / "out" / found["clips"][0]["audio"]).is_file()
     assert found["provenance"]["hardware"] and found["provenance"]["evaluator"]["held_out"]
     assert (evaluated / "log").read_text().count("Against silence") == 1
@@ -121,6 +130,7 @@ def test_a_folder_scores_as_the_system_that_made_it(evaluated: Path, tmp_path: P
         evaluated, "system=folder", f"path={tmp_path}", f"hydra.run.dir={tmp_path}/out", "seeds=[0]"
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "evaluation.efficiency" not in method(tmp_path / "out"), "nothing was timed"
     ours = json.loads((tmp_path / "out/metrics.json").read_text())["row"]["scores"]
     for score, other in zip(found["row"]["scores"], ours, strict=True):
         assert other["value"] == pytest.approx(score["per_seed"][0], rel=1e-6), score["key"]

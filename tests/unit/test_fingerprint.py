@@ -132,6 +132,16 @@ def test_the_fingerprint_of_the_method_has_the_loaded_modules_that_decide() -> N
     assert not any(name.startswith("audiolcm.diffusionx") or not value for name, value in found.items())
 
 
+def test_code_that_times_makes_stale_what_was_timed_and_nothing_else() -> None:
+    import evaluation.efficiency  # noqa: F401 (loaded is what counts)
+
+    timed = made_by({}, idle=())["method"]
+    assert timed["evaluation.efficiency"] == code_hash("evaluation.efficiency")
+    untimed = made_by({}, idle=("evaluation.efficiency",))["method"]
+    assert untimed == {name: code for name, code in timed.items() if name != "evaluation.efficiency"}
+    assert changed_modules(timed | {"evaluation.efficiency": "0123456789"}) == ["evaluation.efficiency"]
+
+
 @pytest.mark.parametrize("name", DECIDING)
 def test_what_decides_exists(name: str) -> None:
     """A misspelled name would let a change of its code pass for none."""

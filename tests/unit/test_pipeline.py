@@ -81,6 +81,16 @@ def test_the_empty_caption_is_encoded_once() -> None:
     assert text.encoded == [[""], ["a"], ["b", "c"]]
 
 
+def test_captions_are_remembered_until_they_are_forgotten() -> None:
+    model = pipeline(text := Text())
+    first = model("a", duration=1.0)
+    model("a", duration=1.0)
+    model.forget_prompts()
+    again = model("a", duration=1.0)
+    assert text.encoded == [[""], ["a"], ["a"]]
+    np.testing.assert_array_equal(again.waveforms, first.waveforms)
+
+
 @pytest.mark.parametrize(
     ("request_", "words"),
     [

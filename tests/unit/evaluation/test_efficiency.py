@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -100,6 +101,12 @@ class Silence(torch.nn.Module):
         return mel.new_zeros(len(mel), mel.shape[-1] * 256)
 
 
+def pipeline_of(text, sampler):
+    autoencoder = Autoencoder(channels=32, multipliers=(1, 2), num_res_blocks=1, latent_channels=2)
+    parts = (text, Noiseless(), autoencoder, Silence(), ScaledLinearSchedule(), sampler)
+    return AudioLCM(*parts, Hardware("cpu", "float32"))
+
+
 @pytest.mark.parametrize(
     ("sampler", "calls"),
     [
@@ -110,11 +117,36 @@ class Silence(torch.nn.Module):
     ],
 )
 def test_calls_of_our_denoiser_are_counted_as_the_tables_count_them(sampler, calls):
-    text, denoiser = HashedTextEncoder(tokens_per_half=2, width=8), Noiseless()
-    autoencoder = Autoencoder(channels=32, multipliers=(1, 2), num_res_blocks=1, latent_channels=2)
-    parts = (text, denoiser, autoencoder, Silence(), ScaledLinearSchedule(), sampler)
-    pipeline = AudioLCM(*parts, Hardware("cpu", "float32"))
+    pipeline = pipeline_of(HashedTextEncoder(tokens_per_half=2, width=8), sampler)
     system = SimpleNamespace(batch_limit=None, synthesizer=lambda: pipeline)
     one, four = Efficiency(num_clips=4, num_warmup=1, batch_sizes=[1, 4]).measure(system, ITEMS, 1.0)
     assert one.nfe == four.nfe == calls
-    assert not denoiser._forward_pre_hooks
+    assert not pipeline.denoiser._forward_pre_hooks
+
+
+class SlowText(HashedTextEncoder):
+    """A text encoder that takes 30 ms for each caption, as a large one does."""
+
+    def forward(self, captions, structured):
+        time.sleep(0.03 * len(captions))
+        return super().forward(captions, structured)
+
+
+@pytest.mark.parametrize("made_before", [[], ["caption 0", "caption 1", "caption 2"]])
+def test_the_text_encoder_is_in_the_time_whatever_ran_before(made_before):
+    pipeline = pipeline_of(SlowText(tokens_per_half=2, width=8), ConsistencySampler(2))
+    if made_before:
+        pipeline(made_before, 1.0, 0, [""] * len(made_before))
+    system = SimpleNamespace(batch_limit=None, synthesizer=lambda: pipeline)
+    for timing in Efficiency(num_clips=6, num_warmup=2, batch_sizes=[1, 2]).measure(system, ITEMS, 1.0):
+        assert timing.stages["text"]["median"] >= 0.03 * timing.batch_size
+        assert timing.rtf_total * timing.audio_seconds >= 0.03 * timing.batch_size
+        assert timing.rtf_warm < timing.rtf_total - 0.02, "remembered captions cost nothing"
+        assert timing.text_memory == "cold"
+        assert len(timing.calls) == timing.num_runs and min(timing.calls) >= 0.03 * timing.batch_size
+
+
+def test_what_remembers_nothing_is_timed_once():
+    pipeline = Clockwork()
+    [timing] = Efficiency(num_clips=2, num_warmup=1, batch_sizes=[1]).measure(pipeline, ITEMS, 1.0)
+    assert len(pipeline.calls) == 3 and timing.rtf_warm is None and timing.text_memory == "cold"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from records import HOSTILE, make_record
 
 from audiolcm.errors import UserError
-from evaluation.record import Record, Score
+from evaluation.record import Record, Score, read_record
 from evaluation.table_formats import console, csv_text, latex, markdown, write_tables
 from evaluation.tables import EMBEDDED_NOTE, Cell, build_table, cell, decimals
+
+CUT = "intervals are cut where such figures end, and what rounding leaves of 0 is 0"
 
 
 @pytest.fixture
@@ -195,6 +198,56 @@ def test_three_files_are_written(record: Record, tmp_path: Path) -> None:
     assert (tmp_path / "metrics.md").read_text() == markdown(table)
     assert (tmp_path / "metrics.csv").read_text() == csv_text(table)
     assert (tmp_path / "metrics.tex").read_text() == latex(table)
+
+
+def test_figures_timed_in_two_ways_share_no_table(record: Record, tmp_path: Path) -> None:
+    old = [name for name in build_table([record]).notes if "timed the old way" in name]
+    assert len(old) == 2, "each batch of a record from before says so"
+    cold = replace(
+        record,
+        timings=tuple(replace(one, text_memory="cold", rtf_warm=one.rtf_total / 2) for one in record.timings),
+    )
+    with pytest.raises(UserError, match=r"RTF \(batch 1\) of AudioLCM.*text memory cold, others as found"):
+        build_table([record, cold])
+    table = build_table([cold])
+    assert not [note for note in table.notes if "old way" in note]
+    (line,) = columns_of(csv_text(table))[:1]
+    assert float(line["RTF warm (batch 1)"]) == record.timings[0].rtf_total / 2
+    record.write(tmp_path / "old.json")
+    content = json.loads((tmp_path / "old.json").read_text())
+    for timing in content["timings"]:
+        del timing["text_memory"], timing["rtf_warm"], timing["calls"]
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    assert read_record(tmp_path / "old.json") == record
+    content["timings"][0]["text_memory"] = "lukewarm"
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="lukewarm"):
+        read_record(tmp_path / "old.json")
+
+
+@pytest.mark.parametrize(
+    ("title", "value", "interval", "expected"),
+    [
+        ("FAD (VGGish)", 3.0, (-1.0, 7.0), "3.0 [0.0, 7.0]"),
+        ("FD (PANNs)", 0.0, (-0.4, 0.4), "0.00 [0.00, 0.40]"),
+        ("KL", -0.000045, (-0.000045, -0.000045), "0.00 [0.00, 0.00]"),
+        ("KL (PANNs)", -0.000527, None, "0.00"),
+        ("Hit rate", 0.97, (0.90, 1.04), "0.970 [0.900, 1.000]"),
+        ("IS", 1.1, (0.7, 1.5), "1.10 [1.00, 1.50]"),
+        ("KAD (CLAP)", -0.033, (-0.079, 0.013), "-0.033 [-0.079, 0.013]"),  # unbiased: it may be below 0
+        ("KL sigmoid", -0.2, (-0.3, -0.1), "-0.20 [-0.30, -0.10]"),
+        ("FAD-inf (VGGish)", -0.05, None, "-0.0500"),
+    ],
+)
+def test_no_figure_is_shown_beyond_where_such_figures_end(
+    title: str, value: float, interval: tuple[float, float] | None, expected: str, record: Record
+) -> None:
+    score = Score("x", title, value, "lower", interval, "bootstrap")
+    assert " ".join(filter(None, cell(score).figures)) == expected
+    table = build_table([replace(record, row=replace(record.row, scores=(score,)), sanity=())])
+    was_cut = any(note == f"{title}: {CUT}" for note in table.notes)
+    assert was_cut == (cell(score) != Cell(value, interval))
+    assert expected in markdown(table)
 
 
 def test_what_rounding_leaves_of_zero_is_zero() -> None:

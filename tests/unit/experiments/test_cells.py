@@ -9,6 +9,9 @@ import pytest
 from made_results import FADS, PROTOCOL, Job, fad, jobs, record, timing, write, write_listening, write_table6
 from scipy import stats
 
+from audiolcm.fingerprint import settings_made
+from audiolcm.plain_data import read_yaml
+from audiolcm.rows import CONF
 from experiments.items import item_of
 from experiments.records import read_results
 from experiments.sources import Fact, Millions, Reading
@@ -102,7 +105,7 @@ def test_stale_records_are_marked_with_what_changed(tmp_path: Path) -> None:
     assert rope.state == "3, stale" and rope.cells[0].value == pytest.approx(np.mean(FADS["without_rope"]))
     assert "full-seed0 is stale and left out: audiolcm/diffusion changed." in table.notes
     assert "without_rope-seed1 is stale: audiolcm/diffusion changed." in table.notes
-    assert [judgment.is_stale for judgment in table.judgments] == [True, False, False]
+    assert [judgment.is_stale for judgment in table.judgments] == [True, True, False, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -168,6 +171,65 @@ def test_speed_of_other_hardware_is_refused(tmp_path: Path) -> None:
         write(tmp_path, record("table1_audiocaps", "audiolcm", seed, fad(1.0), **change))
     row = row_of(shown(tmp_path, "table1_audiocaps"), "audiolcm")
     assert "hardware: device cpu / device cuda" in row.cells[4].refusal and row.cells[1].value == 1.0
+
+
+def test_no_cell_reaches_beyond_where_its_figure_ends(tmp_path: Path) -> None:
+    for seed, value in enumerate((1.0, 5.0, 12.0)):
+        write(tmp_path, record(STEM, "full", seed, fad(value), fad(-0.000045, key="kl_embedded", title="KL")))
+    write(tmp_path, record(STEM, "without_rope", 0, fad(0.5)))
+    table = shown(tmp_path)
+    fads, kl = row_of(table, "full").cells
+    assert (
+        fads.figures == "6.0 [0.0, 19.8]" and fads.value == 6.0 and fads.per_seed == {0: 1.0, 1: 5.0, 2: 12.0}
+    )
+    assert kl.figures == "0.00 [0.00, 0.00]"
+    assert row_of(table, "without_rope").cells[0].interval == (0.0, 1.5), "of one seed, by its own bootstrap"
+    (note,) = (note for note in table.notes if "are cut where such figures end" in note)
+    assert note.startswith("FAD ↓, KL ↓: ")
+
+
+def test_times_of_before_are_marked_and_stand_in_no_column_with_new_ones(tmp_path: Path) -> None:
+    stem, cold = "table1_audiocaps", {"text_memory": "cold", "rtf_warm": 0.01}
+    write(tmp_path, record(stem, "audiolcm", 0, fad(3.0), timings=[timing(0.02)]))
+    table = shown(tmp_path, stem)
+    assert row_of(table, "audiolcm").cells[4].figures == "0.0200 †"
+    assert "RTF warm ↓" not in [column.title for column in table.columns], "nothing of it was measured"
+    (note,) = (note for note in table.notes if note.startswith("† timed the old way: RTF may lack the text"))
+    write(tmp_path, record(stem, "audiolcm", 0, fad(3.0), timings=[timing(0.02) | cold]))
+    table = shown(tmp_path, stem)
+    assert [cell.figures for cell in row_of(table, "audiolcm").cells[4:6]] == ["0.0200", "0.0100"]
+    assert note not in table.notes
+    write(tmp_path, record(stem, "teacher", 0, fad(3.0), timings=[timing(0.4)]))
+    table = shown(tmp_path, stem)
+    for row in ("audiolcm", "teacher"):
+        assert "(text memory: as found / cold)" in row_of(table, row).cells[4].refusal
+
+
+@pytest.mark.parametrize(
+    ("guidance", "words"),
+    [
+        ("range_0_8", "; students trained with omega from 0 to 8 (the paper: from 4 to 12)."),
+        ("range_4_12", "; students trained with omega from 4 to 12 (the paper: from 4 to 12)."),
+        (None, "embedded evaluator."),
+    ],
+)
+def test_tables_name_the_range_of_omega_of_their_trainings(
+    guidance: str | None, words: str, tmp_path: Path
+) -> None:
+    option = read_yaml(CONF / f"guidance/{guidance}.yaml") if guidance else "another"
+    training = {
+        "item": STEM,
+        "sections": {"guidance": settings_made({"guidance": option})["sections"]["guidance"]},
+    }
+    write(tmp_path, record(STEM, "full", 0, fad(3.0), training=training))
+    assert words in shown(tmp_path).caption
+
+
+@pytest.mark.parametrize("training", [{"sections": 3}, {"sections": {"guidance": ["x"]}}, {}])
+def test_a_training_that_tells_nothing_is_no_fault(training: dict, tmp_path: Path) -> None:
+    write(tmp_path, record(STEM, "full", 0, fad(3.0), training=training))
+    table = shown(tmp_path)
+    assert "omega" not in table.caption and row_of(table, "full").cells[0].value == 3.0
 
 
 def test_facts_are_shown_when_all_seeds_agree(tmp_path: Path) -> None:

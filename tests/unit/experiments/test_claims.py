@@ -1,6 +1,7 @@
 """Claims judged by paired differences, against data whose intervals are known."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from made_results import FADS, PROTOCOL, fad, record, timing, write, write_fig2a
 from scipy import stats
 
 from experiments.claims import Better, Claim, Close, Judgment, Moment, NoWorse, Point, Row, judge
-from experiments.items import item_of
+from experiments.items import STEMS, item_of
 from experiments.records import read_results
 from experiments.sources import Fact, ScoreKey
 from experiments.verdicts import change_text, summed_up, verdict_text
@@ -91,7 +92,12 @@ def test_pairs_of_other_protocols_are_not_compared(tmp_path: Path) -> None:
 def test_the_backbone(tmp_path: Path) -> None:
     write_table6(tmp_path)
     results = read_results(tmp_path, STEM, "replica")
-    found = {claim.second.key: judge(claim, results) for claim in item_of(STEM).claims}
+    claims = item_of(STEM).claims
+    found = {claim.second.key: judge(claim, results) for claim in claims if claim.title == "FAD"}
+    assert [claim.title for claim in claims] == ["FAD", "KL"] * 3, "the paper prints both"
+    assert [judge(claim, results).verdict for claim in claims if claim.title == "KL"] == [
+        judgment.verdict for judgment in found.values()
+    ]
     assert {row: judgment.verdict for row, judgment in found.items()} == {
         "without_rope": "holds at this scale", "without_rmsnorm": "cannot be told",
         "without_swiglu": "does not hold (the opposite)",
@@ -128,3 +134,125 @@ def test_speed_and_steps(tmp_path: Path) -> None:
     assert "hardware: device cuda / device cpu" in verdict_text(
         judge(item_of("fig3_speed").claims[3], results)
     )
+
+
+PAPER = {"scale": "paper", "facts": {"model": "published"}}
+
+
+def drawn(value: float, key: str = "fad_vggish", noise: float = 0.05, seeds: int = 1, **changes: Any) -> Any:
+    """A score of a published system: clips move all systems alike by much, and each by a little of its own."""
+    shared = np.random.default_rng(0).normal(0.0, 2.0, 100)
+    own = np.random.default_rng(round(1000 * value)).normal(0.0, noise, (seeds, 100))
+    draws = tuple(tuple(map(float, value + shared + one)) for one in own)
+    fields = {
+        "key": key,
+        "is_embedded": False,
+        "draws": draws,
+        "drawn": "clips0",
+        "interval": (value - 4, value + 4),
+    }
+    return fad(value, **fields | changes)
+
+
+def write_paper(folder: Path, row: str, *scores: Any, **changes: Any) -> None:
+    write(folder, record("table1_audiocaps", row, 0, *scores, **PAPER | changes))
+
+
+def of_table1(folder: Path) -> dict[tuple[str, str], Judgment]:
+    """The judgments of the table at the paper's scale by the second row and the column."""
+    results = read_results(folder, "table1_audiocaps", "paper")
+    found = [judge(claim, results) for claim in item_of("table1_audiocaps").claims]
+    return {(one.claim.second.key, one.claim.title): one for one in found}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_published_weights_are_judged_by_the_paired_bootstrap(seeds: int, tmp_path: Path) -> None:
+    for row, value in (("audiolcm", 1.6), ("teacher", 1.5), ("audioldm2_large", 1.9)):
+        kl = drawn(2 - value / 10, "kl_panns", seeds=seeds)
+        write_paper(tmp_path, row, drawn(value, seeds=seeds), kl)
+    found = of_table1(tmp_path)
+    large = found["audioldm2_large", "FAD"]
+    assert large.verdict == "holds at this scale" and large.change == pytest.approx(0.3)
+    assert large.interval[0] > 0.1 and large.interval[1] < 0.5, (
+        "alone each has an interval of plus and minus 4"
+    )
+    more = " and 3 generation seeds" if seeds > 1 else ""
+    assert change_text(large).endswith(f"], paired bootstrap over clips{more}")
+    assert found["teacher", "FAD"].method == found["teacher", "KL"].method == large.method
+    assert found["teacher", "KL"].verdict == "holds at this scale"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"draws": ()}, "draws of a bootstrap are needed, which a record lacks"),
+        ({"drawn": "other clips"}, "not resampled alike"),
+        ({"draws": ((1.0, 2.0),)}, "not resampled alike"),
+        ({"num_generated": 79}, "not measured alike (N: "),
+    ],
+)
+def test_what_is_no_pair_is_not_judged(change: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    write_paper(tmp_path, "audiolcm", drawn(1.6))
+    write_paper(tmp_path, "audioldm2_large", drawn(1.9, **change))
+    found = of_table1(tmp_path)["audioldm2_large", "FAD"]
+    assert found.verdict == "cannot be told" and reason in found.reason
+
+
+@pytest.mark.parametrize(
+    "made", [{"facts": {"train_steps": 400}}, {"training": {"item": "table1_audiocaps"}}]
+)
+def test_one_training_is_not_judged_by_its_clips(made: dict[str, Any], tmp_path: Path) -> None:
+    """Another training might be another model: draws of clips know nothing of that."""
+    write_paper(tmp_path, "audiolcm", drawn(1.6), **made)
+    write_paper(tmp_path, "teacher", drawn(1.5), **made)
+    found = of_table1(tmp_path)["teacher", "FAD"]
+    assert found.reason == "1 common training seeds, 3 are needed" and not found.method
+
+
+def test_a_published_system_stands_against_every_training(tmp_path: Path) -> None:
+    for seed, value in enumerate((1.5, 1.6, 1.7)):
+        facts = {"train_steps": 400}
+        content = record("table1_audiocaps", "audiolcm", seed, drawn(value), scale="paper", facts=facts)
+        write(tmp_path, content)
+    write_paper(tmp_path, "audioldm2_large", drawn(2.6))
+    found = of_table1(tmp_path)["audioldm2_large", "FAD"]
+    expected = stats.ttest_1samp([1.1, 1.0, 0.9], 0.0).confidence_interval(0.95)
+    assert found.interval == pytest.approx(tuple(expected)) and found.seeds == (0, 1, 2)
+    assert found.verdict == "holds at this scale"
+
+
+def test_speed_of_published_weights_goes_by_its_calls(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for row, rtf in (("audiolcm", 0.003), ("teacher", 0.19)):
+        calls = list(map(float, rtf * 5 * random.uniform(0.9, 1.1, 50)))
+        time = timing(rtf) | {"text_memory": "cold", "calls": calls, "rtf_warm": rtf / 2}
+        write_paper(tmp_path, row, timings=[time])
+    found = of_table1(tmp_path)["teacher", "RTF"]
+    assert found.verdict == "holds at this scale" and found.method == "paired bootstrap over timed calls"
+    assert found.interval == pytest.approx((0.187, 0.187), abs=0.01) and not found.caveat
+
+
+def test_verdicts_on_old_times_say_so_and_old_ones_are_not_compared_with_new_ones(tmp_path: Path) -> None:
+    write_fig3(tmp_path)
+    speed = item_of("fig3_speed").claims[3]
+    old = judge(speed, read_results(tmp_path, "fig3_speed", "replica"))
+    assert verdict_text(old) == "holds at this scale; timed the old way"
+    for seed in range(3):
+        facts = {"num_steps": 2, "nfe": 2, "omega": 4.0}
+        new = timing(0.02) | {"text_memory": "cold"}
+        content = record("fig3_speed", "audiolcm-steps2", seed, fad(1.0), facts=facts, timings=[new])
+        write(tmp_path, content)
+    mixed = judge(speed, read_results(tmp_path, "fig3_speed", "replica"))
+    assert mixed.verdict == "cannot be told" and "text memory: cold / as found" in mixed.reason
+
+
+def test_quality_is_judged_by_fad_and_kl_where_the_paper_prints_both() -> None:
+    """But for sentences that name their metrics themselves, and figures, which have FAD alone."""
+    named = {("table1_audiocaps", "AudioLDM 2-Large"), ("table2_clotho", "AudioLCM with 4 steps")}
+    for stem in STEMS:
+        claims = item_of(stem).claims
+        sides = {(c.sentence, c.first, c.second) for c in claims if c.title == "KL"}
+        for claim in claims:
+            is_named = {(stem, claim.first.name), (stem, claim.second.name)} & named
+            if claim.title == "FAD" and stem.startswith("table") and not is_named:
+                assert (claim.sentence, claim.first, claim.second) in sides

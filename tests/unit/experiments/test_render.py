@@ -27,7 +27,7 @@ from experiments.__main__ import main
 from experiments.items import STEMS, item_of
 from experiments.readme import BEGIN, END, with_section
 from experiments.records import SUMMED_UP
-from experiments.render import README, RESULTS, Plan, render, shown
+from experiments.render import README, RESULTS, Plan, evaluations, render, shown
 
 ROOT = Path(__file__).parents[3]
 
@@ -165,12 +165,39 @@ def test_readme_counts_the_claims_of_items_without_records_as_the_page_does(tmp_
     unmeasured = len(claims) - len(item_of("fig2a_solver_k").claims)
     assert said and said[0].startswith(f"Of {len(claims)} claims, ")
     assert said[0].endswith(f" {unmeasured} are not measured.")
-    assert said[0] in (tmp_path / "index.html").read_text()
-    (named,) = re.findall(r"Nothing is measured yet of: (.*)\.", readme.read_text())
+    assert f"Scale esc10. {said[0]}" in (tmp_path / "index.html").read_text()
+    (named,) = re.findall(r"At the scale esc10 nothing is measured yet of: (.*)\.", readme.read_text())
     assert named.split(", ") == [item_of(stem).paper_item for stem in STEMS if stem != "fig2a_solver_k"]
 
 
-@pytest.mark.parametrize("text", ["none", f"{END}\n{BEGIN}", f"{BEGIN}\n{BEGIN}\n{END}"])
+def test_readme_gets_its_tables_of_evaluations_from_records(tmp_path: Path) -> None:
+    for seed in range(3):
+        for row in ("teacher-steps32", "audiolcm-steps2"):
+            hits = fad(0.6, key="hit_rate", title="Hit rate", interval=None)
+            write(tmp_path, record("fig3_speed", row, seed, fad(3.0 + seed), hits, scale="esc10"))
+    readme = tmp_path / "README.md"
+    places = "".join(
+        f"## {name}\n<!-- {name}:begin -->\nby hand\n<!-- {name}:end -->\n" for name in ("esc10", "foley")
+    )
+    readme.write_text(f"{places}{BEGIN}\n{END}\n")
+    render([], None, tmp_path, readme=readme)
+    text = readme.read_text()
+    assert (
+        "by hand" not in text and text.count("## esc10\n<!-- esc10:begin -->\nMeasured at esc10 scale: ") == 1
+    )
+    assert "| system | seeds | FAD ↓ | hit rate ↑ |" in text, "columns without figures are not shown"
+    assert "| student, 2 steps | 3 | 4.0 \\[1.5, 6.5] N=80/80 | 0.600" in text
+    assert "not in the paper" not in text.partition(BEGIN)[0]
+    assert "code abc1234, on device cpu." in text
+    assert "<!-- foley:begin -->\nNo records of it are committed.\n<!-- foley:end -->" in text
+    render([], None, tmp_path, readme=readme)
+    assert readme.read_text() == text
+
+
+ONLY_BEGUN = f"{BEGIN}\n{END}\n<!-- foley:begin -->"
+
+
+@pytest.mark.parametrize("text", [ONLY_BEGUN, "none", f"{END}\n{BEGIN}", f"{BEGIN}\n{BEGIN}\n{END}"])
 def test_readme_without_markers_is_refused_before_anything_is_written(text: str, tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(text)
@@ -182,7 +209,9 @@ def test_readme_without_markers_is_refused_before_anything_is_written(text: str,
 def test_readme_is_what_the_committed_records_give() -> None:
     tables = [shown(stem, SUMMED_UP, ROOT / RESULTS, plan_of_project()) for stem in STEMS]
     text = (ROOT / README).read_text(encoding="utf-8")
-    assert text == with_section(text, tables), "run `python -m experiments render`"
+    others = evaluations(ROOT / RESULTS, plan_of_project())
+    assert text == with_section(text, tables, others), "run `python -m experiments render`"
+    assert text.count(":begin -->") == 1 + len(others), "no table of figures is written by hand"
 
 
 def test_tables_and_figures_go_to_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

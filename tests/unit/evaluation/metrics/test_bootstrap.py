@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from audiolcm.errors import UserError
-from evaluation.metrics.bootstrap import NORMAL_QUANTILE, bootstrap_mean, bootstrap_statistic, resampled
+from evaluation.metrics.bootstrap import (
+    NORMAL_QUANTILE,
+    bootstrap_mean,
+    bootstrap_statistic,
+    paired_interval,
+    resampled,
+)
 from evaluation.metrics.clips import ClipRows, frechet_of_clips, kernel_of_clips
 from evaluation.metrics.inception import inception_score
 
@@ -77,6 +83,35 @@ def test_all_generation_seeds_get_the_same_clips():
     second = 3.0 - first
     mean_over_seeds = lambda clips: np.mean([first[clips].mean(), second[clips].mean()])  # noqa: E731
     assert bootstrap_statistic(mean_over_seeds, 50) == pytest.approx((1.5, 1.5), abs=1e-12)
+
+
+def test_pairs_are_told_apart_where_single_intervals_are_not():
+    """Two systems on the same clips: what a clip does to both falls out, and the interval holds the truth."""
+    held, apart = 0, 0
+    for repetition in range(200):
+        random = np.random.default_rng(repetition)
+        level = random.normal(size=(60, 1))  # of a clip
+        first, second = (level + shift + 0.2 * random.normal(size=(60, 3)) for shift in (0.0, 0.1))
+        draws = [
+            np.stack([resampled(lambda c, s=s: s[c].mean(), 60, 100, repetition) for s in side.T], 1)
+            for side in (first, second)
+        ]
+        low, high = paired_interval(float(second.mean() - first.mean()), *draws, seed=repetition)
+        held += low < 0.1 < high
+        apart += bootstrap_mean(first.mean(1), 100)[1] < bootstrap_mean(second.mean(1), 100)[0]
+    assert held > 180 and apart == 0
+
+
+def test_generation_seeds_are_drawn_too():
+    """Clips that are all alike, and seeds that are not: only these can spread the difference."""
+    first = np.tile([[1.0, 2.0, 3.0]], (400, 1))
+    assert paired_interval(0.0, first, first) == (0.0, 0.0)
+    low, high = paired_interval(0.0, first, np.zeros((400, 3)))
+    spread = NORMAL_QUANTILE * np.sqrt(2 / 3 / 3)  # of the mean of three draws from 1, 2, 3
+    assert (high - low) / 2 == pytest.approx(spread, rel=0.1)
+    assert paired_interval(0.5, first[:, :1], first[:, :1] + 0.5) == (0.5, 0.5)
+    with pytest.raises(ValueError, match="no pairs"):
+        paired_interval(0.0, first, first[:, :2])
 
 
 def test_seed_alone_decides_the_draws():
