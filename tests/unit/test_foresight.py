@@ -21,10 +21,10 @@ def foreseen(place: Path, *overrides: str) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("vocoder.objective.reconstructed_share=3.0", "reconstructed_share=3.0 is a share"),
-        ("objective.diffusion.caption_dropout=2.0", "caption_dropout=2.0 is a share"),
+        ("vocoder.objective.reconstructed_share=3.0", "reconstructed_share=3.0 is out of range"),
+        ("objective.diffusion.caption_dropout=2.0", "caption_dropout=2.0 is out of range"),
         ("objective.diffusion.loss_weighting=mine", "loss_weighting=mine: choose"),
-        ("optimizer.beta1=2.0", "optimizer of the autoencoder: Invalid beta"),
+        ("optimizer.beta1=1.0", "optimizer of the autoencoder: Invalid beta"),
         ("paths.artifacts=/proc/none", "/proc/none .*paths.artifacts=FOLDER"),
         ("paths.cache=/proc/none", "/proc/none .*paths.cache=FOLDER"),
     ],

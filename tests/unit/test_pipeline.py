@@ -200,7 +200,7 @@ def test_steps_beyond_the_grid_are_refused_before_a_caption_is_read() -> None:
     ("words", "message"),
     [
         (["--steps", "0"], "steps=0 must be 1 or more"),
-        (["--omega", "nan"], "omega=nan is no number"),
+        (["--omega", "nan"], "--omega nan is out of range"),
         (["--duration", "99"], "duration=99 s is out of range"),
         (["-o", "/proc/none/dog.wav"], "/proc/none"),
     ],

@@ -274,7 +274,9 @@ def test_an_edited_data_set_is_prepared_anew(package: Path) -> None:
 
 def test_every_job_of_a_sweep_has_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The basic launcher runs them in one process, and a failed one is not the end."""
-    hydra = SimpleNamespace(runtime=SimpleNamespace(output_dir=str(tmp_path)), mode=RunMode.MULTIRUN)
+    hydra = SimpleNamespace(
+        runtime=SimpleNamespace(output_dir=str(tmp_path), config_sources=[]), mode=RunMode.MULTIRUN
+    )
     monkeypatch.setattr(run.HydraConfig, "get", lambda: hydra)
     seen: list[tuple[str, ...]] = []
 

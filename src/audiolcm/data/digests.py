@@ -22,7 +22,7 @@ Stamp = tuple[str, int, int, int]
 
 
 class FileDigests:
-    """Digests of whole files by path, size and times of the last change (of content, of the entry), seen once each.
+    """Digests of whole files by path, size and times of the last change (of content, of the entry).
 
     `path` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses none;
     None keeps nothing. A line ends with a checksum of itself: one that was damaged counts as none.
@@ -31,7 +31,6 @@ class FileDigests:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._known: dict[Stamp, str] = {}
-        self._stamps: dict[Path, Stamp | None] = {}
         for line in _lines(path):
             with suppress(
                 ValueError, TypeError, RecursionError
@@ -41,18 +40,13 @@ class FileDigests:
 
     def of(self, paths: Iterable[Path]) -> dict[Path, str]:
         """Hexadecimal digest of every file; "missing" or "unreadable" where there is none to be had."""
-        stamps = {path: self._seen(path) for path in dict.fromkeys(paths)}
+        stamps = {path: _stamp(path) for path in dict.fromkeys(paths)}
         new = [path for path, stamp in stamps.items() if stamp is not None and stamp not in self._known]
         if new:
             self._read(new, stamps)
         return {
             path: "missing" if s is None else self._known.get(s, "unreadable") for path, s in stamps.items()
         }
-
-    def _seen(self, path: Path) -> Stamp | None:
-        if path not in self._stamps:
-            self._stamps[path] = _stamp(path)
-        return self._stamps[path]
 
     def _read(self, paths: list[Path], stamps: dict[Path, Stamp | None]) -> None:
         with ThreadPoolExecutor(_THREADS) as pool, appending(self._path) as write:

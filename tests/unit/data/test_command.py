@@ -69,7 +69,7 @@ def test_prepared_data_is_trained_on_without_its_files(root: Path, caplog: pytes
         (["--part", "3/2"], "write 3/64"),
         (["--part", "auto"], "SLURM array job"),
         (["--part", "1/2", "--verify"], "leave one out"),
-        (["--workers", "0"], "workers=0"),
+        (["--workers", "0"], "--workers 0 is out of range"),
     ],
 )
 def test_mistakes(root: Path, caplog: pytest.LogCaptureFixture, options: list[str], message: str) -> None:

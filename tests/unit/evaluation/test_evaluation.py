@@ -74,11 +74,11 @@ def evaluated(place: Path, *overrides: str) -> None:
         ),
         (["system=silence", "metrics=is_panns", "metrics.is_panns.extractor=pans"], "features.pans is not config"),
         (["system=silence", "metrics=hit_rate", "metrics.hit_rate.extractor=vggish"], "needs extractor: embedded"),
-        (["system=silence", "metrics=is_embedded", "trainer.evaluator.batch_size=0"], "batch_size=0 must be 1"),
+        (["system=silence", "metrics=is_embedded", "trainer.evaluator.batch_size=0"], "batch_size=0 is out of range"),
         (["system=silence", "paths.cache=/proc/none"], "/proc/none .*paths.cache=FOLDER"),
         (["system=silence", "metrics=is_embedded", "paths.artifacts=/proc/none"], "paths.artifacts=FOLDER"),
         (["system=audiolcm"], "no finished student"),
-        (["system=audiolcm", "system.batch_size=0"], "system.batch_size=0 must be 1 or more"),
+        (["system=audiolcm", "system.batch_size=0"], "system.batch_size=0 is out of range"),
         (["dataset=foley", "protocol=clotho_eval", "system=silence"], "defined on dataset=clotho, not on foley"),
     ],
 )  # fmt: skip
@@ -90,9 +90,9 @@ def test_it_is_refused_before_anything_is_made(place: Path, overrides: list[str]
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["sampler.num_steps=0"], "num_steps=0 is out of range: 1 to 50"),
+        (["sampler.num_steps=0"], "num_steps=0 is out of range: 1 to"),
         (["sampler.num_steps=51"], "num_steps=51 is out of range: 1 to 50"),
-        (["sampler.omega=inf"], "sampler.omega=inf is no number"),
+        (["sampler.omega=inf"], "omega=inf is out of range"),
         (["protocol.seconds=31"], "duration=31 s is out of range"),
     ],
 )
@@ -106,7 +106,7 @@ def test_what_a_model_cannot_do_is_refused_too(
         "k": 20,
     }
     schedule = {"_target_": "audiolcm.diffusion.schedule.ScaledLinearSchedule"}
-    student = Artifact(place, {"stage": "student", "name": "mine"})
+    student = Artifact(place, {"stage": "student", "name": "mine", "format_version": 1})
     monkeypatch.setattr(model, "_find", lambda *_: student)
     monkeypatch.setattr(model, "vocoder_of", lambda *_: student)
     monkeypatch.setattr(model, "load_yaml", lambda _: {"sampler": sampler, "schedule": schedule})

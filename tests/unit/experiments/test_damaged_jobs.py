@@ -58,7 +58,7 @@ def check(sweep: Path, capsys: pytest.CaptureFixture[str], what: object) -> dict
     assert " done" in capsys.readouterr().out, what
     assert main(["status", "--json", str(sweep)]) in (0, 1), what
     jobs = {Path(job["folder"]).name: job for job in json.loads(capsys.readouterr().out)[str(sweep)]}
-    done = jobs["seed=1,solver.k=5"]
+    done = jobs["seed-1+solver.k-5"]
     assert (done["state"], done["figures"]) == ("done", {"validation/loss": 0.5}), what
     return jobs
 
@@ -72,23 +72,23 @@ def replaced(path: Path, contents: list[bytes]) -> list[Callable[[], object]]:
 def test_a_damaged_file_of_one_job_hides_no_other(
     sweep: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = sweep / "seed=0,solver.k=5" / name
+    path = sweep / "seed-0+solver.k-5" / name
     content = path.read_bytes()
     for damage in replaced(path, [*ODD, *flipped(content, 40)]):
         damage()
         check(sweep, capsys, path.read_bytes()[:300] if path.is_file() else path)
         remove(path)
         path.write_bytes(content)
-    (sweep / "seed=0,solver.k=5" / PROGRESS).touch()
-    (sweep / "seed=0,solver.k=5" / RESULT).touch()
-    job = check(sweep, capsys, "whole again")["seed=0,solver.k=5"]
+    (sweep / "seed-0+solver.k-5" / PROGRESS).touch()
+    (sweep / "seed-0+solver.k-5" / RESULT).touch()
+    job = check(sweep, capsys, "whole again")["seed-0+solver.k-5"]
     assert (job["state"], job["detail"]) == ("failed", "bad")
 
 
 def test_what_is_damaged_is_said(
     sweep: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    job = sweep / "seed=0,solver.k=5"
+    job = sweep / "seed-0+solver.k-5"
     (job / RESULT).write_text((job / RESULT).read_text().replace("0.25", "0.26"))
     assert has_damaged_result(job)
     shown = check(sweep, capsys, RESULT)[job.name]

@@ -38,7 +38,9 @@ def test_a_dry_run_refuses_what_the_scripts_would_refuse(
 def test_a_typo_is_refused_before_a_script_starts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("experiments.running._call", lambda command: pytest.fail(f"{command} was run"))
+    monkeypatch.setattr(
+        "experiments.running.run_and_hand_on", lambda command: pytest.fail(f"{command} was run")
+    )
     assert main(["run", "table6_backbone", "train:trainer.student.stepz=3"]) == 1
     assert "Did you mean 'trainer.student.steps'?" in capsys.readouterr().err
     assert main(["run", "tabel6_backbone"]) == 1
