@@ -36,12 +36,13 @@ ENVIRONMENT = {
 }
 # A file stays in one process: its trained fixtures are made once.
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
-# What a new release of a dependency breaks first: imports, metrics beside their check vectors, the mel, the sampler.
+# What a new release breaks first: imports, metrics beside their check vectors, the mel, the sampler, the training loop.
 QUICK = (
     "tests/unit/test_environment.py",
     "tests/unit/evaluation/metrics",
     "tests/unit/audio",
     "tests/unit/diffusion",
+    "tests/unit/training/test_loop.py",
 )
 
 
