@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import InterpolationResolutionError
 
 from audiolcm import text_tables
 from audiolcm.config import slug
@@ -44,7 +45,13 @@ class WritableRunFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Write and remove a file as large as all that Hydra writes itself."""
-        _require_good_place(config, config.hydra.run.dir)
+        try:
+            folder = config.hydra.run.dir
+        except (
+            InterpolationResolutionError
+        ):  # named by the words of the command line, which are not known yet
+            folder = config.paths.runs
+        _require_good_place(config, folder)
 
     def on_multirun_start(self, config: DictConfig, **more: object) -> None:
         """Refuse a sweep that torchrun started; else as of a run.

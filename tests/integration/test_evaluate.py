@@ -82,7 +82,7 @@ def test_a_student_is_scored_and_reported(evaluated: Path) -> None:
     assert timing["text_memory"] == "cold" and timing["rtf_warm"] > 0
     assert "evaluation.efficiency" in method(evaluated / "out")
     (fad,) = (score for score in found["row"]["scores"] if score["key"] == "fad_embedded")
-    assert [len(draws) for draws in fad["draws"]] == [200, 200], "of each generation seed"
+    assert [len(draws) for draws in fad["draws"]] == [10, 10], "num_resamples for each generation seed"
     assert len(found["clips"]) == 12 and (evaluated / "out" / found["clips"][0]["audio"]).is_file()
     assert found["provenance"]["hardware"] and found["provenance"]["evaluator"]["held_out"]
     assert (evaluated / "log").read_text().count("Against silence") == 1
