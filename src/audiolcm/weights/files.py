@@ -207,8 +207,10 @@ def _fetch(file: WeightsFile, partial: Path) -> None:
                 out.write(block)
                 bar.update(len(block))
                 if file.size is not None and out.tell() > file.size:
+                    out.flush()
+                    reason = not_weights(partial) or f"more came than the {file.size:,} bytes of the file"
                     partial.unlink()
-                    raise _NoFile(f"more came than the {file.size:,} bytes of the file")
+                    raise _NoFile(reason)
     if total is not None and (size := partial.stat().st_size) < total:
         raise _BrokenDownload(
             f"the connection broke after {size:,} of {total:,} bytes: the same command goes on there"
