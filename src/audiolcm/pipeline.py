@@ -108,10 +108,8 @@ class AudioLCM:
         autoencoder_cfg = read_yaml(autoencoder.config_file())["autoencoder"]["model"]
         vocoder_cfg = read_yaml(vocoder_artifact.config_file())["vocoder"]["model"]
         section = "teacher_sampler" if artifact.card["stage"] == "teacher" else "sampler"
-        schedule, chosen = (
-            build(cfg["schedule"], "schedule"),
-            build(cfg[section] | dict(sampler or {}), section),
-        )
+        schedule = build(cfg["schedule"], "schedule")
+        chosen = build(cfg[section] | dict(sampler or {}), section)
         chosen.timesteps(schedule.num_timesteps)  # refuses what it cannot do before anything large is read
         text_encoder = load_text_encoder(artifact, cfg)
         with without_initialization():  # all of them are loaded at once

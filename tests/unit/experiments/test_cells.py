@@ -26,8 +26,7 @@ def shown(folder: Path, stem: str = STEM, scale: str = "replica", **more: object
 
 
 def row_of(table: ShownTable, name: str):
-    (row,) = (row for row in table.rows if row.row == name)
-    return row
+    return next(row for row in table.rows if row.row == name)
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])
