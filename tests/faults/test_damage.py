@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from small_run import start, train, weights
 
 
@@ -12,6 +13,7 @@ def flip(path: Path, place: int) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow  # two minutes; tests/unit/training/test_damaged_checkpoints.py flips every region
 def test_flipped_bits_in_a_killed_run(undisturbed: dict[str, str], tmp_path: Path) -> None:
     process = start(tmp_path)
     deadline = time.monotonic() + 300
