@@ -18,6 +18,7 @@ from audiolcm.fingerprint import (
     method_fingerprint,
     settings_fingerprint,
 )
+from audiolcm.run import made_by
 
 CODE = '''"""A module."""
 import math
