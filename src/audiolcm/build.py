@@ -39,7 +39,7 @@ def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         if isinstance(error.__cause__, _BAD_VALUE):
-            raise UserError(f"{path} cannot be built: {error.__cause__}") from error
+            raise UserError(f"{path} cannot be built: {error.__cause__}") from error.__cause__
         raise
     if tree.get("_partial_", False) and not given:
         return maker

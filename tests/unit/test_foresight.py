@@ -1,14 +1,16 @@
 """What a later stage of a training would refuse is refused before the first one trains."""
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
+from audiolcm.build import build
 from audiolcm.config import compose
 from audiolcm.errors import UserError
-from audiolcm.foresight import foresee
+from audiolcm.foresight import _without_content, foresee
 from audiolcm.recipe import Recipe
 
 
@@ -40,6 +42,26 @@ def test_a_look_ahead_draws_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     foreseen(tmp_path)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+class NeedsNumbers(torch.nn.Module):
+    """A class of other people's that computes with its own numbers while it is built."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.largest = float(torch.rand(3).max())
+
+
+def test_a_class_that_needs_numbers_is_left_to_its_stage() -> None:
+    node = {"_target_": "stand_in.NeedsNumbers"}
+    for made in (NeedsNumbers, lambda: build(node, "objective")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("audiolcm.build.check", lambda *_: None)
+            patch.setitem(sys.modules, "stand_in", sys.modules[__name__])
+            with _without_content():
+                made()
+            with pytest.raises(UserError, match="is bad"), _without_content():
+                raise UserError("the setting is bad")
 
 
 def test_what_is_given_is_not_looked_at(tmp_path: Path) -> None:
