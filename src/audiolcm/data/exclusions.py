@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.data.tables import TABLE_SUFFIXES, read_table
+from audiolcm.data.youtube import youtube_origin
 from audiolcm.errors import UserError
 from audiolcm.plain_data import read_json
 
@@ -27,13 +28,6 @@ _PREFIXES = {
 }
 """Of sources of WavCaps whose ids are numbers: 12 of one is not 12 of another. Ids of AudioSet name videos anywhere."""
 _SUFFIX = re.compile(r"\.(wav|flac|mp3|ogg|opus|aiff?|m4a|mp4|webm|aac|wma)$", re.IGNORECASE)
-_VIDEO = re.compile(r"Y?([\w-]{11})(?:_\d+)?")
-
-
-def youtube_origin(name: str) -> str:
-    """As origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
-    found = _VIDEO.fullmatch(name)
-    return f"youtube:{found[1]}" if found else ""
 
 
 class NameList:

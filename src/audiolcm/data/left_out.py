@@ -1,7 +1,8 @@
 """Clips that could be used and are left out of training and validation: they are tested on, or a list names them.
 
-Two clips have the same sound when their files are equal, or when their publishers took both from one recording. A sound
-that is both trained and validated on stays, since a validation split is often cut off by us, and is told.
+Two clips have the same sound when their files are equal, or when their publishers took both from one recording. Data
+without a publisher name no recordings; there a name like that of a video is held against the videos that others name.
+A sound that is both trained and validated on stays, since a validation split is often cut off by us, and is told.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import NameList
 from audiolcm.data.manifest import LEFT_OUT, SPLITS, Corpus
+from audiolcm.data.youtube import possible_origins
 
 _logger = logging.getLogger(__name__)
 
@@ -36,6 +38,11 @@ class Sound(NamedTuple):
     def keys(self) -> tuple[str, ...]:
         """What equal sounds share."""
         return tuple(key for key in (self.digest, self.origin) if key)
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """Which recordings it may be of by its names, where no publisher says it."""
+        return () if self.origin else tuple(possible_origins(self.names))
 
 
 @runtime_checkable
@@ -70,11 +77,13 @@ def left_out(corpus: Corpus, digests: FileDigests) -> LeftOut:
     found = LeftOut()
     if not isinstance(corpus, ComparesSounds):
         return found
-    tests, tested = corpus.clips("test"), _positions(corpus.sounds("test", digests))
+    tests, sounds = corpus.clips("test"), list(corpus.sounds("test", digests))
+    tested, guessed = _positions(sounds, "keys"), _positions(sounds, "guesses")
     validated: set[str] = set()
     for split in ("validation", "train"):
         for position, sound in enumerate(corpus.sounds(split, digests)):
-            place = next((tested[key] for key in sound.keys if key in tested), None)
+            place = next((tested[key] for key in (*sound.keys, *sound.guesses) if key in tested), None)
+            place = guessed.get(sound.origin) if place is None else place
             if sound.list:
                 found.reasons[split][position] = f"{LEFT_OUT}{sound.list} names it."
             elif place is not None:
@@ -88,11 +97,11 @@ def left_out(corpus: Corpus, digests: FileDigests) -> LeftOut:
     return found
 
 
-def _positions(sounds: Iterable[Sound]) -> dict[str, int]:
-    """Where each sound comes first."""
+def _positions(sounds: Iterable[Sound], kind: Literal["keys", "guesses"]) -> dict[str, int]:
+    """Where each sound comes first, by its keys or its guesses."""
     places: dict[str, int] = {}
     for position, sound in enumerate(sounds):
-        for key in sound.keys:
+        for key in getattr(sound, kind):
             places.setdefault(key, position)
     return places
 

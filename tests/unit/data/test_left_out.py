@@ -9,11 +9,12 @@ import pytest
 import soundfile
 
 from audiolcm.data.corpora import AudioCaps, Clotho, Fsd50k, ManifestCorpus, Mix, WavCaps, WebDataset
-from audiolcm.data.exclusions import NameList, youtube_origin
+from audiolcm.data.exclusions import NameList
 from audiolcm.data.manifest import Clip, write_manifest
 from audiolcm.data.prepare import prepare, prepared_fingerprint
 from audiolcm.data.prepared import PreparedData
 from audiolcm.data.report import prepare_report
+from audiolcm.data.youtube import possible_origins, youtube_origin
 from audiolcm.errors import UserError
 
 VIDEO = "AAAAAAAAAAA"
@@ -93,15 +94,14 @@ def test_a_sound_of_train_and_validation_stays_and_is_told(tmp_path: Path) -> No
 
 
 def test_a_recording_in_two_splits_of_clotho(tmp_path: Path) -> None:
-    header = "file_name," + ",".join(f"caption_{i}" for i in range(1, 6))
     for place, seed in (
         ("development/Rain.wav", 1),
         ("development/Dog.wav", 2),
         ("evaluation/Rain_2.wav", 1),
     ):
         sound(tmp_path / place, seed)
-    write(tmp_path / "clotho_captions_development.csv", header, "Rain.wav,a,b,c,d,e", "Dog.wav,a,b,c,d,e")
-    write(tmp_path / "clotho_captions_evaluation.csv", header, "Rain_2.wav,a,b,c,d,e")
+    write(tmp_path / "clotho_captions_development.csv", CLOTHO, "Rain.wav,a,b,c,d,e", "Dog.wav,a,b,c,d,e")
+    write(tmp_path / "clotho_captions_evaluation.csv", CLOTHO, "Rain_2.wav,a,b,c,d,e")
     data = prepare(Clotho(str(tmp_path)), tmp_path / "cache", progress=False)
     assert {clip.audio_path.name for clip in data.open_split("train").clips} == {"Dog.wav"}
     assert len(left_out(data)) == 5
@@ -221,6 +221,62 @@ def test_names_are_compared_without_suffix_spaces_and_ways_to_write_an_accent(tm
     assert names.has(["Cafe\u0301"], "")
     assert names.has(["other", "v1.a.flac"], "")
     assert not names.has(["v1"], "")
+
+
+CLOTHO = "file_name," + ",".join(f"caption_{i}" for i in range(1, 6))
+
+
+def test_recordings_of_freesound_by_the_metadata_of_clotho(tmp_path: Path) -> None:
+    clotho, fsd50k = tmp_path / "clotho", tmp_path / "fsd50k"
+    sound(clotho / "evaluation/Pluie à Genève.wav", 1)
+    write(clotho / "clotho_captions_evaluation.csv", CLOTHO, "Pluie à Genève.wav,a,b,c,d,e")
+    metadata = "file_name,keywords,sound_id,sound_link\nPluie à Genève.wav,rain;street,12,https://x\n"
+    (clotho / "clotho_metadata_evaluation.csv").write_bytes(metadata.encode("latin-1"))
+    for number in (12, 13):
+        sound(fsd50k / f"FSD50K.dev_audio/{number}.wav", number)
+    write(
+        fsd50k / "FSD50K.ground_truth/dev.csv",
+        "fname,labels,mids,split",
+        "12,Rain,/m,train",
+        "13,Rain,/m,train",
+    )
+    corpora = {"clotho": Clotho(str(clotho), max_duration=10.0), "fsd50k": Fsd50k(str(fsd50k))}
+    data = prepare(Mix(corpora), tmp_path / "cache", progress=False)
+    assert list(left_out(data)) == ["fsd50k/12"]
+    (clotho / "clotho_metadata_evaluation.csv").write_text("nothing of the kind\n")
+    assert Clotho(str(clotho)).origin(Clotho(str(clotho)).clips("test")[0]) == ""
+
+
+def test_names_of_ones_own_data_are_held_against_the_videos_of_others(tmp_path: Path) -> None:
+    captions = ("audiocap_id,youtube_id,start_time,caption", f"1,{VIDEO},30,A dog barks")
+    write(tmp_path / "audiocaps/test.csv", *captions)
+    sound(tmp_path / f"audiocaps/{VIDEO}.wav", 1)
+    rows = [(f"{VIDEO}_30_40", 2, "train"), ("other", 3, "train"), ("dog_barking", 4, "train")]
+    corpora = {
+        "audiocaps": AudioCaps(str(tmp_path / "audiocaps")),
+        "manifest": manifest_of(tmp_path / "mine", *rows, ("held", 5, "validation")),
+        "another": manifest_of(tmp_path / "another", ("dog_barking", 6, "test")),
+    }
+    data = prepare(Mix(corpora), tmp_path / "cache", progress=False)
+    assert left_out(data) == {
+        f"manifest/{VIDEO}_30_40": f"Left out: its sound is in split test, as audiocaps/Y{VIDEO}."
+    }
+    assert set(possible_origins([f"mine/Rain [{VIDEO}].m4a"])) == {f"youtube:{VIDEO}"}
+
+
+def test_videos_in_training_are_held_against_names_of_ones_own_tests(tmp_path: Path) -> None:
+    write(
+        tmp_path / "audiocaps/train.csv",
+        "audiocap_id,youtube_id,start_time,caption",
+        f"1,{VIDEO},30,A dog barks",
+    )
+    sound(tmp_path / f"audiocaps/{VIDEO}.wav", 1)
+    corpora = {
+        "audiocaps": AudioCaps(str(tmp_path / "audiocaps")),
+        "manifest": manifest_of(tmp_path / "mine", (f"Y{VIDEO}", 2, "test")),
+    }
+    data = prepare(Mix(corpora), tmp_path / "cache", progress=False)
+    assert len(left_out(data)) == 1 and len(data.open_split("train")) == 0
 
 
 def test_members_of_shards_are_compared_by_content(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
-from audiolcm.data.corpora.youtube import YouTubeFiles
-from audiolcm.data.exclusions import youtube_origin
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import Row
+from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 
 _SECONDS = 10
 

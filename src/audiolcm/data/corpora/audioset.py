@@ -10,11 +10,10 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, unique_names
 from audiolcm.data.corpora.labels import caption_of_labels
-from audiolcm.data.corpora.youtube import YouTubeFiles
-from audiolcm.data.exclusions import youtube_origin
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import hash_order, is_held_out
 from audiolcm.data.tables import read_table
+from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 from audiolcm.errors import UserError
 
 _CLASSES = "class_labels_indices.csv"

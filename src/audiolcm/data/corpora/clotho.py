@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import logging
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
+from audiolcm.data.locating import folded
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import Row
 
+_logger = logging.getLogger(__name__)
+
 _FOLDERS = {"train": "development", "validation": "validation", "test": "evaluation"}
+_METADATA = "clotho_metadata_{}.csv"
 _CAPTION_COLUMNS = tuple(f"caption_{number}" for number in range(1, 6))
 
 
@@ -18,7 +26,8 @@ class Clotho(TableCorpus):
     """Published CSV files (file_name, caption_1 ... caption_5) or released TSV files, and the recordings.
 
     Recordings lie in `development`, `validation` and `evaluation`, or anywhere below `root`. A recording
-    gives one clip for each caption: <file>, <file>_2, ... that share one cached sound.
+    gives one clip for each caption: <file>, <file>_2, ... that share one cached sound. The published metadata, where
+    they lie beside the tables, tell which recording of Freesound each is.
     """
 
     def __init__(
@@ -55,3 +64,37 @@ class Clotho(TableCorpus):
             for row, path in ((row, self._find_anywhere(folder / row.exact("file_name"))) for row in rows)
             for column in columns
         ]
+
+    def origin(self, clip: Clip) -> str:
+        """The recording on Freesound, where the metadata are there."""
+        name = "" if clip.audio_path is None else folded(clip.audio_path.name)
+        return f"freesound:{self._ids[name]}" if name in self._ids else ""
+
+    @cached_property
+    def _ids(self) -> dict[str, str]:
+        """Of every file in the metadata its number on Freesound."""
+        paths = [self.root / _METADATA.format(folder) for folder in _FOLDERS.values()]
+        rows = [row for path in paths if path.is_file() for row in _metadata(path)]
+        return {
+            folded(row["file_name"]): row["sound_id"] for row in rows if (row.get("sound_id") or "").isdigit()
+        }
+
+
+def _metadata(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of metadata, which is published in Latin-1; none, with a warning, of one that is not."""
+    try:
+        content = path.read_bytes()
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("latin-1")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        if {"file_name", "sound_id"} <= set(rows.fieldnames or ()):
+            return [row for row in rows if row["file_name"]]
+        trouble = "it has no columns file_name and sound_id"
+    except (OSError, csv.Error) as error:
+        trouble = str(error)
+    _logger.warning(
+        "%s is not read (%s): the numbers of its recordings on Freesound are unknown.", path, trouble
+    )
+    return []

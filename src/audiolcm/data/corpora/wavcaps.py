@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus
-from audiolcm.data.exclusions import NameList, youtube_origin
+from audiolcm.data.exclusions import NameList
 from audiolcm.data.locating import files_below, sound_files
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import seconds
+from audiolcm.data.youtube import youtube_origin
 from audiolcm.errors import UserError
 from audiolcm.plain_data import read_json
 

@@ -1,10 +1,10 @@
-"""How tools that download parts of YouTube videos name their files."""
+"""Names of YouTube videos: how publishers write them, and how tools that download parts of videos name files."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -17,9 +17,27 @@ _FORMS = [
         r".*-(?P<id>[\w-]{11})",  # title-id, of youtube-dl
     )
 ]
+_VIDEO = re.compile(r"Y?([\w-]{11})(?:_\d+)?")
 _UNDERSTOOD = "<id>, Y<id>, <id>_<start>, <id>_<start>_<end>, [<id>]-[<start>-<end>], <title> [<id>]"
 
 _logger = logging.getLogger(__name__)
+
+
+def youtube_origin(name: str) -> str:
+    """As origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
+    found = _VIDEO.fullmatch(name)
+    return f"youtube:{found[1]}" if found else ""
+
+
+def possible_origins(names: Iterable[str]) -> Iterator[str]:
+    """The origins of a sound if these names of it are those of videos, which any word of 11 signs may be.
+
+    names: with a suffix or without, with folders or without.
+    """
+    for name in dict.fromkeys(name.rpartition("/")[2] for name in names):
+        for stem in (name, name.rpartition(".")[0]):
+            ids = (found["id"] for form in _FORMS if (found := form.fullmatch(stem)))
+            yield from filter(None, map(youtube_origin, (stem, *ids)))
 
 
 class YouTubeFiles:
