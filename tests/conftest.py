@@ -15,6 +15,14 @@ sys.path.append(str(Path(__file__).parent))  # of damage, hub_server, released_f
 install_import_hook("audiolcm", "beartype.beartype")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the data beside the checkout: who has not got them can leave those tests out by name."""
+    for item in items:
+        if "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List the skipped tests by their reasons: a test that did not run is no test that passed."""
     skipped = terminalreporter.stats.get("skipped", [])

@@ -93,7 +93,6 @@ def test_lists_of_the_counts_of_their_protocols_are_taken(name: str, captions: P
     check_list(name, tmp_path, tmp_path / "cache")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_published_lists_have_the_counts_of_their_protocols(
     name: str, shared_data: Path, tmp_path: Path

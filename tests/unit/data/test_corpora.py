@@ -54,7 +54,6 @@ def test_esc10_with_captions_in_its_table(tmp_path: Path) -> None:
     assert len(corpus.waveform(train[0])) == 16000
 
 
-@pytest.mark.slow
 def test_esc10_of_the_shared_clips(shared_data: Path) -> None:
     corpus = Esc10(str(shared_data / "esc10"))
     train, validation, test = (corpus.clips(split) for split in SPLITS)

@@ -267,7 +267,6 @@ def test_two_at_once_do_the_work_once(tmp_path: Path) -> None:
     assert corpus.num_decoded == 24
 
 
-@pytest.mark.slow
 def test_real_clips(shared_data: Path, tmp_path: Path) -> None:
     corpus = Esc10(str(shared_data / "esc10"))
     prepared = prepare(corpus, tmp_path, ["validation"], progress=False)

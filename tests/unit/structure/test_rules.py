@@ -108,7 +108,6 @@ def test_real_captions_give_valid_grammar_and_keep_their_words(captions: Path, n
         check(row["ori_cap"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["audiocaps_test", "clotho_evaluation", "musiccaps"])
 def test_whole_lists_of_real_captions_do_too(shared_data: Path, name: str) -> None:
     rows = read_table(shared_data / "captions" / f"{name}.tsv", ["ori_cap", "caption"])
