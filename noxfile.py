@@ -18,12 +18,8 @@ ROOT = Path(__file__).parent
 LOCK = "constraints.txt"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin")
-NO_WHEELS = (
-    "antlr4-python3-runtime",
-    "encodec",
-    "progressbar",
-    "wget",
-)  # pure Python, published as sources only
+# Pure Python, published as sources only
+NO_WHEELS = ("antlr4-python3-runtime", "encodec", "progressbar", "wget")
 
 # One test process a core and one thread a process: small tensors gain nothing from a second thread.
 # The hubs are cut off: no test may depend on a download.

@@ -23,9 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[1])
-)  # this file's own name hides the package otherwise
+# This file's own name hides the package otherwise
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ["HF_HUB_OFFLINE"] = "1"  # frechet-audio-distance imports laion-clap, which would ask the hub
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # where it would compute if it saw a GPU
 

@@ -86,9 +86,8 @@ def keep_settings(folder: Path, settings: dict[str, object]) -> None:
     Raises:
         UserError: when the folder holds clips of other settings, or it cannot be told of which.
     """
-    path = folder.with_name(
-        f"{folder.name}.settings.json"
-    )  # beside: some metrics read every file of a folder
+    # Beside: some metrics read every file of a folder
+    path = folder.with_name(f"{folder.name}.settings.json")
     try:
         found = unsealed(read_json(path)) if path.exists() else settings
     except (OSError, ValueError) as error:

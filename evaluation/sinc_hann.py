@@ -23,9 +23,8 @@ def resample(waveform: Float[Tensor, " samples"], rate: int, wanted: int) -> Flo
     before, after = rate // divisor, wanted // divisor
     filters, width = _filters(before, after, waveform.dtype)
     padded = F.pad(waveform[None, None], (width, width + before))
-    phases = F.conv1d(
-        padded, filters[:, None], stride=before
-    )  # (1, after, steps): output sample j is phase j % after
+    # (1, after, steps): output sample j is phase j % after
+    phases = F.conv1d(padded, filters[:, None], stride=before)
     return phases[0].T.reshape(-1)[: math.ceil(after * len(waveform) / before)]
 
 

@@ -98,7 +98,6 @@ def save(figure: Figure, path: Path) -> Path:
     """Write the figure as PNG and, beside it, PDF; return the PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
-    figure.savefig(
-        path.with_suffix(".pdf"), metadata={"CreationDate": None}
-    )  # the same figure is the same file
+    # The same figure is the same file
+    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     return path

@@ -27,9 +27,8 @@ def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
         UserError: what the constructor says of a bad value, or an unknown setting.
     """
     try:
-        tree = plain(
-            node
-        )  # what is checked is what is built: Hydra walks through containers that others pass by
+        # What is checked is what is built: Hydra walks through containers that others pass by
+        tree = plain(node)
     except ValueError as error:
         raise UserError(f"{path} cannot be built: {error}") from error
     check(tree, path)

@@ -236,9 +236,8 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
     words = readable(overrides)
     check_local(CONF)
     try:
-        running = (
-            GlobalHydra.instance().is_initialized()
-        )  # inside train.py and evaluate.py, with this same folder
+        # Inside train.py and evaluate.py, with this same folder
+        running = GlobalHydra.instance().is_initialized()
         with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
             return resolve(hydra_compose("train", words))
     except HydraException as error:

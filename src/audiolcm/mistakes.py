@@ -44,10 +44,8 @@ def explained_words(entry: str) -> Iterator[None]:
         yield
     except UserError as error:
         sys.exit(str(error))
-    except (
-        HydraException,
-        OmegaConfBaseException,
-    ) as error:  # where Hydra reports none: --help with other words
+    except (HydraException, OmegaConfBaseException) as error:
+        # Where Hydra reports none: --help with other words
         sys.exit(str(explained(entry, overrides, error)))
     except KeyboardInterrupt:
         stopped()

@@ -47,9 +47,8 @@ class WritableRunFolder(Callback):
         """Write and remove a file as large as all that Hydra writes itself."""
         try:
             folder = config.hydra.run.dir
-        except (
-            InterpolationResolutionError
-        ):  # named by the words of the command line, which are not known yet
+        except InterpolationResolutionError:
+            # Named by the words of the command line, which are not known yet
             folder = config.paths.runs
         _require_good_place(config, folder)
 

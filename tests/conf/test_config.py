@@ -18,14 +18,8 @@ from audiolcm.words import readable
 from audiolcm.workshop import Workshop
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-OF_EVALUATE = (
-    "protocol",
-    "system",
-    "metrics",
-    "features",
-    "evaluator",
-    "efficiency",
-)  # see test_evaluate_config.py
+# See test_evaluate_config.py
+OF_EVALUATE = ("protocol", "system", "metrics", "features", "evaluator", "efficiency")
 GROUPS = [
     (str(file.parent.relative_to(CONF)), file.stem)
     for file in sorted(CONF.rglob("*.yaml"))

@@ -48,9 +48,8 @@ def test_everything_else_is_refused_by_name(text: str, said: str):
 
 
 def test_aliases_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(
-        "audiolcm.plain_data.MOST", 20_000
-    )  # that many are slow to count where types are checked
+    # That many are slow to count where types are checked
+    monkeypatch.setattr("audiolcm.plain_data.MOST", 20_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ValueError, match="values"):
         parse_yaml(ALIASES)

@@ -111,9 +111,8 @@ def test_a_student_of_another_backbone_shares_the_teacher(folder: Path, student:
     assert "LearnedPosition" in {type(module).__name__ for module in loaded.denoiser.modules()}
     assert other.teacher.hash == student.parent("teacher").hash
     again = recipe(folder, "backbone/position=learned", "backbone/norm=layernorm")
-    assert (
-        "learnedposition" in again.teacher.card["name"]
-    )  # without the words, the teacher is of the student's backbone
+    # Without the words, the teacher is of the student's backbone
+    assert "learnedposition" in again.teacher.card["name"]
     assert AudioLCM.from_checkpoint(again.teacher.folder)
 
 

@@ -21,9 +21,8 @@ from audiolcm.files import atomic_path
 
 _RESAMPLER_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies under that of 16-bit storage
 _ESTIMATED_LENGTH_FORMATS = ("MPEG", "MP3")  # their headers only guess the number of samples
-_UNKNOWN_LENGTH = (
-    1 << 62
-)  # libsndfile says more than this where a header does not tell, as of FLAC from a pipe
+# libsndfile says more than this where a header does not tell, as of FLAC from a pipe
+_UNKNOWN_LENGTH = 1 << 62
 _BLOCK = 1 << 20  # samples of all channels that are read at a time where the length is unknown
 _LARGEST = 1 << 28  # samples of all channels: 1 GiB as they are read, 46 minutes of stereo at 48 kHz
 _RATES = (1_000, 1_000_000)  # Hz

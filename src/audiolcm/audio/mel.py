@@ -35,9 +35,8 @@ _POWER_FLOOR = 1e-9  # under the square root: keeps the gradient of silence fini
 
 @lru_cache(maxsize=1)
 def _filterbank() -> Tensor:
-    from librosa.filters import (
-        mel as slaney_filters,
-    )  # here, not above: it costs 0.7 s that --help need not wait for
+    # Here, not above: it costs 0.7 s that --help need not wait for
+    from librosa.filters import mel as slaney_filters
 
     return torch.from_numpy(
         slaney_filters(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=NUM_MELS, fmin=F_MIN, fmax=F_MAX)

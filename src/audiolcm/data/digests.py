@@ -32,9 +32,8 @@ class FileDigests:
         self._path = path
         self._known: dict[Stamp, str] = {}
         for line in _lines(path):
-            with suppress(
-                ValueError, TypeError, RecursionError
-            ):  # the last line of a killed run, a damaged one
+            # The last line of a killed run, a damaged one
+            with suppress(ValueError, TypeError, RecursionError):
                 name, size, modified, changed, digest = json.loads(_checked(line))
                 self._known[name, size, modified, changed] = digest
 

@@ -87,9 +87,8 @@ def prepare_part(
         raise UserError(f"workers={workers}: use 1 or more.")
     if isinstance(corpus, KnowsPrepared):
         return corpus.prepared()
-    with exclusive(
-        Path(cache_root) / f"digests-{corpus.name}"
-    ):  # else each of 64 parts would hash every file
+    # Else each of 64 parts would hash every file
+    with exclusive(Path(cache_root) / f"digests-{corpus.name}"):
         prepared = _identified(corpus, Path(cache_root))
     if not _is_finished(prepared, SPLITS):
         _make(corpus, prepared, SPLITS, part, workers, progress, None)

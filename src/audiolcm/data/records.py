@@ -68,9 +68,8 @@ def _fault(path: Path, facts: Mapping[str, Any], checksum: Callable[[Path], int]
 
 def _remembered_checksum(path: Path) -> int:
     found = path.stat()
-    if (
-        time.time_ns() - found.st_mtime_ns < _RECENT
-    ):  # it may change again without another time, as git knows too
+    # It may change again without another time, as git knows too
+    if time.time_ns() - found.st_mtime_ns < _RECENT:
         return _checksum(path)
     return _checksum_of_then(os.path.abspath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 

@@ -41,9 +41,8 @@ def writing_rows(path: Path, schema: pyarrow.Schema) -> Iterator[Callable[[Mappi
 
             def add(row: Mapping[str, Any]) -> None:
                 rows.append(row)
-                if (
-                    len(rows) == ROWS_PER_BATCH
-                ):  # every batch but the last is full, so that a row is found by division
+                # Every batch but the last is full, so that a row is found by division
+                if len(rows) == ROWS_PER_BATCH:
                     flush()
 
             yield add

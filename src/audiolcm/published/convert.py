@@ -32,9 +32,8 @@ def convert(source: Source, root: Path, companions: Companions | None = None) ->
     """
     companions = companions or Companions()
     converter = _Converter(source, read_released(source.path), ArtifactStore(root), companions)
-    tokenizers = (
-        converter.tokenizers()
-    )  # first, so that nothing is written when one that was named is not there
+    # First, so that nothing is written when one that was named is not there
+    tokenizers = converter.tokenizers()
     made = {"vocoder": vocoder} if (vocoder := converter.vocoder()) else {}
     made |= {
         "autoencoder": converter.part("autoencoder", {}),

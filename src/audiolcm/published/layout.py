@@ -146,9 +146,8 @@ def _bert_sizes(text: _Shapes) -> dict[str, int]:
         "vocab_size": vocab_size,
         "hidden_size": hidden_size,
         "num_hidden_layers": text.count(r"caption_encoder\.base\.encoder\.layer\.(\d+)\."),
-        "num_attention_heads": max(
-            1, hidden_size // 64
-        ),  # as in every BERT of its authors; no shape tells it
+        # As in every BERT of its authors; no shape tells it
+        "num_attention_heads": max(1, hidden_size // 64),
         "intermediate_size": text[f"{base}encoder.layer.0.intermediate.dense.weight"][0],
         "max_position_embeddings": text[f"{base}embeddings.position_embeddings.weight"][0],
         "type_vocab_size": text[f"{base}embeddings.token_type_embeddings.weight"][0],

@@ -123,9 +123,8 @@ def test_ogg_without_a_mark_at_its_end_is_whole_when_its_pages_are(
     data = _ogg_without_its_mark(path)
     path.write_bytes(data)
     assert missing_bytes(path) == 0
-    assert (
-        abs(len(read_audio(path)) - 48000) < 1000
-    )  # the last page's count of samples is taken for a whole block
+    # The last page's count of samples is taken for a whole block
+    assert abs(len(read_audio(path)) - 48000) < 1000
     for damaged in (data[:-1], data[: len(data) // 2], data + bytes(100)):
         path.write_bytes(damaged)
         with pytest.raises(UserError, match="cut off|can not be read"):

@@ -66,9 +66,8 @@ def test_the_choice_depends_on_seed_and_id_alone(tmp_path: Path) -> None:
     half = names(AudioSet(str(tmp_path / "b"), kept_share=0.2))
     assert half == whole & {f"Y{youtube_id}" for youtube_id, _ in shuffled}
     assert names(AudioSet(str(tmp_path / "a"), kept_share=0.2, seed=1)) != whole
-    assert (
-        names(AudioSet(str(tmp_path / "a"), kept_share=0.1)) < whole
-    )  # a smaller share is a part of a larger one
+    # A smaller share is a part of a larger one
+    assert names(AudioSet(str(tmp_path / "a"), kept_share=0.1)) < whole
 
 
 def test_bounds_of_the_share(tmp_path: Path) -> None:

@@ -180,9 +180,8 @@ def test_clotho_released_and_published(captions: Path, tmp_path: Path) -> None:
     assert [clip.caption for clip in published] == list("abcde")
     assert {clip.audio_path for clip in published} == {tmp_path / "evaluation" / "Santa Motor.wav"}
     again = Clotho(str(tmp_path), test="clotho_evaluation.tsv").clips("test")
-    assert (
-        again[0].audio_path == tmp_path / "evaluation" / "Santa Motor.wav"
-    )  # stored elsewhere by its authors
+    # Stored elsewhere by its authors
+    assert again[0].audio_path == tmp_path / "evaluation" / "Santa Motor.wav"
 
 
 def test_musiccaps_released_and_published(captions: Path, tmp_path: Path) -> None:

@@ -115,9 +115,8 @@ def test_latents_are_those_of_the_padded_mels(split: PreparedSplit, tmp_path: Pa
 def test_latent_batches_are_scaled_draws_from_the_posterior(split: PreparedSplit, tmp_path: Path) -> None:
     latents = encode_latents(HalvingEncoder(), split, tmp_path, min_frames=32, progress=False)
     text = encode_text(CountingTextEncoder(), split, tmp_path, progress=False)
-    clips = LatentClips(
-        latents, text, num_frames=latents.num_frames(0), scale_factor=0.5
-    )  # clip 0: no choice of place
+    # Clip 0: no choice of place
+    clips = LatentClips(latents, text, num_frames=latents.num_frames(0), scale_factor=0.5)
     draws = torch.cat([clips.batch([0] * 50, generator(seed))["latent"] for seed in range(20)])
     mean, std = torch.from_numpy(latents.mean(0).copy()), torch.from_numpy(latents.std(0).copy())
     assert ((draws.mean(0) - 0.5 * mean).abs() / std).max() < 0.5 * 5 / 1000**0.5

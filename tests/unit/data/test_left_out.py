@@ -74,9 +74,8 @@ def test_other_clips_have_another_identity_and_the_same_clips_keep_theirs(tmp_pa
     rows = [("a", 1, "train"), ("b", 2, "train"), ("c", 3, "validation"), ("t", 4, "test")]
     corpus = manifest_of(tmp_path, *rows)
     plain = prepared_fingerprint(corpus)
-    assert (
-        plain == hashlib.sha256(f"2 {corpus.fingerprint()}".encode()).hexdigest()
-    )  # as before anything was compared
+    # As before anything was compared
+    assert plain == hashlib.sha256(f"2 {corpus.fingerprint()}".encode()).hexdigest()
     write(tmp_path / "list.txt", "nothing that is there")
     listed = {"exclude": str(tmp_path / "list.txt")}
     assert prepared_fingerprint(ManifestCorpus(str(tmp_path), **listed)) == plain

@@ -39,9 +39,8 @@ def test_waveforms_and_mels_are_those_of_the_corpus(tmp_path: Path) -> None:
     corpus = corpus_of(9)
     split = prepare(corpus, tmp_path, progress=False, sounds_per_shard=4).split("train")
     good = [clip for clip in corpus.clips("train") if clip.name != "unreadable"]
-    assert [replace(one, duration=round(one.duration, 6)) for one in good] == list(
-        split.clips
-    )  # captions, labels, events and durations too
+    # Captions, labels, events and durations too
+    assert [replace(one, duration=round(one.duration, 6)) for one in good] == list(split.clips)
     for index, one in enumerate(good):
         expected = corpus.waveform(one)
         assert split.num_samples(index) == len(expected)

@@ -42,9 +42,8 @@ def test_lines_are_the_means_at_their_steps(tmp_path: Path) -> None:
     np.testing.assert_allclose(lines["k = 20"].get_ydata(), expected)
     styles = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines.values()}
     assert len(styles) == 3 and {style[0] for style in styles} <= set(COLORS)
-    assert (
-        len({style[1] for style in styles}) == 3 and len({style[2] for style in styles}) == 3
-    )  # told apart in grey
+    # Told apart in grey
+    assert len({style[1] for style in styles}) == 3 and len({style[2] for style in styles}) == 3
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("iterations", "FAD")
     assert "embedded evaluator" in axes.get_title()
 

@@ -125,9 +125,8 @@ class TestLinearPath:
     def test_the_networks_learn_from_the_first_steps(self, started: LinearPathAutoencoder) -> None:
         mel = noise_mels(4, 32)
         optimizer = torch.optim.SGD(started.parameters(), lr=1e-2)
-        for _ in range(
-            2
-        ):  # the outputs start at zero, so what lies before them learns from the second step on
+        # The outputs start at zero, so what lies before them learns from the second step on
+        for _ in range(2):
             optimizer.zero_grad()
             (started.decode(started.encode(mel).mode()) - mel).abs().mean().backward()
             optimizer.step()

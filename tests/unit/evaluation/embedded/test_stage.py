@@ -123,9 +123,8 @@ class TestExtractor:
 
 class TestSoundness:
     def test_it_learned(self, soundness):
-        assert (
-            soundness.hits(soundness.true).mean() > 0.5
-        )  # chance is 0.35: a third of the clips have two labels
+        # Chance is 0.35: a third of the clips have two labels
+        assert soundness.hits(soundness.true).mean() > 0.5
 
     def test_true_sounds_are_at_no_distance_from_themselves(self, soundness):
         figures = soundness.figures(soundness.true)

@@ -166,9 +166,8 @@ def test_low_anchor_is_that_of_the_recommendation() -> None:
 def test_order_depends_on_the_rater_alone() -> None:
     fnv1a = {"": 0x811C9DC5, "a": 0xE40C292C, "foobar": 0xBF9CF968}  # published test vectors
     for text, value in fnv1a.items():
-        assert mixed(text) == murmurhash3_32(
-            b"", seed=value, positive=True
-        )  # of nothing: the finalizer alone
+        # Of nothing: the finalizer alone
+        assert mixed(text) == murmurhash3_32(b"", seed=value, positive=True)
     tokens = [f"{number:012x}" for number in range(50)]
     assert order_for("ann", tokens) == order_for("ann", reversed(tokens)) != order_for("bob", tokens)
     firsts = [order_for(f"r{rater}", tokens[:5])[0] for rater in range(2000)]

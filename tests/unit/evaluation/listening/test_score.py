@@ -52,10 +52,8 @@ def test_figures_file_and_table(key_path: Path, tmp_path: Path, capsys: pytest.C
             assert score.num_generated == (1 if system == "low_anchor" else 3)
             assert score.details["num_raters"] == 3
     low, high = found["systems"]["ours"][0]["interval"]
-    assert (low, high) == (
-        80.0,
-        100.0,
-    )  # raters 80, 80, 100: no clip differs, and draws of one rater alone come
+    # Raters 80, 80, 100: no clip differs, and draws of one rater alone come
+    assert (low, high) == (80.0, 100.0)
     assert found["systems"]["low_anchor"][0]["interval"] is None
     assert found["agreement"]["mos_q"]["icc_2_1"] == pytest.approx(0.8, abs=0.1)
     text = output.read_text() + capsys.readouterr().out
