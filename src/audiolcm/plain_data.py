@@ -17,7 +17,7 @@ import yaml
 DEEPEST = 50
 MOST = 5_000_000
 """Values in one file; what an alias of YAML repeats counts each time."""
-LARGE = 64 * 2**20
+LARGE = 32 * 2**20
 """Bytes of one file. While it is read it takes some 20 times as much memory where it holds nothing but brackets."""
 LARGEST = 512 * 2**20
 """Bytes of one list of captions, or of a corpus of ours: the largest published one has 200 MB."""
@@ -83,12 +83,13 @@ def parse_yaml(text: str | bytes) -> Any:
     return plain(content)
 
 
-def plain(content: object, most: int = MOST, halves: bool = False) -> Any:
-    """Return content rebuilt of plain values, ``most`` of them; ``halves`` as for ``read_json``.
+def plain(content: object, most: int | None = None, halves: bool = False) -> Any:
+    """Return content rebuilt of plain values, ``most`` of them (``MOST``); ``halves`` as for ``read_json``.
 
     Raises:
         ValueError: there is something else in it, or it is nested too deeply, or there is too much of it.
     """
+    most = MOST if most is None else most
     left = most
 
     def rebuilt(node: object, path: str, depth: int) -> Any:
