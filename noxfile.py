@@ -55,9 +55,8 @@ def tests(session: nox.Session) -> None:
     if "CI" in os.environ or shutil.which("chromium"):
         session.run("pytest", "-q", "-m", "browser", "tests/browser", env=ENVIRONMENT)
     if "CI" in os.environ or shutil.which("sbatch"):
-        session.run(
-            "pytest", "-q", "-m", "slurm", "-n", "2", "--dist", "loadfile", "tests/slurm", env=ENVIRONMENT
-        )
+        chosen = ("-m", "slurm and not slow", "-n", "2", "--dist", "loadfile")
+        session.run("pytest", "-q", *chosen, "tests/slurm", env=ENVIRONMENT)
     session.run("pytest", "-q", *PARALLEL, *session.posargs, env=ENVIRONMENT)
 
 

@@ -119,6 +119,7 @@ def test_a_killed_process_leaves_no_lock_behind(cluster: Cluster, expected: Path
     assert weights(tmp_path) == weights(expected)
 
 
+@pytest.mark.slow  # SLURM's own clock: five minutes, nearly all of them waiting; the first test sends the same signal
 def test_a_time_limit_shorter_than_the_run(cluster: Cluster, expected: Path, tmp_path: Path) -> None:
     """SLURM looks at its limits every 30 seconds: a signal 60 seconds before the end of two minutes comes in between.
 
