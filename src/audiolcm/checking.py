@@ -99,14 +99,21 @@ def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -
 
 def _check_type(path: str, value: object, hint: object) -> None:
     choices: tuple[typing.Any, ...] = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if any(choice not in _HINTS and choice is not type(None) for choice in choices):
-        return  # only plain values have a type to check here
     if value is None and type(None) in choices:
         return
+    classes = [choice for choice in choices if choice not in _HINTS and choice is not type(None)]
+    if classes and all(map(_is_class_of_ours, classes)) and not isinstance(value, Mapping):
+        raise UserError(f"{path}={value} chooses no {classes[0].__name__}: leave it to its default.")
+    if classes:
+        return  # only plain values have a type to check here
     accepted = [kind for choice in choices if choice in _HINTS for kind in _HINTS[choice]]
     if type(value) not in accepted:
         wanted = " or ".join(choice.__name__ for choice in choices)
         raise UserError(f"{path}={value!r} is {_article(value)}, but {wanted} is needed.")
+
+
+def _is_class_of_ours(hint: object) -> bool:
+    return inspect.isclass(hint) and is_ours(hint.__module__)
 
 
 def _article(value: object) -> str:

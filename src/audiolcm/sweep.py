@@ -18,6 +18,7 @@ from audiolcm.config import slug
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path, require_writable
 from audiolcm.result import RESULT, has_damaged_result, read_result, written
+from audiolcm.sections import check_paths
 from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
 from audiolcm.words import in_shell, quoted
@@ -74,6 +75,7 @@ def _require_good_place(config: DictConfig, folder: str) -> None:
             "folder of each run. Leave it out; hydra.run.dir=FOLDER chooses where a run's own files go."
         )
     try:
+        check_paths(config.paths)
         require_writable(Path(folder), "paths.runs=FOLDER")
     except UserError as error:
         complain(f"{error}\n")

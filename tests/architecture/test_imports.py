@@ -57,6 +57,7 @@ PARTS = {
         "config",
         "plugins",
         "result",
+        "sections",
         "sweep",
         "version",
     },
