@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from audiolcm import plain_data
 from audiolcm.checking import allowed_calls, check, nearest
 from audiolcm.errors import UserError
-from audiolcm.mistakes import CONF, explained
+from audiolcm.mistakes import CONF, explained, refuse_odd_choices
 from audiolcm.plugins import allowing
 from audiolcm.ranges import check_numbers
 from audiolcm.sections import PATHS, SECTIONS, check_sections, is_there, needed_to_hear
@@ -185,6 +185,7 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
         raise UserError(f"{CONF} is missing: install the project from its checkout, `pip install -e .`.")
     register_resolvers()
     words = readable(overrides)
+    refuse_odd_choices(words)
     check_local(CONF)
     try:
         # Inside train.py and evaluate.py, with this same folder
