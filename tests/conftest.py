@@ -15,6 +15,11 @@ sys.path.append(str(Path(__file__).parent))  # of damage, hub_server, released_f
 install_import_hook("audiolcm", "beartype.beartype")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known that this file gives; all others are in pyproject.toml."""
+    config.addinivalue_line("markers", "shared: needs the data beside the checkout, tests/data/README.md")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs the data beside the checkout: who has not got them can leave those tests out by name."""

@@ -53,7 +53,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     """
     path, advice = folder / CARD, f"Remove {folder} and make it again (`python train.py`)."
     try:
-        card = read_json(path, largest=64 * 2**20)
+        card = read_json(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error}). {advice}") from error
     except ValueError as error:  # not JSON, or not even text

@@ -1,7 +1,6 @@
 """Whether a figure would come out the same today: hashes of a job's settings, and of the code that decided it."""
 
 import ast
-import hashlib
 import importlib.util
 import pkgutil
 import sys
@@ -78,11 +77,16 @@ def code_of(packages: Sequence[str]) -> str:
     return content_hash([code_hash(name) for name in names])
 
 
+_IDLE_FIELDS = ("ctx", "kind", "type_comment")
+"""Of syntax trees: what follows from the rest, or changes nothing."""
+
+
 @cache
 def code_hash(module: str) -> str | None:
     """Return a hash of a module's code; None: there is no such module.
 
     Comments, layout and docstrings do not count, nor where names are imported from: what they do is in other modules.
+    Nor does the version of Python: ``ast.unparse`` and ``ast.dump`` write the same code differently from 3.12 on.
     """
     try:
         spec = importlib.util.find_spec(module)
@@ -94,7 +98,19 @@ def code_hash(module: str) -> str | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_idle(part)] or [ast.Pass()]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:10]
+    return content_hash(_told(tree))
+
+
+def _told(node: object) -> object:
+    """Return a part of a syntax tree as plain values: what is empty, and where it stands, left out."""
+    if isinstance(node, list):
+        return [_told(part) for part in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 leaves empty texts in the formats of its values
+        return ["JoinedStr", [_told(part) for part in node.values if getattr(part, "value", None) != ""]]
+    fields = {name: _told(value) for name, value in ast.iter_fields(node) if name not in _IDLE_FIELDS}
+    return [type(node).__name__, {name: told for name, told in fields.items() if told not in ("None", [])}]
 
 
 def _is_idle(node: ast.AST) -> bool:

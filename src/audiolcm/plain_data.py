@@ -17,12 +17,14 @@ import yaml
 DEEPEST = 50
 MOST = 5_000_000
 """Values in one file; what an alias of YAML repeats counts each time."""
+LARGE = 32 * 2**20
+"""Bytes of one file. While it is read it takes some 20 times as much memory where it holds nothing but brackets."""
 LARGEST = 512 * 2**20
-"""Bytes of one file: the largest published list of captions has 200 MB."""
+"""Bytes of one list of captions, or of a corpus of ours: the largest published one has 200 MB."""
 _YAML_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_json(path: Path, largest: int = LARGEST, halves: bool = False) -> Any:
+def read_json(path: Path, largest: int = LARGE, halves: bool = False) -> Any:
     """Return the content of a JSON file; a byte order mark is passed over.
 
     Args:
@@ -81,12 +83,13 @@ def parse_yaml(text: str | bytes) -> Any:
     return plain(content)
 
 
-def plain(content: object, most: int = MOST, halves: bool = False) -> Any:
-    """Return content rebuilt of plain values, ``most`` of them; ``halves`` as for ``read_json``.
+def plain(content: object, most: int | None = None, halves: bool = False) -> Any:
+    """Return content rebuilt of plain values, ``most`` of them (``MOST``); ``halves`` as for ``read_json``.
 
     Raises:
         ValueError: there is something else in it, or it is nested too deeply, or there is too much of it.
     """
+    most = MOST if most is None else most
     left = most
 
     def rebuilt(node: object, path: str, depth: int) -> Any:

@@ -33,6 +33,9 @@ class Ruler:
         """Return the length."""
         return math.hypot(x, y)  # of a right triangle
 '''
+NESTED = """def shown(cells, width=3, end=""):
+    return [f"{cell:<{width}}{cells['a'] or ''}{end!r}" for cell in cells] + ["", end]
+"""
 SETTINGS = {
     "seed": 0,
     "dataset": {"_target_": "audiolcm.data.corpora.esc.Esc10", "root": "/data/esc10", "duration": 5.0},
@@ -206,3 +209,13 @@ def test_neither_order_nor_the_settings_themselves_are_changed() -> None:
     backwards = dict(reversed(SETTINGS.items()))
     assert settings_fingerprint(backwards) == settings_fingerprint(SETTINGS)
     assert before == SETTINGS
+
+
+def test_the_hash_of_code_is_that_of_every_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of Python 3.11, 3.12.1 and 3.13, whose own ways to write the same code down differ."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, code, known in (("told_code", CODE, "bcec5ab911"), ("told_nested", NESTED, "dc54771aee")):
+        (tmp_path / f"{name}.py").write_text(code)
+        assert code_hash(name) == known
+    (tmp_path / "told_less.py").write_text(NESTED.replace('["", end]', "[end]"))
+    assert code_hash("told_less") != code_hash("told_nested")

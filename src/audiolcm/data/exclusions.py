@@ -15,7 +15,7 @@ from typing import Any
 from audiolcm.data.tables import TABLE_SUFFIXES, read_table
 from audiolcm.data.youtube import youtube_origin
 from audiolcm.errors import UserError
-from audiolcm.plain_data import read_json
+from audiolcm.plain_data import LARGEST, read_json
 
 _COLUMNS = (
     "youtube_id", "ytid", "YTID", "file_name", "filename", "fname", "slice_file_name", "name", "audio_path", "path",
@@ -79,7 +79,7 @@ def _names(path: Path) -> Iterator[tuple[str, str]]:
     """(source, name) of every entry; source "" where the list has no such groups."""
     if path.suffix == ".json":
         try:
-            content = read_json(path)
+            content = read_json(path, LARGEST)
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error}): expected a JSON list of names.") from error
         yield from _of_json(content, path)

@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import NameList
@@ -78,7 +78,8 @@ def left_out(corpus: Corpus, digests: FileDigests) -> LeftOut:
     if not isinstance(corpus, ComparesSounds):
         return found
     tests, sounds = corpus.clips("test"), list(corpus.sounds("test", digests))
-    tested, guessed = _positions(sounds, "keys"), _positions(sounds, "guesses")
+    tested = _positions(sound.keys for sound in sounds)
+    guessed = _positions(sound.guesses for sound in sounds)
     validated: set[str] = set()
     for split in ("validation", "train"):
         for position, sound in enumerate(corpus.sounds(split, digests)):
@@ -97,11 +98,11 @@ def left_out(corpus: Corpus, digests: FileDigests) -> LeftOut:
     return found
 
 
-def _positions(sounds: Iterable[Sound], kind: Literal["keys", "guesses"]) -> dict[str, int]:
-    """Where each sound comes first, by its keys or its guesses."""
+def _positions(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """Where each key of the sounds comes first."""
     places: dict[str, int] = {}
-    for position, sound in enumerate(sounds):
-        for key in getattr(sound, kind):
+    for position, known in enumerate(keys):
+        for key in known:
             places.setdefault(key, position)
     return places
 

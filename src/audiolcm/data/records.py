@@ -32,7 +32,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file of ours; raises UserError saying how to mend it when it is not as it was written."""
     try:
-        return unsealed(plain_data.read_json(path))
+        return unsealed(plain_data.read_json(path, plain_data.LARGEST))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}): {MEND}") from error
 

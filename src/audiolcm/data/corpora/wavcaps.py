@@ -15,7 +15,7 @@ from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import seconds
 from audiolcm.data.youtube import youtube_origin
 from audiolcm.errors import UserError
-from audiolcm.plain_data import read_json
+from audiolcm.plain_data import LARGEST, read_json
 
 _logger = logging.getLogger(__name__)
 
@@ -140,6 +140,6 @@ def _identity(row: object) -> str:
 
 def _read_json(path: Path) -> object:
     try:
-        return read_json(path, halves=True)
+        return read_json(path, LARGEST, halves=True)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can not be read ({error}): download it again.") from error
