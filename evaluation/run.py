@@ -13,12 +13,12 @@ from omegaconf import DictConfig
 from audiolcm import processes
 from audiolcm.build import build
 from audiolcm.checking import check
+from audiolcm.choices import CONF
 from audiolcm.config import to_plain
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import DECIDING, code_of
 from audiolcm.finished import inputs_of
 from audiolcm.hashing import content_hash
-from audiolcm.mistakes import CONF
 from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.run import made_by
 from audiolcm.sections import PATHS, check_classes, check_paths, check_place, check_there

@@ -15,8 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm import plain_data
 from audiolcm.checking import allowed_calls, check, nearest
+from audiolcm.choices import CONF, refuse_odd_choices
 from audiolcm.errors import UserError
-from audiolcm.mistakes import CONF, explained, refuse_odd_choices
+from audiolcm.mistakes import explained
 from audiolcm.plugins import allowing
 from audiolcm.ranges import check_numbers
 from audiolcm.sections import PATHS, SECTIONS, check_sections, is_there, needed_to_hear

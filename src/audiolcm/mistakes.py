@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
@@ -20,15 +19,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.checking import nearest
+from audiolcm.choices import CONF, LISTS, options_of, refuse_odd_choices
 from audiolcm.environment.guard import stopped
 from audiolcm.errors import UserError
 from audiolcm.words import complaint, in_shell, of_unreadable, quoted, without_advice
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 _ADDED = ("plan", "sanity", "crosscheck")
 """Settings that no default has, which are typed with a +."""
-_LISTS = ("metrics",)
-"""Groups of which several options go together."""
 
 
 @contextmanager
@@ -76,29 +73,6 @@ def _without_options(words: Sequence[str]) -> list[str]:
     if known.resolve and not (known.cfg or known.help):
         raise UserError("--resolve goes with --cfg or --help.")
     return [*known.overrides, *unknown]
-
-
-def refuse_odd_choices(words: Sequence[str]) -> None:
-    """Refuse what Hydra takes for the option of a group, or fails at: null, numbers, and several where one counts.
-
-    Raises:
-        UserError: it lists the options.
-    """
-    for word in words:
-        if complaint(word):
-            continue  # told when Hydra comes to it
-        override = OverridesParser.create().parse_override(word)
-        group = override.key_or_group
-        options = _options(group)
-        value = None if override.is_delete() or override.is_sweep_override() else override.value()
-        is_set = override.is_delete() or override.is_sweep_override() or isinstance(value, str | dict)
-        if not options or is_set or (isinstance(value, list) and group in _LISTS):
-            continue
-        raise UserError(f"{word}: choose one option of {group}: {', '.join(options)}.")
-
-
-def _options(group: str) -> list[str]:
-    return sorted(file.stem for file in (CONF / group).glob("*.yaml")) if group else []
 
 
 def _refuse(message: str) -> NoReturn:
@@ -286,11 +260,11 @@ def _of_hydra(error: Exception, overrides: Sequence[Override]) -> str:
     if several and str(error).startswith(("Ambiguous value", "Sweep parameters")):
         key, _, value = str(several[0].input_line).partition("=")
         told = f"{key}={value} has several values. A job for each: add -m."
-        if several[0].value_type != ValueType.SIMPLE_CHOICE_SWEEP or (_options(key) and key not in _LISTS):
+        if several[0].value_type != ValueType.SIMPLE_CHOICE_SWEEP or (options_of(key) and key not in LISTS):
             return told
         told += f" One list: {in_shell(f'{key}=[{value}]')}."
         text = in_shell(f"{key}={quoted(value)}")
-        return told if _options(key) else f"{told} One text, such as a folder's name: {text}"
+        return told if options_of(key) else f"{told} One text, such as a folder's name: {text}"
     said = ": ".join(filter(None, (without_advice(link) for link in (error, error.__cause__) if link)))
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         name = error.missing_cfg_file.rpartition("/")[2]

@@ -77,6 +77,7 @@ HYDRA_PARTS = (
     "cli",
     "config",
     "local",
+    "choices",
     "mistakes",
     "planned",
     "rows",

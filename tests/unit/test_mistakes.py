@@ -6,10 +6,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
+from audiolcm.choices import CONF, refuse_odd_choices
 from audiolcm.config import compose as resolved
 from audiolcm.config import register_resolvers
 from audiolcm.errors import UserError
-from audiolcm.mistakes import CONF, explained, explained_words
+from audiolcm.mistakes import explained, explained_words
 from audiolcm.words import readable
 
 TYPOS = [
@@ -84,6 +85,14 @@ def test_a_choice_that_is_no_name_is_told_the_names(word: str) -> None:
     group = word.partition("=")[0]
     with pytest.raises(UserError, match=f"choose one option of {group}: .*, "):
         resolved([word])
+
+
+def test_a_glob_that_finds_nothing_is_told_the_names() -> None:
+    with pytest.raises(UserError, match=r"model=glob\(\*x\): choose one option of model: base, "):
+        refuse_odd_choices(["model=glob(*x)"])
+    with pytest.raises(UserError, match="and seed is none"):
+        refuse_odd_choices(["seed=glob(*)"])
+    refuse_odd_choices(["model=glob(tiny*)", "model=tiny,base", "~teacher", "seed=1,2"])
 
 
 def test_a_line_that_ends_as_on_windows_is_read_without_its_end() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
+from audiolcm.choices import CONF
 from audiolcm.config import compose, register_resolvers, to_plain
 from audiolcm.errors import UserError
 from audiolcm.foresight import foresee
-from audiolcm.mistakes import CONF
 from audiolcm.recipe import Recipe
 from evaluation.run import SECTIONS, checked
 
@@ -29,6 +29,9 @@ from evaluation.run import SECTIONS, checked
         ("parents.teacher=", "parents.teacher= names no folder"), ("parents.autoencoder=[a]", "parents.autoencoder"),
         ("paths.artifacts=", "paths.artifacts= names no folder"), ("paths.cache=null", "paths.cache= names no folder"),
         ("paths.artifacts=20261128", r"typed paths.artifacts=\./20261128"),
+        ("logger.tags=smoke", r"logger.tags=smoke is one value, but a list is needed: logger.tags=\[smoke\]"),
+        ("logger.tags=[smoke,1]", r"logger.tags\[1\]=1 is of type int, but str is needed"),
+        ("+dataset._partial_=x", "dataset._partial_='x' is of type str, but bool is needed"),
     ],
 )  # fmt: skip
 def test_what_must_be_there_is_asked_for_by_name(word: str, said: str) -> None:
