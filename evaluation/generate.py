@@ -27,6 +27,7 @@ from audiolcm.data.prepared import PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.hashing import sealed, unsealed
+from audiolcm.options import Parser
 from audiolcm.pipeline import AudioLCM
 from audiolcm.plain_data import read_json
 from audiolcm.plugins import allowing, import_from_here
@@ -144,7 +145,7 @@ def _run(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="python -m evaluation.generate", description=__doc__.splitlines()[0]
     )
     parser.add_argument(

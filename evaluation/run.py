@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 from audiolcm import processes
 from audiolcm.build import build
 from audiolcm.checking import check
+from audiolcm.choices import CONF
 from audiolcm.config import to_plain
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import DECIDING, code_of
@@ -19,6 +21,7 @@ from audiolcm.finished import inputs_of
 from audiolcm.hashing import content_hash
 from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.run import made_by
+from audiolcm.sections import PATHS, check_classes, check_paths, check_place, check_there
 from audiolcm.training.tracking import check_tracker
 from evaluation.efficiency import Efficiency
 from evaluation.evaluation import Evaluation
@@ -35,13 +38,21 @@ SECTIONS = {
     "optimizer", "paths", "seed", "seeds", "checkpoint", "path", "sampler", "num_clips", "num_resamples", "allow",
     "report_clips", "sanity", "crosscheck", "row", "scale", "plugins",
 }  # fmt: skip
+ADDED = {"sanity", "crosscheck"}
+"""Sections that no default has, which are typed with a +."""
+_KEYS = ("sampler.num_steps", "sampler.omega")
+_CLASSES = (
+    "dataset", "protocol", "protocol.reader", "system", "efficiency", "hardware", "logger", "optimizer",
+    "evaluator.model", "evaluator.objective", "trainer.evaluator",
+)  # fmt: skip
+"""Sections of which each configures a class."""
 
 
 def evaluate(cfg: DictConfig, folder: Path) -> None:
     """Score a system and leave ``metrics.json``, tables, ``report.html`` and a W&B run in ``folder``."""
     if processes.count() > 1:
         raise UserError("evaluate.py uses one process: type python evaluate.py ..., without torchrun.")
-    if cfg.row is None:
+    if cfg.get("row") is None:
         _clear(folder)
     plain = checked(to_plain(cfg, SECTIONS))
     inputs = None if plain["row"] is None else _inputs(plain)
@@ -87,13 +98,10 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: on a value of the wrong kind or an unknown setting.
     """
+    _check_sections(plain)
     for name in ("seeds", "allow"):
         if not isinstance(plain[name], list):
             raise UserError(f"{name}={plain[name]} must be a list: {name}=[{plain[name]}].")
-    if not plain.get("metrics"):
-        raise UserError(
-            "metrics is empty: name a set or metrics of conf/metrics, such as metrics=[fad_vggish]."
-        )
     if plain["num_clips"] is not None and type(plain["num_clips"]) is not int:
         raise UserError(f"num_clips={plain['num_clips']!r} must be a whole number, or null for all.")
     counts = {"num_resamples": 0, "report_clips": 0, "seed": 0} | {
@@ -115,3 +123,25 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
     check_tolerances(plain["allow"])
     check(plain)
     return plain
+
+
+def _check_sections(plain: Mapping[str, Any]) -> None:
+    """Check what is there and of which kind, before values are looked at."""
+    if not plain.get("metrics"):
+        raise UserError(
+            "metrics is empty: name a set or metrics of conf/metrics, such as metrics=[fad_vggish]."
+        )
+    check_there(plain, [*sorted(SECTIONS - ADDED), *_KEYS, *(f"paths.{name}" for name in PATHS)])
+    for section in ("metrics", "features"):
+        if not isinstance(plain[section], Mapping):
+            raise UserError(f"{section}={plain[section]} chooses no option of conf/{section}.")
+    check_classes(
+        plain, [*_CLASSES, *(f"{name}.{key}" for name in ("metrics", "features") for key in plain[name])]
+    )
+    check_paths(plain["paths"])
+    for name in ("checkpoint", "path"):
+        if plain[name] is not None:
+            check_place(name, plain[name])
+    scales = sorted(file.stem for file in (CONF / "profile").glob("*.yaml"))
+    if plain["scale"] not in scales:
+        raise UserError(f"scale={plain['scale']} (or profile): choose {', '.join(scales)}.")

@@ -16,6 +16,7 @@ with one_sentence():
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from audiolcm.interrupts import raise_on_signal
+    from audiolcm.options import Parser
     from audiolcm.rows import SCALES
     from experiments.render_command import add_render, run_render
     from experiments.status import has_sweep, status
@@ -27,7 +28,7 @@ RECORDS = Path("experiments/results/records")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one message."""
-    parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
+    parser: argparse.ArgumentParser = Parser(prog="python -m experiments", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the paper's tables and figures")
     started = commands.add_parser("run", help="train and evaluate all rows of one of them")
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     sent.add_argument("--unfinished", action="store_true", help="also those still being written")
     add_render(commands)
     given, rest = parser.parse_known_args(arguments)
-    if rest and (given.command != "run" or any(word.startswith("-") for word in rest)):
+    if rest and given.command != "run":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     terminal.prepare()
     settle_user()

@@ -15,6 +15,7 @@ with one_sentence():
     from audiolcm import terminal
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
+    from audiolcm.options import Parser
     from audiolcm.ranges import check_options
     from evaluation.listening.design import ANCHORS, Settings
     from evaluation.listening.questions import QUESTIONS, chosen_questions
@@ -23,7 +24,7 @@ with one_sentence():
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one message."""
-    parser = argparse.ArgumentParser(prog="python -m evaluation.listening", description=__doc__)
+    parser: argparse.ArgumentParser = Parser(prog="python -m evaluation.listening", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_build(
         commands.add_parser("build", help="a test page and its key from the sounds of several systems")

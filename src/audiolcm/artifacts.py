@@ -237,7 +237,9 @@ def open_artifact(folder: Path, stage: str | None = None) -> Artifact:
         )
     card = read_card(folder)
     if stage is not None and card["stage"] != stage:
-        raise UserError(f"{folder} holds a {card['stage']}, not a {stage}. Give the folder of a {stage}.")
+        raise UserError(
+            f"{folder} is an artifact of the stage {card['stage']}, not {stage}: give a folder of {stage}s."
+        )
     return Artifact(folder, card)
 
 

@@ -4,6 +4,7 @@ Each option of each group names the class that it configures (``_target_``), and
 schema: its parameters, their types and its own checks. There is no second list of fields to keep in step.
 """
 
+import collections.abc
 import difflib
 import inspect
 import types
@@ -20,6 +21,7 @@ from audiolcm.plugins import allowed_packages, is_allowed, is_ours, refusal, tar
 _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 """Functions that a ``_target_`` may name; everything else that it names is a class or its classmethod."""
 _HINTS = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
+_LISTS = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
 
 
 def check(node: object, path: str = "") -> None:
@@ -84,6 +86,8 @@ def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -
     except NameError:  # of a plugin whose hints are imported for type checkers only
         hints = {}
     for key, value in node.items():
+        if key == "_partial_":
+            _check_type(f"{path}.{key}", value, bool)
         if key in ("_target_", "_partial_"):
             continue
         if key not in parameters:
@@ -99,14 +103,37 @@ def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -
 
 def _check_type(path: str, value: object, hint: object) -> None:
     choices: tuple[typing.Any, ...] = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if any(choice not in _HINTS and choice is not type(None) for choice in choices):
-        return  # only plain values have a type to check here
     if value is None and type(None) in choices:
         return
+    if lists := [choice for choice in choices if typing.get_origin(choice) in _LISTS]:
+        _check_list(path, value, lists[0], choices)
+        return
+    classes = [choice for choice in choices if choice not in _HINTS and choice is not type(None)]
+    if classes and all(map(_is_class_of_ours, classes)) and not isinstance(value, Mapping):
+        raise UserError(f"{path}={value} chooses no {classes[0].__name__}: leave it to its default.")
+    if classes:
+        return  # only plain values have a type to check here
     accepted = [kind for choice in choices if choice in _HINTS for kind in _HINTS[choice]]
     if type(value) not in accepted:
         wanted = " or ".join(choice.__name__ for choice in choices)
         raise UserError(f"{path}={value!r} is {_article(value)}, but {wanted} is needed.")
+
+
+def _check_list(path: str, value: object, hint: object, choices: tuple[typing.Any, ...]) -> None:
+    """Check a value that may be a list, whose elements are all of one kind."""
+    if not isinstance(value, list):
+        if isinstance(value, str | int | float) and not any(
+            isinstance(value, c) for c in choices if c in _HINTS
+        ):
+            raise UserError(f"{path}={value} is one value, but a list is needed: {path}=[{value}].")
+        return
+    kinds = set(typing.get_args(hint)) - {...}
+    for index, element in enumerate(value if len(kinds) == 1 else ()):
+        _check_type(f"{path}[{index}]", element, *kinds)
+
+
+def _is_class_of_ours(hint: object) -> bool:
+    return inspect.isclass(hint) and is_ours(hint.__module__)
 
 
 def _article(value: object) -> str:

@@ -14,6 +14,7 @@ from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
 from audiolcm.files import name_too_long
 from audiolcm.interrupts import Interrupted, raise_on_signal
+from audiolcm.options import Parser
 from audiolcm.plugins import import_from_here
 from audiolcm.published import command as published
 from audiolcm.ranges import check_options
@@ -44,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="audiolcm", description="Few-step text-to-audio generation.")
+    parser: argparse.ArgumentParser = Parser(
+        prog="audiolcm", description="Few-step text-to-audio generation."
+    )
     parser.add_argument("--version", action="version", version=f"audiolcm {audiolcm.__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     generate = commands.add_parser("generate", help="turn captions into wav files")

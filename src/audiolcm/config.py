@@ -15,42 +15,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm import plain_data
 from audiolcm.checking import allowed_calls, check, nearest
+from audiolcm.choices import CONF, refuse_odd_choices
 from audiolcm.errors import UserError
-from audiolcm.mistakes import CONF, explained
+from audiolcm.mistakes import explained
 from audiolcm.plugins import allowing
 from audiolcm.ranges import check_numbers
+from audiolcm.sections import PATHS, SECTIONS, check_sections, is_there, needed_to_hear
 from audiolcm.words import readable
 
-SECTIONS = {
-    "seed", "parents", "teacher", "model", "backbone", "text_encoder", "autoencoder", "vocoder", "dataset",
-    "schedule", "solver", "guidance", "objective", "sampler", "teacher_sampler", "optimizer", "trainer", "hardware",
-    "parallel", "logger", "paths", "preview", "stage", "objective_metric", "plan", "row", "plugins",
-}  # fmt: skip
-OPTIONAL_SECTIONS = {
-    "teacher", "preview", "logger", "hardware", "parallel", "stage", "objective_metric", "plan", "row", "plugins",
-}  # fmt: skip
-STAGES = ("data", "autoencoder", "vocoder", "teacher", "student")
-"""In the order in which they are made."""
-DESCRIBE = "describe"
-"""What ``stage`` may be besides: build every part without content and tell its sizes; nothing is made."""
 LOCAL = "local.yaml"
 """A user's own file in ``conf``, which both entry points compose where it is there."""
 DATA_VARIABLE = "AUDIOLCM_DATA"
 CORPORA = "corpora"
-PLAIN_SECTIONS = {
-    "parents": ("autoencoder", "vocoder", "teacher"),
-    "teacher": ("retrofit", "backbone"),
-    "model": ("width", "depth", "num_heads", "kernel_size", "prediction_type"),
-    "preview": ("num_clips", "student_steps", "seed"),
-    "trainer": ("autoencoder", "vocoder", "teacher", "student"),
-    "paths": ("artifacts", "cache", "runs", "corpora", "sounds"),
-}
-
-BACKBONE = ("norm", "position", "feed_forward")
-_CLASSES = (
-    "text_encoder", "schedule", "sampler", "teacher_sampler", "solver", "dataset", "autoencoder.model", "vocoder.model",
-)  # fmt: skip
-"""Sections of which each configures a class, needed to hear an artifact."""
 
 
 def register_resolvers() -> None:
@@ -102,7 +78,7 @@ def check_local(conf: Path) -> None:
     if odd := [str(section) for section in sections if section != "paths"]:
         raise UserError(
             f"{path} holds {odd[0]!r}, but it may only say where things lie, in its section paths: "
-            f"{', '.join(PLAIN_SECTIONS['paths'])}. Corpora lie in paths.corpora, a folder (or link) for each, named "
+            f"{', '.join(PATHS)}. Corpora lie in paths.corpora, a folder (or link) for each, named "
             "as its dataset. Type all else on the command line."
         )
 
@@ -174,7 +150,7 @@ def resolve(cfg: DictConfig) -> dict[str, typing.Any]:
         UserError: on a missing value, an unknown section, an unknown parameter or a value of the wrong type.
     """
     plain = to_plain(cfg, SECTIONS)
-    _check_plain_sections(plain)
+    check_sections(plain)
     with allowing(plain.get("plugins")):
         check(plain)
     return plain
@@ -199,30 +175,6 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
     return plain
 
 
-def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
-    """Check the sections that configure no class: their keys, and that numbers are whole and large enough."""
-    for section, keys in PLAIN_SECTIONS.items():
-        for key in plain[section]:
-            if key not in keys:
-                raise UserError(f"Unknown setting {section}.{key}.{nearest(str(key), keys)}")
-    if (retrofit := plain["teacher"]["retrofit"]) is not None:
-        raise UserError(
-            f"teacher.retrofit={retrofit} is refused: the published teacher has LayerNorm, learned positions and "
-            "GEGLU. With others it is another network, for which there are no weights: it must be trained. Leave out "
-            "teacher=..., then python train.py profile=paper dataset=... trains one."
-        )
-    if plain["stage"] not in (*STAGES, DESCRIBE):
-        raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES)} or {DESCRIBE}.")
-    whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
-    whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
-    for path, value in whole.items():
-        least = 0 if path == "seed" else 1
-        if type(value) is not int or value < least:
-            raise UserError(f"{path}={value!r} must be a whole number of at least {least}.")
-    if (prediction := plain["model"]["prediction_type"]) not in ("epsilon", "velocity"):
-        raise UserError(f"model.prediction_type={prediction}: choose epsilon or velocity.")
-
-
 def compose(overrides: list[str]) -> dict[str, typing.Any]:
     """Return the configuration that ``python train.py`` would run with, for other entry points."""
     from hydra import compose as hydra_compose
@@ -234,6 +186,7 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
         raise UserError(f"{CONF} is missing: install the project from its checkout, `pip install -e .`.")
     register_resolvers()
     words = readable(overrides)
+    refuse_odd_choices(words)
     check_local(CONF)
     try:
         # Inside train.py and evaluate.py, with this same folder
@@ -268,26 +221,10 @@ def read_yaml(path: Path) -> dict[str, typing.Any]:
         raise UserError(f"{path} cannot be read: {error}. {advice}") from error
     if not isinstance(plain, dict) or "${" in str(plain):
         raise UserError(f"{path} is not a resolved configuration. {advice}")
-    if missing := [name for name in _stored(plain) if not _is_there(plain, name)]:
+    if missing := [name for name in needed_to_hear(plain) if not is_there(plain, name)]:
         raise UserError(f"{path} lacks the section {missing[0]!r}, or it is no such section. {advice}")
     allowed_calls(plain, "", path)
     return plain
-
-
-def _stored(plain: Mapping[str, typing.Any]) -> list[str]:
-    """Return what the configuration of an artifact has: all sections, and what is built of them to hear it."""
-    sections = sorted(SECTIONS - OPTIONAL_SECTIONS)
-    sizes = [f"model.{key}" for key in PLAIN_SECTIONS["model"]] + ["autoencoder.model.latent_channels"]
-    classes = [*_CLASSES, *(f"backbone.{part}" for part in BACKBONE)]
-    return [*sections, *sizes, *(f"{name}._target_" for name in classes)]
-
-
-def _is_there(plain: object, name: str) -> bool:
-    for key in name.split("."):
-        if not isinstance(plain, dict) or key not in plain:
-            return False
-        plain = plain[key]
-    return True
 
 
 def to_yaml(plain: Mapping[str, object]) -> str:

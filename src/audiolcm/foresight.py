@@ -24,6 +24,7 @@ def foresee(recipe: Recipe) -> None:
     """
     for name in ("artifacts", "cache"):
         require_writable(Path(recipe.cfg["paths"][name]), f"paths.{name}=FOLDER")
+    recipe.workshop.hardware.torch_device()
     stages = recipe.trained_stages()
     with torch.random.fork_rng(devices=[]):
         for stage in stages:

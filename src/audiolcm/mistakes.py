@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
@@ -14,21 +13,19 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.checking import nearest
+from audiolcm.choices import CONF, LISTS, options_of, refuse_odd_choices
 from audiolcm.environment.guard import stopped
 from audiolcm.errors import UserError
-from audiolcm.words import CALL, complaint, in_shell, quoted
+from audiolcm.words import complaint, in_shell, of_unreadable, quoted, without_advice
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 _ADDED = ("plan", "sanity", "crosscheck")
 """Settings that no default has, which are typed with a +."""
-_ADVICE = ("To append to your", "See https", "full_key:", "object_type=", "reference_type=")
-"""How lines of Hydra's messages begin that help nobody here: what + adds is refused when the run begins."""
 
 
 @contextmanager
@@ -40,6 +37,7 @@ def explained_words(entry: str) -> Iterator[None]:
     report, overrides = utils.run_and_report, list[str]()
     try:
         overrides = _without_options(sys.argv[1:])
+        refuse_odd_choices(overrides)
         utils.run_and_report = lambda func: report(lambda: _told(func, entry, overrides))
         yield
     except UserError as error:
@@ -101,7 +99,7 @@ def explained(entry: str, words: Sequence[str], error: Exception) -> UserError:
         error: what Hydra said.
     """
     if odd := [word for word in words if complaint(word)]:
-        return UserError(_of_unreadable(odd[0]))
+        return UserError(of_unreadable(odd[0]))
     running = GlobalHydra.instance().is_initialized()
     with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         loader = GlobalHydra.instance().config_loader()
@@ -110,24 +108,11 @@ def explained(entry: str, words: Sequence[str], error: Exception) -> UserError:
         return UserError(told or _of_keys(entry, overrides, loader) or _of_hydra(error, overrides))
 
 
-def _of_unreadable(word: str) -> str:
-    key, equals, value = word.partition("=")
-    if not equals:
-        return (
-            f"{word} is no setting: type NAME=VALUE, without spaces around =, in quotes where it has others."
-        )
-    if call := CALL.fullmatch(value):
-        functions = OverridesParser.create().functions.definitions
-        if call[1] in functions:
-            return f"{word}: {_without_advice(complaint(word) or Exception())}"
-        as_text = in_shell(f"{key}={quoted(value)}")
-        return f"{word}: there is no {call[1]}(...).{nearest(call[1], functions)} As a text: {as_text}"
-    return f"{word}: {key} is no name of a setting. Names have letters, digits, _ and . only, such as model.width."
-
-
 def _of_option(override: Override, loader: ConfigLoader) -> str | None:
     """Return what is wrong with the options that an override chooses of a group; None where it chooses none."""
     group = override.key_or_group
+    if not group:
+        return f"{override.input_line} names no setting: type NAME=VALUE."
     if not loader.get_group_options(group) or override.is_delete():
         return None
     for value in _chosen(override):
@@ -156,7 +141,7 @@ def _of_keys(entry: str, overrides: Sequence[Override], loader: ConfigLoader) ->
         cfg = compose(entry, [_first(choice) for choice in choices], return_hydra_config=True)
     except HydraException:
         known = compose(entry, return_hydra_config=True).hydra.runtime.choices
-        return next(filter(None, (_of_plus(choice, known) for choice in choices)), None)
+        return next(filter(None, (_of_plus(choice, known, entry) for choice in choices)), None)
     return next(filter(None, (_of_key(o, cfg, groups) for o in overrides if o not in choices)), None)
 
 
@@ -175,14 +160,19 @@ def _first(choice: Override) -> str:
     return f"{choice.get_key_element()}={next(choice.sweep_string_iterator())}"
 
 
-def _of_plus(choice: Override, known: DictConfig) -> str | None:
+def _of_plus(choice: Override, known: DictConfig, entry: str) -> str | None:
     """Return where a group lacks the + of those that are in no list of defaults, or has it though it is in one."""
     name = choice.get_key_element().lstrip("+~")
-    is_known, word = name in known, _first(choice).lstrip("+")
-    if choice.is_add() and is_known:
-        return f"{name} has a default: type {in_shell(word)}, without the +."
-    if is_known or choice.is_add() or choice.is_force_add():
+    is_known, word = name in known, _first(choice).lstrip("+~")
+    if choice.is_add() or choice.is_force_add():
+        return f"{name} has a default: type {in_shell(word)}, without the +." if is_known else None
+    if is_known:
         return None
+    if choice.package is not None or choice.is_delete():
+        return f"{name} is nothing that could be replaced or left out here."
+    other = "train" if entry == "evaluate" else "evaluate"
+    if name in compose(other, return_hydra_config=True).hydra.runtime.choices:
+        return f"{name} is chosen for {other}.py; {entry}.py has no such group."
     return f"{name} has no default that could be replaced: type {in_shell(f'+{word}')}"
 
 
@@ -205,8 +195,7 @@ def _of_key(override: Override, cfg: DictConfig, groups: Sequence[str]) -> str |
                 return f"{key} is typed with a +: {in_shell(f'+{override.input_line}')}"
             if elsewhere := _of_other_options(here, part, cfg):
                 return f"There is no setting {key}: {elsewhere}"
-            near = _near(part, [*names, *([] if here else groups)])
-            meant = ".".join([*parts[:depth], near, *parts[depth + 1 :]]) if near else _elsewhere(key, cfg)
+            meant = _meant_key(parts, depth, [*names, *([] if here else groups)], cfg)
             listed = f" {here} has: {', '.join(names)}." if here else ""
             return f"There is no setting {key}.{_meant(meant)}{listed}"
         try:
@@ -214,6 +203,17 @@ def _of_key(override: Override, cfg: DictConfig, groups: Sequence[str]) -> str |
         except OmegaConfBaseException:  # it leads to something that is still missing
             return None
     return None
+
+
+def _meant_key(parts: Sequence[str], depth: int, names: Sequence[str], cfg: DictConfig) -> str | None:
+    """Return the setting that is nearest to one whose part at ``depth`` is none of the names there."""
+    elsewhere, near = _elsewhere(".".join(parts), cfg), _near(parts[depth], names)
+    is_last_word = len(parts) == 1 and bool(elsewhere) and str(elsewhere).endswith(f".{parts[0]}")
+    if near is None or is_last_word:
+        return elsewhere
+    meant = ".".join([*parts[:depth], near, *parts[depth + 1 :]])
+    is_known = len(parts) == 1 or any(f"{path}.".startswith(f"{meant}.") for path, _ in _leaves(cfg))
+    return meant if is_known else elsewhere
 
 
 def _of_other_options(group: str, name: str, cfg: DictConfig) -> str | None:
@@ -236,19 +236,22 @@ def _meant(near: str | None) -> str:
 
 
 def _elsewhere(key: str, cfg: DictConfig) -> str | None:
-    """Return the setting anywhere that is near a key as a whole, or in its last word."""
-    paths = list(_paths(cfg))
+    """Return the setting anywhere that is near a key, or whose last word is; rather one than its copies."""
+    leaves = [leaf for leaf in _leaves(cfg) if leaf[0].startswith("hydra.") == key.startswith("hydra.")]
+    paths = [path for path, _ in sorted(leaves, key=lambda leaf: leaf[1])]
     last = {path.rpartition(".")[2]: path for path in reversed(paths)}
-    return _near(key, paths) or last.get(_near(key.rpartition(".")[2], list(last)) or "")
+    near = _near(key, paths) or ("" if "." in key else last.get(_near(key, list(last)) or ""))
+    return last.get(key) or near or None
 
 
-def _paths(node: DictConfig, path: str = "") -> Iterator[str]:
+def _leaves(node: DictConfig, path: str = "") -> Iterator[tuple[str, bool]]:
+    """Yield the path of every single value, and whether it stands for another one."""
     for name, child in node.items_ex(resolve=False):
         here = f"{path}.{name}" if path else str(name)
         if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
-            yield from _paths(child, here)
+            yield from _leaves(child, here)
         else:
-            yield here
+            yield here, OmegaConf.is_interpolation(node, str(name))
 
 
 def _of_hydra(error: Exception, overrides: Sequence[Override]) -> str:
@@ -256,19 +259,15 @@ def _of_hydra(error: Exception, overrides: Sequence[Override]) -> str:
     several = [override for override in overrides if override.is_sweep_override()]
     if several and str(error).startswith(("Ambiguous value", "Sweep parameters")):
         key, _, value = str(several[0].input_line).partition("=")
+        told = f"{key}={value} has several values. A job for each: add -m."
+        if several[0].value_type != ValueType.SIMPLE_CHOICE_SWEEP or (options_of(key) and key not in LISTS):
+            return told
+        told += f" One list: {in_shell(f'{key}=[{value}]')}."
         text = in_shell(f"{key}={quoted(value)}")
-        return (
-            f"{key}={value} has several values. A job for each: add -m. One list: {in_shell(f'{key}=[{value}]')}. "
-            f"One text, such as a folder's name: {text}"
-        )
-    said = ": ".join(filter(None, (_without_advice(link) for link in (error, error.__cause__) if link)))
+        return told if options_of(key) else f"{told} One text, such as a folder's name: {text}"
+    said = ": ".join(filter(None, (without_advice(link) for link in (error, error.__cause__) if link)))
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         name = error.missing_cfg_file.rpartition("/")[2]
         near = _meant(_near(name, list(error.options)))
         return f"There is no conf/{error.missing_cfg_file}.yaml.{near} There are: {', '.join(error.options)}."
     return said or type(error).__name__
-
-
-def _without_advice(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith(_ADVICE))

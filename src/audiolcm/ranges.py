@@ -66,12 +66,14 @@ def check_numbers(node: object, path: str = "", bounds: Bounds | None = None) ->
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse the first number of a command's options, by their names in Python, that is out of its range.
+    """Refuse the first of a command's options, by their names in Python, that is empty or a number out of its range.
 
     Raises:
-        UserError: it names the option and the range.
+        UserError: it names the option, and the range.
     """
     for name, given in options.items():
+        if given == "":  # as of a variable that the shell does not know
+            raise UserError(f"--{name.replace('_', '-')} is empty: give a value, or leave it out.")
         for value in given if isinstance(given, list) else [given]:
             if isinstance(value, Number) and not isinstance(value, bool):
                 in_range(name, value, f"--{name.replace('_', '-')} {value}")

@@ -32,10 +32,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.checking import nearest
+from audiolcm.choices import CONF
 from audiolcm.config import register_resolvers, scale_of
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
-from audiolcm.mistakes import CONF, explained
+from audiolcm.mistakes import explained
 from audiolcm.terminal import complain
 from audiolcm.words import readable
 

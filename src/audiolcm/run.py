@@ -19,7 +19,7 @@ from audiolcm import processes
 from audiolcm.artifacts import Artifact
 from audiolcm.build import build
 from audiolcm.cluster.requeue import requeue
-from audiolcm.config import DESCRIBE, check_local, resolve
+from audiolcm.config import check_local, resolve
 from audiolcm.data.census import census
 from audiolcm.environment.failures import explain
 from audiolcm.errors import UserError
@@ -31,6 +31,7 @@ from audiolcm.plugin_code import code_of_plugins
 from audiolcm.plugins import allowing
 from audiolcm.progress import at_stage, begin
 from audiolcm.result import RESULT, read_result, write_result
+from audiolcm.sections import DESCRIBE
 from audiolcm.training.hardware import missing_on_mps
 from audiolcm.training.tracking import check_tracker, read_metrics
 from audiolcm.version import code_version

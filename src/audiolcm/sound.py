@@ -95,7 +95,10 @@ def wav_paths(output: str | Path, count: int) -> list[Path]:
 
 def _file(output: Path, count: int) -> list[Path]:
     if count > 1:
-        raise UserError(f"{output}: {count} captions need a folder, such as sounds or {output.stem}/.")
+        raise UserError(
+            f"{output}: {count} captions need a folder, such as sounds or {output.stem}/. "
+            'Of one caption the words stand in quotes: "A dog is barking".'
+        )
     if output.suffix.lower() != ".wav":
         raise UserError(f"{output}: sound is written as .wav; name the file so, or give a folder: {output}/")
     return [output]

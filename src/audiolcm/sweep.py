@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
-from omegaconf.errors import InterpolationResolutionError
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from audiolcm import text_tables
 from audiolcm.config import slug
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path, require_writable
 from audiolcm.result import RESULT, has_damaged_result, read_result, written
+from audiolcm.sections import check_paths, check_place
 from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
 from audiolcm.words import in_shell, quoted
@@ -45,12 +46,7 @@ class WritableRunFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Write and remove a file as large as all that Hydra writes itself."""
-        try:
-            folder = config.hydra.run.dir
-        except InterpolationResolutionError:
-            # Named by the words of the command line, which are not known yet
-            folder = config.paths.runs
-        _require_good_place(config, folder)
+        _require_good_place(config, "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **more: object) -> None:
         """Refuse a sweep that torchrun started; else as of a run.
@@ -64,20 +60,38 @@ class WritableRunFolder(Callback):
                 "SLURM give each job its processes: python train.py -m hydra/launcher=slurm_node ...\n"
             )
             sys.exit(1)
-        _require_good_place(config, config.hydra.sweep.dir)
+        _require_good_place(config, "hydra.sweep.dir", "hydra.sweep.subdir")
 
 
-def _require_good_place(config: DictConfig, folder: str) -> None:
+def _require_good_place(config: DictConfig, *names: str) -> None:
+    """Refuse places that are none: the first is the folder of all, others are named below it."""
     if config.hydra.job.chdir:
         sys.exit(
             "hydra.job.chdir=true is refused: artifacts, cache and data would be looked for, and made anew, in the "
             "folder of each run. Leave it out; hydra.run.dir=FOLDER chooses where a run's own files go."
         )
     try:
-        require_writable(Path(folder), "paths.runs=FOLDER")
+        check_paths(config.paths)
+        for name in names:
+            check_place(name, _place(config, name))
+        if "/" in str(config.hydra.job.name):
+            raise UserError(
+                f"hydra.job.name={config.hydra.job.name} names the log file: leave out what has a /."
+            )
+        require_writable(Path(_place(config, names[0])), "paths.runs=FOLDER")
     except UserError as error:
         complain(f"{error}\n")
         sys.exit(1)
+
+
+def _place(config: DictConfig, name: str) -> Any:
+    try:
+        return OmegaConf.select(config, name)
+    except InterpolationKeyError as error:
+        raise UserError(f"{name}: {str(error).splitlines()[0]}.") from error
+    except InterpolationResolutionError:
+        # Named by the words of the command line, which are not known yet
+        return config.paths.runs
 
 
 class SweepSummary(Callback):

@@ -9,8 +9,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
+from audiolcm.checking import nearest
+
 CALL = re.compile(r"(\w+)\(.*\)", re.DOTALL)
 """A function of Hydra's, such as range(1,5)."""
+_QUOTES = set("'\"`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb")
+_ADVICE = ("To append to your", "See https", "full_key:", "object_type=", "reference_type=")
+"""How lines of Hydra's messages begin that help nobody here: what + adds is refused when the run begins."""
 _MEANS_ITSELF = re.compile(r"[\w./@%+:-]*", re.ASCII)
 """A value of such signs only is to Hydra, and to a shell, what it is."""
 
@@ -21,7 +26,7 @@ def readable(words: Sequence[str]) -> list[str]:
     Of a value that Hydra would read as something else, such as ``[x]``, ``a,b`` or ``c#1``, the file or folder of
     that name decides: where there is one, it is meant.
     """
-    return [_readable(word) for word in words]
+    return [_readable(word.rstrip("\r")) for word in words]  # of lines that end as on Windows
 
 
 def _readable(word: str) -> str:
@@ -46,6 +51,33 @@ def complaint(word: str) -> HydraException | None:
     except HydraException as error:
         return error
     return None
+
+
+def of_unreadable(word: str) -> str:
+    """Return what is wrong with a word that is no override to Hydra."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        return (
+            f"{word.strip() or 'An empty word'} is no setting: type NAME=VALUE, without spaces around =, in quotes "
+            "where it has others."
+        )
+    if call := CALL.fullmatch(value):
+        functions = OverridesParser.create().functions.definitions
+        if call[1] in functions:
+            return f"{word}: {without_advice(complaint(word) or Exception())}"
+        as_text = in_shell(f"{key}={quoted(value)}")
+        return f"{word}: there is no {call[1]}(...).{nearest(call[1], functions)} As a text: {as_text}"
+    if quotes := _QUOTES & set(key):
+        return (
+            f"{key} holds a quotation mark, {min(quotes)}: type the straight ones, around all of NAME=VALUE."
+        )
+    return f"{word}: {key} is no name of a setting. Names have letters, digits, _ and . only, such as model.width."
+
+
+def without_advice(error: BaseException) -> str:
+    """Return what Hydra says, on one line."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(_ADVICE))
 
 
 def in_shell(word: str) -> str:

@@ -74,7 +74,7 @@ def test_damaged_weights(tmp_path: Path) -> None:
 def test_newer_format_other_stage_and_broken_card(tmp_path: Path) -> None:
     store, identity = finished(tmp_path)
     card = store.folder(identity) / "card.json"
-    with pytest.raises(UserError, match="holds a student, not a teacher"):
+    with pytest.raises(UserError, match="of the stage student, not teacher"):
         open_artifact(card.parent, "teacher")
     card.write_text(json.dumps(json.loads(card.read_text()) | {"format_version": 99}))
     with pytest.raises(UserError, match="format 99.*Upgrade"):

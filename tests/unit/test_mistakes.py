@@ -6,10 +6,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
+from audiolcm.choices import CONF, refuse_odd_choices
 from audiolcm.config import compose as resolved
 from audiolcm.config import register_resolvers
 from audiolcm.errors import UserError
-from audiolcm.mistakes import CONF, explained, explained_words
+from audiolcm.mistakes import explained, explained_words
 from audiolcm.words import readable
 
 TYPOS = [
@@ -40,6 +41,19 @@ TYPOS = [
     ("train", "mödel.width=64", "is no name of a setting"),
     ("train", "solver.k=1,5", "add -m"),
     ("train", "dataset.root=/somewhere", "dataset=foley has no root; these have: dataset="),
+    ("train", "MODEL.WIDTH=64", "Did you mean 'model.width'?"),
+    ("train", "modl.widht=64", "Did you mean 'model.width'?"),
+    ("train", "solver.folder=x", "solver has: "),
+    ("train", "=esc10", "=esc10 names no setting: type NAME=VALUE"),
+    ("train", "\u201cdataset=esc10\u201d", "holds a quotation mark"),
+    ("train", "++model=base", "type model=base, without the +"),
+    ("train", "system=tango", "system is chosen for evaluate.py; train.py has no such group"),
+    ("train", "model@foo=base", "model@foo is nothing that could be replaced"),
+    ("train", "dataset=esc10,esc50", "has several values. A job for each: add -m."),
+    ("evaluate", "model=base", "model is chosen for train.py; evaluate.py has no such group"),
+    ("evaluate", "~sampler", "sampler is nothing that could be"),
+    ("evaluate", "num_steps=2", "Did you mean 'sampler.num_steps'?"),
+    ("evaluate", "metrics=fad_vggish,kl_panns", "One list: "),
     ("evaluate", "sampler.num_stepz=3", "Did you mean 'sampler.num_steps'?"),
     ("evaluate", "metrics=[fad_vgish]", "Did you mean 'metrics=fad_vggish'?"),
     ("evaluate", "dataset=foly", "Did you mean 'dataset=foley'?"),
@@ -56,12 +70,35 @@ def test_a_typo_is_one_message_with_the_right_word(entry: str, typed: str, expec
             compose(entry, words)
         said = str(explained(entry, words, refused.value))
     assert expected in said
-    assert "\n" not in said and "use +" not in said
+    assert "\n" not in said and "use +" not in said and "hydra.help" not in said
 
 
 def test_every_value_of_a_sweep_is_looked_at() -> None:
     said = str(explained("train", ["trainer=foley,smok"], HydraException("no")))
     assert "Did you mean 'trainer=smoke'?" in said
+
+
+@pytest.mark.parametrize(
+    "word", ["model=null", "model=3", "model=[tiny,base]", "trainer=null", "dataset=1.5"]
+)
+def test_a_choice_that_is_no_name_is_told_the_names(word: str) -> None:
+    group = word.partition("=")[0]
+    with pytest.raises(UserError, match=f"choose one option of {group}: .*, "):
+        resolved([word])
+
+
+def test_a_glob_that_finds_nothing_is_told_the_names() -> None:
+    with pytest.raises(UserError, match=r"model=glob\(\*x\): choose one option of model: base, "):
+        refuse_odd_choices(["model=glob(*x)"])
+    with pytest.raises(UserError, match="and seed is none"):
+        refuse_odd_choices(["seed=glob(*)"])
+    refuse_odd_choices(["model=glob(tiny*)", "model=tiny,base", "~teacher", "seed=1,2"])
+
+
+def test_a_line_that_ends_as_on_windows_is_read_without_its_end() -> None:
+    assert readable(["dataset=esc10\r", "paths.cache=/data/x y\r"]) == readable(
+        ["dataset=esc10", "paths.cache=/data/x y"]
+    )
 
 
 def test_other_commands_say_the_same() -> None:

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from audiolcm.errors import UserError
 from audiolcm.result import write_result
+from audiolcm.sections import PATHS
 from audiolcm.sweep import SweepSummary, WritableRunFolder, markdown, next_of, write_summary
 
 ROWS = [
@@ -137,3 +138,40 @@ def test_runs_in_their_own_folders_are_refused(tmp_path: Path) -> None:
     for start in (WritableRunFolder().on_run_start, WritableRunFolder().on_multirun_start):
         with pytest.raises(SystemExit, match=r"hydra\.job\.chdir=true is refused"):
             start(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("run.dir", "", "hydra.run.dir= names no folder"),
+        ("run.dir", "${nothing}", "hydra.run.dir: Interpolation key 'nothing' not found"),
+        ("sweep.dir", "", "hydra.sweep.dir= names no folder"),
+        ("sweep.subdir", "", "hydra.sweep.subdir= names no folder"),
+        ("job.name", "a/b", "hydra.job.name=a/b names the log file"),
+    ],
+)
+def test_a_place_that_is_none_is_refused_before_hydra_writes_there(
+    name: str,
+    value: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = OmegaConf.create(
+        {
+            "paths": dict.fromkeys(PATHS, "here"),
+            "hydra": {
+                "job": {"chdir": False, "name": "train"},
+                "run": {"dir": "runs/a"},
+                "sweep": {"dir": "runs/sweep", "subdir": "a"},
+            },
+        }
+    )
+    OmegaConf.update(config, f"hydra.{name}", value)
+    callback = WritableRunFolder()
+    with pytest.raises(SystemExit):
+        (callback.on_multirun_start if name.startswith("sweep") else callback.on_run_start)(config)
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

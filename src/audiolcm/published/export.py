@@ -15,11 +15,12 @@ from typing import Any
 
 from audiolcm.artifacts import Artifact
 from audiolcm.card import CARD, CONFIG, WEIGHTS, write_card
-from audiolcm.config import OPTIONAL_SECTIONS, SECTIONS, read_yaml, to_yaml
+from audiolcm.config import read_yaml, to_yaml
 from audiolcm.errors import UserError
 from audiolcm.files import TEMPORARY_SUFFIX, explained
 from audiolcm.plain_data import read_json
 from audiolcm.published.model_card import license_text, model_card
+from audiolcm.sections import OPTIONAL_SECTIONS, SECTIONS
 
 README, LICENSE = "README.md", "LICENSE"
 _MARK = "exported_by"

@@ -42,7 +42,8 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
         return artifact.parent("teacher")
     if artifact.card["stage"] not in ((stage,) if stage else STAGES):
         raise UserError(
-            f"{place} holds a {artifact.card['stage']}. Give the folder of a {stage or 'student or a teacher'}"
+            f"{place} is an artifact of the stage {artifact.card['stage']}. Give the folder of a "
+            f"{stage or 'student or a teacher'}"
             f"{' (of a teacher: evaluate.py system=teacher)' if stage == 'student' else ''}."
         )
     return artifact
