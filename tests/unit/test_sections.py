@@ -48,6 +48,7 @@ def test_what_must_be_there_is_asked_for_by_name(word: str, said: str) -> None:
         ("checkpoint=", "checkpoint= names no folder"), ("path=''", "path= names no folder"),
         ("checkpoint=3", r"typed checkpoint=\./3"), ("paths.runs=", "paths.runs= names no folder"),
         ("metrics.fad_embedded=3", "metrics.fad_embedded chooses no option"), ("~metrics", "metrics is empty"),
+        ("+crosscheck=maybe", "crosscheck='maybe' must be true or false"),
     ],
 )  # fmt: skip
 def test_an_evaluation_asks_for_its_own(word: str, said: str) -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 from records import HOSTILE, make_record
 
-from audiolcm.errors import UserError
 from audiolcm.training.tracking import WandbTracker
 from evaluation.record import Crosscheck, read_record
 from evaluation.report.page import render
-from evaluation.run import checked
 from evaluation.tracking import log_record
 
 FAD = Crosscheck(
@@ -68,12 +66,3 @@ def test_a_run_has_a_table_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (path,) = (tmp_path / "wandb").glob("offline-run-*/files/media/table/crosscheck_*.table.json")
     (line,) = json.loads(path.read_text())["data"]
     assert line[:5] == ["fad_vggish", "frechet-audio-distance", 2.0, 2.5, 0.5]
-
-
-def test_another_word_than_true_or_false_is_refused() -> None:
-    plain = {
-        "seeds": [0], "allow": [], "metrics": {"x": {}}, "num_clips": None, "num_resamples": 0, "report_clips": 0,
-        "seed": 0, "sampler": {}, "crosscheck": "maybe",
-    }  # fmt: skip
-    with pytest.raises(UserError, match="crosscheck='maybe' must be true or false"):
-        checked(plain)
