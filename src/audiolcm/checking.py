@@ -121,15 +121,12 @@ def _check_type(path: str, value: object, hint: object) -> None:
 
 def _check_list(path: str, value: object, hint: object, choices: tuple[typing.Any, ...]) -> None:
     """Check a value that may be a list, whose elements are all of one kind."""
-    if not isinstance(value, list):
-        if isinstance(value, str | int | float) and not any(
-            isinstance(value, c) for c in choices if c in _HINTS
-        ):
-            raise UserError(f"{path}={value} is one value, but a list is needed: {path}=[{value}].")
-        return
-    kinds = set(typing.get_args(hint)) - {...}
-    for index, element in enumerate(value if len(kinds) == 1 else ()):
-        _check_type(f"{path}[{index}]", element, *kinds)
+    if isinstance(value, list):
+        kinds = set(typing.get_args(hint)) - {...}
+        for index, element in enumerate(value if len(kinds) == 1 else ()):
+            _check_type(f"{path}[{index}]", element, *kinds)
+    elif not isinstance(value, Mapping) and type(value) not in choices:
+        raise UserError(f"{path}={value} is one value, but a list is needed, such as {path}=[{value}].")
 
 
 def _is_class_of_ours(hint: object) -> bool:

@@ -30,6 +30,7 @@ from evaluation.run import SECTIONS, checked
         ("paths.artifacts=", "paths.artifacts= names no folder"), ("paths.cache=null", "paths.cache= names no folder"),
         ("paths.artifacts=20261128", r"typed paths.artifacts=\./20261128"),
         ("logger.tags=smoke", r"logger.tags=smoke is one value, but a list is needed: logger.tags=\[smoke\]"),
+        ("dataset.labels=5", "dataset.labels=5 is one value"),
         ("logger.tags=[smoke,1]", r"logger.tags\[1\]=1 is of type int, but str is needed"),
         ("+dataset._partial_=x", "dataset._partial_='x' is of type str, but bool is needed"),
     ],
@@ -48,6 +49,7 @@ def test_what_must_be_there_is_asked_for_by_name(word: str, said: str) -> None:
         ("checkpoint=", "checkpoint= names no folder"), ("path=''", "path= names no folder"),
         ("checkpoint=3", r"typed checkpoint=\./3"), ("paths.runs=", "paths.runs= names no folder"),
         ("metrics.fad_embedded=3", "metrics.fad_embedded chooses no option"), ("~metrics", "metrics is empty"),
+        ("efficiency.batch_sizes=null", "efficiency.batch_sizes=None is one value"),
         ("+crosscheck=maybe", "crosscheck='maybe' must be true or false"),
     ],
 )  # fmt: skip
