@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
-from audiolcm.audio.mp3 import count_frames, end_of_tags, read_mp3
+from audiolcm.audio.mp3 import end_of_tags, read_mp3, walk_frames
 
 _OGG_PAGE = 65307  # the largest one: 27 + 255 + 255 * 255 bytes
 _END_OF_STREAM = 0x04
@@ -154,7 +154,7 @@ def _ending_of_mp3(file: io.BufferedIOBase, size: int, begin: int) -> Ending:
     missing = stream.begin + stream.num_bytes - size if stream.num_bytes else 0
     if missing > _MP3_FRAME or not stream.num_frames:
         return Ending(missing if missing > _MP3_FRAME else 0)
-    lacking = stream.num_frames - count_frames(file, stream)
+    lacking = stream.num_frames - walk_frames(file, stream)[0]
     if lacking > _MP3_FRAMES and not stream.num_bytes:
         return Ending(lacking * _SMALLEST_FRAME)
     return Ending(has_more=lacking < -_MP3_FRAMES)

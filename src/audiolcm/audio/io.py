@@ -17,7 +17,7 @@ import soxr
 from audiolcm.audio.containers import ending
 from audiolcm.audio.foreign import foreign_kind
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, SAMPLE_RATE
-from audiolcm.audio.mp3 import Unsized, end_of_tags, read_mp3
+from audiolcm.audio.mp3 import Unsized, end_of_tags, read_mp3, walk_frames
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 
@@ -25,6 +25,10 @@ _RESAMPLER_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies unde
 _ESTIMATED_LENGTH_FORMATS = ("MPEG", "MP3")  # their headers only guess the number of samples
 # More is said where a header does not tell: by libsndfile of FLAC from a pipe, and of an MP3 that is Unsized
 _UNKNOWN_LENGTH = 1 << 40
+_NO_REASON = (
+    "internal",
+    "does not exist",
+)  # of libsndfile, for a file that is open: what it could not make sense of
 _BLOCK = 1 << 20  # samples of all channels that are read at a time where the length is unknown
 _LARGEST = 1 << 28  # samples of all channels: 1 GiB as they are read, 46 minutes of stereo at 48 kHz
 _RATES = (1_000, 1_000_000)  # Hz
@@ -138,7 +142,10 @@ def _opened(path: Path, content: bytes | None) -> Iterator[_SoundFile]:
                     )
                 yield file
     except (soundfile.SoundFileError, OSError) as error:
-        what = "" if isinstance(error, OSError) else foreign_kind(path, content)
+        what = ""
+        if isinstance(error, soundfile.SoundFileError):
+            _refuse_incomplete(path, content)
+            what = foreign_kind(path, content)
         raise UserError(
             f"Audio file {path} can not be read: {what or f'{_reason(error)} Convert it to WAV or FLAC.'}"
         ) from error
@@ -149,9 +156,11 @@ def _readable(source: io.FileIO | io.BytesIO) -> int | io.FileIO | io.BytesIO | 
     stream = None
     if source.read(3)[:1] in (b"I", b"\xff"):  # of ID3, or of a frame
         stream = read_mp3(source, end_of_tags(source))
-    source.seek(0)
     if stream is not None and not stream.num_frames:
-        return Unsized(source)
+        whole = Unsized(source, walk_frames(source, stream)[1])
+        whole.seek(0)
+        return whole
+    source.seek(0)
     # By number, not by name: beside a name libsndfile looks for the resource fork ._name that macOS leaves.
     return source if isinstance(source, io.BytesIO) else source.fileno()
 
@@ -200,7 +209,9 @@ def _refuse_incomplete(path: Path, content: bytes | None) -> None:
 
 def _reason(error: Exception) -> str:
     reason = getattr(error, "error_string", "") or str(error)
-    reason = reason.strip(" .:") or "its content is damaged or cut off"
+    reason = reason.strip(" .:")
+    if not reason or any(word in reason.lower() for word in _NO_REASON):
+        reason = "its content is damaged or cut off"
     return reason if reason.endswith(".") else reason + "."
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _KBPS = {  # by the bits of version (3: MPEG-1) and layer (1: III, 2: II, 3: I); MPEG-2 and 2.5 share theirs
     (3, 1): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -33,18 +33,29 @@ class Mp3(NamedTuple):
 
 
 class Unsized(io.BufferedReader):
-    """A file whose end is not told, so that nothing guesses from it where the stream stops."""
+    """A file whose size is not told, so that nothing guesses from it where the stream stops: at `end`, in truth."""
 
-    _is_at_end = False
+    def __init__(self, source: io.FileIO | io.BytesIO, end: int) -> None:
+        # pyrefly: ignore[bad-argument-type]  (it reads from bytes as well)
+        super().__init__(source)
+        self._end = end
+        self._is_at_end = False
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Go to a place; the very end is said to be far away."""
         self._is_at_end = whence == os.SEEK_END and offset == 0
+        if whence == os.SEEK_END:
+            offset, whence = self._end + offset, os.SEEK_SET
         return super().seek(offset, whence)
 
     def tell(self) -> int:
         """Return the place."""
         return _ENDLESS if self._is_at_end else super().tell()
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read what is there before the end."""
+        left = max(0, self._end - super().tell())
+        return super().readinto(memoryview(buffer).cast("B")[:left])
 
 
 def end_of_tags(file: io.BufferedIOBase | io.FileIO, place: int = 0) -> int:
@@ -75,21 +86,22 @@ def read_mp3(file: io.BufferedIOBase | io.FileIO, begin: int) -> Mp3 | None:
     return Mp3(begin, frame, *counts)
 
 
-def count_frames(file: io.BufferedIOBase | io.FileIO, stream: Mp3) -> int:
-    """The frames of a file that are there, from the first on, whatever it announces; those behind further tags too."""
-    count, place = 0, stream.begin
+def walk_frames(file: io.BufferedIOBase | io.FileIO, stream: Mp3) -> tuple[int, int]:
+    """How many whole frames there are, whatever is announced, behind further tags too; and where the last ends."""
+    size, count, end, place = file.seek(0, os.SEEK_END), 0, stream.begin, stream.begin
     while True:
         file.seek(place)
         header = file.read(4)
         if length := _frame_length(header) if _is_alike(header, stream.frame) else 0:
-            count += 1
             place += length
+            if place <= size:
+                count, end = count + 1, place
         elif header[:3] == b"ID3":
             place = end_of_tags(file, place)
         elif (after := _next_frame(file, place, stream.frame)) is not None:
             place = after
         else:
-            return count
+            return count, end
 
 
 def _frame_length(header: bytes) -> int:

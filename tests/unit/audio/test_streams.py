@@ -53,6 +53,9 @@ def test_mp3_without_a_header_is_read_to_its_end(tmp_path: Path, mode: str, befo
     whole = _mp3(np.concatenate([_noise(2.0), _noise(18.0, 1e-4)]), mode)
     path.write_bytes(before + _without_header(whole))
     assert len(read_audio(path)) == pytest.approx(20 * 16000, abs=1500)
+    path.write_bytes(
+        path.read_bytes()[:-50]
+    )  # such tools do not look where a frame ends, and the last is lost
     assert len(read_audio("in_a_tar.mp3", None, path.read_bytes())) == len(read_audio(path))
     assert len(read_audio(path, max_duration=10.0)) == 160000
     assert read_facts(path).num_samples == len(decode(path)[0])
