@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +73,8 @@ def ending(path: Path, content: bytes | None = None) -> Ending:
         if start[:4] == b"OggS":
             return Ending(_missing_of_ogg(file, size), _has_behind(file, 0, b"OggS\x00\x00", b"OggS\x00\x02"))
         if start[:4] == b"fLaC":
-            return Ending(0, _has_behind(file, begin, _FLAC, _FLAC))
+            is_long = size > (1 + _TRAILING) * _largest_flac(file, begin)
+            return Ending(0, is_long or _has_behind(file, begin, _FLAC, _FLAC))
         return _ending_of_mp3(file, size, begin)
 
 
@@ -130,6 +132,23 @@ def _missing_of_ogg(file: io.BufferedIOBase, size: int) -> int:
     end = page + 27 + header[26] + sum(segments)
     is_marked = header[5] & _END_OF_STREAM
     return max(0, end - len(tail)) if is_marked or end >= len(tail) else 1
+
+
+def _largest_flac(file: io.BufferedIOBase, begin: int) -> float:
+    """Where a FLAC stream ends at the latest, by its largest frame and how many its samples make."""
+    file.seek(begin + 8)
+    facts = file.read(34)
+    block, frame = _number(facts[:2], "big"), _number(facts[7:10], "big")
+    samples = _number(facts[13:18], "big") & (1 << 36) - 1
+    if not (block and frame and samples):
+        return math.inf  # the stream does not say
+    place, is_last = begin + 4, False
+    while not is_last:  # blocks of tags and pictures
+        file.seek(place)
+        header = file.read(4)
+        is_last = len(header) < 4 or header[0] >= 0x80
+        place += 4 + _number(header[1:], "big")
+    return float(place + frame * math.ceil(samples / block))
 
 
 def _has_behind(file: io.BufferedIOBase, begin: int, first: bytes, second: bytes) -> bool:

@@ -86,8 +86,15 @@ def _mp3_of_frames(number: int) -> bytes:
     return bytes(data)
 
 
+def _flac_of_samples(number: int) -> bytes:
+    data = bytearray(_encoded(_noise(2.0), "FLAC"))
+    data[22:26] = number.to_bytes(4, "big")
+    return bytes(data)
+
+
 OGG = _encoded(_noise(1.0), "OGG")
 MORE = {
+    "few_samples.flac": _flac_of_samples(5000),
     "vorbis.ogg": _joined("OGG", subtype="VORBIS"),
     "opus.ogg": _joined("OGG", subtype="OPUS", rate=48000),
     "the_same_twice.ogg": OGG + OGG,
@@ -121,6 +128,7 @@ def test_what_holds_more_than_is_read_is_refused(tmp_path: Path, name: str) -> N
         read_audio(path, None, MORE[name])
 
 
+FLAC = _encoded(_noise(1.0), "FLAC")
 WAV = _encoded(_noise(1.0), "WAV")
 CHUNK = b"LIST\x40\x00\x00\x00INFO" + bytes(60)
 APE = b"APETAGEX" + bytes(3000)
@@ -131,6 +139,7 @@ WHOLE = {
     "tag_before.wav": TAG + WAV,
     "tag_behind.wav": WAV + TAG,
     "tag_before.flac": TAG + _encoded(_noise(1.0), "FLAC"),
+    "padded.flac": FLAC[:42] + b"\x01\x04\x00\x00" + bytes(1 << 18) + FLAC[42:] + b"TAG" + bytes(125),
     "tag_before.mp3": TAG + _mp3(_noise(1.0)) + APE + b"TAG" + bytes(125),
     "junk_behind.mp3": _mp3(_noise(1.0)) + np.random.default_rng(1).bytes(300_000),
     "one.ogg": OGG,
