@@ -18,6 +18,7 @@ _SMALLEST_FRAME = 24  # bytes
 _LARGEST_WIDE = 1 << 62  # as _LARGEST_SIZE, of 64 bits
 _TRAILING = 0.02  # of the sound: so much of what is no chunk may follow it
 _PADDING = 1  # a byte that some writers count and others do not
+_MOST_CHUNKS = 10_000  # a file of zeros behind a header has millions
 _BLOCK = 1 << 16
 _FLAC = b"fLaC\x00\x00\x00\x22"  # its mark, and the header of the block that is always first
 
@@ -81,11 +82,11 @@ def ending(path: Path, content: bytes | None = None) -> Ending:
 def _ending_of_chunks(file: io.BufferedIOBase, size: int, begin: int, layout: _Chunks) -> Ending:
     """Walk the chunks to the one that holds the samples."""
     place, width, in_ds64 = begin + layout.first, layout.name + layout.size, 0
-    while True:
+    for _ in range(_MOST_CHUNKS):
+        if place + width > size:
+            break
         file.seek(place)
         header = file.read(width)
-        if len(header) < width:
-            return Ending()
         place += width
         name, length = header[: layout.name], _number(header[layout.name :], layout.order)
         if layout.counts_header:
@@ -95,6 +96,7 @@ def _ending_of_chunks(file: io.BufferedIOBase, size: int, begin: int, layout: _C
         if name == b"ds64":  # RF64: sizes of 64 bits, that of the samples second
             in_ds64 = _number(file.read(16)[8:], layout.order)
         place += max(0, length + -length % layout.align)
+    return Ending()
 
 
 def _number(digits: bytes, order: str) -> int:

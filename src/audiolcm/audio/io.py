@@ -151,7 +151,7 @@ def _opened(path: Path, content: bytes | None) -> Iterator[_SoundFile]:
         ) from error
 
 
-def _readable(source: io.FileIO | io.BytesIO) -> int | io.FileIO | io.BytesIO | Unsized:
+def _readable(source: io.FileIO | io.BytesIO) -> int | io.BytesIO | Unsized:
     """What libsndfile reads all of a file from."""
     stream = None
     if source.read(3)[:1] in (b"I", b"\xff"):  # of ID3, or of a frame

@@ -97,7 +97,7 @@ def walk_frames(file: io.BufferedIOBase | io.FileIO, stream: Mp3) -> tuple[int, 
             if place <= size:
                 count, end = count + 1, place
         elif header[:3] == b"ID3":
-            place = end_of_tags(file, place)
+            place = max(place + 1, end_of_tags(file, place))  # the end of the file may be that of the tag
         elif (after := _next_frame(file, place, stream.frame)) is not None:
             place = after
         else:

@@ -179,3 +179,14 @@ def test_real_recordings_are_whole(shared_data: Path) -> None:
     assert not [
         path.name for path in sorted((shared_data / "esc10/audio").iterdir()) if ending(path) != Ending()
     ]
+
+
+@pytest.mark.parametrize("head", [b"riff" + bytes(36), b"caff" + bytes(4), b"RIFF" + bytes(8)])
+@pytest.mark.parametrize("size", [b"\xff" * 8, b"\x7f" * 8, bytes(8)])
+def test_chunks_of_absurd_sizes_are_no_fault(tmp_path: Path, head: bytes, size: bytes) -> None:
+    path = tmp_path / "absurd.wav"
+    path.write_bytes(head + (b"junk" * 4)[: 16 if head[:1] == b"r" else 4] + size)
+    os.truncate(path, 1 << 30)
+    assert ending(path) == Ending()
+    with pytest.raises(UserError, match=r"absurd\.wav"):
+        read_audio(path)

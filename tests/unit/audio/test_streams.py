@@ -142,6 +142,7 @@ WHOLE = {
     "padded.flac": FLAC[:42] + b"\x01\x04\x00\x00" + bytes(1 << 18) + FLAC[42:] + b"TAG" + bytes(125),
     "tag_before.mp3": TAG + _mp3(_noise(1.0)) + APE + b"TAG" + bytes(125),
     "junk_behind.mp3": _mp3(_noise(1.0)) + np.random.default_rng(1).bytes(300_000),
+    "tag_cut_off_behind.mp3": _mp3(_noise(1.0)) + b"ID3\x03",
     "one.ogg": OGG,
 }
 
