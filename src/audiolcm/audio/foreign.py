@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 _AGAIN = "as a download that failed leaves: download it again."
-_CONVERT = 'whatever its name: convert it to WAV or FLAC ("ffmpeg -i FILE sound.wav").'
+_CONVERT = 'Convert it to WAV or FLAC ("ffmpeg -i FILE sound.wav").'
 _TEXTS = (
     (
         "version https://git-lfs",
@@ -28,18 +28,18 @@ _BYTES = (
     (0, b"7z\xbc\xaf", "it is a 7z archive: unpack it."),
     (0, b"Rar!", "it is a RAR archive: unpack it."),
     (257, b"ustar", "it is a tar archive: unpack it, or read it by dataset=webdataset."),
-    (4, b"ftyp", f"it is MP4 (M4A, MOV), {_CONVERT}"),
-    (0, b"\x1aE\xdf\xa3", f"it is WebM or Matroska, {_CONVERT}"),
-    (0, b"0&\xb2u", f"it is WMA or WMV, {_CONVERT}"),
-    (0, b"#!AMR", f"it is AMR, {_CONVERT}"),
-    (8, b"AVI ", f"it is an AVI video, {_CONVERT}"),
-    (0, b"FLV", f"it is a Flash video, {_CONVERT}"),
-    (0, b"ADIF", f"it is AAC, {_CONVERT}"),
-    (0, b"\xff\xf1", f"it is AAC, {_CONVERT}"),
-    (0, b"\xff\xf9", f"it is AAC, {_CONVERT}"),
-    (0, b"\x0b\x77", f"it is AC-3, {_CONVERT}"),
-    (0, b"MAC ", f"it is Monkey's Audio, {_CONVERT}"),
-    (0, b"wvpk", f"it is WavPack, {_CONVERT}"),
+    (4, b"ftyp", f"it is MP4 (M4A, MOV). {_CONVERT}"),
+    (0, b"\x1aE\xdf\xa3", f"it is WebM or Matroska. {_CONVERT}"),
+    (0, b"0&\xb2u", f"it is WMA or WMV. {_CONVERT}"),
+    (0, b"#!AMR", f"it is AMR. {_CONVERT}"),
+    (8, b"AVI ", f"it is an AVI video. {_CONVERT}"),
+    (0, b"FLV", f"it is a Flash video. {_CONVERT}"),
+    (0, b"ADIF", f"it is AAC. {_CONVERT}"),
+    (0, b"\xff\xf1", f"it is AAC. {_CONVERT}"),
+    (0, b"\xff\xf9", f"it is AAC. {_CONVERT}"),
+    (0, b"\x0b\x77", f"it is AC-3. {_CONVERT}"),
+    (0, b"MAC ", f"it is Monkey's Audio. {_CONVERT}"),
+    (0, b"wvpk", f"it is WavPack. {_CONVERT}"),
     (0, b"MThd", "it is MIDI, notes without sound."),
     (0, b"%PDF", "it is a PDF."),
     (0, b"\x89PNG", "it is a PNG picture."),
