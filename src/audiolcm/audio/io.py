@@ -14,15 +14,21 @@ import numpy as np
 import soundfile
 import soxr
 
-from audiolcm.audio.containers import missing_bytes
+from audiolcm.audio.containers import ending
+from audiolcm.audio.foreign import foreign_kind
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, SAMPLE_RATE
+from audiolcm.audio.mp3 import Unsized, end_of_tags, read_mp3, walk_frames
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 
 _RESAMPLER_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies under that of 16-bit storage
 _ESTIMATED_LENGTH_FORMATS = ("MPEG", "MP3")  # their headers only guess the number of samples
-# libsndfile says more than this where a header does not tell, as of FLAC from a pipe
-_UNKNOWN_LENGTH = 1 << 62
+# More is said where a header does not tell: by libsndfile of FLAC from a pipe, and of an MP3 that is Unsized
+_UNKNOWN_LENGTH = 1 << 40
+_NO_REASON = (
+    "internal",
+    "does not exist",
+)  # of libsndfile, for a file that is open: what it could not make sense of
 _BLOCK = 1 << 20  # samples of all channels that are read at a time where the length is unknown
 _LARGEST = 1 << 28  # samples of all channels: 1 GiB as they are read, 46 minutes of stereo at 48 kHz
 _RATES = (1_000, 1_000_000)  # Hz
@@ -91,7 +97,7 @@ def decode(
     with _opened(path, content) as file:
         longest = None if max_duration is None else math.ceil(max_duration * file.samplerate)
         samples, rate = _decoded(file, longest, path), file.samplerate
-    _refuse_cut_off(path, content)
+    _refuse_incomplete(path, content)
     if len(samples) == 0:
         raise UserError(f"Audio file {path} is empty: it has a header but no samples.")
     if not np.isfinite(samples).all():
@@ -108,7 +114,7 @@ def read_facts(path: str | Path) -> SoundFacts:
     with _opened(path, None) as file:
         length = len(_decoded(file, None, path)) if file.frames >= _UNKNOWN_LENGTH else file.frames
         facts = SoundFacts(file.samplerate, file.channels, length)
-    _refuse_cut_off(path, None)
+    _refuse_incomplete(path, None)
     if length == 0:
         raise UserError(f"Audio file {path} is empty: it has a header but no samples.")
     return facts
@@ -127,9 +133,8 @@ def _opened(path: Path, content: bytes | None) -> Iterator[_SoundFile]:
     if content is None and not os.path.isfile(path):  # of a path that can be none (too long, NUL) it says no
         raise UserError(f"Audio file {path} not found.")
     try:
-        with path.open("rb") if content is None else io.BytesIO(content) as source:
-            # By number, not by name: beside a name libsndfile looks for the resource fork ._name that macOS leaves.
-            with _SoundFile(source.fileno() if content is None else source, closefd=False) as file:
+        with path.open("rb", 0) if content is None else io.BytesIO(content) as source:
+            with _SoundFile(_readable(source), closefd=False) as file:
                 if not _RATES[0] <= file.samplerate <= _RATES[1]:
                     raise UserError(
                         f"Audio file {path} has a sample rate of {file.samplerate} Hz: {_RATES[0]} to {_RATES[1]} Hz "
@@ -137,9 +142,27 @@ def _opened(path: Path, content: bytes | None) -> Iterator[_SoundFile]:
                     )
                 yield file
     except (soundfile.SoundFileError, OSError) as error:
+        what = ""
+        if isinstance(error, soundfile.SoundFileError):
+            _refuse_incomplete(path, content)
+            what = foreign_kind(path, content)
         raise UserError(
-            f"Audio file {path} can not be read: {_reason(error)} Convert it to WAV or FLAC."
+            f"Audio file {path} can not be read: {what or f'{_reason(error)} Convert it to WAV or FLAC.'}"
         ) from error
+
+
+def _readable(source: io.FileIO | io.BytesIO) -> int | io.BytesIO | Unsized:
+    """What libsndfile reads all of a file from."""
+    stream = None
+    if source.read(3)[:1] in (b"I", b"\xff"):  # of ID3, or of a frame
+        stream = read_mp3(source, end_of_tags(source))
+    if stream is not None and not stream.num_frames:
+        whole = Unsized(source, walk_frames(source, stream)[1])
+        whole.seek(0)
+        return whole
+    source.seek(0)
+    # By number, not by name: beside a name libsndfile looks for the resource fork ._name that macOS leaves.
+    return source if isinstance(source, io.BytesIO) else source.fileno()
 
 
 def _decoded(file: _SoundFile, longest: int | None, path: Path) -> np.ndarray:
@@ -170,16 +193,25 @@ def _streamed(file: _SoundFile, longest: int) -> np.ndarray:
     return np.concatenate([np.zeros((0, file.channels), np.float32), *blocks])
 
 
-def _refuse_cut_off(path: Path, content: bytes | None) -> None:
-    if missing := missing_bytes(path, content):
+def _refuse_incomplete(path: Path, content: bytes | None) -> None:
+    missing, has_more = ending(path, content)
+    if missing:
         raise UserError(
             f"Audio file {path} is cut off: its end is missing ({missing} bytes or more). Copy it again."
+        )
+    if has_more:
+        raise UserError(
+            f"Audio file {path} holds more sound than its header tells, which can not be read: several files that were "
+            "joined, or a header that was never finished. Cut it into single files, or convert it to one WAV or FLAC "
+            "with a program that reads all of it."
         )
 
 
 def _reason(error: Exception) -> str:
     reason = getattr(error, "error_string", "") or str(error)
-    reason = reason.strip(" .:") or "its content is damaged or cut off"
+    reason = reason.strip(" .:")
+    if not reason or any(word in reason.lower() for word in _NO_REASON):
+        reason = "its content is damaged or cut off"
     return reason if reason.endswith(".") else reason + "."
 
 

@@ -78,7 +78,10 @@ def sound_problem(waveform: np.ndarray) -> str | None:
     offset = float(waveform.mean())
     if np.abs(waveform - offset).max() < 10 ** (SILENCE_DB / 20):
         constant = f", but for a constant {offset:.3g}" if abs(offset) * FULL_SCALE >= 0.5 else ""
-        return f"The sound is silent: it stays below {SILENCE_DB:g} dB of full scale{constant}."
+        return (
+            f"The sound is silent: it stays below {SILENCE_DB:g} dB of full scale{constant}, in the "
+            f"{len(waveform) / SAMPLE_RATE:.4g} s that are read of it (no more than max_duration)."
+        )
     peak = float(np.abs(waveform).max())
     if peak > PEAK_LIMIT:
         return f"The sound is out of range: its peak is {peak:.3g}, full scale is 1; scale the file to +-1."

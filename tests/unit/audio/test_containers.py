@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiolcm.audio.containers import missing_bytes
+from audiolcm.audio.containers import Ending, ending
 from audiolcm.audio.io import decode, read_audio, read_facts
 from audiolcm.errors import UserError
 
@@ -24,6 +24,9 @@ WHOLE = [
     ("wav", "FLOAT"),
     ("rf64", "PCM_16"),
     ("aiff", "PCM_16"),
+    ("w64", "PCM_16"),
+    ("caf", "PCM_16"),
+    ("au", "PCM_16"),
     ("flac", "PCM_16"),
     ("ogg", "VORBIS"),
     ("ogg", "OPUS"),
@@ -37,7 +40,7 @@ def test_a_file_without_its_end_is_cut_off(tmp_path: Path, suffix: str, subtype:
     path = tmp_path / f"noise.{suffix}"
     noise = 0.3 * np.random.default_rng(0).standard_normal(4 * 48000)
     soundfile.write(path, noise, 48000, format=suffix.upper(), subtype=subtype)
-    assert missing_bytes(path) == 0
+    assert ending(path) == Ending()
     assert len(read_audio(path)) > 60000
     data = path.read_bytes()
     for share in (0.9, 0.5, 0.2):
@@ -56,7 +59,7 @@ def test_streamed_wav_announces_nothing_and_is_whole(tmp_path: Path) -> None:
     place = data.index(b"data") + 4
     for size in (b"\xff\xff\xff\xff", b"\x00\xf0\xff\x7f"):
         path.write_bytes(data[:place] + size + data[place + 4 :])
-        assert missing_bytes(path) == 0
+        assert ending(path) == Ending()
 
 
 def test_chunks_before_the_sound_are_passed_over(tmp_path: Path) -> None:
@@ -65,9 +68,9 @@ def test_chunks_before_the_sound_are_passed_over(tmp_path: Path) -> None:
     data = path.read_bytes()
     place = data.index(b"data")
     path.write_bytes(data[:place] + b"LIST\x05\x00\x00\x00hallo\x00" + data[place:])
-    assert missing_bytes(path) == 0
+    assert ending(path) == Ending()
     path.write_bytes(path.read_bytes()[:-100])
-    assert missing_bytes(path) == 100
+    assert ending(path).missing == 100
 
 
 def _flac_of_unknown_length(path: Path, seconds: float) -> None:
@@ -122,7 +125,7 @@ def test_ogg_without_a_mark_at_its_end_is_whole_when_its_pages_are(
     soundfile.write(path, tone(48000, samples / 48000), 48000, format="OGG", subtype=subtype)
     data = _ogg_without_its_mark(path)
     path.write_bytes(data)
-    assert missing_bytes(path) == 0
+    assert ending(path) == Ending()
     # The last page's count of samples is taken for a whole block
     assert abs(len(read_audio(path)) - 48000) < 1000
     for damaged in (data[:-1], data[: len(data) // 2], data + bytes(100)):
@@ -173,4 +176,17 @@ def test_a_sparse_file_takes_no_memory(tmp_path: Path, rate: int, channels: int,
 
 
 def test_real_recordings_are_whole(shared_data: Path) -> None:
-    assert not [path.name for path in sorted((shared_data / "esc10/audio").iterdir()) if missing_bytes(path)]
+    assert not [
+        path.name for path in sorted((shared_data / "esc10/audio").iterdir()) if ending(path) != Ending()
+    ]
+
+
+@pytest.mark.parametrize("head", [b"riff" + bytes(36), b"caff" + bytes(4), b"RIFF" + bytes(8)])
+@pytest.mark.parametrize("size", [b"\xff" * 8, b"\x7f" * 8, bytes(8)])
+def test_chunks_of_absurd_sizes_are_no_fault(tmp_path: Path, head: bytes, size: bytes) -> None:
+    path = tmp_path / "absurd.wav"
+    path.write_bytes(head + (b"junk" * 4)[: 16 if head[:1] == b"r" else 4] + size)
+    os.truncate(path, 1 << 30)
+    assert ending(path) == Ending()
+    with pytest.raises(UserError, match=r"absurd\.wav"):
+        read_audio(path)

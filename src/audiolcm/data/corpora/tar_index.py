@@ -17,18 +17,18 @@ from pyarrow import parquet
 from tqdm import tqdm
 
 from audiolcm.data.corpora.sidecar import Description, describe
-from audiolcm.data.locating import UNREADABLE_SUFFIXES, is_left_by_macos
+from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, is_left_by_macos
 from audiolcm.data.manifest import written_out
 from audiolcm.data.splits import is_held_out
 from audiolcm.files import atomic_path
 from audiolcm.plain_data import parse_json
 
-TAR_SOUNDS = ("wav", "flac", "mp3", "ogg", "opus", "aiff", "aif")
+TAR_SOUNDS = tuple(suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES)
 _UNREADABLE = tuple(suffix.removeprefix(".") for suffix in UNREADABLE_SUFFIXES)
 _TEXTS = ("json", "txt")
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
 _LARGEST_TEXT = 1 << 20  # bytes: a description is no data set
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 INDEX_SCHEMA = pyarrow.schema(
     [
         ("shard", pyarrow.string()),
@@ -81,7 +81,7 @@ def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, A
         problem = f"The shard {path} is damaged ({error}): copy it again."
     if not samples:
         samples[name] = {}
-        problem = problem or f"The shard {path} holds no <key>.wav, .flac, .mp3, .ogg or .opus."
+        problem = problem or f"The shard {path} holds no <key>.wav, .flac, .mp3, .ogg or other sound."
     return [_row(name, key, sample, problem, validation_every) for key, sample in _paired(samples).items()]
 
 
