@@ -15,7 +15,7 @@ from pyarrow import ArrowException, parquet
 
 from audiolcm.audio.io import read_audio
 from audiolcm.data.corpora.folder import FolderCorpus, tell_chosen
-from audiolcm.data.corpora.tar_index import INDEX_VERSION, write_index
+from audiolcm.data.corpora.tar_index import INDEX_SCHEMA, INDEX_VERSION, write_index
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import naming_list
 from audiolcm.data.left_out import Sound
@@ -232,9 +232,14 @@ def clip_name(row: Mapping[str, Any]) -> str:
 
 
 def _open(path: Path, state: str) -> parquet.ParquetFile | None:
-    """The index when it is there, whole and of this state."""
+    """The index when it is there, whole (its pages have checksums) and of this state."""
     try:
-        found = parquet.ParquetFile(path, memory_map=True)
+        found = parquet.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        schema = found.schema_arrow
+        if not schema.equals(INDEX_SCHEMA) or (schema.metadata or {}).get(b"state") != state.encode():
+            return None
+        for group in range(found.num_row_groups):
+            found.read_row_group(group)
     except (OSError, ArrowException):
         return None
-    return found if (found.schema_arrow.metadata or {}).get(b"state") == state.encode() else None
+    return found
