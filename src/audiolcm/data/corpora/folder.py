@@ -20,7 +20,7 @@ from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import NameList, name_lists, naming_list
 from audiolcm.data.left_out import Sound
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
-from audiolcm.data.manifest import SPLITS, BadRow, Clip, check_split, unknown_split
+from audiolcm.data.manifest import SPLITS, BadRow, Clip, caption_problem, check_split, unknown_split
 from audiolcm.data.prepared import clip_to_json
 from audiolcm.data.splits import held_out_keys, is_held_out
 from audiolcm.errors import UserError
@@ -186,7 +186,7 @@ def tell_chosen(name: str, every: int, num_sounds: int, chosen: str, split: str)
 def _is_usable(clip: Clip) -> bool:
     """Whether nothing is known against a clip, its sound unread."""
     there = clip.audio_path is not None and os.path.isfile(clip.audio_path)
-    return there and not clip.problem and bool(clip.caption.strip())
+    return there and not clip.problem and not caption_problem(clip.caption)
 
 
 def find_table(root: Path, candidates: Sequence[str], hint: str) -> Path:
