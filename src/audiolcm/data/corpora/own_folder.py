@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import find_table, sound_files
 from audiolcm.data.corpora.sidecar import SidecarCorpus, words_of_name
-from audiolcm.data.locating import is_left_by_macos
+from audiolcm.data.locating import files_below, is_left_by_macos
 from audiolcm.data.manifest import Clip, fallback_structure, read_manifest
 from audiolcm.data.tables import TABLE_SUFFIXES
 
@@ -31,7 +31,7 @@ def clips_of_folder(root: Path, name: str) -> list[Clip]:
     Where folders are named train, validation or test, they are the splits; the split is "" where that is not said.
     name: of the data set, for messages. Raises UserError when there is neither, or a table of another name.
     """
-    tables = [path for path in sorted(root.rglob("metadata.*")) if path.suffix in TABLE_SUFFIXES]
+    tables = sorted(path for path in files_below(root, TABLE_SUFFIXES) if path.stem == "metadata")
     if tables:
         clips = [clip for table in tables for clip in read_manifest(table)]
         found = ", ".join(str(table.relative_to(root)) for table in tables)
