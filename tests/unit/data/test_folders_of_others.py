@@ -123,3 +123,35 @@ def test_a_missing_table_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 
 def test_a_folder_that_cannot_be_read_does_not_end_the_walk(tmp_path: Path) -> None:
     assert list(files_below(tmp_path / "gone", (".wav",))) == []
+
+
+def test_a_text_gives_the_caption_that_a_json_lacks(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        sound(tmp_path / f"{name}.wav")
+        write(tmp_path / f"{name}.json", json.dumps({"labels": [name]}))
+    write(tmp_path / "a.txt", "A dog")
+    first, second = corpora.SidecarCorpus(str(tmp_path), validation_every=0).clips("train")
+    assert (first.caption, first.structured_caption, first.labels) == ("A dog", "<A dog& all>", ("a",))
+    assert (second.caption, second.labels) == ("", ("b",))
+
+
+def test_sounds_that_no_metadata_name_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "b", "c"):
+        sound(tmp_path / f"{name}.wav")
+    write(tmp_path / "metadata.csv", "file_name,text", "./a.wav,A dog", "b.wav,A cat")
+    assert len(clips_of_folder(tmp_path, "mine")) == 2
+    assert "do not name 1 of the sound files there, such as " + str(tmp_path / "c.wav") in caplog.text
+
+
+@pytest.mark.parametrize("broken", ["a", "b", "c"])
+def test_a_broken_sound_is_not_the_only_one_that_is_held_back(tmp_path: Path, broken: str) -> None:
+    for name in ("a", "b", "c"):
+        sound(tmp_path / f"{name}.wav")
+    (tmp_path / f"{broken}.wav").write_bytes(b"no sound")
+    write(
+        tmp_path / "manifest.tsv", "name\taudio_path\tcaption", *(f"{n}\t{n}.wav\tSound {n}" for n in "abc")
+    )
+    for every in (1, 2, 16):
+        corpus = corpora.ManifestCorpus(str(tmp_path), validation_every=every)
+        for split in ("train", "validation"):
+            assert any(clip.name != broken for clip in corpus.clips(split)), (split, every)

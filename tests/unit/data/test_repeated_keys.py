@@ -80,3 +80,13 @@ def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
         clips = WebDataset(str(tmp_path), **WEB).clips("train")
         assert [(clip.name, clip.caption) for clip in clips] == expected
         assert index.read_bytes() in (content, damaged)  # a byte that nobody reads may stay
+
+
+def test_a_text_gives_the_caption_that_a_json_lacks(tmp_path: Path) -> None:
+    facts = ("0.json", b'{"id": 7, "labels": ["dog"], "split": "test"}')
+    write_tar(tmp_path / "a.tar", [("0.wav", ONE), facts, DOG, *BETWEEN, ("1.json", b'{"text": "Sea"}')])
+    corpus = WebDataset(str(tmp_path), **WEB)
+    (tested,), (trained,) = corpus.clips("test"), corpus.clips("train")
+    assert (tested.caption, tested.structured_caption) == ("A dog", "<A dog& all>")
+    assert (tested.labels, trained.caption) == (("dog",), "Sea")
+    assert [row["once_lost"] for row in corpus.rows()] == [True, False]

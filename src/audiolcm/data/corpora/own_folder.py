@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,9 @@ def clips_of_folder(root: Path, name: str) -> list[Clip]:
     if tables:
         clips = [clip for table in tables for clip in read_manifest(table)]
         found = ", ".join(str(table.relative_to(root)) for table in tables)
+        named = {os.path.normpath(clip.audio_path) for clip in clips if clip.audio_path is not None}
+        if others := [path for path in sound_files(root) if os.path.normpath(path) not in named]:
+            found += f", which do not name {len(others)} of the sound files there, such as {others[0]}"
     else:
         _refuse_other_tables(root)
         described = SidecarCorpus(str(root), captions_from_names=True, name=name).described()

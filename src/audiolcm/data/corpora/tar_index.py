@@ -16,7 +16,7 @@ import pyarrow
 from pyarrow import parquet
 from tqdm import tqdm
 
-from audiolcm.data.corpora.sidecar import Description, describe
+from audiolcm.data.corpora.sidecar import Description, describe, joined
 from audiolcm.data.locating import UNREADABLE_SUFFIXES, is_left_by_macos
 from audiolcm.data.manifest import written_out
 from audiolcm.data.splits import is_held_out
@@ -216,7 +216,8 @@ def _row(
     shard: str, key: str, sample: Mapping[str, Any], problem: str, validation_every: int
 ) -> dict[str, Any]:
     sound = sample.get("sound") or _Member(key, "", 0, 0, "", None, "The sound is missing from the shard.")
-    found, fault = _described(sample)
+    descriptions, fault = _described(sample)
+    found = joined(descriptions or [Description()])
     name, key = key, written_out(key)
     if name != key:
         fault = "The name of the member is no UTF-8."
@@ -237,16 +238,23 @@ def _row(
         "named": bool(found.split),
         "once_lost": sound.extension == "aif"
         or "repeated" in sample
+        or len(descriptions) > 1
         or ("sound" in sample and _before_dot(name) != name),
         "problem": problem or fault or sound.problem,
     }
 
 
-def _described(sample: Mapping[str, Any]) -> tuple[Description, str]:
-    text = sample.get("json", sample.get("txt", b""))
-    if len(text) > _LARGEST_TEXT:
-        return Description(), f"The description has more than {_LARGEST_TEXT:,} bytes."
-    try:
-        return describe(parse_json(text) if "json" in sample else text.decode("utf-8-sig")), ""
-    except ValueError as error:  # no JSON, no UTF-8, no caption where one should be
-        return Description(), f"The description can not be read ({error})."
+def _described(sample: Mapping[str, Any]) -> tuple[list[Description], str]:
+    """What the texts say, up to the first with a caption, and why one of them cannot be read."""
+    found: list[Description] = []
+    for extension in (one for one in _TEXTS if one in sample):
+        text = sample[extension]
+        if len(text) > _LARGEST_TEXT:
+            return [], f"The description has more than {_LARGEST_TEXT:,} bytes."
+        try:
+            found.append(describe(parse_json(text) if extension == "json" else text.decode("utf-8-sig")))
+        except ValueError as error:  # no JSON, no UTF-8, no caption where one should be
+            return [], f"The description can not be read ({error})."
+        if found[-1].caption:
+            break
+    return found, ""
