@@ -164,14 +164,18 @@ def _read_json(text: str) -> tuple[list[str], list[Row]]:
 def _row(columns: list[str], fields: list[str], line: int, delimiter: str) -> Row:
     surplus = len(fields) - len(columns)
     problem = f"The row has {len(fields)} fields, the header {len(columns)}." if surplus > 0 else ""
-    if len(longest := max(fields, key=len)) > _LONGEST_FIELD:
-        problem = f"The row has a field of {len(longest):,} characters."
+    problem = _length_problem(fields) or problem
     if any(_holds_rows(field, position, len(columns), delimiter) for position, field in enumerate(fields)):
         problem = (
             "The row goes over several lines: a closing quotation mark is missing, or one too many is there."
         )
     texts = fields[: len(columns)] + [""] * -surplus
     return _trimmed(dict(zip(columns, texts, strict=True)), line, problem)
+
+
+def _length_problem(fields: Iterable[str]) -> str:
+    longest = max(map(len, fields), default=0)
+    return f"The row has a field of {longest:,} characters." if longest > _LONGEST_FIELD else ""
 
 
 def _holds_rows(field: str, position: int, num_columns: int, delimiter: str) -> bool:
@@ -198,6 +202,7 @@ def _of_values(values: Mapping[str, Any], line: int, problem: str = "") -> Row:
         for column, value in values.items()
         if isinstance(value, list | tuple)
     }
+    problem = problem or _length_problem(value for value in values.values() if isinstance(value, str))
     row = _trimmed({column: _exact(value) for column, value in values.items()}, line, problem)
     return replace(row, lists=lists)
 

@@ -127,6 +127,21 @@ CAPTIONS = ["A nan bread sizzles", "None of the birds sing", "[music]", "[Dog] b
 CAPTIONS += ["N", "{laughter}", "A man says ['hello']", "Nana sings", "\u72ac\u304c\u5420\u3048\u308b"]
 
 
+def test_a_row_of_json_with_a_key_twice_or_a_huge_text_is_reported(tmp_path: Path) -> None:
+    lines = [
+        '{"audio_path": "a.wav", "caption": "A dog"}',
+        '{"audio_path": "a.wav", "caption": "A cat", "caption": "Rain"}',
+        json.dumps({"audio_path": "a.wav", "caption": "x" * 200_000}),
+    ]
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    good, twice, huge = read_manifest(tmp_path / "m.jsonl")
+    assert (good.problem, huge.problem) == ("", "The row has a field of 200,000 characters.")
+    assert "the key 'caption' is there twice" in twice.problem
+    (tmp_path / "m.json").write_text(f"[{lines[1]}]")
+    with pytest.raises(UserError, match="'caption' is there twice"):
+        read_manifest(tmp_path / "m.json")
+
+
 @pytest.mark.parametrize("text", LEFTOVERS)
 def test_what_programs_leave_is_no_caption(tmp_path: Path, text: str) -> None:
     (tmp_path / "m.jsonl").write_text(json.dumps({"name": "a", "audio_path": "a.wav", "caption": text}))
