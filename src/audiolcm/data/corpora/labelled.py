@@ -154,11 +154,13 @@ class TutScenes(FolderCorpus):
         for number, line in enumerate(lines, start=1):
             file, _, scene = line.partition("\t")
             scene = scene.partition("\t")[0].strip()
-            if not file.strip():
+            if not line.strip():
                 continue
             path = self._find(table.parent / file.strip())
             recording = path.stem.partition("_")[0]
             split = "validation" if is_held_out(recording, self.validation_every) else "train"
             problem = "" if scene else "The scene is missing."
-            clips.append(labelled_clip(path.stem, path, [scene.replace("/", " ")], split, number, problem))
+            problem = problem if file.strip() else "The name of the file is missing."
+            name = path.stem if file.strip() else f"line{number}"
+            clips.append(labelled_clip(name, path, [scene.replace("/", " ")], split, number, problem))
         return clips
