@@ -18,7 +18,7 @@ _FOREIGN = {
     b"\x1f\x8b": "compressed by gzip: gunzip it",
     b"ARROW1": "an Arrow file: save it as Parquet",
 }
-_LINE_END = re.compile(r"\r*\n|\r")
+_LINE_END = re.compile(r"\r+\n?|\n")
 _SEPARATORS = ("\t", ",", ";")
 
 Record = tuple[int, dict[str, Any] | str]
@@ -92,7 +92,7 @@ def _json_lines(text: str) -> Iterator[Record]:
 def _with_line_feeds(text: str) -> str:
     """A text whose lines end at line feeds; a lone carriage return is a space, unless it ends the header."""
     first = _LINE_END.search(text)
-    return text if first is None or first[0] == "\r" else _LINE_END.sub(_line_feed, text)
+    return text if first is None or not first[0].endswith("\n") else _LINE_END.sub(_line_feed, text)
 
 
 def _line_feed(end: re.Match[str]) -> str:
