@@ -43,13 +43,24 @@ def parse_json(text: str | bytes, halves: bool = False) -> Any:
     """Return what a JSON text holds; ``halves`` as for ``read_json``.
 
     Raises:
-        ValueError: it is no whole JSON, or is deeper or stranger than such texts are.
+        ValueError: it is no whole JSON, has a key twice, or is deeper or stranger than such texts are.
     """
     try:
-        content = json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
+        content = json.loads(
+            text.decode("utf-8-sig") if isinstance(text, bytes) else text, object_pairs_hook=_object
+        )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     return plain(content, LARGEST, halves)  # of JSON a value is never less than its bytes
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is there twice nobody knows which one counts."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    return content
 
 
 def read_yaml(path: Path, largest: int = 2**20) -> Any:

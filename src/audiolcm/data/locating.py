@@ -45,7 +45,8 @@ def is_left_by_macos(name: str) -> bool:
 
 
 class Finder:
-    """Finds the file that a table names: under this very name, else under the one that is the same `folded`.
+    """Finds the file that a table names: under this very name, else under the one that is the same `folded`, else under
+    the one that has the suffix in other letters (rain.WAV).
 
     A folder is listed once, when a name is not found in it.
     """
@@ -70,16 +71,20 @@ class Finder:
     def _candidates(self, folder: Path, name: str) -> list[str]:
         if folder not in self._listings:
             self._listings[folder] = _odd_names(folder)
-        plain = folded(name)
-        candidates = [plain] if os.path.lexists(folder / plain) else []
-        candidates += self._listings[folder].get(plain, [])
-        if candidates or _suffix(plain) not in AUDIO_SUFFIXES:
-            return candidates
-        return self._listings[folder].get(_any_format(plain), [])
+        plain, listing = folded(name), self._listings[folder]
+        small = _with_small_suffix(plain)
+        for wanted, key in ((plain, plain), (small, _any_case(small))):
+            candidates = [wanted] if os.path.lexists(folder / wanted) else []
+            candidates += listing.get(key, [])
+            if candidates:
+                return candidates
+        return listing.get(_any_format(plain), []) if _suffix(plain) in AUDIO_SUFFIXES else []
 
 
 def _odd_names(folder: Path) -> Mapping[str, list[str]]:
-    """The names in a folder that are not as they are `folded`, by that; and unreadable sounds, for any format."""
+    """The names in a folder that are not as they are `folded`, or have a suffix in capitals, by what they are then; and
+    unreadable sounds, for any format.
+    """
     odd = defaultdict(list)
     try:
         names = os.listdir(folder)
@@ -88,6 +93,8 @@ def _odd_names(folder: Path) -> Mapping[str, list[str]]:
     for name in names:
         if (plain := folded(name)) != name:
             odd[plain].append(name)
+        if (small := _with_small_suffix(plain)) != plain:
+            odd[_any_case(small)].append(name)
         if _suffix(name) in UNREADABLE_SUFFIXES:
             odd[_any_format(plain)].append(name)
     return dict(odd)
@@ -97,23 +104,45 @@ def _any_format(name: str) -> str:
     return f"{os.path.splitext(name)[0]}/"  # which no name can be
 
 
+def _any_case(name: str) -> str:
+    return f"/{name}"
+
+
+def _with_small_suffix(name: str) -> str:
+    stem, suffix = os.path.splitext(name)
+    return f"{stem}{suffix.lower()}"
+
+
 def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
 def files_below(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
-    """Every file below a folder with one of the suffixes (in small letters), but for what macOS left there."""
+    """Every file below a folder with one of the suffixes (in small letters), but for what macOS left there.
+
+    Links to folders are followed. Each folder is walked once, by its own path where it has one below `folder`.
+    """
     wanted = tuple(suffixes)
+    places, known = [folder], set()
 
     def tell(error: OSError) -> None:
         _logger.warning(
             "%s can not be read (%s): what lies in it is left out.", error.filename, error.strerror
         )
 
-    for place, _, names in os.walk(folder, onerror=tell):
-        for name in names:
-            if _suffix(name) in wanted and not is_left_by_macos(name):
-                yield Path(place, name)
+    for top in places:
+        for place, folders, names in os.walk(top, onerror=tell):
+            found = os.stat(place)
+            if (found.st_dev, found.st_ino) in known:  # by a link
+                folders.clear()
+                continue
+            known.add((found.st_dev, found.st_ino))
+            places += sorted(
+                Path(place, name) for name in folders if os.path.islink(os.path.join(place, name))
+            )
+            for name in names:
+                if _suffix(name) in wanted and not is_left_by_macos(name):
+                    yield Path(place, name)
 
 
 def sound_files(folder: Path) -> list[Path]:

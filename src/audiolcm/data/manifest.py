@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -27,6 +28,9 @@ COLUMNS = ("name", "audio_path", "caption", "structured_caption", "duration", "s
 REQUIRED_COLUMNS = ("name", "audio_path", "caption")
 _OTHER_NAMES = {"audio_path": ("file_name", "location"), "caption": ("text", "captions")}
 """Of columns, in the metadata of Hugging Face's audio folders and in the lists of TANGO."""
+_NOTHING = frozenset(("nan", "none", "null", "nil", "n/a", "#n/a", "<na>", "nat", "undefined"))
+_WRITTEN_OUT = {"]": r"""\[\s*['"]""", ")": r"""array\(\s*\[""", "}": r"""\{\s*['"]"""}
+"""How a list or object begins that Python wrote into a cell of text, by how it ends."""
 LEFT_OUT = "Left out: "
 """How the reason of a row begins that could be used, see `audiolcm.data.left_out`."""
 
@@ -131,6 +135,19 @@ def has_words(caption: str) -> bool:
     return any(sign.isalnum() for sign in caption)
 
 
+def caption_problem(caption: str) -> str:
+    """Why a text is no caption, "" when it is one."""
+    if not caption.strip():
+        return "The caption is missing."
+    if not has_words(caption):
+        return f"The caption {caption!r} holds no word: say what is to be heard."
+    if caption.strip().lower() in _NOTHING:
+        return f"The caption {caption!r} is how programs write that there is none: say what is to be heard."
+    if (begin := _WRITTEN_OUT.get(caption.strip()[-1])) and re.match(begin, caption.strip()):
+        return f"The caption {caption[:60]!r} is a list or object of a program: give each caption a row of its own."
+    return ""
+
+
 def storable(clip: Clip) -> Clip:
     """The clip; with a problem, and signs written out, where one of its texts can not be stored or be a file name.
 
@@ -186,7 +203,8 @@ def read_manifest(path: str | Path) -> list[Clip]:
     Columns: audio_path (or file_name, location), caption (or text, captions), name, structured_caption, duration,
     split, labels ("a|b"). The first two are required; without names all clips have the name "". A missing structured
     caption becomes `fallback_structure(caption)`, a missing duration 0. The split is kept as written ("" when absent)
-    so that the caller can report a misspelled one. Raises UserError for an unreadable table or a missing column.
+    so that the caller can report a misspelled one. A list of captions gives a clip each: name, name_2, ... Raises
+    UserError for an unreadable table or a missing column.
     """
     path = Path(path)
     columns, rows = read_columns(path)
@@ -195,12 +213,44 @@ def read_manifest(path: str | Path) -> list[Clip]:
     if missing and missing != ["name"]:
         raise UserError(lacks_columns(path, missing, columns))
     find = Finder()
-    return [_clip(row, path.parent, known, find) for row in rows]
+    clips = [_clip(row, path.parent, known, find) for row in rows]
+    return _one_a_caption(clips, rows, known["caption"] or "")
 
 
 def _column(column: str, columns: Sequence[str]) -> str | None:
     """What a table calls a column."""
     return next((one for one in (column, *_OTHER_NAMES.get(column, ())) if one in columns), None)
+
+
+def _one_a_caption(clips: Sequence[Clip], rows: Sequence[Row], column: str) -> list[Clip]:
+    """The clips, several of a row whose captions are a list."""
+    taken = {clip.name for clip in clips}
+    every = []
+    for clip, row in zip(clips, rows, strict=True):
+        captions = row.lists.get(column) or (clip.caption,)
+        given = row.lists.get("structured_caption", (row.get("structured_caption", ""),) * len(captions))
+        problem = f"The row has {len(captions)} captions, but {len(given)} structured ones."
+        structured = given if len(given) == len(captions) else ("",) * len(captions)
+        for number, caption in enumerate(captions):
+            every.append(
+                dataclasses.replace(
+                    clip,
+                    name=_free_name(clip.name, taken) if number else clip.name,
+                    caption=caption,
+                    structured_caption=structured[number] or fallback_structure(caption),
+                    problem=clip.problem or ("" if structured is given else problem),
+                )
+            )
+    return every
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The first of name_2, name_3, ... that is not taken, which it is then; "" stays what it is."""
+    number = 2
+    while name and f"{name}_{number}" in taken:
+        number += 1
+    taken.add(f"{name}_{number}")
+    return name and f"{name}_{number}"
 
 
 def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
@@ -219,7 +269,9 @@ def _clip(row: Row, folder: Path, known: Mapping[str, str | None], find: Finder)
         structured_caption=row.get("structured_caption") or fallback_structure(caption),
         duration=seconds(duration),
         split=row.get("split", ""),
-        labels=tuple(label for label in row.get("labels", "").split(LIST_SEPARATOR) if label),
+        labels=tuple(
+            label for label in row.lists.get("labels", row.get("labels", "").split(LIST_SEPARATOR)) if label
+        ),
         row=row.line,
         problem=row.problem or seconds_problem(duration),
     )

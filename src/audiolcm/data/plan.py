@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 
-from audiolcm.data.manifest import Clip, has_words, storable
+from audiolcm.data.manifest import Clip, caption_problem, storable
 from audiolcm.data.prepared import CLIP_FIELDS, clip_from_json, clip_to_json
 from audiolcm.data.records import file_facts, file_fault, read_json, write_json
 from audiolcm.data.rows import Rows, writing_rows
@@ -118,11 +118,7 @@ def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:
         return f"The split {clip.split!r} is not {split!r}."
     if clip.problem:
         return clip.problem
-    if not clip.caption.strip():
-        return "The caption is missing."
-    if not has_words(clip.caption):
-        return f"The caption {clip.caption!r} holds no word: say what is to be heard."
-    return None
+    return caption_problem(clip.caption) or None
 
 
 def _sound_key(clip: Clip) -> Iterable[str]:

@@ -5,6 +5,7 @@ Other programs write UTF-16, semicolons and JSON lines. What is unmistakable is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ _FOREIGN = {
     b"\x1f\x8b": "compressed by gzip: gunzip it",
     b"ARROW1": "an Arrow file: save it as Parquet",
 }
+_LINE_END = re.compile(r"\r+\n?|\n")
 _SEPARATORS = ("\t", ",", ";")
 
 Record = tuple[int, dict[str, Any] | str]
@@ -31,7 +33,7 @@ def text_of(path: Path) -> str:
             raise ValueError(f"it is {what}")
     encoding = _encoding(content)
     try:
-        return content.decode(encoding)
+        return _with_line_feeds(content.decode(encoding))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         wrong = f"line {line} is no {encoding.removesuffix('-sig').upper()}: {error.reason}"
@@ -43,6 +45,12 @@ def separator(text: str, usual: str) -> str:
     header = next((line for line in text.splitlines() if line.strip()), "")
     found = [one for one in _SEPARATORS if one in header]
     return found[0] if usual not in found and len(found) == 1 else usual
+
+
+def is_spaced(text: str, delimiter: str) -> bool:
+    """Whether every separator of the first line has a space after it, which then belongs to the separator."""
+    header = next((line for line in text.split("\n") if line.strip()), "")
+    return f"{delimiter} " in header and header.count(delimiter) == header.count(f"{delimiter} ")
 
 
 def is_json(text: str) -> bool:
@@ -79,6 +87,16 @@ def _json_lines(text: str) -> Iterator[Record]:
             yield number, f"The line is no JSON ({error})."
         else:
             yield number, entry if isinstance(entry, dict) else "The line is no JSON object."
+
+
+def _with_line_feeds(text: str) -> str:
+    """A text whose lines end at line feeds; a lone carriage return is a space, unless it ends the header."""
+    first = _LINE_END.search(text)
+    return text if first is None or not first[0].endswith("\n") else _LINE_END.sub(_line_feed, text)
+
+
+def _line_feed(end: re.Match[str]) -> str:
+    return "\n" if end[0].endswith("\n") else " "
 
 
 def _encoding(content: bytes) -> str:

@@ -8,12 +8,12 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from audiolcm.data.table_text import is_json, json_records, separator, text_of
+from audiolcm.data.table_text import is_json, is_spaced, json_records, separator, text_of
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.text_tables import csv_line
@@ -38,6 +38,7 @@ class Row(Mapping[str, str]):
     line: int
     problem: str = ""
     spaced: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> str:
         return self.texts[column]
@@ -73,11 +74,16 @@ def read_columns(path: Path) -> tuple[list[str], list[Row]]:
             f"Table {path} not found: check dataset.root and the table names in the dataset config."
         )
     try:
-        return _read_parquet(path) if _is_parquet(path) else _read_text_table(path)
+        columns, rows = _read_parquet(path) if _is_parquet(path) else _read_text_table(path)
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             f"Table {path} can not be read ({error}): expected TSV, CSV, JSON lines (UTF-8) or Parquet."
         ) from error
+    if twice := sorted({column for column in columns if column and columns.count(column) > 1}):
+        raise UserError(
+            f"Table {path} has several columns named {', '.join(twice)}: rename or remove all but one."
+        )
+    return columns, rows
 
 
 def lacks_columns(path: Path, missing: Sequence[str], columns: Sequence[str]) -> str:
@@ -123,12 +129,17 @@ def _read_text_table(path: Path) -> tuple[list[str], list[Row]]:
     rows: list[Row] = []
     delimiter = separator(text, _delimiter(path))
     csv.field_size_limit(_LONGEST_TABLE)  # a long field is a fault of its row, not of the table
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        strict=True,
+        skipinitialspace=is_spaced(text, delimiter),
+    )
     line = 1
     try:
         for fields in reader:
             if fields and not columns:
-                columns = fields
+                columns = [column.strip() for column in fields]
             elif fields:
                 rows.append(_row(columns, fields, line, delimiter))
             line = reader.line_num + 1
@@ -146,21 +157,37 @@ def _read_json(text: str) -> tuple[list[str], list[Row]]:
     rows = []
     for number, record in records:
         known, problem = (record, "") if isinstance(record, dict) else ({}, record)
-        rows.append(_trimmed({column: _exact(known.get(column)) for column in columns}, number, problem))
+        rows.append(_of_values({column: known.get(column) for column in columns}, number, problem))
     return columns, rows
 
 
 def _row(columns: list[str], fields: list[str], line: int, delimiter: str) -> Row:
     surplus = len(fields) - len(columns)
     problem = f"The row has {len(fields)} fields, the header {len(columns)}." if surplus > 0 else ""
-    if len(longest := max(fields, key=len)) > _LONGEST_FIELD:
-        problem = f"The row has a field of {len(longest):,} characters."
-    if any("\n" in field and delimiter in field for field in fields):
+    problem = _length_problem(fields) or problem
+    if any(_holds_rows(field, position, len(columns), delimiter) for position, field in enumerate(fields)):
         problem = (
             "The row goes over several lines: a closing quotation mark is missing, or one too many is there."
         )
     texts = fields[: len(columns)] + [""] * -surplus
     return _trimmed(dict(zip(columns, texts, strict=True)), line, problem)
+
+
+def _length_problem(fields: Iterable[str]) -> str:
+    longest = max(map(len, fields), default=0)
+    return f"The row has a field of {longest:,} characters." if longest > _LONGEST_FIELD else ""
+
+
+def _holds_rows(field: str, position: int, num_columns: int, delimiter: str) -> bool:
+    """Whether a field of several lines, at `position` of its row, looks as if it had swallowed the rows between two
+    quotation marks: the end of one, whole ones, the beginning of another. A caption has a space after its commas.
+    """
+    first, *others = field.split("\n")
+    if not others:
+        return False
+    wanted = [num_columns - 1 - position, *[num_columns - 1] * (len(others) - 1), position]
+    found = [len(re.findall(f"{re.escape(delimiter)}(?! )", line)) for line in (first, *others)]
+    return all(there >= least for there, least in zip(found, wanted, strict=True))
 
 
 def _trimmed(texts: Mapping[str, str], line: int, problem: str = "") -> Row:
@@ -169,10 +196,21 @@ def _trimmed(texts: Mapping[str, str], line: int, problem: str = "") -> Row:
     return Row(trimmed, line, problem, spaced)
 
 
+def _of_values(values: Mapping[str, Any], line: int, problem: str = "") -> Row:
+    lists = {
+        column: tuple(_exact(item).strip() for item in value)
+        for column, value in values.items()
+        if isinstance(value, list | tuple)
+    }
+    problem = problem or _length_problem(value for value in values.values() if isinstance(value, str))
+    row = _trimmed({column: _exact(value) for column, value in values.items()}, line, problem)
+    return replace(row, lists=lists)
+
+
 def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
     table = _import_parquet("pyarrow.parquet").read_table(path)
-    rows = ({column: _exact(value) for column, value in row.items()} for row in table.to_pylist())
-    return list(table.column_names), [_trimmed(texts, line) for line, texts in enumerate(rows, start=2)]
+    rows = [_of_values(values, line) for line, values in enumerate(table.to_pylist(), start=2)]
+    return list(table.column_names), rows
 
 
 def _write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
@@ -195,7 +233,7 @@ def _exact(value: Any) -> str:
     if value is None or isinstance(value, dict) or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, list | tuple):
-        return LIST_SEPARATOR.join(str(item) for item in value)
+        return LIST_SEPARATOR.join(_exact(item) for item in value)
     return str(value)
 
 

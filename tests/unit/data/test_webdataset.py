@@ -28,9 +28,9 @@ def sound(number: int, suffix: str = "flac") -> bytes:
     return file.getvalue()
 
 
-def write_tar(path: Path, members: dict[str, bytes]) -> None:
+def write_tar(path: Path, members: dict[str, bytes] | list[tuple[str, bytes]]) -> None:
     with tarfile.open(path, "w") as tar:
-        for name, content in members.items():
+        for name, content in members.items() if isinstance(members, dict) else members:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))

@@ -64,6 +64,10 @@ class AudioSet(FolderCorpus):
             raise UserError(
                 f"None of {', '.join(_SEGMENTS)} found in {self.root}: put AudioSet's lists there."
             )
+        if "test" not in {_SEGMENTS[table.name] for table in tables}:
+            _logger.warning(
+                "%s: no list of evaluation segments in %s, split test is empty.", self.name, self.root
+            )
         classes = {
             row["mid"]: row["display_name"]
             for row in read_table(self.root / _CLASSES, ("mid", "display_name"))

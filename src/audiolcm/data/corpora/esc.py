@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from audiolcm.data.splits import held_out_sources
 from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
 
+_FOLDS = range(1, 6)
 _TABLES = ("meta/esc50.csv", "metadata.csv")
 _HINT = "expected the ESC-50 folder (audio/*.wav, meta/esc50.csv) or audio/* with metadata.csv."
+
+_logger = logging.getLogger(__name__)
 
 
 class Esc50(FolderCorpus):
@@ -23,7 +27,7 @@ class Esc50(FolderCorpus):
     Clips of `train_folds`, `validation_folds` and `test_folds` make the splits. Without validation folds
     about one clip in `validation_every` of each category is held out of the training folds, whole recordings
     at a time, so that two takes of one recording never lie on both sides. Folds that the folder lacks stay
-    empty.
+    empty; of the published folds those of no split are left aside, which is said.
     """
 
     def __init__(
@@ -57,13 +61,17 @@ class Esc50(FolderCorpus):
         column = "category" if table.name == "esc50.csv" else "label"
         rows = read_table(table, ("filename", "fold", column))
         clips, sources = [], []
-        odd = []
+        odd, num_aside = [], 0
         for row in filter(self._keeps, rows):
-            if problem := row.problem or _problem(row):
+            if problem := row.problem or self._problem(row):
                 odd.append(self._clip(row, row[column], "train", problem))
-            elif int(row["fold"]) in self._split_of_fold:
+            elif int(row["fold"]) not in self._split_of_fold:
+                num_aside += 1
+            else:
                 clips.append(self._clip(row, row[column], self._split_of_fold[int(row["fold"])]))
                 sources.append(row.get("src_file") or row["filename"].split("-")[1])
+        if num_aside:
+            _logger.warning("%s: %d clips are of folds that are in no split.", self.name, num_aside)
         if "validation" in self._split_of_fold.values():
             return clips + odd
         train = [
@@ -79,6 +87,15 @@ class Esc50(FolderCorpus):
             for clip, source in zip(clips, sources, strict=True)
         ]
         return split_up + odd
+
+    def _problem(self, row: Row) -> str:
+        if not (row["fold"].isdecimal() and len(row["fold"]) < 4) or row["filename"].count("-") < 2:
+            return (
+                f"The file name is {row['filename']!r}, the fold {row['fold']!r}: a name like 1-100032-A-0.wav and a "
+                "number are expected."
+            )
+        known = {*_FOLDS, *self._split_of_fold}
+        return "" if int(row["fold"]) in known else f"The fold {row['fold']} is none of {sorted(known)}."
 
     def origin(self, clip: Clip) -> str:
         """The recording on Freesound."""
@@ -98,15 +115,6 @@ class Esc50(FolderCorpus):
             row=row.line,
             problem=problem,
         )
-
-
-def _problem(row: Row) -> str:
-    if row["fold"].isdecimal() and row["filename"].count("-") >= 2:
-        return ""
-    return (
-        f"The file name is {row['filename']!r}, the fold {row['fold']!r}: a name like 1-100032-A-0.wav and a number "
-        "are expected."
-    )
 
 
 class Esc10(Esc50):

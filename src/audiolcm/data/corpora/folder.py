@@ -20,8 +20,9 @@ from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import NameList, name_lists, naming_list
 from audiolcm.data.left_out import Sound
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
-from audiolcm.data.manifest import SPLITS, BadRow, Clip, check_split, unknown_split
+from audiolcm.data.manifest import SPLITS, BadRow, Clip, caption_problem, check_split, unknown_split
 from audiolcm.data.prepared import clip_to_json
+from audiolcm.data.producing import sound_problem
 from audiolcm.data.splits import held_out_keys, is_held_out
 from audiolcm.errors import UserError
 
@@ -109,13 +110,21 @@ class FolderCorpus(ABC):
         if any(clip.split == "validation" for clip in clips):
             held, chosen = {key for key in free if is_held_out(key, every)}, ""
         else:
-            held, chosen = held_out_keys(free, every, lambda key: any(map(_is_usable, free[key])))
+            held, chosen = held_out_keys(free, every, lambda key: any(map(self._is_usable, free[key])))
         if chosen:
             tell_chosen(self.name, every, len(free), chosen, "validation" if chosen in held else "train")
         return [
             clip if clip.split else replace(clip, split="validation" if key in held else "train")
             for clip, key in zip(clips, keys, strict=True)
         ]
+
+    def _is_usable(self, clip: Clip) -> bool:
+        if clip.problem or caption_problem(clip.caption):
+            return False
+        try:
+            return sound_problem(self.waveform(clip)) is None
+        except UserError:
+            return False
 
     def clips(self, split: str) -> Sequence[Clip]:
         """The clips of one split in the order of their table; a missing audio file is no error here."""
@@ -181,12 +190,6 @@ def tell_chosen(name: str, every: int, num_sounds: int, chosen: str, split: str)
         "%s: dataset.validation_every=%d gives all of %d sounds to one split, so %s goes to %s.",
         name, every, num_sounds, chosen, split,
     )  # fmt: skip
-
-
-def _is_usable(clip: Clip) -> bool:
-    """Whether nothing is known against a clip, its sound unread."""
-    there = clip.audio_path is not None and os.path.isfile(clip.audio_path)
-    return there and not clip.problem and bool(clip.caption.strip())
 
 
 def find_table(root: Path, candidates: Sequence[str], hint: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
 from audiolcm.files import lines_of, read_text
+
+_logger = logging.getLogger(__name__)
 
 
 def labelled_clip(
@@ -54,6 +57,7 @@ class Fsd50k(FolderCorpus):
     def _part(self, part: str) -> list[Clip]:
         table = self.root / "FSD50K.ground_truth" / f"{part}.csv"
         if not table.is_file():
+            _logger.warning("%s: no table %s, its splits are empty.", self.name, table)
             return []
         required = ("fname", "labels", "split") if part == "dev" else ("fname", "labels")
         splits = {"train": "train", "val": "validation"}
@@ -150,11 +154,13 @@ class TutScenes(FolderCorpus):
         for number, line in enumerate(lines, start=1):
             file, _, scene = line.partition("\t")
             scene = scene.partition("\t")[0].strip()
-            if not file.strip():
+            if not line.strip():
                 continue
             path = self._find(table.parent / file.strip())
             recording = path.stem.partition("_")[0]
             split = "validation" if is_held_out(recording, self.validation_every) else "train"
             problem = "" if scene else "The scene is missing."
-            clips.append(labelled_clip(path.stem, path, [scene.replace("/", " ")], split, number, problem))
+            problem = problem if file.strip() else "The name of the file is missing."
+            name = path.stem if file.strip() else f"line{number}"
+            clips.append(labelled_clip(name, path, [scene.replace("/", " ")], split, number, problem))
         return clips

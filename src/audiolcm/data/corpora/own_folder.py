@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import find_table, sound_files
 from audiolcm.data.corpora.sidecar import SidecarCorpus, words_of_name
-from audiolcm.data.locating import is_left_by_macos
+from audiolcm.data.locating import files_below, is_left_by_macos
 from audiolcm.data.manifest import Clip, fallback_structure, read_manifest
 from audiolcm.data.tables import TABLE_SUFFIXES
 
@@ -31,10 +32,13 @@ def clips_of_folder(root: Path, name: str) -> list[Clip]:
     Where folders are named train, validation or test, they are the splits; the split is "" where that is not said.
     name: of the data set, for messages. Raises UserError when there is neither, or a table of another name.
     """
-    tables = [path for path in sorted(root.rglob("metadata.*")) if path.suffix in TABLE_SUFFIXES]
+    tables = sorted(path for path in files_below(root, TABLE_SUFFIXES) if path.stem == "metadata")
     if tables:
         clips = [clip for table in tables for clip in read_manifest(table)]
         found = ", ".join(str(table.relative_to(root)) for table in tables)
+        named = {os.path.normpath(clip.audio_path) for clip in clips if clip.audio_path is not None}
+        if others := [path for path in sound_files(root) if os.path.normpath(path) not in named]:
+            found += f", which do not name {len(others)} of the sound files there, such as {others[0]}"
     else:
         _refuse_other_tables(root)
         described = SidecarCorpus(str(root), captions_from_names=True, name=name).described()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, sound_files
@@ -52,6 +52,12 @@ def describe(content: object) -> Description:
         raise ValueError(f"unknown split {split!r}")
     structured = _first(content.get("structured_caption")) or fallback_structure(caption)
     return Description(caption, structured, tuple(str(label).strip() for label in labels), split)
+
+
+def joined(descriptions: Sequence[Description]) -> Description:
+    """What the first description says, with the caption of the last: a .json without one may have a .txt beside it."""
+    last = descriptions[-1]
+    return replace(descriptions[0], caption=last.caption, structured_caption=last.structured_caption)
 
 
 def _first(value: object) -> str:
@@ -127,10 +133,15 @@ class SidecarCorpus(FolderCorpus):
         )
 
     def _description(self, path: Path) -> Description:
+        found = []
         for suffix, read in ((".json", read_json), (".txt", read_text)):
             text = self._find(path.with_suffix(suffix))
             if os.path.lexists(text):
-                return describe(read(text))
+                found.append(describe(read(text)))
+                if found[-1].caption:
+                    break
+        if found:
+            return joined(found)
         if not self.captions_from_names:
             return Description()
         caption = words_of_name(path.name.removesuffix(path.suffix))

@@ -16,7 +16,7 @@ import pyarrow
 from pyarrow import parquet
 from tqdm import tqdm
 
-from audiolcm.data.corpora.sidecar import Description, describe
+from audiolcm.data.corpora.sidecar import Description, describe, joined
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, is_left_by_macos
 from audiolcm.data.manifest import written_out
 from audiolcm.data.splits import is_held_out
@@ -64,7 +64,10 @@ def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every
     """Write a Parquet table with a row for every clip, a row group for every shard, and `state` as its metadata."""
     schema = INDEX_SCHEMA.with_metadata({"state": state})
     bar = tqdm(list(shards), "index shards", unit="shard", delay=2.0)
-    with atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
+    with (
+        atomic_path(path) as temporary,
+        parquet.ParquetWriter(temporary, schema, write_page_checksum=True) as writer,
+    ):
         for shard in bar:
             rows = shard_rows(shard, shard.relative_to(root).as_posix(), validation_every)
             writer.write_table(pyarrow.Table.from_pylist(rows, schema))
@@ -72,17 +75,19 @@ def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every
 
 def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, Any]]:
     """The clips of one shard, in order; a damaged shard has none that are good, and at least one row that says so."""
-    samples: dict[str, dict[str, Any]] = {}
+    samples = _Samples()
     problem = _shard_problem(path)
     try:
         for member in () if problem else _members(path):
-            _add(samples, member)
+            samples.add(member)
     except (tarfile.TarError, OSError, EOFError) as error:
         problem = f"The shard {path} is damaged ({error}): copy it again."
-    if not samples:
-        samples[name] = {}
+    if not samples.by_key:
+        samples.by_key[name] = {}
         problem = problem or f"The shard {path} holds no <key>.wav, .flac, .mp3, .ogg or other sound."
-    return [_row(name, key, sample, problem, validation_every) for key, sample in _paired(samples).items()]
+    return [
+        _row(name, key, sample, problem, validation_every) for key, sample in _paired(samples.by_key).items()
+    ]
 
 
 def _shard_problem(path: Path) -> str:
@@ -96,18 +101,50 @@ def _shard_problem(path: Path) -> str:
     return ""
 
 
-def _add(samples: dict[str, dict[str, Any]], member: _Member) -> None:
-    sample = samples.setdefault(member.key, {})
-    if member.text is not None:
-        sample[member.extension] = member.text
-    elif "sound" not in sample:
-        sample["sound"] = member
-    else:
+class _Samples:
+    """The members of a shard by key: the first sound and the first text of each kind; what repeats one is a bad row.
+
+    A second sound of the same format, or further on in the shard, begins another sample of its key, whose texts are
+    not those of the first.
+    """
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, dict[str, Any]] = {}
+        self._ended: set[str] = set()
+        self._last_key = ""
+
+    def add(self, member: _Member) -> None:
+        """Add the next member of the shard."""
+        sample = self.by_key.setdefault(member.key, {})
+        if member.text is None:
+            self._add_sound(sample, member)
+        elif member.key in self._ended:
+            sample["repeated"] = True
+        elif member.extension not in sample:
+            sample[member.extension] = member.text
+        elif member.text != sample[member.extension]:
+            sample["repeated"] = True
+            self._report(
+                member, f"The shard has another .{member.extension} of this key, which is not the same."
+            )
+        self._last_key = member.key
+
+    def _add_sound(self, sample: dict[str, Any], member: _Member) -> None:
+        if "sound" not in sample:
+            sample["sound"] = member
+            return
         first = sample["sound"].extension
-        problem = f"The shard has another sound of this key, .{first}: give each a key of its own."
-        samples[f"{member.key}.{member.extension} at {member.offset}"] = {
-            "sound": member._replace(problem=problem)
-        }
+        if first == member.extension or member.key != self._last_key:
+            self._ended.add(member.key)
+        self._report(
+            member, f"The shard has another sound of this key, .{first}: give each a key of its own."
+        )
+
+    def _report(self, member: _Member, problem: str) -> None:
+        found = {"sound": member._replace(problem=problem)}
+        if member.text is not None:
+            found |= {member.extension: member.text}
+        self.by_key[f"{member.key}.{member.extension} at {member.offset}"] = found
 
 
 def _paired(samples: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -139,7 +176,7 @@ def _members(path: Path) -> Iterator[_Member]:
             file_name, extension = key.rpartition("/")[2], extension.lower()
             if member.offset_data + member.size > size:
                 raise EOFError("its end is missing")
-            if member.isdir() or not file_name or is_left_by_macos(file_name):
+            if member.isdir() or is_left_by_macos(file_name):
                 continue
             if extension in (*TAR_SOUNDS, *_UNREADABLE, *_TEXTS):
                 yield _read_member(tar, member, key, extension)
@@ -179,10 +216,13 @@ def _row(
     shard: str, key: str, sample: Mapping[str, Any], problem: str, validation_every: int
 ) -> dict[str, Any]:
     sound = sample.get("sound") or _Member(key, "", 0, 0, "", None, "The sound is missing from the shard.")
-    found, fault = _described(sample)
+    descriptions, fault = _described(sample)
+    found = joined(descriptions or [Description()])
     name, key = key, written_out(key)
     if name != key:
         fault = "The name of the member is no UTF-8."
+    if not key.rpartition("/")[2]:
+        fault = "The member has no name before its suffix."
     split = found.split or ("validation" if is_held_out(key, validation_every) else "train")
     return {
         "shard": shard,
@@ -196,16 +236,25 @@ def _row(
         "labels": list(found.labels),
         "split": split,
         "named": bool(found.split),
-        "once_lost": sound.extension == "aif" or ("sound" in sample and _before_dot(name) != name),
+        "once_lost": sound.extension == "aif"
+        or "repeated" in sample
+        or len(descriptions) > 1
+        or ("sound" in sample and _before_dot(name) != name),
         "problem": problem or fault or sound.problem,
     }
 
 
-def _described(sample: Mapping[str, Any]) -> tuple[Description, str]:
-    text = sample.get("json", sample.get("txt", b""))
-    if len(text) > _LARGEST_TEXT:
-        return Description(), f"The description has more than {_LARGEST_TEXT:,} bytes."
-    try:
-        return describe(parse_json(text) if "json" in sample else text.decode("utf-8-sig")), ""
-    except ValueError as error:  # no JSON, no UTF-8, no caption where one should be
-        return Description(), f"The description can not be read ({error})."
+def _described(sample: Mapping[str, Any]) -> tuple[list[Description], str]:
+    """What the texts say, up to the first with a caption, and why one of them cannot be read."""
+    found: list[Description] = []
+    for extension in (one for one in _TEXTS if one in sample):
+        text = sample[extension]
+        if len(text) > _LARGEST_TEXT:
+            return [], f"The description has more than {_LARGEST_TEXT:,} bytes."
+        try:
+            found.append(describe(parse_json(text) if extension == "json" else text.decode("utf-8-sig")))
+        except ValueError as error:  # no JSON, no UTF-8, no caption where one should be
+            return [], f"The description can not be read ({error})."
+        if found[-1].caption:
+            break
+    return found, ""

@@ -23,17 +23,21 @@ _SOURCES = {
     "as_final": "AudioSet_SL",
     "bbc_final": "BBC_Sound_Effects",
     "fsd_final": "FreeSound",
+    "fsd_final_2s": "FreeSound",
     "sb_final": "SoundBible",
 }
+_OF_ARCHIVES = "_flac"
+"""How the folders end that the published archives unpack to, each below a long path."""
 
 
 class WavCaps(FolderCorpus):
     """The published JSON files ("data": [{"id", "caption", "duration", ...}]) and the sounds below `root`.
 
     The sounds of a source lie below a folder with its name (AudioSet_SL, BBC_Sound_Effects, FreeSound,
-    SoundBible). Clips are named <source>_<id>. One clip in `validation_every` is held out; there is no test
-    split. Published blacklists, *blacklist*.json below the root, are left out unless `exclude` names other lists
-    (or none: []).
+    SoundBible) or that and "_flac". What two files of a source have alike (fsd_final_2s.json is a part of
+    fsd_final.json) is read once. Clips are named <source>_<id>. One clip in `validation_every` is held out; there is
+    no test split. Published blacklists, *blacklist*.json below the root, are left out unless `exclude` names other
+    lists (or none: []).
     """
 
     def __init__(
@@ -51,11 +55,21 @@ class WavCaps(FolderCorpus):
     def _read_clips(self) -> list[Clip]:
         tables = self._tables()
         audio = self._index_audio({_source(path) for path in tables})
-        keys, clips = [], []
+        keys, clips, first = [], [], {}
         for path, rows in tables.items():
+            num_repeats = 0
             for number, row in enumerate(rows, start=1):
+                clip = self._clip(row, _source(path), audio, number)
+                if first.setdefault((clip.name, clip.caption), path) != path and _identity(row):
+                    num_repeats += 1
+                    continue
                 keys.append(_identity(row))
-                clips.append(self._clip(row, _source(path), audio, number))
+                clips.append(clip)
+            if num_repeats:
+                _logger.warning(
+                    "%s: %d entries of %s stand in another file too and are read once.",
+                    self.name, num_repeats, path,
+                )  # fmt: skip
         return self._split_off(clips, keys, self.validation_every)
 
     def _tables(self) -> dict[Path, list[object]]:
@@ -100,7 +114,8 @@ class WavCaps(FolderCorpus):
         """For every source its sound files by name without suffix."""
         index: dict[str, dict[str, Path]] = defaultdict(dict)
         for path in sound_files(self.root):
-            for source in sources.intersection(path.relative_to(self.root).parts[:-1]):
+            folders = (part.removesuffix(_OF_ARCHIVES) for part in path.relative_to(self.root).parts[:-1])
+            for source in sources.intersection(folders):
                 index[source].setdefault(path.name.removesuffix(path.suffix), path)
         return index
 
@@ -110,8 +125,9 @@ class WavCaps(FolderCorpus):
             row, problem = {}, "The entry is no JSON object."
         elif not row.get("id"):
             problem = "The id is missing."
-        identity = _identity(row)
-        caption = str(row.get("caption") or "")
+        identity, caption = _identity(row), row.get("caption") or ""
+        if not isinstance(caption, str):
+            caption, problem = "", problem or "The caption is no text."
         return Clip(
             name=f"{source}_{identity or f'entry{number}'}",
             audio_path=audio.get(source, {}).get(identity, self.root / source / f"{identity}.flac"),

@@ -15,16 +15,16 @@ from pyarrow import ArrowException, parquet
 
 from audiolcm.audio.io import read_audio
 from audiolcm.data.corpora.folder import FolderCorpus, tell_chosen
-from audiolcm.data.corpora.tar_index import INDEX_VERSION, write_index
+from audiolcm.data.corpora.tar_index import INDEX_SCHEMA, INDEX_VERSION, write_index
 from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import naming_list
 from audiolcm.data.left_out import Sound
-from audiolcm.data.locating import is_left_by_macos
+from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import BadRow, Clip, check_split
 from audiolcm.data.splits import held_out_keys
 from audiolcm.errors import UserError
 
-_COMPRESSED = ("*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.tar.zst")
+_COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _SHARDS_IN_MEMORY = 32  # their rows, not their sound: 0.3 MB for a thousand clips
 
 
@@ -54,11 +54,11 @@ class WebDataset(FolderCorpus):
 
     @functools.cached_property
     def _shards(self) -> list[Path]:
-        paths = (path for pattern in ("*.tar", *_COMPRESSED) for path in self.root.rglob(pattern))
-        found = [path for path in paths if not is_left_by_macos(path.name)]
+        paths = files_below(self.root, (".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"))
+        found = [path for path in paths if path.name.lower().endswith((".tar", *_COMPRESSED))]
         if not found:
             raise UserError(f"No .tar below {self.root}: correct dataset.root=... for dataset {self.name}.")
-        if not any(path.suffix == ".tar" for path in found):
+        if all(path.name.lower().endswith(_COMPRESSED) for path in found):
             raise UserError(
                 f"The shards below {self.root} are compressed, such as {min(found).name}: no clip in them can be read "
                 "from its place. Unpack all of them to plain .tar, for example by gunzip."
@@ -232,9 +232,14 @@ def clip_name(row: Mapping[str, Any]) -> str:
 
 
 def _open(path: Path, state: str) -> parquet.ParquetFile | None:
-    """The index when it is there, whole and of this state."""
+    """The index when it is there, whole (its pages have checksums) and of this state."""
     try:
-        found = parquet.ParquetFile(path, memory_map=True)
+        found = parquet.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        schema = found.schema_arrow
+        if not schema.equals(INDEX_SCHEMA) or (schema.metadata or {}).get(b"state") != state.encode():
+            return None
+        for group in range(found.num_row_groups):
+            found.read_row_group(group)
     except (OSError, ArrowException):
         return None
-    return found if (found.schema_arrow.metadata or {}).get(b"state") == state.encode() else None
+    return found
