@@ -18,7 +18,7 @@ from audiolcm.checking import allowed_calls, check, nearest
 from audiolcm.errors import UserError
 from audiolcm.mistakes import CONF, explained
 from audiolcm.plugins import allowing
-from audiolcm.ranges import check_numbers
+from audiolcm.ranges import check_numbers, check_whole
 from audiolcm.words import readable
 
 SECTIONS = {
@@ -213,13 +213,13 @@ def _check_plain_sections(plain: Mapping[str, typing.Any]) -> None:
         )
     if plain["stage"] not in (*STAGES, DESCRIBE):
         raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES)} or {DESCRIBE}.")
-    whole = {"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]}
-    whole |= {f"model.{key}": value for key, value in plain["model"].items() if key != "prediction_type"}
-    for path, value in whole.items():
-        least = 0 if path == "seed" else 1
-        if type(value) is not int or value < least:
-            raise UserError(f"{path}={value!r} must be a whole number of at least {least}.")
-    if (prediction := plain["model"]["prediction_type"]) not in ("epsilon", "velocity"):
+    check_whole({"seed": plain["seed"], "preview.num_clips": plain["preview"]["num_clips"]})
+    _check_model(plain["model"])
+
+
+def _check_model(model: Mapping[str, typing.Any]) -> None:
+    check_whole({f"model.{key}": value for key, value in model.items() if key != "prediction_type"})
+    if (prediction := model["prediction_type"]) not in ("epsilon", "velocity"):
         raise UserError(f"model.prediction_type={prediction}: choose epsilon or velocity.")
 
 
@@ -258,8 +258,8 @@ def read_yaml(path: Path) -> dict[str, typing.Any]:
     loaded. What it says of ``plugins`` allows nothing: only the run that reads it does.
 
     Raises:
-        UserError: the file cannot be read, is not the configuration of an artifact, or names a class outside of the
-            packages that are allowed.
+        UserError: the file cannot be read, is not the configuration of an artifact, has a number out of its range, or
+            names a class that no model is made of, or that is not allowed.
     """
     advice = "Give the folder of an artifact that `python train.py` made, whole."
     try:
@@ -271,6 +271,8 @@ def read_yaml(path: Path) -> dict[str, typing.Any]:
     if missing := [name for name in _stored(plain) if not _is_there(plain, name)]:
         raise UserError(f"{path} lacks the section {missing[0]!r}, or it is no such section. {advice}")
     allowed_calls(plain, "", path)
+    check_numbers(plain)
+    _check_model(plain["model"])
     return plain
 
 

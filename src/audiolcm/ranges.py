@@ -65,6 +65,18 @@ def check_numbers(node: object, path: str = "", bounds: Bounds | None = None) ->
         in_range(name, node, f"{path}={node}", bounds or RANGES.get(name, _USUAL))
 
 
+def check_whole(numbers: Mapping[str, object]) -> None:
+    """Refuse the first setting that is no whole number, or too small: a seed is at least 0, all others 1.
+
+    Raises:
+        UserError: it names the setting.
+    """
+    for path, value in numbers.items():
+        least = 0 if path == "seed" else 1
+        if type(value) is not int or value < least:
+            raise UserError(f"{path}={value!r} must be a whole number of at least {least}.")
+
+
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse the first number of a command's options, by their names in Python, that is out of its range.
 
