@@ -10,11 +10,13 @@ from audiolcm.checking import check
 from audiolcm.errors import UserError
 from audiolcm.plain_data import plain
 
-_BAD_VALUE = (TypeError, ValueError, OverflowError, MemoryError, RuntimeError)
+_BAD_VALUE = (
+    TypeError, ValueError, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError,
+)  # fmt: skip
 """What constructors, and those of torch, raise for a value that will not do, such as a width of a billion."""
 
 
-def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
+def build(node: Mapping[str, Any], path: str, kind: type = object, /, **given: Any) -> Any:
     """Return the object that ``node`` describes; ``given`` adds what only the program knows.
 
     A node marked ``_partial_`` without ``given`` becomes a factory.
@@ -22,9 +24,10 @@ def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
     Args:
         node: a mapping with ``_target_`` in our own packages.
         path: where the node stands in the configuration, for messages.
+        kind: a class, or a protocol that can be asked for, of which the object must be.
 
     Raises:
-        UserError: what the constructor says of a bad value, or an unknown setting.
+        UserError: what the constructor says of a bad value, an unknown setting, or an object of another kind.
     """
     try:
         # What is checked is what is built: Hydra walks through containers that others pass by
@@ -32,6 +35,8 @@ def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
     except ValueError as error:
         raise UserError(f"{path} cannot be built: {error}") from error
     check(tree, path)
+    if "${" in str(tree):  # Hydra would put something else into its place, which nobody has checked
+        raise UserError(f"{path} cannot be built: it holds a ${{...}} that is not resolved.")
     try:
         maker = hydra.utils.instantiate(tree | {"_partial_": True}, _convert_="all")
     except InstantiationException as error:  # of a node below this one
@@ -40,12 +45,13 @@ def build(node: Mapping[str, Any], path: str, **given: Any) -> Any:
         if isinstance(error.__cause__, _BAD_VALUE):
             raise UserError(f"{path} cannot be built: {error.__cause__}") from error.__cause__
         raise
-    if tree.get("_partial_", False) and not given:
-        return maker
     try:
-        return maker(**given)
+        made = maker if tree.get("_partial_", False) and not given else maker(**given)
     except _BAD_VALUE as error:
         raise UserError(f"{path} cannot be built: {error}") from error
+    if not isinstance(made, kind):
+        raise UserError(f"{path} cannot be built: {tree['_target_']} makes no {kind.__name__}.")
+    return made
 
 
 def build_transformer(cfg: Mapping[str, Any], text_width: int, latent_channels: int) -> Any:

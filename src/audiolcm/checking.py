@@ -16,7 +16,7 @@ from hydra.utils import get_object
 
 from audiolcm.environment.guard import broken_set
 from audiolcm.errors import UserError
-from audiolcm.plugins import allowed_packages, is_allowed, is_ours, refusal, targets
+from audiolcm.plugins import allowed_packages, is_allowed, is_ours, may_be_of_a_model, refusal, targets
 
 _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 """Functions that a ``_target_`` may name; everything else that it names is a class or its classmethod."""
@@ -53,7 +53,8 @@ def allowed_calls(
         UserError: one of them is outside of the packages that are allowed.
     """
     calls = [(where, call, str(call["_target_"])) for where, call in targets(node, path)]
-    if strange := [(where, target) for where, _, target in calls if not is_allowed(target)]:
+    may = is_allowed if origin is None else may_be_of_a_model
+    if strange := [(where, target) for where, _, target in calls if not may(target)]:
         raise UserError(refusal(strange, origin))
     return calls
 
@@ -66,7 +67,8 @@ def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
         wrong = UserError(f"{path}._target_={target} does not exist: {said}")
         raise (is_ours(target) and broken_set(error)) or wrong from error
     # A name may lead through an allowed module to what that module imports, such as numpy.load: refuse that too.
-    if not is_allowed(str(getattr(called, "__module__", ""))):
+    origin, may = str(getattr(called, "__module__", "")), may_be_of_a_model
+    if not is_allowed(origin) or (may(target) and not may(origin)):
         raise UserError(f"{path}._target_={target} is refused: it is not defined in {_allowed()}.")
     # Only what makes a part: a class, or what makes an object of its class. A stranger's configuration calls no others.
     makes = inspect.isclass(called) or inspect.isclass(getattr(called, "__self__", None)) or target in _MAKERS
@@ -85,9 +87,9 @@ def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -
         hints = typing.get_type_hints(called.__init__ if inspect.isclass(called) else called)
     except NameError:  # of a plugin whose hints are imported for type checkers only
         hints = {}
+    if type(node.get("_partial_", False)) is not bool:
+        raise UserError(f"{path}._partial_={node['_partial_']!r} must be true or false.")
     for key, value in node.items():
-        if key == "_partial_":
-            _check_type(f"{path}.{key}", value, bool)
         if key in ("_target_", "_partial_"):
             continue
         if key not in parameters:
@@ -108,11 +110,9 @@ def _check_type(path: str, value: object, hint: object) -> None:
     if lists := [choice for choice in choices if typing.get_origin(choice) in _LISTS]:
         _check_list(path, value, lists[0], choices)
         return
-    classes = [choice for choice in choices if choice not in _HINTS and choice is not type(None)]
-    if classes and all(map(_is_class_of_ours, classes)) and not isinstance(value, Mapping):
-        raise UserError(f"{path}={value} chooses no {classes[0].__name__}: leave it to its default.")
-    if classes:
-        return  # only plain values have a type to check here
+    if any(choice not in _HINTS and choice is not type(None) for choice in choices):
+        _check_part(path, value, choices)
+        return
     accepted = [kind for choice in choices if choice in _HINTS for kind in _HINTS[choice]]
     if type(value) not in accepted:
         wanted = " or ".join(choice.__name__ for choice in choices)
@@ -129,8 +129,15 @@ def _check_list(path: str, value: object, hint: object, choices: tuple[typing.An
         raise UserError(f"{path}={value} is one value, but a list is needed, such as {path}=[{value}].")
 
 
-def _is_class_of_ours(hint: object) -> bool:
-    return inspect.isclass(hint) and is_ours(hint.__module__)
+def _check_part(path: str, value: object, choices: tuple[typing.Any, ...]) -> None:
+    """Refuse what can be no object of a class of ours, where the constructor asks for one."""
+    if not all(is_ours(getattr(choice, "__module__", "")) for choice in choices if choice is not type(None)):
+        return
+    if not isinstance(value, Mapping) or "_target_" not in value or value.get("_partial_", False):
+        names = " or ".join(choice.__name__ for choice in choices if choice is not type(None))
+        raise UserError(
+            f"{path} must be an object of {names}: leave it to its default, or give a section with a _target_."
+        )
 
 
 def _article(value: object) -> str:

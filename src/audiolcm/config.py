@@ -20,7 +20,7 @@ from audiolcm.errors import UserError
 from audiolcm.mistakes import explained
 from audiolcm.plugins import allowing
 from audiolcm.ranges import check_numbers
-from audiolcm.sections import PATHS, SECTIONS, check_sections, is_there, needed_to_hear
+from audiolcm.sections import PATHS, SECTIONS, check_model, check_sections, is_there, needed_to_hear
 from audiolcm.words import readable
 
 LOCAL = "local.yaml"
@@ -211,8 +211,8 @@ def read_yaml(path: Path) -> dict[str, typing.Any]:
     loaded. What it says of ``plugins`` allows nothing: only the run that reads it does.
 
     Raises:
-        UserError: the file cannot be read, is not the configuration of an artifact, or names a class outside of the
-            packages that are allowed.
+        UserError: the file cannot be read, is not the configuration of an artifact, has a number out of its range, or
+            names a class that no model is made of, or that is not allowed.
     """
     advice = "Give the folder of an artifact that `python train.py` made, whole."
     try:
@@ -224,6 +224,8 @@ def read_yaml(path: Path) -> dict[str, typing.Any]:
     if missing := [name for name in needed_to_hear(plain) if not is_there(plain, name)]:
         raise UserError(f"{path} lacks the section {missing[0]!r}, or it is no such section. {advice}")
     allowed_calls(plain, "", path)
+    check_numbers(plain)
+    check_model(plain["model"])
     return plain
 
 

@@ -28,6 +28,7 @@ _NO_SUCH_PLACE = (
 def explained(error: OSError, path: Path) -> UserError | None:
     """What to tell people of a path that can not be written; None when the error tells of something else."""
     if error.errno in _DISK_FULL:
+        path = path if path.name else path.absolute()  # the current folder
         return UserError(
             f"No space left on the disk of {path.parent} while writing {path.name}: free some space or "
             "choose another folder, then run the same command again (finished work is kept)."

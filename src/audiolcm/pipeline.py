@@ -108,14 +108,14 @@ class AudioLCM:
         autoencoder_cfg = read_yaml(autoencoder.config_file())["autoencoder"]["model"]
         vocoder_cfg = read_yaml(vocoder_artifact.config_file())["vocoder"]["model"]
         section = "teacher_sampler" if artifact.card["stage"] == "teacher" else "sampler"
-        schedule = build(cfg["schedule"], "schedule")
-        chosen = build(cfg[section] | dict(sampler or {}), section)
+        schedule = build(cfg["schedule"], "schedule", NoiseSchedule)
+        chosen = build(cfg[section] | dict(sampler or {}), section, Sampler)
         chosen.timesteps(schedule.num_timesteps)  # refuses what it cannot do before anything large is read
         text_encoder = load_text_encoder(artifact, cfg)
         with without_initialization():  # all of them are loaded at once
             denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
-            autoencoder_model = build(autoencoder_cfg, "autoencoder.model")
-            vocoder_model = build(vocoder_cfg, "vocoder.model")
+            autoencoder_model = build(autoencoder_cfg, "autoencoder.model", Autoencoder)
+            vocoder_model = build(vocoder_cfg, "vocoder.model", nn.Module)
         made = cls(
             text_encoder,
             artifact.load_weights(denoiser),
@@ -292,8 +292,8 @@ class AudioLCM:
 def load_text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
     """Return the text encoder of a student or a teacher: its own artifact, or what its configuration describes."""
     if not model.has_parent("text_encoder"):
-        return build(cfg["text_encoder"], "text_encoder")
-    artifact = model.parent("text_encoder")
+        return build(cfg["text_encoder"], "text_encoder", TextEncoder)
+    own = model.parent("text_encoder")
     with without_initialization():
-        encoder = build(cfg["text_encoder"], "text_encoder", folder=artifact.config_file().parent)
-    return artifact.load_weights(encoder)
+        encoder = build(cfg["text_encoder"], "text_encoder", TextEncoder, folder=own.config_file().parent)
+    return own.load_weights(encoder)

@@ -21,6 +21,7 @@ LARGE = 32 * 2**20
 """Bytes of one file. While it is read it takes some 20 times as much memory where it holds nothing but brackets."""
 LARGEST = 512 * 2**20
 """Bytes of one list of captions, or of a corpus of ours: the largest published one has 200 MB."""
+_BITS = 64
 _YAML_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -64,7 +65,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_yaml(path: Path, largest: int = 2**20) -> Any:
-    """Return the content of a YAML file, without merge keys (``<<``).
+    """Return the content of a YAML file, without merge keys (``<<``) or keys that come twice.
 
     Args:
         path: of a regular file.
@@ -118,6 +119,8 @@ def plain(content: object, most: int | None = None, halves: bool = False) -> Any
             return [rebuilt(value, f"{path}[{index}]", depth + 1) for index, value in enumerate(node)]
         if isinstance(node, str):
             return node if halves else _text(node, path)
+        if isinstance(node, int) and node.bit_length() > _BITS:  # Python would not even show it
+            raise ValueError(f"it has a whole number of more than {_BITS} bits{_at(path)}")
         if node is None or isinstance(node, bool | int | float):
             return node
         raise ValueError(f"it has a {type(node).__name__}{_at(path)}, which is no plain value")
@@ -164,12 +167,21 @@ def _check_depth(text: str) -> None:
 @functools.cache
 def _loader() -> type[Any]:
     class Loader(_YAML_LOADER):
-        """Safe, and without merge keys: a few lines of those become millions of values while they are read."""
+        """Safe, and without merge keys: a few lines of those become millions of values while they are read.
+
+        Nor does it read a key twice, of which a reader of the file sees one and the program takes the other.
+        """
 
         def flatten_mapping(self, node: yaml.MappingNode) -> None:
-            if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "merge keys (<<) are not read", node.start_mark
-                )
+            known = set()
+            for key, _ in node.value:
+                if key.tag == "tag:yaml.org,2002:merge":
+                    self._refuse("merge keys (<<) are not read", key)
+                if isinstance(key.value, str) and key.value in known:
+                    self._refuse(f"the key {key.value[:50]!r} comes twice", key)
+                known.add(str(key.value))
+
+        def _refuse(self, reason: str, node: yaml.Node) -> None:
+            raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark)
 
     return Loader

@@ -17,6 +17,8 @@ from pathlib import Path
 from audiolcm.errors import UserError
 
 OUR_PACKAGES = ("audiolcm", "evaluation", "experiments")
+_OF_MODELS = tuple(f"audiolcm.{name}" for name in ("data", "diffusion", "models", "objectives", "training"))
+"""Of ours, what a model may be made of. The rest has classes that make folders or ask servers when they are built."""
 GROUP = "audiolcm.plugins"
 """Entry points of this group name a package each; a distribution that has one is allowed once it is installed."""
 _named: ContextVar[tuple[str, ...]] = ContextVar("_named", default=())
@@ -77,6 +79,11 @@ def is_ours(name: str) -> bool:
     return _within(name, OUR_PACKAGES)
 
 
+def may_be_of_a_model(name: str) -> bool:
+    """Return whether what is read from a model may name a class: ours that models are made of, and all plugins."""
+    return is_allowed(name) and (not is_ours(name) or _within(name, _OF_MODELS))
+
+
 def refusal(strange: Sequence[tuple[str, str]], origin: Path | None) -> str:
     """Return what to say of classes that are not allowed: of the first, and how to allow all of them.
 
@@ -93,6 +100,8 @@ def refusal(strange: Sequence[tuple[str, str]], origin: Path | None) -> str:
             f"{origin} is refused: its {said} is outside of this project's packages. What is read from a model may "
             f"name only classes of what this run allows: {allowed}."
         )
+    if ours := [name for name in names if is_ours(name)]:
+        return f"{origin} is refused: it names {ours[0]}, and no model is made of that."
     if odd := [name for name in names if not _is_name(name) or "." not in name]:
         return f"{said} {odd[0]!r} is no name of a class in a package."
     if odd := [name for name in names if _is_of_python(name)]:

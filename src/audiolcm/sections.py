@@ -141,18 +141,28 @@ def _check_values(plain: Mapping[str, Any]) -> None:
         )
     if plain["stage"] not in (*STAGES, DESCRIBE):
         raise UserError(f"stage={plain['stage']}: choose {', '.join(STAGES)} or {DESCRIBE}.")
-    least = {"seed": 0, "preview.seed": 0, "preview.num_clips": 1}
-    least |= {f"model.{key}": 1 for key in _KEYS["model"] if key != "prediction_type"}
-    for name, lowest in least.items():
-        section, _, key = name.rpartition(".")
-        check_whole(name, (plain[section] if section else plain)[key], lowest)
+    check_whole("seed", plain["seed"], 0)
+    check_whole("preview.seed", plain["preview"]["seed"], 0)
+    check_whole("preview.num_clips", plain["preview"]["num_clips"], 1)
     if not isinstance(plain["preview"]["student_steps"], list):
         raise UserError(
             f"preview.student_steps={plain['preview']['student_steps']} must be a list, such as [1,2,4]."
         )
     for steps in plain["preview"]["student_steps"]:
         check_whole("preview.student_steps", steps, 1)
-    if (prediction := plain["model"]["prediction_type"]) not in ("epsilon", "velocity"):
+    check_model(plain["model"])
+
+
+def check_model(model: Mapping[str, Any]) -> None:
+    """Refuse sizes of the transformer that are no whole numbers, and predictions that there are none of.
+
+    Raises:
+        UserError: it names the setting.
+    """
+    for key in _KEYS["model"]:
+        if key != "prediction_type":
+            check_whole(f"model.{key}", model[key], 1)
+    if (prediction := model["prediction_type"]) not in ("epsilon", "velocity"):
         raise UserError(f"model.prediction_type={prediction}: choose epsilon or velocity.")
 
 

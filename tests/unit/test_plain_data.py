@@ -40,6 +40,8 @@ def test_plain_values_come_through():
         ("[" * 100_000, "nested too deeply"),
         ("{a: " * 5_000, "nested too deeply"),
         (MERGES, "merge keys"),
+        ("a: 1\nb: {c: 1, c: 2}", "the key 'c' comes twice"),
+        ("a: [0x" + "f" * 5_000 + "]", "a whole number of more than 64 bits at a[0]"),
     ],
 )
 def test_everything_else_is_refused_by_name(text: str, said: str):

@@ -11,6 +11,8 @@ from audiolcm.errors import UserError
 LARGEST = 10 * 2**20
 """Bytes of a file that git does not track: what is larger is data that was left lying there."""
 _GIT_SECONDS = 60.0
+_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+"""Variables that lead git to another repository, as inside its hooks."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,26 @@ def listed(root: Path, parts: Sequence[str]) -> Listing:
 
 
 def _of_git(root: Path, parts: Sequence[str], *which: str) -> dict[Path, None]:
-    """Return what git lists below a folder, in its order; nothing without git or a repository."""
-    command = ["git", "-C", str(root), "ls-files", "-z", *which, "--", *parts]
-    environment = os.environ | {"LC_ALL": "C"}
+    """Return what git lists below a folder; nothing without git or a repository."""
+    # One by one: beside a pattern git passes by the repositories that lie in the others
+    return {path: None for part in parts for path in _of_part(root, part, *which)}
+
+
+def _of_part(root: Path, part: str, *which: str) -> list[Path]:
+    command = ["git", "-C", str(root), "ls-files", "-z", *which, "--", part]
+    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     try:
-        done = subprocess.run(command, capture_output=True, env=environment, timeout=_GIT_SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, env=environment | {"LC_ALL": "C"}, timeout=_GIT_SECONDS
+        )
     except FileNotFoundError:  # git is not installed
-        return {}
+        return []
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(f"git does not tell what belongs to the checkout {root}: {error}") from error
     said = done.stderr.decode(errors="replace")
-    if done.returncode and "not a git repository" not in said:
+    if done.returncode and ("not a git repository" not in said or os.path.lexists(root / ".git")):
         raise UserError(f"git does not tell what belongs to the checkout {root}: {said.strip()}")
-    return {root / os.fsdecode(name): None for name in done.stdout.split(b"\0") if name}
+    return [root / os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
 
 
 def _walked(root: Path, parts: Sequence[str]) -> Iterator[Path]:

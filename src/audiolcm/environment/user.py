@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,8 +12,14 @@ from audiolcm.terminal import complain
 def settle_user() -> None:
     """Set ``HOME`` and ``USER`` where the system knows neither: packages that keep caches fail without them.
 
-    The home is then a folder among the temporary ones that only this user can enter, which is said.
+    The home is then a folder among the temporary ones that only this user can enter, which is said. Whoever stands in
+    a folder that was removed is told so, and the program ends with exit code 1.
     """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        complain("The folder that this was started in was removed: type cd FOLDER, with one that is there.\n")
+        sys.exit(1)
     try:
         Path.home()
     except RuntimeError:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 _LONGEST_ANSWER = 1 << 20  # bytes
+_LONGEST_WORDS = 200  # of a server, in a message
 _LONGEST_WAIT = 60.0  # seconds
 _TOO_MANY_REQUESTS = 429
 
@@ -64,15 +65,15 @@ class Chat:
             if stop.is_set():
                 raise Stopped
             try:
-                return _text(self._post(question, stop), self.endpoint)
+                return self._text(self._post(question, stop))
             except urllib.error.HTTPError as error:
                 with error:
                     if error.code != _TOO_MANY_REQUESTS and error.code < 500:
                         raise self._refused(error) from error
-                    trouble, wait = f"it answered {error.code} {error.reason}", _retry_after(error)
+                    trouble, wait = f"it answered {self._said(error)}", _retry_after(error)
             except (OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)
-                trouble, wait = str(reason) or type(reason).__name__, 0.0
+                trouble, wait = self._told(str(reason)) or type(reason).__name__, 0.0
                 if not isinstance(reason, TimeoutError | ConnectionResetError | http.client.HTTPException):
                     raise UserError(
                         f"--endpoint {self.endpoint} can not be reached ({trouble}): is the address right, and the "
@@ -97,8 +98,11 @@ class Chat:
             request.add_unredirected_header("Authorization", f"Bearer {self.api_key}")
 
         def answer() -> bytes:
-            with urllib.request.urlopen(request, timeout=self.timeout) as response:
-                return response.read(_LONGEST_ANSWER + 1)
+            with _opener().open(request, timeout=self.timeout) as response:
+                body = response.read(_LONGEST_ANSWER + 1)
+                if response.length and len(body) <= _LONGEST_ANSWER:
+                    raise http.client.IncompleteRead(body, response.length)
+                return body
 
         return within(self.timeout, answer, stop.is_set)
 
@@ -112,29 +116,47 @@ class Chat:
                 "key of this server, then the same command."
             )
         return UserError(
-            f"--endpoint {self.endpoint} answered {error.code} {error.reason}: check the address (what comes before "
+            f"--endpoint {self.endpoint} answered {self._said(error)}: check the address (what comes before "
             "/chat/completions) and --model."
         )
+
+    def _said(self, error: urllib.error.HTTPError) -> str:
+        return self._told(f"{error.code} {error.reason}")
+
+    def _told(self, words: str) -> str:
+        """Return words of a server for people: not many, and without the key, which it may send back."""
+        hidden = words.replace(self.api_key, "...") if self.api_key else words
+        return hidden[:_LONGEST_WORDS]
+
+    def _text(self, body: bytes) -> str:
+        """Return the text of an answer; "" for none, or one with signs that no text has, such as half a letter."""
+        if len(body) > _LONGEST_ANSWER:
+            raise UserError(
+                f"--endpoint {self.endpoint} answers with more than {_LONGEST_ANSWER >> 20} MB: check --model."
+            )
+        try:
+            text = json.loads(body)["choices"][0]["message"]["content"]
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            start = self._told(body[:_LONGEST_ANSWER].decode("utf-8", errors="replace"))[:80]
+            raise UserError(
+                f"--endpoint {self.endpoint} does not answer as a chat server does, but {start!r}: check the address "
+                "(what comes before /chat/completions)."
+            ) from error
+        return text if isinstance(text, str) and not CONTROL.search(text) else ""
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Return what asks over http and https alone, and goes where nobody but the user sends it."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler,
+        urllib.request.HTTPErrorProcessor, urllib.request.HTTPDefaultErrorHandler,
+    ):  # fmt: skip
+        opener.add_handler(handler())
+    return opener
 
 
 def _retry_after(error: urllib.error.HTTPError) -> float:
     """Seconds that the server asks to wait; 0 when it does not say, or gives a date."""
     seconds = error.headers.get("Retry-After", "")
     return float(seconds) if seconds.isdecimal() else 0.0
-
-
-def _text(body: bytes, endpoint: str) -> str:
-    """Return the text of an answer; "" for none, or one with signs that no text has, such as half a letter."""
-    if len(body) > _LONGEST_ANSWER:
-        raise UserError(
-            f"--endpoint {endpoint} answers with more than {_LONGEST_ANSWER >> 20} MB: check --model."
-        )
-    try:
-        text = json.loads(body)["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        start = body[:80].decode("utf-8", errors="replace")
-        raise UserError(
-            f"--endpoint {endpoint} does not answer as a chat server does, but {start!r}: check the address (what "
-            "comes before /chat/completions)."
-        ) from error
-    return text if isinstance(text, str) and not CONTROL.search(text) else ""

@@ -18,6 +18,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 _IDENTITY_DIGITS = 10
 _ZIP = b"PK"
+_TAR = b"ustar"
 _POINTER = b"version https://git-lfs"
 _WEB_PAGE = (b"<!doctype html", b"<html")
 
@@ -70,7 +71,10 @@ def _reason(path: Path, error: Exception) -> str:
         return "it is cut off, its end is missing"
     if named := re.search(r"GLOBAL ([\w.]+)", str(error)):
         return f"it wants {named[1]} to be run, which no weights need: do not trust it"
-    if isinstance(error, OSError | RuntimeError | MemoryError) and not isinstance(error, NotImplementedError):
+    if _start(path, 262).endswith(_TAR):
+        return "it is a tar archive: unpack it, and give what it holds"
+    known = isinstance(error, OSError | RuntimeError | MemoryError) and "weights_only" not in str(error)
+    if known and not isinstance(error, NotImplementedError):
         return str(error).partition("\n")[0] or type(error).__name__
     return "it is not what torch.save writes, or damaged"  # a reader of pickles stumbles over anything
 
@@ -109,9 +113,9 @@ def not_weights(path: Path) -> str | None:
     return None
 
 
-def _start(path: Path) -> bytes:
+def _start(path: Path, length: int = 64) -> bytes:
     with path.open("rb") as content:
-        return content.read(64)
+        return content.read(length)
 
 
 def fill(network: nn.Module, weights: Any, path: Path) -> None:

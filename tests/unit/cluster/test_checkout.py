@@ -151,6 +151,27 @@ def test_the_own_file_of_places_goes_along_though_git_ignores_it(checkout: Path,
     assert kept(take_snapshot(checkout, tmp_path / ".code")) == {*TRACKED, "conf/local.yaml"}
 
 
+def test_a_repository_among_the_code_goes_along(checkout: Path, tmp_path: Path) -> None:
+    fill(checkout, "src/inner/a.py")
+    git(checkout / "src/inner", "init")
+    assert kept(take_snapshot(checkout, tmp_path / ".code")) == {*TRACKED, "src/inner/a.py"}
+
+
+def test_variables_of_another_repository_uncover_nothing(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(checkout, "conf/secret.yaml")
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
+    assert kept(take_snapshot(checkout, tmp_path / ".code")) == set(TRACKED)
+
+
+def test_a_damaged_repository_is_not_taken_for_none(checkout: Path) -> None:
+    (checkout / ".git/HEAD").unlink()
+    with pytest.raises(UserError, match="git does not tell.*not a git repository"):
+        listed(checkout, ["src"])
+
+
 def test_git_that_refuses_is_told(checkout: Path) -> None:
     (checkout / ".git/config").write_text("[broken")
     with pytest.raises(UserError, match=r"git does not tell.*config"):

@@ -133,7 +133,9 @@ def sidecar(root: Path) -> Made:
 
 def tut(root: Path) -> Made:
     sound(root / "audio" / "b020_90_120.wav")
-    write(root / "meta.txt", "audio/b020_90_120.wav\tbeach", "audio/gone.wav\tbus", "audio/13.wav", "", "\tbus")
+    write(
+        root / "meta.txt", "audio/b020_90_120.wav\tbeach", "audio/gone.wav\tbus", "audio/13.wav", "", "\tbus"
+    )
     return corpora.TutScenes(str(root)), 4
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from audiolcm.environment.user import settle_user
+
 NOBODY = """
 import pwd
 def unknown(uid):
@@ -58,3 +60,15 @@ def test_the_command_works_for_such_a_user(tmp_path: Path, command: list[str]) -
     done = run(tmp_path, f"; from audiolcm.cli import main; sys.exit(main({command}))")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_whoever_stands_in_a_folder_that_is_gone_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SystemExit) as ended:
+        settle_user()
+    assert ended.value.code == 1 and capsys.readouterr().err.count("\n") == 1

@@ -102,10 +102,14 @@ def test_a_strangers_configuration_calls_no_function(convert: Callable[..., Path
     folder = convert()
     path = one(folder, "vocoder") / "config.yaml"
     cfg = yaml.safe_load(path.read_text())
-    for target in ("audiolcm.result.write_result", "audiolcm.cli.main", "audiolcm.files.remove_leftovers"):
+    elsewhere = ("audiolcm.result.write_result", "audiolcm.cli.main", "audiolcm.files.remove_leftovers")
+    said = dict.fromkeys(elsewhere, "no model is made of that") | {
+        "audiolcm.data.tables.write_table": "is refused: it is no class"
+    }
+    for target, reason in said.items():
         cfg["vocoder"]["model"] = {"_target_": target, "path": str(tmp_path / "written"), "text": "x"}
         path.write_text(yaml.safe_dump(cfg))
         sealed_again(path.parent)
-        with pytest.raises(UserError, match="is refused: it is no class"):
+        with pytest.raises(UserError, match=reason):
             AudioLCM.from_checkpoint(folder)
     assert not (tmp_path / "written").exists()

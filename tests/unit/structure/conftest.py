@@ -11,16 +11,20 @@ import pytest
 
 
 class ChatServer:
-    """Answers each caption with ``reply(caption)``: a text, or (status, body); remembers what it was asked."""
+    """Answers with ``reply(caption)``: a text, or (status, body[, reason]); remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.reply: Callable[[str], str | tuple[int, str]] = lambda caption: f"<{caption}& ALL>"
+        self.reply: Callable[[str], str | tuple[int, str] | tuple[int, str, str]] = lambda caption: (
+            f"<{caption}& ALL>"
+        )
         self.asked: list[str] = []
         self.questions: list[dict[str, object]] = []
         self.keys: list[str | None] = []
         self.headers: dict[str, str] = {}
         self.pause = 0.0
         """Seconds between two bytes of an answer."""
+        self.missing = 0
+        """Bytes that an answer announces and does not have."""
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -46,10 +50,10 @@ class ChatServer:
                 if isinstance(answer, str):
                     answer = 200, json.dumps({"choices": [{"message": {"content": answer}}]})
                 body = answer[1].encode()
-                self.send_response(answer[0])
+                self.send_response(answer[0], *answer[2:])
                 for name, value in chat.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(len(body) + chat.missing))
                 self.end_headers()
                 with suppress(ConnectionError):  # nobody waits for it any more
                     for byte in body if chat.pause else ():

@@ -76,6 +76,37 @@ def test_wrong_key_is_one_message_without_the_key(server, caplog, monkeypatch, k
     assert KEY not in caplog.text + str(refused.value) + repr(Chat(server.endpoint, KEY))
 
 
+@pytest.mark.parametrize("answer", [(400, "", f"Bearer {KEY}"), (503, "", KEY), (200, f"{' ' * 9}{KEY}")])
+def test_a_key_that_a_server_sends_back_is_not_told(server, answer: tuple[object, ...], caplog) -> None:
+    server.reply = lambda caption: answer
+    with caplog.at_level(logging.DEBUG), pytest.raises(UserError) as refused:
+        model(server, KEY, attempts=2)(["rain"])
+    assert KEY not in caplog.text + str(refused.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("place", ["{}", "http://[::1", "ftp://127.0.0.1:1/", "file:///etc/passwd"])
+def test_nobody_is_asked_but_the_server_that_was_named(server, status: int, place: str) -> None:
+    server.headers = {"Location": place.format(server.endpoint)}
+    server.reply = lambda caption: (status, "")
+    with pytest.raises(UserError, match=f"answered {status} .*check the address"):
+        model(server, attempts=2)(["rain"])
+    assert len(server.asked) == 1
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(server) -> None:
+    server.missing = 5
+    with pytest.raises(UserError, match=r"2 tries .*5 more expected"):
+        model(server, attempts=2)(["rain"])
+
+
+def test_a_server_s_reason_is_not_told_at_length(server) -> None:
+    server.reply = lambda caption: (400, "", "x" * 50_000)
+    with pytest.raises(UserError) as refused:
+        model(server)(["rain"])
+    assert len(str(refused.value)) < 500
+
+
 def test_key_of_many_lines_is_refused_unseen() -> None:
     with pytest.raises(UserError, match="OPENAI_API_KEY") as refused:
         Chat("http://127.0.0.1/v1", f"{KEY}\nX")

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -102,6 +103,15 @@ def test_what_is_no_weights_is_called_by_its_name(tmp_path: Path, content: bytes
     (tmp_path / "c.ckpt").write_bytes(content)
     with pytest.raises(UserError, match=kind):
         read_checkpoint(tmp_path / "c.ckpt")
+
+
+def test_nobody_is_told_to_read_an_archive_unsafely(tmp_path: Path) -> None:
+    path = tmp_path / "model.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.add(__file__, arcname="card.json")
+    with pytest.raises(UserError, match="it is a tar archive: unpack it") as caught:
+        read_checkpoint(path)
+    assert "weights_only" not in str(caught.value)
 
 
 def test_a_checkpoint_cut_off_is_called_so(tmp_path: Path) -> None:
