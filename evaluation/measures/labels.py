@@ -46,9 +46,10 @@ class _AudioSetMeasure:
 
     def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
         """Refuse a network without AudioSet's classes, and labels that none of them names."""
-        self._numbers(key, trial, ears.foreseen(self.extractor))
+        if (extractor := ears.foreseen(self.extractor)) is not None:  # else it is asked again, once it is loaded
+            self._numbers(key, trial, extractor)
 
-    def _numbers(self, key: str, trial: Trial, extractor: Extractor | None) -> dict[str, list[int]]:
+    def _numbers(self, key: str, trial: Trial, extractor: Extractor) -> dict[str, list[int]]:
         """Return the numbers of the right classes of each label, once all labels are known to have some."""
         if not isinstance(extractor, AudioSetClassifier) or not extractor.classes:
             raise UserError(

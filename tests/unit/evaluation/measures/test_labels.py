@@ -88,6 +88,14 @@ def test_labels_without_a_class_and_networks_without_classes_are_refused(tmp_pat
         LabelAmongBest("embedded", 20, 0, best=0)
 
 
+def test_what_will_be_refused_is_foreseen_once_the_network_is_there(tmp_path: Path) -> None:
+    strange, networks = trial(tmp_path, [(("theremin_solo",), [0] * 7)]), ears(tmp_path)
+    LabelAmongBest("embedded", 20, 0).foresee("hits", strange, networks)
+    networks.load(["embedded"])
+    with pytest.raises(UserError, match="'theremin_solo'"):
+        LabelAmongBest("embedded", 20, 0).foresee("hits", strange, networks)
+
+
 def test_captions_without_labels_leave_nothing_to_measure(tmp_path: Path) -> None:
     with pytest.raises(NothingToMeasure, match="none of the 1 captions has a label"):
         LabelAmongBest("embedded", 20, 0).score("hits", trial(tmp_path, [((), [0] * 7)]), ears(tmp_path))
