@@ -15,6 +15,11 @@ _PANNS = "https://zenodo.org/records/3987831/files/"
 _LAION = "https://huggingface.co/lukewys/laion_clap/resolve/main/"
 _MSCLAP = "https://huggingface.co/microsoft/msclap/resolve/main/CLAP_weights_2022.pth"
 
+_YAMNET = (
+    "https://storage.googleapis.com/download.tensorflow.org/models/tflite/task_library/audio_classification/android/"
+    "lite-model_yamnet_classification_tflite_1.tflite"
+)
+
 _APACHE = "Apache-2.0 (of the port's repository, which holds no separate license for the weights)"
 _CC_BY = "CC BY 4.0: name the authors"
 _CC0 = "CC0 1.0: no limits by the publisher"
@@ -48,21 +53,28 @@ _FILES = (
            "51c68f12f9d7ea25fdaaccf741ec7f81e93ee594455410f3bca4f47f88d8e006"),
     WeightsFile("msclap_2022", _MSCLAP, "CLAP_weights_2022.pth", _MS_PL, 2_333_972_488,
                 "5b917c47fec10547b65cf1d9096e194896fa1c2d6180536c8524289721a4c5b8"),
+    WeightsFile("yamnet", _YAMNET, "yamnet.tflite", "Apache-2.0", 4_126_810,
+                "10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de"),
 )
 # fmt: on
 REGISTRY = {file.name: file for file in _FILES}
 
 
 def obtain(
-    name: str, path: str | None = None, folder: Path | None = None, override: str | None = None
+    name: str,
+    path: str | None = None,
+    folder: Path | None = None,
+    override: str | None = None,
+    exactly: bool = False,
 ) -> Path:
     """Return the file of a registered name; see ``audiolcm.weights.files.obtain``.
 
     ``override`` is what a user types to give a path, for the messages; None takes ``features.<name>.weights=PATH``.
+    ``exactly`` refuses any other file than the published one, by path too.
 
     Raises:
         UserError: also when the name is unknown.
     """
     if name not in REGISTRY:
         raise UserError(f"There are no weights named `{name}`. Choose from: {', '.join(REGISTRY)}.")
-    return files.obtain(REGISTRY[name], override or f"features.{name}.weights=PATH", path, folder)
+    return files.obtain(REGISTRY[name], override or f"features.{name}.weights=PATH", path, folder, exactly)

@@ -23,7 +23,7 @@ def paired_score(
     label: str,
     better: str,
     values: Sequence[np.ndarray],
-    extractor: TextAudioExtractor,
+    extractor: Extractor,
     trial: Trial,
     resampling: Resampling,
     num_reference: int = 0,
@@ -76,7 +76,6 @@ class Divergence:
         ]
         direction = "generated || reference" if self.kind == "softmax_reversed" else "reference || generated"
         return paired_score(
-            # pyrefly: ignore[bad-argument-type]  (who asks for pairs chooses such an extractor)
             key, _LABELS[self.kind], "lower", values, ears[self.extractor], trial, self.resampling,
             len(trial.references), details={"direction": direction, "kind": self.kind},
         )  # fmt: skip

@@ -62,7 +62,13 @@ def weights_folder(folder: Path | None = None) -> Path:
     ).expanduser()
 
 
-def obtain(file: WeightsFile, override: str, path: str | None = None, folder: Path | None = None) -> Path:
+def obtain(
+    file: WeightsFile,
+    override: str,
+    path: str | None = None,
+    folder: Path | None = None,
+    exactly: bool = False,
+) -> Path:
     """Return the file: ``path`` if given, else from the cache folder, else downloaded into it.
 
     A download that was broken off goes on where it stopped. Files of the cache folder must be the published ones, to
@@ -73,13 +79,14 @@ def obtain(file: WeightsFile, override: str, path: str | None = None, folder: Pa
         override: what a user types to give a path, for the messages.
         path: a file that is there already.
         folder: the cache folder; None takes ``$AUDIOLCM_WEIGHTS`` or ``~/.cache/audiolcm/weights``.
+        exactly: refuse another file at ``path`` too, as where a library runs whatever the file says.
 
     Raises:
         UserError: when the file is not what it should be, or it can not be downloaded; says URL, target and what to
             type.
     """
     if path is not None:
-        return _given(file, Path(path))
+        return _given(file, Path(path), exactly)
     target = weights_folder(folder) / file.filename
     way_out = how_to_get(file, target, override)
     if not target.is_file():
@@ -98,7 +105,7 @@ def how_to_get(file: WeightsFile, target: Path, override: str) -> str:
     return f"Download {file.url} ({size}license {file.license}) to {target}{mirror}, or give {override}"
 
 
-def _given(file: WeightsFile, path: Path) -> Path:
+def _given(file: WeightsFile, path: Path, exactly: bool) -> Path:
     if not path.is_file():
         raise UserError(
             f"There is no file {path}: give the path of the {file.name} weights ({file.filename})."
@@ -106,6 +113,10 @@ def _given(file: WeightsFile, path: Path) -> Path:
     if fault := not_weights(path):
         raise UserError(f"{path} is no file of weights: {fault}. Get {file.url} again.")
     if fault := _fault(file, path):
+        if exactly:
+            raise UserError(
+                f"{path} is not the published file of {file.name}: {fault}. Get {file.url} again."
+            )
         log.warning("%s is not the published file of %s: %s.", path, file.name, fault)
     return path
 

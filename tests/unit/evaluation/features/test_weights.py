@@ -246,7 +246,7 @@ def test_cache_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytes
 
 
 def test_registry_is_well_formed() -> None:
-    assert len({file.filename for file in REGISTRY.values()}) == len(REGISTRY) == 11
+    assert len({file.filename for file in REGISTRY.values()}) == len(REGISTRY) == 12
     for name, file in REGISTRY.items():
         assert file.name == name and file.url.startswith("https://") and file.license
         assert file.sha256 is None or (len(file.sha256) == 64 and int(file.sha256, 16))
