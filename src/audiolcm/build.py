@@ -34,9 +34,9 @@ def build(node: Mapping[str, Any], path: str, kind: type = object, /, **given: A
         tree = plain(node)
     except ValueError as error:
         raise UserError(f"{path} cannot be built: {error}") from error
-    check(tree, path)
     if "${" in str(tree):  # Hydra would put something else into its place, which nobody has checked
         raise UserError(f"{path} cannot be built: it holds a ${{...}} that is not resolved.")
+    check(tree, path)
     try:
         maker = hydra.utils.instantiate(tree | {"_partial_": True}, _convert_="all")
     except InstantiationException as error:  # of a node below this one

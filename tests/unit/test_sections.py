@@ -29,7 +29,7 @@ from evaluation.run import SECTIONS, checked
         ("parents.teacher=", "parents.teacher= names no folder"), ("parents.autoencoder=[a]", "parents.autoencoder"),
         ("paths.artifacts=", "paths.artifacts= names no folder"), ("paths.cache=null", "paths.cache= names no folder"),
         ("paths.artifacts=20261128", r"typed paths.artifacts=\./20261128"),
-        ("logger.tags=smoke", r"logger.tags=smoke is one value, but a list is needed: logger.tags=\[smoke\]"),
+        ("logger.tags=smoke", r"logger.tags=smoke is one value, but a list is needed, such as logger.tags=\[smoke\]"),
         ("dataset.labels=5", "dataset.labels=5 is one value"),
         ("logger.tags=[smoke,1]", r"logger.tags\[1\]=1 is of type int, but str is needed"),
         ("+dataset._partial_=x", "dataset._partial_='x' must be true or false"),
