@@ -46,7 +46,9 @@ class _AudioSetMeasure:
 
     def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
         """Refuse a network without AudioSet's classes, and labels that none of them names."""
-        if (extractor := ears.foreseen(self.extractor)) is not None:  # else it is asked again, once it is loaded
+        if (
+            extractor := ears.foreseen(self.extractor)
+        ) is not None:  # else it is asked again, once it is loaded
             self._numbers(key, trial, extractor)
 
     def _numbers(self, key: str, trial: Trial, extractor: Extractor) -> dict[str, list[int]]:
