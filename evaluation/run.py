@@ -121,7 +121,9 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(plain.get(name, False), bool):
             raise UserError(f"{name}={plain[name]!r} must be true or false.")
     check_tolerances(plain["allow"])
-    check(plain)
+    # Of the networks only those that a metric hears with: to look at a class is to import it, and transformers is slow.
+    heard = {metric.get("extractor") for metric in plain["metrics"].values()}
+    check(plain | {"features": {name: node for name, node in plain["features"].items() if name in heard}})
     return plain
 
 

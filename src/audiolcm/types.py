@@ -3,10 +3,14 @@
 The aliases are checked by beartype when the tests run, and cost nothing otherwise.
 """
 
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+import sys
+from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Num
 from torch import Tensor, device
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
 
 Part = TypeVar("Part")
 
@@ -16,6 +20,12 @@ Latent = Float[Tensor, "batch channels latent_frames"]
 TextTokens = Float[Tensor, "batch tokens text_width"]
 Timesteps = Num[Tensor, " batch"]
 PerExample = Float[Tensor, " batch"]
+
+
+def is_sharded(tensor: Tensor) -> "TypeGuard[DTensor]":
+    """Return whether a tensor is spread over processes: there is none as long as nobody imported their slow module."""
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(tensor, module.DTensor)
 
 
 @runtime_checkable

@@ -43,10 +43,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def loaded(folder: Path, *words: str, path: str = "modules.json") -> set[str]:
+def loaded(folder: Path, *words: str, path: str = "modules.json", code: int = 0) -> set[str]:
     """The modules that a command, run in a folder, has loaded when it ends; they are kept there."""
     done = run("-c", LOADED, path, *words, cwd=folder)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == code, done.stderr[-3000:]
     return set(json.loads((folder / path).read_text()))
 
 
@@ -63,6 +63,14 @@ def loaded(folder: Path, *words: str, path: str = "modules.json") -> set[str]:
 )
 def test_what_an_entry_point_does_not_load(tmp_path: Path, words: list[str], needless: set[str]) -> None:
     assert not loaded(tmp_path, *words) & needless
+
+
+@pytest.mark.parametrize("words", [("train.py", "solver.k=7"), ("evaluate.py", "seeds=[0,0]")])
+def test_what_is_refused_at_once_loads_nothing_slow(tmp_path: Path, words: tuple[str, ...]) -> None:
+    found = loaded(tmp_path, str(ROOT / words[0]), *words[1:], "logger=jsonl", code=1)
+    assert "audiolcm.run" in found
+    slow = {"transformers", "sympy", "torch._dynamo", "torch.distributed.fsdp", "scipy.signal", "numba"}
+    assert not found & slow
 
 
 def test_generating_loads_no_training_code(trained: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.overrides import TorchFunctionMode
+
+from audiolcm.types import is_sharded
 
 _SHARING: ContextVar[bool] = ContextVar("sharing", default=False)
 
@@ -54,7 +55,7 @@ def ema_update(average: nn.Module, network: nn.Module, rate: float) -> None:
 
 
 def _local(parameter: nn.Parameter) -> Tensor:
-    return parameter.to_local() if isinstance(parameter, DTensor) else parameter
+    return parameter.to_local() if is_sharded(parameter) else parameter
 
 
 def warmed_up_rate(rate: float, step: int) -> float:

@@ -10,7 +10,6 @@ from typing import Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from audiolcm import processes
@@ -122,6 +121,8 @@ class Sharded:
 
     def __init__(self, objective: Objective, transformers: list[Transformer], hardware: Hardware) -> None:
         device = hardware.torch_device()
+        from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard  # slow to import
+
         mesh = init_device_mesh(device.type, (processes.count(),))
         policy = MixedPrecisionPolicy()
         if device.type == "cuda" and hardware.uses_bfloat16():

@@ -2,14 +2,14 @@
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from audiolcm import processes
+from audiolcm.types import is_sharded
 
 
 def whole(tensor: Tensor) -> Tensor:
     """Return all of a sharded tensor, a plain one as it is. Every process must call it, in the same order."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return tensor.full_tensor() if is_sharded(tensor) else tensor
 
 
 def whole_in_first(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -18,14 +18,16 @@ def whole_in_first(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         gathered = whole(tensor)
         if processes.is_first():
-            kept[name] = gathered.detach().cpu() if isinstance(tensor, DTensor) else tensor
+            kept[name] = gathered.detach().cpu() if is_sharded(tensor) else tensor
     return kept
 
 
 def sharded_like(tensor: Tensor, other: Tensor) -> Tensor:
     """Return this process's shard of a whole tensor, sharded as ``other`` is, which may be plain."""
-    if not isinstance(other, DTensor):
+    if not is_sharded(other):
         return tensor
+    from torch.distributed.tensor import distribute_tensor  # slow to import; only several processes need it
+
     placed = tensor.to(other.device_mesh.device_type)
     return distribute_tensor(placed, other.device_mesh, other.placements, src_data_rank=None)
 

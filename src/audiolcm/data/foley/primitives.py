@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import fft, signal
+from scipy import fft
 
 SAMPLE_RATE = 16_000
 Signal = NDArray[np.floating]
@@ -185,4 +185,6 @@ def room(rng: Generator, x: Signal, reverberation: float, wet: float) -> Signal:
     size = to_samples(reverberation * 0.7)
     tail = rng.standard_normal(size, dtype=np.float32) * decay(size, reverberation / 6.9)
     tail *= wet / np.sqrt(np.sum(tail**2))
+    from scipy import signal  # a second to import, wanted only where a sound is made
+
     return x + signal.oaconvolve(x, tail)[: x.size]

@@ -10,7 +10,6 @@ from typing import cast
 
 import numpy as np
 from numpy.random import Generator
-from scipy import signal
 
 from audiolcm.data.foley.primitives import (
     SAMPLE_RATE,
@@ -67,6 +66,8 @@ def guitar(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
     The loop lasts a period: whole samples, the half sample of the average, and the rest by linear interpolation.
     """
+    from scipy import signal  # a second to import, wanted only where a sound is made
+
     period = SAMPLE_RATE / frequency - 0.5
     whole = int(period)
     rest, loss = period - whole, 0.1 ** (1.0 / (voice.uniform(0.8, 1.4) * frequency))
