@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import pkgutil
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -82,6 +83,15 @@ _IDLE_FIELDS = ("ctx", "kind", "type_comment")
 """Of syntax trees: what follows from the rest, or changes nothing."""
 
 
+_PARSING = threading.Lock()
+
+
+def parsed(code: str | bytes) -> ast.Module:
+    """Return the syntax tree of code: one at a time, for in Python 3.11 two threads that parse disturb each other."""
+    with _PARSING:
+        return ast.parse(code)
+
+
 @cache
 def code_hash(module: str) -> str | None:
     """Return a hash of a module's code; None: there is no such module.
@@ -95,7 +105,7 @@ def code_hash(module: str) -> str | None:
         return None
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None
-    tree = ast.parse(Path(spec.origin).read_text())
+    tree = parsed(Path(spec.origin).read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_idle(part)] or [ast.Pass()]

@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-from audiolcm.fingerprint import code_hash
+from audiolcm.fingerprint import code_hash, parsed
 from audiolcm.plugins import is_allowed, is_ours, targets
 
 
@@ -53,7 +53,7 @@ def code_of_class(made: object) -> dict[str, str]:
 def _imported_of_package(spec: ModuleSpec) -> Iterator[str]:
     """Yield what a module's code imports of its own top-level package: modules, and what they hold."""
     package, origin = spec.name.partition(".")[0], Path(str(spec.origin))
-    for node in ast.walk(ast.parse(origin.read_bytes() if origin.suffix == ".py" else b"")):
+    for node in ast.walk(parsed(origin.read_bytes() if origin.suffix == ".py" else b"")):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

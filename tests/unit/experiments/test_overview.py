@@ -186,7 +186,7 @@ def test_a_training_is_as_long_as_any_record_of_it_says(done: Folders) -> None:
     assert done.look(TRAINING) == Standing(TRAINING, "done", "", 90.0)
 
 
-@pytest.mark.parametrize("seconds", [-5, 0, True, "60", None, 10**400, float("nan")])
+@pytest.mark.parametrize("seconds", [-5, 0, True, "60", None, float("nan")])
 def test_seconds_that_no_job_took_are_unknown(done: Folders, seconds: Any) -> None:
     run(done.runs, TRAINING, seconds=seconds)
     assert done.look(TRAINING) == Standing(TRAINING, "done")
