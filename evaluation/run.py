@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from audiolcm import processes
 from audiolcm.build import build
 from audiolcm.checking import check
-from audiolcm.choices import CONF
+from audiolcm.choices import options_of
 from audiolcm.config import to_plain
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import DECIDING, code_of
@@ -144,6 +144,5 @@ def _check_sections(plain: Mapping[str, Any]) -> None:
     for name in ("checkpoint", "path"):
         if plain[name] is not None:
             check_place(name, plain[name])
-    scales = sorted(file.stem for file in (CONF / "profile").glob("*.yaml"))
-    if plain["scale"] not in scales:
+    if plain["scale"] not in (scales := options_of("profile")):
         raise UserError(f"scale={plain['scale']} (or profile): choose {', '.join(scales)}.")

@@ -5,61 +5,25 @@ They need the embedded evaluator, which knows the classes of the data set.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
-import numpy as np
-
 from audiolcm.errors import UserError
 from evaluation.features.embedded import EmbeddedExtractor
 from evaluation.features.extractor import Extractor, Features
-from evaluation.measures.pairs import paired_score
-from evaluation.measures.scoring import Resampling
+from evaluation.measures.truth import TruthMeasure
 from evaluation.metrics.events import counts_right, order_right, recall
 from evaluation.protocol import Item
-from evaluation.record import Score
-from evaluation.score import Ears, NothingToMeasure, Trial
+from evaluation.score import Trial
 
 
-class _TruthMeasure(ABC):
-    """What measures against the truth share.
+class _EventMeasure(TruthMeasure[int]):
+    """One that hears with the embedded evaluator, of which each label is a class."""
 
-    Args:
-        extractor: the embedded evaluator.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws.
-    """
-
-    needs_references = False
-    is_paired = True
-    label = ""
-    states = ""
-
-    def __init__(self, extractor: str, num_resamples: int, seed: int) -> None:
-        self.extractor = extractor
-        self.resampling = Resampling(num_resamples, seed)
-
-    @abstractmethod
-    def applies(self, item: Item) -> bool:
-        """Return whether the truth of an item says anything here."""
-
-    @abstractmethod
-    def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
-        """Return what a sound is worth, 0 to 1."""
-
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
-        """Refuse a network that is not the embedded evaluator, and labels that it does not know."""
-        self._numbers(key, trial.where(self.applies), self._evaluator(key, ears.foreseen(self.extractor)))
-
-    def _evaluator(self, key: str, extractor: Extractor | None) -> EmbeddedExtractor:
+    def numbers(self, key: str, part: Trial, extractor: Extractor | None) -> dict[str, int]:
+        """Return the number of each class of the evaluator, once all labels are known to be among them."""
         if not isinstance(extractor, EmbeddedExtractor):
             raise UserError(
                 f"metrics.{key} needs extractor: embedded, which knows the classes of the data set."
             )
-        return extractor
-
-    def _numbers(self, key: str, part: Trial, evaluator: EmbeddedExtractor) -> dict[str, int]:
-        """Return the number of each class of the evaluator, once all labels are known to be among them."""
-        numbers = {name: number for number, name in enumerate(evaluator.classes)}
+        numbers = {name: number for number, name in enumerate(extractor.classes)}
         unknown = sorted({label for item in part.items for label in item.clip.labels if label not in numbers})
         if unknown:
             raise UserError(
@@ -68,41 +32,18 @@ class _TruthMeasure(ABC):
             )
         return numbers
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
-        """Return the mean over the items that the measure applies to.
 
-        Raises:
-            NothingToMeasure: when it applies to none.
-            UserError: when the extractor knows no classes.
-        """
-        extractor, part = self._evaluator(key, ears[self.extractor]), trial.where(self.applies)
-        numbers = self._numbers(key, part, extractor)
-        if not part.items:
-            raise NothingToMeasure(
-                f"{key} is left out: none of the {len(trial.items)} captions states {self.states}."
-            )
-        values = [
-            np.array([self.judge(f, item, numbers) for f, item in zip(features, part.items, strict=True)])
-            for features in part.generated(ears, self.extractor)
-        ]
-        return paired_score(key, self.label, "higher", values, extractor, part, self.resampling)
-
-
-class HitRate(_TruthMeasure):
+class HitRate(_EventMeasure):
     """How often the likeliest class of a sound is among its labels."""
 
-    label, states = "Hit rate", "a label"
-
-    def applies(self, item: Item) -> bool:
-        """Return whether the clip has labels."""
-        return bool(item.clip.labels)
+    label = "Hit rate"
 
     def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
         """Return 1 for a hit."""
         return float(int(features["logits"].argmax()) in {numbers[label] for label in item.clip.labels})
 
 
-class EventRecall(_TruthMeasure):
+class EventRecall(_EventMeasure):
     """How many of a clip's classes are heard anywhere in the sound."""
 
     label, states = "Event recall", "an event"
@@ -116,7 +57,7 @@ class EventRecall(_TruthMeasure):
         return recall(features["frames"], [numbers[label] for label in item.clip.labels])
 
 
-class CountAccuracy(_TruthMeasure):
+class CountAccuracy(_EventMeasure):
     """How often what a caption counts ("three times") is heard as often."""
 
     label, states = "Counts", "a count"
@@ -131,7 +72,7 @@ class CountAccuracy(_TruthMeasure):
         return counts_right(features["frames"], counts)
 
 
-class OrderAccuracy(_TruthMeasure):
+class OrderAccuracy(_EventMeasure):
     """How often what a caption puts in order ("a, then b") begins in that order."""
 
     label, states = "Order", "an order"

@@ -7,13 +7,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from audiolcm.errors import UserError
-from evaluation.features.extractor import Extractor
+from evaluation.features.extractor import Extractor, Features
 from evaluation.features.yamnet import audioset_classes
-from evaluation.measures.pairs import paired_score
-from evaluation.measures.scoring import Resampling
+from evaluation.measures.truth import TruthMeasure
 from evaluation.protocol import Item
-from evaluation.record import Score
-from evaluation.score import Ears, NothingToMeasure, Trial
+from evaluation.score import Ears, Trial
 
 
 @runtime_checkable
@@ -23,41 +21,24 @@ class AudioSetClassifier(Extractor, Protocol):
     classes: tuple[str, ...]
 
 
-class _AudioSetMeasure:
-    """What measures by AudioSet's classes share; a sound counts by the likeliest of the classes of any of its labels.
+class _AudioSetMeasure(TruthMeasure[list[int]]):
+    """One that hears with a classifier of AudioSet's classes, of which a label may mean several.
 
-    Args:
-        extractor: a classifier of AudioSet's classes.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws.
+    A sound counts by the likeliest of all classes of all its labels.
     """
 
-    needs_references = False
-    is_paired = True
-    label = ""
-
-    def __init__(self, extractor: str, num_resamples: int, seed: int) -> None:
-        self.extractor = extractor
-        self.resampling = Resampling(num_resamples, seed)
-
-    def judge(self, logits: np.ndarray, right: list[int]) -> float:
-        """Return what a sound is worth, 0 to 1, whose right classes have these numbers."""
-        raise NotImplementedError
-
     def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
-        """Refuse a network without AudioSet's classes, and labels that none of them names."""
-        if (
-            extractor := ears.foreseen(self.extractor)
-        ) is not None:  # else it is asked again, once it is loaded
-            self._numbers(key, trial, extractor)
+        """Refuse what ``score`` would; of a network that is not loaded yet nothing is known."""
+        if ears.foreseen(self.extractor) is not None:
+            super().foresee(key, trial, ears)
 
-    def _numbers(self, key: str, trial: Trial, extractor: Extractor) -> dict[str, list[int]]:
+    def numbers(self, key: str, part: Trial, extractor: Extractor | None) -> dict[str, list[int]]:
         """Return the numbers of the right classes of each label, once all labels are known to have some."""
         if not isinstance(extractor, AudioSetClassifier) or not extractor.classes:
             raise UserError(
                 f"metrics.{key} needs a network that knows AudioSet's classes: extractor: yamnet."
             )
-        labels = sorted({label for item in trial.items for label in item.clip.labels})
+        labels = sorted({label for item in part.items for label in item.clip.labels})
         if unknown := [label for label in labels if label not in audioset_classes()]:
             raise UserError(
                 f"metrics.{key}: no AudioSet class is known for {len(unknown)} of {len(labels)} labels, such as "
@@ -66,26 +47,9 @@ class _AudioSetMeasure:
         place = {name: number for number, name in enumerate(extractor.classes)}
         return {label: [place[name] for name in audioset_classes()[label]] for label in labels}
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
-        """Return the mean over the items that have labels.
 
-        Raises:
-            NothingToMeasure: when none has.
-        """
-        extractor, part = ears[self.extractor], trial.where(_has_labels)
-        if not part.items:
-            raise NothingToMeasure(f"{key} is left out: none of the {len(trial.items)} captions has a label.")
-        numbers = self._numbers(key, part, extractor)
-        right = [[number for label in item.clip.labels for number in numbers[label]] for item in part.items]
-        values = [
-            np.array([self.judge(found["logits"], these) for found, these in zip(heard, right, strict=True)])
-            for heard in part.generated(ears, self.extractor)
-        ]
-        return paired_score(key, self.label, "higher", values, extractor, part, self.resampling)
-
-
-def _has_labels(item: Item) -> bool:
-    return bool(item.clip.labels)
+def _right(item: Item, numbers: dict[str, list[int]]) -> list[int]:
+    return [number for label in item.clip.labels for number in numbers[label]]
 
 
 class LabelAmongBest(_AudioSetMeasure):
@@ -105,9 +69,10 @@ class LabelAmongBest(_AudioSetMeasure):
         self.best = best
         self.label = f"Hits, top {best}"
 
-    def judge(self, logits: np.ndarray, right: list[int]) -> float:
+    def judge(self, features: Features, item: Item, numbers: dict[str, list[int]]) -> float:
         """Return 1 for a hit."""
-        return float((logits > logits[right].max()).sum() < self.best)
+        logits = features["logits"]
+        return float((logits > logits[_right(item, numbers)].max()).sum() < self.best)
 
 
 class LabelProbability(_AudioSetMeasure):
@@ -115,6 +80,6 @@ class LabelProbability(_AudioSetMeasure):
 
     label = "Probability of label"
 
-    def judge(self, logits: np.ndarray, right: list[int]) -> float:
+    def judge(self, features: Features, item: Item, numbers: dict[str, list[int]]) -> float:
         """Return it."""
-        return float(1 / (1 + np.exp(-logits[right].max())))
+        return float(1 / (1 + np.exp(-features["logits"][_right(item, numbers)].max())))

@@ -56,11 +56,12 @@ def parse_json(text: str | bytes, halves: bool = False) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; of a key that is there twice nobody knows which one counts."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    """Return an object of JSON; of a key that comes twice nobody knows which one counts."""
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise ValueError(f"the key {key[:50]!r} comes twice")
+        content[key] = value
     return content
 
 

@@ -90,3 +90,10 @@ def test_a_subclass_of_a_plain_value_is_rebuilt_or_refused():
     assert type(plain(Sly())) is dict
     with pytest.raises(ValueError, match="tuple"):
         plain({"a": (1,)})
+
+
+def test_a_key_that_comes_twice_among_very_many_is_found_at_once():
+    """Comparing each with each would take hours."""
+    keys = ",".join(f'"{number}": 1' for number in range(300_000))
+    with pytest.raises(ValueError, match="the key '299999' comes twice"):
+        parse_json(f'{{{keys}, "299999": 1}}')

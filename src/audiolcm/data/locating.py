@@ -10,23 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 AUDIO_SUFFIXES = (
-    *(
-        ".wav",
-        ".flac",
-        ".ogg",
-        ".mp3",
-        ".aiff",
-        ".aif",
-        ".opus",
-        ".wave",
-        ".bwf",
-        ".rf64",
-        ".w64",
-        ".aifc",
-        ".oga",
-    ),
-    *(".mp2", ".mpga", ".au", ".snd", ".caf", ".sph", ".voc"),
-)
+    ".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".wave", ".bwf", ".rf64", ".w64", ".aifc", ".oga",
+    ".mp2", ".mpga", ".au", ".snd", ".caf", ".sph", ".voc",
+)  # fmt: skip
 """Of files that libsndfile reads by what is in them, whatever they are called."""
 UNREADABLE_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".wma", ".mka", ".mkv", ".ac3", ".amr")
 """Of sounds that libsndfile does not read: where no other file is there, they are taken, so that this is told."""

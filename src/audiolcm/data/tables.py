@@ -7,6 +7,7 @@ import importlib
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,7 +80,7 @@ def read_columns(path: Path) -> tuple[list[str], list[Row]]:
         raise UserError(
             f"Table {path} can not be read ({error}): expected TSV, CSV, JSON lines (UTF-8) or Parquet."
         ) from error
-    if twice := sorted({column for column in columns if column and columns.count(column) > 1}):
+    if twice := sorted(column for column, count in Counter(columns).items() if column and count > 1):
         raise UserError(
             f"Table {path} has several columns named {', '.join(twice)}: rename or remove all but one."
         )

@@ -136,9 +136,9 @@ def test_a_row_of_json_with_a_key_twice_or_a_huge_text_is_reported(tmp_path: Pat
     (tmp_path / "m.jsonl").write_text("\n".join(lines))
     good, twice, huge = read_manifest(tmp_path / "m.jsonl")
     assert (good.problem, huge.problem) == ("", "The row has a field of 200,000 characters.")
-    assert "the key 'caption' is there twice" in twice.problem
+    assert "the key 'caption' comes twice" in twice.problem
     (tmp_path / "m.json").write_text(f"[{lines[1]}]")
-    with pytest.raises(UserError, match="'caption' is there twice"):
+    with pytest.raises(UserError, match="'caption' comes twice"):
         read_manifest(tmp_path / "m.json")
 
 

@@ -182,9 +182,9 @@ def click(rng: Generator, length: float, center: float, octaves: float) -> Signa
 
 def room(rng: Generator, x: Signal, reverberation: float, wet: float) -> Signal:
     """Add a diffuse tail of energy `wet` that falls 60 dB in `reverberation` seconds."""
+    from scipy import signal  # a second to import, wanted only where a sound is made
+
     size = to_samples(reverberation * 0.7)
     tail = rng.standard_normal(size, dtype=np.float32) * decay(size, reverberation / 6.9)
     tail *= wet / np.sqrt(np.sum(tail**2))
-    from scipy import signal  # a second to import, wanted only where a sound is made
-
     return x + signal.oaconvolve(x, tail)[: x.size]

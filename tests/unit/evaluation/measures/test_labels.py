@@ -97,5 +97,5 @@ def test_what_will_be_refused_is_foreseen_once_the_network_is_there(tmp_path: Pa
 
 
 def test_captions_without_labels_leave_nothing_to_measure(tmp_path: Path) -> None:
-    with pytest.raises(NothingToMeasure, match="none of the 1 captions has a label"):
+    with pytest.raises(NothingToMeasure, match="none of the 1 captions states a label"):
         LabelAmongBest("embedded", 20, 0).score("hits", trial(tmp_path, [((), [0] * 7)]), ears(tmp_path))
