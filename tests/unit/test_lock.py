@@ -2,13 +2,16 @@
 
 import itertools
 import re
+import sys
 import tomllib
 from collections import defaultdict
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
@@ -101,3 +104,14 @@ def test_nothing_is_installed_from_anything_but_the_lock() -> None:
         for line in (ROOT / name).read_text().splitlines():
             if re.search(r"\bpip install (?!.*--upgrade pip).*(-e \.|nox)", line):
                 assert "constraints.txt" in line, f"{name}: {line}"
+
+
+def test_every_package_here_says_that_it_is_for_this_python() -> None:
+    """The upper bounds that pip heeds and uv does not: what uv locks, pip must be able to install."""
+    here = ".".join(map(str, sys.version_info[:3]))
+    odd = [
+        f"{package.name} {package.version} is for Python {bound}"
+        for package in distributions()
+        if (bound := package.metadata["Requires-Python"]) and here not in SpecifierSet(bound)
+    ]
+    assert odd == []
