@@ -20,6 +20,7 @@ HOLDS, FAILS, UNKNOWN = "holds at this scale", "does not hold", "cannot be told"
 UNMEASURED = "not measured"
 MIN_SEEDS = 3
 """A 95% interval of fewer paired differences is too wide to tell anything (t(0.975, 1) = 12.7)."""
+DEAF = "withdrawn: judged by the embedded evaluator"
 
 
 class Side(Protocol):
@@ -252,6 +253,8 @@ def _judged(
         interval, method, reason = _drawn_interval(first[seeds[0]], second[seeds[0]], mean, sign)
     if interval is None or not (by_draws or len(changes) >= MIN_SEEDS):
         return Judgment(claim, UNKNOWN, mean, interval, seeds, reason)
+    if any(side[seed].is_embedded for side in (first, second) for seed in seeds):
+        return Judgment(claim, UNKNOWN, mean, interval, seeds, DEAF)
     level = sum(b for _, b in pairs if b is not None) / len(pairs)
     verdict = claim.test.verdict(*interval, level)
     return Judgment(claim, verdict, mean, interval, seeds, method=method)

@@ -30,7 +30,7 @@ class Freshness:
     def __init__(self, records: Path) -> None:
         self.records = records
         self._known: dict[str, list[str]] = {}
-        self._now: dict[PlannedJob, dict[str, Any]] = {}  # many records name one training
+        self._now: dict[tuple[PlannedJob, bool], dict[str, Any]] = {}  # many records name one training
         self._equivalent = _read_equivalent(records / EQUIVALENT)
 
     def __call__(self, record: Mapping[str, Any], job: PlannedJob) -> list[str]:
@@ -59,19 +59,23 @@ class Freshness:
         return [*self._of_settings(made, job, of), *_of_code(self._changed(str(made["method"])), of)]
 
     def _of_settings(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
-        try:
-            now = self._settings_now(job)
-        except UserError as error:
-            return [f"the settings{of}, which no longer compose ({error})"]
-        if made.get("settings") == now["settings"]:
-            return []
-        changed = _changed_sections(made.get("sections"), now["sections"])
+        changes = []
+        for at_hand in (False, True):  # a record holds on machines with other weights than those that made it
+            try:
+                now = self._settings_now(job, at_hand)
+            except UserError as error:
+                return [f"the settings{of}, which no longer compose ({error})"]
+            if made.get("settings") == now["settings"]:
+                return []
+            changes.append(_changed_sections(made.get("sections"), now["sections"]))
+        changed = min(changes, key=len)
         return [f"the settings{of}: {_some(changed)}" if changed else f"the settings{of}"]
 
-    def _settings_now(self, job: PlannedJob) -> dict[str, Any]:
-        if job not in self._now:
-            self._now[job] = settings_made(settings_of(job.entry, job.scale, job.item, job.overrides))
-        return self._now[job]
+    def _settings_now(self, job: PlannedJob, at_hand: bool) -> dict[str, Any]:
+        if (job, at_hand) not in self._now:
+            composed = settings_of(job.entry, job.scale, job.item, job.overrides, at_hand)
+            self._now[job, at_hand] = settings_made(composed)
+        return self._now[job, at_hand]
 
     def _changed(self, method: str) -> list[str]:
         if method not in self._known:

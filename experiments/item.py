@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from audiolcm.rows import SCALES
 from experiments.claims import BETTER, Claim, Side, Test
 from experiments.records import Result
-from experiments.sources import Fact, ScoreKey, Source, Speed
+from experiments.sources import Fact, FirstOf, ScoreKey, Source, Speed
 
 LOWER, HIGHER, NEITHER = "lower", "higher", ""
 
@@ -34,9 +34,10 @@ def everywhere(source: Source) -> dict[str, Source]:
     return dict.fromkeys(SCALES, source)
 
 
-def scored(metric: str, paper: str) -> dict[str, Source]:
-    """Return the scores of a metric: ``paper`` at the paper's scale, of the embedded evaluator at the others."""
-    return everywhere(ScoreKey(f"{metric}_embedded")) | {"paper": ScoreKey(paper)}
+def scored(metric: str, paper: str, small: tuple[str, ...] = ("yamnet", "embedded")) -> dict[str, Source]:
+    """Return the scores of a metric: ``paper`` at the paper's scale, at the others those of the first of ``small``."""
+    first = FirstOf(tuple(ScoreKey(f"{metric}_{network}") for network in small))
+    return everywhere(first) | {"paper": ScoreKey(paper)}
 
 
 NFE = Column("NFE", "nfe", LOWER, everywhere(Fact(("nfe",))))

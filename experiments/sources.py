@@ -36,6 +36,7 @@ class Reading:
         is_exact: it has no spread over seeds: where seeds differ, something is wrong.
         is_seeded: it is of one seed of training, not of all or none.
         ends: what it is called where its ends are known, see ``evaluation.tables.within``.
+        is_embedded: it is the embedded evaluator's, which may not judge a claim.
         caveat: how it was measured that it must not be believed as others are, in words short enough for a mark.
         draws: the figure of each draw of a bootstrap, by generation seed; ``drawn`` says of what, and tells pairs.
     """
@@ -51,6 +52,7 @@ class Reading:
     is_exact: bool = False
     is_seeded: bool = True
     ends: str = ""
+    is_embedded: bool = False
     caveat: str = ""
     draws: tuple[tuple[float, ...], ...] = ()
     drawn: tuple[str, str] = ("", "")
@@ -110,6 +112,18 @@ class ScoreKey(OfResults):
         return None if score is None else of_score(score, result.protocol)
 
 
+@dataclass(frozen=True)
+class FirstOf(OfResults):
+    """The first of several sources that a result has."""
+
+    sources: tuple[OfResults, ...]
+
+    def reading(self, result: Result) -> Reading | None:
+        """Return its reading."""
+        found = (source.reading(result) for source in self.sources)
+        return next((reading for reading in found if reading is not None), None)
+
+
 def of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
     """Return the reading of a score under a protocol."""
     counts = f"{score.num_generated}/{score.num_reference}"
@@ -125,6 +139,7 @@ def of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
         condition=(*condition, ("network", weights)),
         network="embedded evaluator" if score.is_embedded else score.title,
         ends=score.title,
+        is_embedded=score.is_embedded,
         draws=score.draws,
         drawn=("clips", score.drawn),
     )

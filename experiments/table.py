@@ -214,13 +214,17 @@ def _shown(
 
 
 def _measured_on(results: ItemResults) -> tuple[list[str], str, list[str]]:
-    """Return the protocols' titles, the data in short, and the embedded evaluator where it listened."""
+    """Return the protocols' titles, the data in short, and which of the networks of small scales listened."""
     protocols = [dict(result.protocol) for result in results.usable if result.protocol]
     names = dict.fromkeys(protocol_title(protocol) for protocol in protocols)
     titles = [name.removeprefix("replica: ") for name in names]
     data = ", ".join(dict.fromkeys(str(p.get("dataset") or p.get("name")) for p in protocols))
     scores = [score for result in results.usable for score in result.scores.values()]
-    ears = ["embedded evaluator"] if any(score.is_embedded for score in scores) else []
+    heard = {
+        "YAMNet": any(score.extractor.get("name") == "yamnet" for score in scores),
+        "embedded evaluator": any(score.is_embedded for score in scores),
+    }
+    ears = [name for name, is_heard in heard.items() if is_heard]
     return titles, data or ("no scores" if results.usable else "nothing yet"), ears
 
 

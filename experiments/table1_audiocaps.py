@@ -21,7 +21,7 @@ MOS = (
     Column("MOS-Q", "mos_q", HIGHER, everywhere(Listening("mos_q"))),
     Column("MOS-F", "mos_f", HIGHER, everywhere(Listening("mos_f"))),
 )
-CLAP = Column("CLAP", "clap", HIGHER, scored("clap", "clap_msclap"))
+CLAP = Column("CLAP", "clap", HIGHER, scored("clap", "clap_msclap", ("embedded",)))
 OURS, TEACHER = Row("audiolcm", "AudioLCM"), Row("teacher", "its teacher")
 
 ITEM = TableItem(

@@ -16,7 +16,7 @@ from experiments.item import (
 )
 from experiments.table1_audiocaps import MOS
 
-CLAP = Column("CLAP", "clap", HIGHER, scored("clap", "clap_music_audioset"))
+CLAP = Column("CLAP", "clap", HIGHER, scored("clap", "clap_music_audioset", ("embedded",)))
 BORROWED = "the paper's figures are borrowed from the MusicGen paper"
 
 ITEM = TableItem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +12,7 @@ from evaluation.features.extractor import Extractor, Features
 from evaluation.features.yamnet import audioset_classes
 from evaluation.measures.truth import TruthMeasure
 from evaluation.protocol import Item
-from evaluation.score import Ears, Trial
+from evaluation.score import Ears, NothingToMeasure, Trial
 
 
 @runtime_checkable
@@ -28,21 +29,27 @@ class _AudioSetMeasure(TruthMeasure[list[int]]):
     """
 
     def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
-        """Refuse what ``score`` would; of a network that is not loaded yet nothing is known."""
+        """Refuse another network; one that is not loaded yet is not known, and unknown labels are left out later."""
         if ears.foreseen(self.extractor) is not None:
-            super().foresee(key, trial, ears)
+            with suppress(NothingToMeasure):
+                super().foresee(key, trial, ears)
 
     def numbers(self, key: str, part: Trial, extractor: Extractor | None) -> dict[str, list[int]]:
-        """Return the numbers of the right classes of each label, once all labels are known to have some."""
+        """Return the numbers of the right classes of each label.
+
+        Raises:
+            NothingToMeasure: when a label has none; a mean over the others would be of other data.
+            UserError: it is no such network.
+        """
         if not isinstance(extractor, AudioSetClassifier) or not extractor.classes:
             raise UserError(
                 f"metrics.{key} needs a network that knows AudioSet's classes: extractor: yamnet."
             )
         labels = sorted({label for item in part.items for label in item.clip.labels})
         if unknown := [label for label in labels if label not in audioset_classes()]:
-            raise UserError(
-                f"metrics.{key}: no AudioSet class is known for {len(unknown)} of {len(labels)} labels, such as "
-                f"{unknown[0]!r}. Leave the metric out, or add a line to evaluation/features/audioset_classes.csv."
+            raise NothingToMeasure(
+                f"{key} is left out: no AudioSet class is known for {len(unknown)} of {len(labels)} labels, such as "
+                f"{unknown[0]!r}. Lines of evaluation/features/audioset_classes.csv say which are."
             )
         place = {name: number for number, name in enumerate(extractor.classes)}
         return {label: [place[name] for name in audioset_classes()[label]] for label in labels}

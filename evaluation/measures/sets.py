@@ -72,12 +72,13 @@ class FrechetDistance(_SetMeasure):
     def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
         """Refuse too few rows; see ``ForeseesScores``."""
         for what, num_rows, width in expected_rows(self.extractor, trial, ears):
-            self._few_rows(f"{self.label} ({self.extractor}): {what}", num_rows, width, trial)
+            self._few_rows(what, num_rows, width, trial)
 
     def _few_rows(self, what: str, num_rows: int, width: int, trial: Trial) -> list[str]:
         """Return a note where there are too few rows for a covariance and that is allowed."""
         remedy = "Take more clips, or accept a figure that orders nothing: allow=[few_clips]."
-        require_rows(num_rows, width, what, remedy, self.allow_few_clips or "few_clips" in trial.allowed)
+        is_allowed = self.allow_few_clips or "few_clips" in trial.allowed
+        require_rows(num_rows, width, f"{self.label} ({self.extractor}): {what}", remedy, is_allowed)
         if num_rows > width:
             return []
         return [f"{what} give {num_rows} rows of {width} features: compare only at equal numbers of clips"]
@@ -96,9 +97,7 @@ class FrechetDistance(_SetMeasure):
         notes = tuple(
             note
             for what, features in (("generated sounds", seeds[0]), ("references", true))
-            for note in self._few_rows(
-                f"{self.label} ({extractor.name}): {len(features)} {what}", *_size(features), trial
-            )
+            for note in self._few_rows(f"{len(features)} {what}", *_size(features), trial)
         )
         per_seed = [self._distance(trial, ears, features, true) for features in seeds]
         reference = reference_rows(trial, true)

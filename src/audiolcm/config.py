@@ -4,8 +4,9 @@ import hashlib
 import os
 import re
 import typing
-from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -27,14 +28,16 @@ LOCAL = "local.yaml"
 """A user's own file in ``conf``, which both entry points compose where it is there."""
 DATA_VARIABLE = "AUDIOLCM_DATA"
 CORPORA = "corpora"
+_ASSUMED: ContextVar[bool | None] = ContextVar("weights at hand", default=None)
 
 
 def register_resolvers() -> None:
-    """Make six resolvers known to Hydra.
+    """Make seven resolvers known to Hydra.
 
     ``${scale:}`` is the profile (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
     ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys;
-    ``${data_folder:}`` the folder of all corpora; ``${corpus:name}`` that of one of them (``corpus_folder``).
+    ``${data_folder:}`` the folder of all corpora; ``${corpus:name}`` that of one of them (``corpus_folder``);
+    ``${if_at_hand:file,a,b}`` is a where the folder of published weights has the file, else b.
     """
     OmegaConf.register_new_resolver("scale", scale_of, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
@@ -42,6 +45,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
     OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
     OmegaConf.register_new_resolver("corpus", corpus_folder, replace=True)
+    OmegaConf.register_new_resolver("if_at_hand", if_at_hand, replace=True)
 
 
 def data_folder() -> str:
@@ -57,6 +61,25 @@ def corpus_folder(name: str = "", *, _root_: typing.Any) -> str | None:
     corpora = str(OmegaConf.select(_root_, "paths.corpora"))
     folder = Path(corpora).expanduser()
     return str(folder / name) if corpora != CORPORA or folder.is_dir() else None
+
+
+def if_at_hand(filename: str, there: str, absent: str) -> str:
+    """Return ``there`` where the folder of published weights has the file, else ``absent``."""
+    from audiolcm.weights.files import weights_folder  # slow to import
+
+    assumed = _ASSUMED.get()
+    is_there = (weights_folder() / filename).exists() if assumed is None else assumed
+    return there if is_there else absent
+
+
+@contextmanager
+def assuming_at_hand(is_there: bool | None) -> Iterator[None]:
+    """Compose as a machine would that has all such files, or none; None looks whether they are there."""
+    token = _ASSUMED.set(is_there)
+    try:
+        yield
+    finally:
+        _ASSUMED.reset(token)
 
 
 def check_local(conf: Path) -> None:

@@ -33,7 +33,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.checking import nearest
 from audiolcm.choices import CONF
-from audiolcm.config import register_resolvers, scale_of
+from audiolcm.config import assuming_at_hand, register_resolvers, scale_of
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
 from audiolcm.mistakes import explained
@@ -149,8 +149,10 @@ def settings_now(entry: str, scale: str, item: str, overrides: Sequence[str]) ->
     return settings_fingerprint(settings_of(entry, scale, item, overrides))
 
 
-def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """Return a job's configuration as conf composes it now, interpolations resolved.
+def settings_of(
+    entry: str, scale: str, item: str, overrides: Sequence[str], at_hand: bool | None = None
+) -> dict[str, Any]:
+    """Return a job's configuration as conf composes it now (see ``assuming_at_hand``), interpolations resolved.
 
     Composing takes half a second, so jobs that choose the same groups share it, and differ by their values only.
 
@@ -162,7 +164,7 @@ def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> 
         words.append(f"scale={scale}")
     groups = tuple(word for word in words if _is_group(word))
     try:
-        cfg = copy.deepcopy(_composed(entry, groups))
+        cfg = copy.deepcopy(_composed(entry, groups, at_hand))
         for override in OverridesParser.create().parse_overrides([w for w in words if w not in groups]):
             key = override.get_key_element().lstrip("+")
             OmegaConf.update(cfg, key, override.value(), force_add=override.is_add())
@@ -172,10 +174,11 @@ def settings_of(entry: str, scale: str, item: str, overrides: Sequence[str]) -> 
 
 
 @cache
-def _composed(entry: str, groups: tuple[str, ...]) -> DictConfig:
+def _composed(entry: str, groups: tuple[str, ...], at_hand: bool | None) -> DictConfig:
     register_resolvers()
     running = GlobalHydra.instance().is_initialized()
-    with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+    opened = nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF))
+    with opened, assuming_at_hand(at_hand):
         return compose(entry, list(groups))
 
 

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.build import build
-from audiolcm.config import register_resolvers, to_plain
+from audiolcm.config import assuming_at_hand, register_resolvers, to_plain
 from audiolcm.errors import UserError
 from evaluation.protocol import Protocol
 from evaluation.run import SECTIONS, checked
@@ -35,6 +35,24 @@ FILES = {
     "musiccaps_5405": ("musiccaps.tsv", "musiccaps.tsv", "name"),
     "stable_audio_4875": ("audiocaps_official_test.csv", "audiocaps_official_test.csv", "youtube_id"),
 }
+
+
+def test_yamnet_listens_wherever_its_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIOLCM_WEIGHTS", str(tmp_path))
+    heard = {}
+    for there in (False, True):
+        if there:
+            (tmp_path / "yamnet.tflite").touch()
+        heard[there] = {
+            name: set(composed(f"dataset={name}")["metrics"]) for name in ("foley", "esc10", "clotho")
+        }
+    assert "fad_embedded" in heard[False]["esc10"] and "fad_embedded" in heard[False]["foley"]
+    assert heard[True]["esc10"] == set(composed("metrics=yamnet")["metrics"])
+    assert heard[True]["foley"] == heard[True]["esc10"] | {"event_recall", "count_accuracy", "order_accuracy"}
+    assert heard[True]["clotho"] == heard[False]["clotho"]
+    with assuming_at_hand(False):
+        assert set(composed("dataset=esc10")["metrics"]) == heard[False]["esc10"]
+    assert set(composed("dataset=esc10", "metrics=[is_embedded]")["metrics"]) == {"is_embedded"}
 
 
 def composed(*overrides: str) -> dict:

@@ -62,8 +62,8 @@ def test_table_has_means_beside_printed_figures(tmp_path: Path) -> None:
         assert row.cells[0].value == pytest.approx(np.mean(FADS[row.row]))
         assert row.cells[0].count == "N=80/80"
     assert [row.printed for row in table.rows][:2] == [("1.67", "1.37"), ("1.80", "1.45")]
-    assert table.measured == "measured (replica: esc10, embedded evaluator)"
-    assert table.caption.startswith("Measured at replica scale: esc10, test split; embedded evaluator.")
+    assert table.measured == "measured (replica: esc10, YAMNet)"
+    assert table.caption.startswith("Measured at replica scale: esc10, test split; YAMNet.")
     assert "another task than the paper's" in table.caption
 
 
@@ -174,7 +174,7 @@ def test_speed_of_other_hardware_is_refused(tmp_path: Path) -> None:
 
 def test_no_cell_reaches_beyond_where_its_figure_ends(tmp_path: Path) -> None:
     for seed, value in enumerate((1.0, 5.0, 12.0)):
-        write(tmp_path, record(STEM, "full", seed, fad(value), fad(-0.000045, key="kl_embedded", title="KL")))
+        write(tmp_path, record(STEM, "full", seed, fad(value), fad(-0.000045, key="kl_yamnet", title="KL")))
     write(tmp_path, record(STEM, "without_rope", 0, fad(0.5)))
     table = shown(tmp_path)
     fads, kl = row_of(table, "full").cells
@@ -209,7 +209,7 @@ def test_times_of_before_are_marked_and_stand_in_no_column_with_new_ones(tmp_pat
     [
         ("range_0_8", "; students trained with omega from 0 to 8 (the paper: from 4 to 12)."),
         ("range_4_12", "; students trained with omega from 4 to 12 (the paper: from 4 to 12)."),
-        (None, "embedded evaluator."),
+        (None, "; YAMNet."),
     ],
 )
 def test_tables_name_the_range_of_omega_of_their_trainings(

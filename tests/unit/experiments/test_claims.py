@@ -23,7 +23,7 @@ def judged(
     for row, values in (("full", first), ("without_rope", second)):
         for seed, value in enumerate(values):
             write(folder, record(STEM, row, seed, fad(value)))
-    sources = {"replica": ScoreKey("fad_embedded")}
+    sources = {"replica": ScoreKey("fad_yamnet")}
     claim = Claim("s", Row("full", "a"), Row("without_rope", "b"), "FAD", better, sources, test or Better())
     return judge(claim, read_results(folder, STEM, "replica"))
 
@@ -53,6 +53,17 @@ def test_interval_is_that_of_a_paired_t_test(tmp_path: Path) -> None:
 def test_verdicts(tmp_path: Path, second: list[float], better: str, verdict: str) -> None:
     found = judged(tmp_path, [10.0, 11.0, 12.0], second, better)
     assert found.verdict == verdict and not found.reason
+
+
+def test_the_embedded_evaluator_judges_nothing(tmp_path: Path) -> None:
+    for row, level in (("full", 10.0), ("without_rope", 20.0)):
+        for seed in range(3):
+            write(tmp_path, record(STEM, row, seed, fad(level + seed / 10, is_embedded=True)))
+    sources = {"replica": ScoreKey("fad_yamnet")}
+    claim = Claim("s", Row("full", "a"), Row("without_rope", "b"), "FAD", "lower", sources, Better())
+    found = judge(claim, read_results(tmp_path, STEM, "replica"))
+    assert found.verdict == "cannot be told" and found.change == pytest.approx(10.0)
+    assert "embedded evaluator" in found.reason
 
 
 @pytest.mark.parametrize(

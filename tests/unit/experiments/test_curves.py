@@ -45,7 +45,7 @@ def test_lines_are_the_means_at_their_steps(tmp_path: Path) -> None:
     # Told apart in grey
     assert len({style[1] for style in styles}) == 3 and len({style[2] for style in styles}) == 3
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("iterations", "FAD")
-    assert "embedded evaluator" in axes.get_title()
+    assert "YAMNet" in axes.get_title()
 
 
 def test_error_bars_are_the_intervals(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_markdown_has_measured_beside_printed(tmp_path: Path) -> None:
     assert head[:4] == [
         "variant",
         "seeds",
-        "FAD ↓, measured (replica: esc10, embedded evaluator)",
+        "FAD ↓, measured (replica: esc10, YAMNet)",
         "FAD ↓, paper",
     ]
     found = [cell.strip() for cell in cells(lines[2])]

@@ -29,7 +29,7 @@ def told(folder: Path, was: str = "0123456789") -> list[str]:
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Freshness, "_settings_now", lambda self, job: {"settings": "s", "sections": {}})
+    monkeypatch.setattr(Freshness, "_settings_now", lambda *_: {"settings": "s", "sections": {}})
 
 
 def test_a_change_that_is_listed_makes_nothing_stale(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
     write_table6(tmp_path)
     found = read_results(tmp_path, STEM, "replica")
     assert [result.name for result in found.of("full")] == ["full-seed0", "full-seed1", "full-seed2"]
-    assert [result.scores["fad_embedded"].value for result in found.of("full")] == list(FADS["full"])
-    assert found.of("full")[0].scores["fad_embedded"].interval == (9.0, 11.0)
+    assert [result.scores["fad_yamnet"].value for result in found.of("full")] == list(FADS["full"])
+    assert found.of("full")[0].scores["fad_yamnet"].interval == (9.0, 11.0)
     assert not found.faults and not found.planned and not found.of("none")
     assert read_results(tmp_path, STEM, "paper").results == ()
 

@@ -88,7 +88,7 @@ def test_a_figure_whose_records_are_gone_is_removed(tmp_path: Path) -> None:
 
 def test_both_scales_are_kept_apart(tmp_path: Path) -> None:
     write_table6(tmp_path)
-    score = fad(1.7, key="fad_vggish", is_embedded=False)
+    score = fad(1.7, key="fad_vggish", extractor={"name": "vggish"})
     write(tmp_path, record("table6_backbone", "full", 0, score, scale="paper"))
     render(["table6_backbone"], None, tmp_path)
     paper = (tmp_path / "paper/table6_backbone.md").read_text()
@@ -114,7 +114,7 @@ def test_page_is_self_contained_and_escaped(tmp_path: Path) -> None:
         "default-src 'none'" in text.replace("&#x27;", "'") and "url(" not in text and "@import" not in text
     )
     assert text.count("data:image/png;base64,") == 1
-    assert "holds at this scale" in text and "measured (replica: esc10, embedded evaluator)" in text
+    assert "holds at this scale" in text and "measured (replica: esc10, YAMNet)" in text
 
 
 def test_plan_and_changes_reach_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
