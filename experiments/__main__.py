@@ -1,4 +1,4 @@
-"""The paper's tables and figures: ``python -m experiments list``, ``run``, ``status``, ``render``, ``diagnose``, ``sync``."""
+"""The paper's tables and figures: ``python -m experiments list``, ``run``, ``status``, ``render``, ... (``--help``)."""
 
 import argparse
 import sys

