@@ -161,8 +161,9 @@ def _teacher(student: Artifact, given: Path | None) -> Artifact:
                 "--teacher FOLDER."
             ) from error
     teacher = open_model(given, "teacher")
-    known = student.card.get("made_from", {}).get("parents", {}).get("teacher", teacher.hash)
-    if teacher.hash != known:
+    parents = student.card.get("made_from", {}).get("parents")
+    known = parents.get("teacher") if isinstance(parents, dict) else None
+    if known not in (None, teacher.hash):
         raise UserError(
             f"--teacher {given} ({teacher.hash}) is not the teacher of {student.folder}, which is {known}."
         )

@@ -54,8 +54,9 @@ def page(diagnoses: Sequence[Diagnosis], told: str, width: int | None = None) ->
     return "\n\n".join(parts) + "\n"
 
 
-READING = """- Distances are to the end of the flow, in deviations of the clips' latents: 0 is the flow itself, 1.4 two clips
-  that have nothing to do with each other.
+READING = """\
+- Distances are to the end of the flow, in deviations of the clips' latents: 0 is the flow itself, 1.4 two clips that
+  have nothing to do with each other.
 - "One call" is the teacher's own, guided, at the same place: what is below it was gained by distillation.
 - Response: how far the student moves with omega over how far the end of the flow does; 1 follows, 0 is deaf. Cosine:
   whether in the same direction."""

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+from audiolcm import plain_data
 from audiolcm.artifacts import Artifact
-from audiolcm.config import compose
+from audiolcm.card import read_card, write_card
+from audiolcm.config import compose, to_yaml
 from audiolcm.published.export import export
 from audiolcm.recipe import Recipe
 from experiments.__main__ import main
@@ -56,7 +58,9 @@ def test_a_student_and_its_snapshots(
         assert all(distance["student"] > 0 for distance in one["distances"])
         assert {tuple(response["omegas"]) for response in one["responses"]} == {(0, 4), (4, 12)}
     # The flow from data is that of their one teacher, whatever the student
-    one_calls = [[d["one_jump"] for d in one["distances"] if d["source"] == "data"] for one in found["students"]]
+    one_calls = [
+        [d["one_jump"] for d in one["distances"] if d["source"] == "data"] for one in found["students"]
+    ]
     assert one_calls[0] == one_calls[1] == one_calls[2]
     assert found["students"][0]["distances"] != found["students"][2]["distances"]
     assert main([*words, str(tmp_path / "again")]) == 0
@@ -89,27 +93,39 @@ def test_no_student(student: Artifact, tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_student_without_its_teacher(
     student: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    alone = export(student, student.parent("vocoder"), tmp_path / "exported").folder if False else None
     exported = export(student, student.parent("vocoder"), tmp_path / "exported")
     assert "--teacher FOLDER" in refused(capsys, exported)
     moved = tmp_path / "student" / student.folder.name
     shutil.copytree(student.folder, moved)
     assert "--teacher FOLDER" in refused(capsys, moved)
-    data = [word for word in ("--cache", str(student.folder.parents[2] / "cache"))]
-    teacher = student.parent("teacher").folder
-    assert main(["diagnose", str(exported), "--teacher", str(teacher), *data, *QUICK, "-o", str(tmp_path)]) == 0
-    assert alone is None
+    cache = student.folder.parents[2] / "cache"
+    given = ["--teacher", str(student.parent("teacher").folder), "--cache", str(cache)]
+    assert main(["diagnose", str(exported), *given, *QUICK, "-o", str(tmp_path / "given")]) == 0
+    assert main(["diagnose", str(student.folder), *QUICK, "-o", str(tmp_path / "own")]) == 0
+    (of_export,), (of_own,) = (content(tmp_path / name)["students"] for name in ("given", "own"))
+    assert of_export["distances"] == of_own["distances"]
 
 
-def test_another_teacher(
-    student: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_another_teacher(student: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "teacher"
     shutil.copytree(student.parent("teacher").folder, other)
-    card = json.loads((other / "card.json").read_text())
-    (other / "card.json").write_text(json.dumps(card | {"hash": "0123456789"}))
-    told = refused(capsys, student.folder, "--teacher", other)
-    assert told
+    write_card(other, read_card(other) | {"hash": "0123456789"})
+    assert "(0123456789) is not the teacher of" in refused(capsys, student.folder, "--teacher", other)
+
+
+def test_data_that_are_not_there(
+    student: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = tmp_path / "real"
+    shutil.copytree(student.folder, real)
+    cfg = plain_data.read_yaml(real / "config.yaml")
+    cfg["dataset"] = compose(["dataset=esc10", f"dataset.root={tmp_path / 'gone'}"])["dataset"]
+    (real / "config.yaml").write_text(to_yaml(cfg))
+    parents = {stage: str(student.parent(stage).folder) for stage in student.card["parents"]}
+    write_card(real, read_card(real) | {"parents": parents})
+    told = refused(capsys, real)
+    assert str(tmp_path / "gone") in told
+    assert "--root FOLDER" in told
 
 
 @pytest.mark.parametrize(
