@@ -20,7 +20,7 @@ def add_diagnose(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     shown.add_argument("--clips", type=int, help="(16, or as many as there are)")
     shown.add_argument("--timesteps", type=int, nargs="+", help="(7 of those that it was trained at)")
     shown.add_argument("--omega", type=float, nargs="+", help="(0, the trained range and one beyond)")
-    shown.add_argument("--num-steps", type=int, default=25, help="most steps of the flow (25)")
+    shown.add_argument("--num-steps", type=int, default=16, help="most steps of the flow (16)")
     shown.add_argument("--own-steps", type=int, default=1, help="of the student's own sounds (1)")
     shown.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     shown.add_argument("--plugins", action="append", help="a package besides ours that the student may name")
