@@ -44,7 +44,7 @@ from experiments.diagnosis import Ground, diagnose
 from experiments.diagnosis_text import Diagnosis, page
 
 FOLDER = Path("runs/diagnose")
-USUAL_CLIPS = 16
+USUAL_CLIPS = 8
 _SHARES = (1.0, 0.98, 0.8, 0.6, 0.4, 0.2, 0.1)
 """Of the schedule's timesteps, where students are asked."""
 _NEEDED = ("guidance", "trainer.student", "paths.cache")
