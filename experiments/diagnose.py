@@ -157,8 +157,8 @@ def _teacher(student: Artifact, given: Path | None) -> Artifact:
             return student.parent("teacher")
         except UserError as error:
             raise UserError(
-                f"The teacher of {student.folder} is not at hand (an exported model comes without): give its folder by "
-                "--teacher FOLDER."
+                f"The teacher of {student.folder} is not at hand: {error} An exported model comes without it: give its "
+                "folder by --teacher FOLDER."
             ) from error
     teacher = open_model(given, "teacher")
     parents = student.card.get("made_from", {}).get("parents")
