@@ -95,7 +95,9 @@ def _worst(one: Diagnosis) -> str:
             )
         lost = sorted({d.timestep for d in found if d.student > d.one_jump}, reverse=True)
         if lost:
-            sentences.append(f"From {source} not nearer than the teacher's one call at {', '.join(map(str, lost))}.")
+            sentences.append(
+                f"From {source} not nearer than the teacher's one call at {', '.join(map(str, lost))}."
+            )
     low, high = one.trained_omegas
     for word, best in (("most", max), ("least", min)):
         if heard := [found for found in one.over_range() if found.response is not None]:
