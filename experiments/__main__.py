@@ -1,4 +1,4 @@
-"""The paper's tables and figures: ``python -m experiments list``, ``run``, ``status``, ``render`` and ``sync``."""
+"""The paper's tables and figures: ``python -m experiments list``, ``run``, ``status``, ``render``, ... (``--help``)."""
 
 import argparse
 import sys
@@ -18,6 +18,7 @@ with one_sentence():
     from audiolcm.interrupts import raise_on_signal
     from audiolcm.options import Parser
     from audiolcm.rows import SCALES
+    from experiments.diagnose_command import add_diagnose, run_diagnose
     from experiments.render_command import add_render, run_render
     from experiments.status import has_sweep, status
     from experiments.sync import sync
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     sent.add_argument("folders", nargs="*", type=Path, help="where to look; none: artifacts and runs")
     sent.add_argument("--unfinished", action="store_true", help="also those still being written")
     add_render(commands)
+    add_diagnose(commands)
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "run":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -130,7 +132,9 @@ def _sync(given: argparse.Namespace) -> int:
     return sync(given.folders, given.unfinished)
 
 
-_COMMANDS = {"list": _list, "run": _run, "status": _status, "render": run_render, "sync": _sync}
+_COMMANDS = {
+    "list": _list, "run": _run, "status": _status, "render": run_render, "diagnose": run_diagnose, "sync": _sync,
+}  # fmt: skip
 
 
 if __name__ == "__main__":

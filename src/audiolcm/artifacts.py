@@ -197,6 +197,14 @@ def trained_steps(artifact: Artifact) -> int | None:
     return artifact.card.get("step", trainer.get("steps"))
 
 
+def snapshot_steps(artifact: Artifact) -> list[int]:
+    """Return after which steps of an artifact's training its network was kept too, ascending."""
+    return sorted(
+        int(path.parent.name.removeprefix("step-"))
+        for path in artifact.folder.glob(f"snapshots/step-*/{CARD}")
+    )
+
+
 def open_snapshot(artifact: Artifact, step: int) -> Artifact:
     """Return the network of an artifact as it was after ``step`` steps of its training; the last is its own.
 
@@ -207,9 +215,7 @@ def open_snapshot(artifact: Artifact, step: int) -> Artifact:
         return artifact
     folder = artifact.folder / "snapshots" / f"step-{step:08d}"
     if not (folder / CARD).exists():
-        steps = [
-            str(int(path.parent.name[5:])) for path in sorted(artifact.folder.glob("snapshots/*/card.json"))
-        ]
+        steps = [str(kept) for kept in snapshot_steps(artifact)]
         last = trained_steps(artifact)
         if last is None or not 0 < step < last:
             raise UserError(
