@@ -26,8 +26,8 @@ NOTHING = 1e-4
 class FlowFrom(DPMSolverPlusPlusSampler):
     """The guided flow from any timestep ``start`` on, in at most ``num_steps`` second-order steps.
 
-    Steps get shorter towards the end, quadratically: on the exact teacher of the tests 25 of them end within 0.014
-    deviations of the flow in all of its timesteps, as many even ones within 0.12.
+    Steps get shorter towards the end, quadratically: on the exact teacher of the tests 25 of them mostly end within
+    0.02 deviations of the flow in all of its timesteps, and within 0.07 at omega 12; as many even ones within 0.12.
     """
 
     def __init__(self, start: int, num_steps: int, omega: float) -> None:
