@@ -105,7 +105,8 @@ def filters(num_samples: int) -> list[tuple[int, np.ndarray]]:
     Neighbors overlap by half, and the squares of all sum to one between the first band's center and the last one's.
     """
     erbs = _erb_number(np.arange(num_samples // 2 + 1) * SAMPLE_RATE / num_samples)
-    edges = np.linspace(*_erb_number(np.array([LOWEST, HIGHEST])), NUM_BANDS + 2)
+    lowest, highest = _erb_number(np.array([LOWEST, HIGHEST]))
+    edges = np.linspace(lowest, highest, NUM_BANDS + 2)
     found = []
     for low, center, high in zip(edges, edges[1:], edges[2:], strict=False):
         first, end = np.searchsorted(erbs, [low, high])
