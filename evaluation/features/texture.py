@@ -24,13 +24,13 @@ from evaluation.features.extractor import Features
 NUM_BANDS = 24
 LOWEST, HIGHEST = 50.0, 7600.0  # Hz, where the first band begins and the last one ends
 COMPRESSION = 0.3  # exponent of the amplitude
-FLOOR = 1e-4  # amplitude: below it is silence
+FLOOR = 1e-3  # amplitude: what is 60 dB below full scale counts as silence
 ENVELOPE_RATE = 400  # Hz
 WINDOW, HOP = 400, 200  # samples of an envelope: 1 s, and half of that
 OCTAVES = (2, 4, 8, 16, 32, 64, 128)  # Hz, where octaves of modulation begin; the last one ends at 200 Hz
 OFFSETS = (1, 2, 4, 8)  # bands between those that are correlated
 SPREADS = {
-    "level": 0.6, "variation": 1.1, "skew": 0.8, "kurtosis": 0.8, "modulation": 1.3, "correlation": 0.34,
+    "level": 0.4, "variation": 1.1, "skew": 0.85, "kurtosis": 1.0, "modulation": 1.3, "correlation": 0.32,
 }  # fmt: skip
 """What each kind of statistic is divided by: its standard deviation on folds 1 to 3 of ESC-10."""
 _BASEBAND = 4000  # Hz: wider than any band
