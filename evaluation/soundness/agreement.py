@@ -7,7 +7,7 @@ sounds otherwise, it is the other that is doubted.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -16,24 +16,26 @@ from evaluation.soundness.judges import Column
 
 AUTHORITIES = ("fad_yamnet", "hits_yamnet")
 LEAST = 0.8
-"""The least rank correlation with each authority, over all cases, of a column that may judge claims."""
+"""The least rank correlation with each authority of a column that may judge claims; see ``Agreement.may_judge``."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
     """Spearman's rank correlation of a column with YAMNet's, 1 where both put the cases into the same order.
 
-    overall: over all cases, by YAMNet's column.  within: with YAMNet's distance, over the levels of each way of
-    spoiling; None where all are equal.
+    overall, through_mel: over all cases, and over those that autoencoders and vocoders make, with each of YAMNet's
+    columns.  within: with YAMNet's distance, over the levels of each way of spoiling.  None where all are equal.
     """
 
     overall: dict[str, float | None]
+    through_mel: dict[str, float | None]
     within: dict[str, float | None]
 
     @property
     def may_judge(self) -> bool:
-        """Whether it agrees with both of YAMNet's columns well enough."""
-        return all(found is not None and found >= LEAST for found in self.overall.values())
+        """Whether it agrees with both of YAMNet's columns, over all cases and over those through the mel."""
+        found = [*self.overall.values(), *self.through_mel.values()]
+        return all(one is not None and one >= LEAST for one in found)
 
     def as_json(self) -> dict[str, object]:
         """Return it with its verdict."""
@@ -41,16 +43,20 @@ class Agreement:
 
 
 def agreements(
-    columns: Mapping[str, Column], groups: Mapping[str, Sequence[Mapping[str, float]]]
+    columns: Mapping[str, Column],
+    groups: Mapping[str, Sequence[Mapping[str, float]]],
+    through_mel: Collection[str],
 ) -> dict[str, Agreement]:
     """Return the agreement of each column with YAMNet's; of none where YAMNet was not asked.
 
     Args:
         columns: of all judges.
         groups: the figures of each level of each way of spoiling, by column.
+        through_mel: the ways that go through the mel.
     """
     asked = [name for name in AUTHORITIES if name in columns]
-    cases = [figures for levels in groups.values() for figures in levels]
+    every = [figures for levels in groups.values() for figures in levels]
+    mel = [figures for way, levels in groups.items() if way in through_mel for figures in levels]
 
     def correlation(key: str, authority: str, among: Sequence[Mapping[str, float]]) -> float | None:
         pair = [[columns[name].badness(figures[name]) for figures in among] for name in (key, authority)]
@@ -58,7 +64,8 @@ def agreements(
 
     return {
         key: Agreement(
-            {name: correlation(key, name, cases) for name in asked},
+            {name: correlation(key, name, every) for name in asked},
+            {name: correlation(key, name, mel) for name in asked},
             {way: correlation(key, asked[0], levels) for way, levels in groups.items()},
         )
         for key in columns

@@ -28,11 +28,13 @@ SPOILINGS = (
     Spoiling("low-pass", "Hz", (6000, 4000, 2000, 1000), cut_highs),
     Spoiling("shuffled time", "s a piece", (0.4, 0.2, 0.1, 0.05), shuffle_time),
     Spoiling("swapped classes", "of the sounds", (0.25, 0.5, 0.75, 1.0), swap_classes),
-    Spoiling("mel smoothed in time", "frames", (0.5, 1, 2, 4), smooth_frames),
-    Spoiling("mel smoothed across bands", "bands", (0.5, 1, 2, 4), smooth_bands),
-    Spoiling("mel of few components", "of 160", (80, 40, 20, 10), keep_components),
-    Spoiling("noise bent to a smooth mel", "passes", (1, 3, 8, 40), bend_noise, grows=False),
-    Spoiling("Griffin-Lim", "iterations", (1, 4, 16, 64), griffin_lim, grows=False),
+    Spoiling("mel smoothed in time", "frames", (0.5, 1, 2, 4), smooth_frames, through_mel=True),
+    Spoiling("mel smoothed across bands", "bands", (0.5, 1, 2, 4), smooth_bands, through_mel=True),
+    Spoiling("mel of few components", "of 160", (80, 40, 20, 10), keep_components, through_mel=True),
+    Spoiling(
+        "noise bent to a smooth mel", "passes", (1, 3, 8, 40), bend_noise, grows=False, through_mel=True
+    ),
+    Spoiling("Griffin-Lim", "iterations", (1, 4, 16, 64), griffin_lim, grows=False, through_mel=True),
 )
 
 
@@ -45,4 +47,4 @@ def steps_of(pipeline: AudioLCM) -> Spoiling:
         made = pipeline(sounds.captions, seconds, seeds, sounds.structured, steps=round(steps)).waveforms
         return as_long(made, sounds)
 
-    return Spoiling("student", "steps", (1, 2, 4, 8), generate, grows=False)
+    return Spoiling("student", "steps", (1, 2, 4, 8), generate, grows=False, through_mel=True)

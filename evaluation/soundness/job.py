@@ -67,7 +67,8 @@ def assess(cfg: Mapping[str, Any], folder: Path) -> None:
     verdicts = {
         way.name: is_monotone(columns, [true, *groups[way.name].values()]) for way in ways if way.grows
     }
-    agreed = agreements(columns, {way: list(levels.values()) for way, levels in groups.items()})
+    through_mel = {way.name for way in ways if way.through_mel}
+    agreed = agreements(columns, {way: list(found.values()) for way, found in groups.items()}, through_mel)
     heard = extractor.extract(sounds.waveforms)
     stated = [corpus.stated(clip) for clip in split.clips] if isinstance(corpus, StatesTruth) else None
     found = {} if stated is None else detection(heard, stated, sounds.labels, extractor.classes)

@@ -29,6 +29,7 @@ class Spoiling:
     """One way to make sounds worse, at several levels.
 
     grows: whether each level is worse than the one before by what it does; of the others YAMNet must say.
+    through_mel: whether it is what an autoencoder, a vocoder or a student does.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Spoiling:
     levels: tuple[float, ...]
     spoil: Spoil
     grows: bool = True
+    through_mel: bool = False
 
     def case(self, level: float) -> str:
         """Return what a level is called."""

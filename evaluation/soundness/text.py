@@ -39,18 +39,25 @@ def agreement_table(columns: Mapping[str, Column], agreed: Mapping[str, Agreemen
         return _NO_AUTHORITY
     first = next(iter(agreed.values()))
     titles = [
-        "column", *(f"all cases, {columns[name].title}" for name in first.overall), *first.within, "may judge claims",
-    ]  # fmt: skip
+        "column",
+        *(f"all cases, {columns[name].title}" for name in first.overall),
+        *(f"through the mel, {columns[name].title}" for name in first.through_mel),
+        *first.within,
+        "may judge claims",
+    ]
     cells = [
-        [columns[key].title, *map(_told, one.overall.values()), *map(_told, one.within.values()),
-         "yes" if one.may_judge else "NO"]
+        [columns[key].title, *map(_told, _correlations(one)), "yes" if one.may_judge else "NO"]
         for key, one in agreed.items()
-    ]  # fmt: skip
+    ]
     rule = (
-        f"Spearman's rank correlation with YAMNet's order, 1 where it is the same; ways of spoiling: with its FAD. A "
-        f"column may judge claims from {LEAST} on over all cases."
+        "Spearman's rank correlation with YAMNet's order, 1 where it is the same; within a way of spoiling: with its "
+        f"FAD. A column may judge claims where none of those over all cases and through the mel is below {LEAST}."
     )
     return f"{rule}\n\n{markdown(frame(titles, cells), ['---', *['---:'] * (len(titles) - 2), '---'])}"
+
+
+def _correlations(one: Agreement) -> list[float | None]:
+    return [*one.overall.values(), *one.through_mel.values(), *one.within.values()]
 
 
 def _told(correlation: float | None) -> str:
