@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from audiolcm.pipeline import AudioLCM
 from evaluation.embedded.stage import embedded_extractor
 from evaluation.features.embedded import EmbeddedExtractor
 from evaluation.features.yamnet import YamNet
-from evaluation.soundness.agreement import agreements
+from evaluation.soundness.agreement import Agreement, agreements
 from evaluation.soundness.cases import SPOILINGS, steps_of
-from evaluation.soundness.figures import Soundness, detection, is_monotone
+from evaluation.soundness.figures import Figures, Soundness, detection, is_monotone
 from evaluation.soundness.judges import (
     Judge,
     embedded_judge,
@@ -67,8 +67,7 @@ def assess(cfg: Mapping[str, Any], folder: Path) -> None:
     verdicts = {
         way.name: is_monotone(columns, [true, *groups[way.name].values()]) for way in ways if way.grows
     }
-    through_mel = {way.name for way in ways if way.through_mel}
-    agreed = agreements(columns, {way: list(found.values()) for way, found in groups.items()}, through_mel)
+    agreed = _agreed(soundness, ways, groups)
     heard = extractor.extract(sounds.waveforms)
     stated = [corpus.stated(clip) for clip in split.clips] if isinstance(corpus, StatesTruth) else None
     found = {} if stated is None else detection(heard, stated, sounds.labels, extractor.classes)
@@ -91,6 +90,13 @@ def assess(cfg: Mapping[str, Any], folder: Path) -> None:
         "detection": found,
     }
     _write(folder, "\n\n".join(parts), content)
+
+
+def _agreed(
+    soundness: Soundness, ways: Sequence[Spoiling], groups: Mapping[str, Mapping[str, Figures]]
+) -> dict[str, Agreement]:
+    levels = {way: list(found.values()) for way, found in groups.items()}
+    return agreements(soundness.columns, levels, {way.name for way in ways if way.through_mel})
 
 
 def _write(folder: Path, text: str, content: dict[str, Any]) -> None:
