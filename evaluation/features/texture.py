@@ -34,9 +34,7 @@ SPREADS = {
 }  # fmt: skip
 """What each kind of statistic is divided by: its standard deviation on folds 1 to 3 of ESC-10."""
 _BASEBAND = 4000  # Hz: wider than any band
-_STEADY = (
-    1e-4  # variance of an envelope over its squared mean: below it there is nothing but silence or a tone
-)
+_STEADY = 1e-4  # variance of an envelope over its squared mean: with less it stands still
 _VERSION = "texture-v1"  # change it with anything that can change the features
 
 

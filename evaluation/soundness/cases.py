@@ -23,6 +23,8 @@ from evaluation.soundness.spoiling import (
     swap_classes,
 )
 
+_AT_ONCE = 8  # sounds that a student makes at a time
+
 SPOILINGS = (
     Spoiling("white noise", "dB SNR", (30, 20, 10, 0), add_noise),
     Spoiling("low-pass", "Hz", (6000, 4000, 2000, 1000), cut_highs),
@@ -44,7 +46,15 @@ def steps_of(pipeline: AudioLCM) -> Spoiling:
     def generate(sounds: TrueSounds, steps: float, rng: Generator) -> list[np.ndarray]:
         seconds = len(sounds.waveforms[0]) / sounds.sample_rate
         seeds = rng.integers(2**31, size=len(sounds.captions)).tolist()
-        made = pipeline(sounds.captions, seconds, seeds, sounds.structured, steps=round(steps)).waveforms
+        made: list[np.ndarray] = []
+        for first in range(0, len(seeds), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            structured = None if sounds.structured is None else sounds.structured[part]
+            made += list(
+                pipeline(
+                    sounds.captions[part], seconds, seeds[part], structured, steps=round(steps)
+                ).waveforms
+            )
         return as_long(made, sounds)
 
     return Spoiling("student", "steps", (1, 2, 4, 8), generate, grows=False, through_mel=True)

@@ -61,16 +61,15 @@ def assess(cfg: Mapping[str, Any], folder: Path) -> None:
     soundness = Soundness(_all_judges(extractor, yamnet, sounds), sounds, cfg["seed"])
     columns, true = soundness.columns, soundness.figures(sounds.waveforms)
     groups = {way.name: soundness.of(way) for way in ways}
-    rows = {"true sounds": true} | {
-        case: found for levels in groups.values() for case, found in levels.items()
-    }
-    verdicts = {
-        way.name: is_monotone(columns, [true, *groups[way.name].values()]) for way in ways if way.grows
-    }
+    rows = {"true sounds": true}
+    for levels in groups.values():
+        rows |= levels
+    grown = {way.name: [true, *groups[way.name].values()] for way in ways if way.grows}
+    verdicts = {way: is_monotone(columns, levels) for way, levels in grown.items()}
     agreed = _agreed(soundness, ways, groups)
     heard = extractor.extract(sounds.waveforms)
-    stated = [corpus.stated(clip) for clip in split.clips] if isinstance(corpus, StatesTruth) else None
-    found = {} if stated is None else detection(heard, stated, sounds.labels, extractor.classes)
+    stated = [corpus.stated(clip) for clip in split.clips] if isinstance(corpus, StatesTruth) else []
+    found = detection(heard, stated, sounds.labels, extractor.classes) if stated else {}
     others = with_other_captions(extractor, heard, sounds.captions)
     parts = [
         heading(hits(extractor, heard, sounds), data.name, split.name, len(extractor.classes)),

@@ -108,11 +108,11 @@ def test_a_students_steps_are_asked_for_by_caption_from_the_same_noise():
         calls.append((captions, seconds, tuple(seeds), structured, steps))
         return SimpleNamespace(waveforms=np.ones((len(captions), 2 * RATE - 100), np.float32))
 
-    way, true = steps_of(pipeline), sounds(4)
+    way, true = steps_of(pipeline), sounds(10)
     made = [way.spoil(true, level, default_rng(0)) for level in way.levels]
-    assert [call[-1] for call in calls] == [1, 2, 4, 8]
-    assert len({call[2] for call in calls}) == 1 and len(set(calls[0][2])) == 4
-    assert calls[0][:2] == (true.captions, 2.0)
+    assert [call[-1] for call in calls] == [1, 1, 2, 2, 4, 4, 8, 8]  # eight sounds at a time
+    assert len({call[2] for call in calls}) == 2 and len(set(calls[0][2] + calls[1][2])) == 10
+    assert calls[0][0] + calls[1][0] == true.captions and calls[0][1] == 2.0
     assert made[0][0].shape == (2 * RATE,) and made[0][0][-100:].sum() == 0
 
 
