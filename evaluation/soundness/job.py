@@ -59,14 +59,8 @@ def assess(cfg: Mapping[str, Any], folder: Path) -> None:
     split = data.split(cfg["split"])
     sounds = true_sounds(split, data.duration)
     soundness = Soundness(_all_judges(extractor, yamnet, sounds), sounds, cfg["seed"])
-    columns, true = soundness.columns, soundness.figures(sounds.waveforms)
-    groups = {way.name: soundness.of(way) for way in ways}
-    rows = {"true sounds": true}
-    for levels in groups.values():
-        rows |= levels
-    grown = {way.name: [true, *groups[way.name].values()] for way in ways if way.grows}
-    verdicts = {way: is_monotone(columns, levels) for way, levels in grown.items()}
-    agreed = _agreed(soundness, ways, groups)
+    columns = soundness.columns
+    rows, verdicts, agreed = _judged(soundness, ways)
     heard = extractor.extract(sounds.waveforms)
     stated = [corpus.stated(clip) for clip in split.clips] if isinstance(corpus, StatesTruth) else []
     found = detection(heard, stated, sounds.labels, extractor.classes) if stated else {}
@@ -91,11 +85,21 @@ def assess(cfg: Mapping[str, Any], folder: Path) -> None:
     _write(folder, "\n\n".join(parts), content)
 
 
-def _agreed(
-    soundness: Soundness, ways: Sequence[Spoiling], groups: Mapping[str, Mapping[str, Figures]]
-) -> dict[str, Agreement]:
-    levels = {way: list(found.values()) for way, found in groups.items()}
-    return agreements(soundness.columns, levels, {way.name for way in ways if way.through_mel})
+def _judged(
+    soundness: Soundness, ways: Sequence[Spoiling]
+) -> tuple[dict[str, Figures], dict[str, dict[str, bool]], dict[str, Agreement]]:
+    """Return the figures of all cases, which columns get no better by way, and which agree with YAMNet."""
+    true = soundness.figures(soundness.sounds.waveforms)
+    rows = {"true sounds": true}
+    verdicts, groups = {}, {}
+    for way in ways:
+        found = soundness.of(way)
+        rows |= found
+        groups[way.name] = list(found.values())
+        if way.grows:
+            verdicts[way.name] = is_monotone(soundness.columns, [true, *groups[way.name]])
+    through_mel = {way.name for way in ways if way.through_mel}
+    return rows, verdicts, agreements(soundness.columns, groups, through_mel)
 
 
 def _write(folder: Path, text: str, content: dict[str, Any]) -> None:
