@@ -1,15 +1,21 @@
-"""How sound the embedded evaluator is as a judge: its figures of sounds that are spoiled a little and a lot.
+"""Who is a sound judge: what the embedded evaluator, measures without training and YAMNet say of spoiled sounds.
 
 Usage:
     python benchmarks/soundness.py                                           # foley, its test split
     python benchmarks/soundness.py dataset=esc10 dataset.root=/path/to/ESC-10 \
         dataset.train_folds=[1,2,3] dataset.test_folds=[4]                   # with fold 4 held out
+    ... features.yamnet.weights=/path/to/yamnet.tflite                       # says who agrees with YAMNet
+    ... checkpoint=artifacts/student/...                                     # with its 1, 2, 4 and 8 steps
 
-The evaluator is trained first if it is not among the artifacts. The table is printed and written to
+The evaluator is trained first if it is not among the artifacts. The tables are printed and written to
 ``runs/soundness/<overrides>/soundness.md``, with all figures in ``soundness.json`` beside it.
 """
 
+import sys
 from pathlib import Path
+
+# benchmarks/evaluation.py hides the package otherwise
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import hydra
 from omegaconf import DictConfig

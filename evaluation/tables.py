@@ -24,7 +24,7 @@ _RATE, _FROM_ZERO = (0.0, 1.0), (0.0, math.inf)
 _RANGES = {
     "FAD": _FROM_ZERO, "FD": _FROM_ZERO, "KL": _FROM_ZERO, "KL exact": _FROM_ZERO, "KL reversed": _FROM_ZERO,
     "IS": (1.0, math.inf), "CLAP": (-1.0, 1.0), "CLAP, clamped": _RATE, "Hit rate": _RATE, "Event recall": _RATE,
-    "Counts": _RATE, "Order": _RATE, "RTF": _FROM_ZERO,
+    "Counts": _RATE, "Order": _RATE, "RTF": _FROM_ZERO, "Frame deviation": _FROM_ZERO,
 }  # fmt: skip
 """Between which ends a figure of a title lies; KAD, which is unbiased, and extrapolated FAD have none."""
 

@@ -1,94 +1,59 @@
-"""What the evaluator says of true sounds and of spoiled ones."""
+"""What all judges say of true sounds and of spoiled ones."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.random import default_rng
 
 from audiolcm.data.manifest import Stated
-from evaluation.features.embedded import EmbeddedExtractor
 from evaluation.features.extractor import Features
-from evaluation.measures.scoring import stacked
-from evaluation.metrics.divergence import kl_softmax
 from evaluation.metrics.events import counts_right, order_right, recall
-from evaluation.metrics.frechet import frechet_distance_from_rows
-from evaluation.metrics.rate import hit_rate
-from evaluation.metrics.similarity import cosine_similarity
+from evaluation.soundness.judges import Column, Judge
 from evaluation.soundness.spoiling import Spoiling, TrueSounds
 
-
-@dataclass(frozen=True)
-class Figures:
-    """Of one set of sounds: distance to and divergence from the true ones, caption similarity and hit rate."""
-
-    frechet: float
-    kl: float
-    caption_similarity: float
-    hit_rate: float
-
-    def worse_by(self, other: Figures) -> dict[str, bool]:
-        """Return for each figure whether it is at most as good as ``other``'s."""
-        lower, higher = ("frechet", "kl"), ("caption_similarity", "hit_rate")
-        grown = {name: getattr(self, name) >= getattr(other, name) for name in lower}
-        return grown | {name: getattr(self, name) <= getattr(other, name) for name in higher}
+Figures = dict[str, float]
+"""Of one set of sounds, by column."""
 
 
 class Soundness:
     """Figures of spoiled sounds.
 
     Args:
-        extractor: the evaluator.
-        sounds: the true ones, each at least as long as the evaluator needs.
+        judges: each made for these sounds.
+        sounds: the true ones, each at least as long as every judge needs.
         seed: of noise, orders and swaps; a way of spoiling draws the same at each of its levels.
     """
 
-    def __init__(self, extractor: EmbeddedExtractor, sounds: TrueSounds, seed: int) -> None:
-        self.extractor, self.sounds, self.seed = extractor, sounds, seed
-        self.true = extractor.extract(sounds.waveforms)
-        self.captions = extractor.embed_captions(sounds.captions)
+    def __init__(self, judges: Sequence[Judge], sounds: TrueSounds, seed: int) -> None:
+        self.judges, self.sounds, self.seed = judges, sounds, seed
+        self.columns: dict[str, Column] = {
+            key: column for judge in judges for key, column in judge.columns.items()
+        }
 
-    def figures(self, features: Sequence[Features], captions: np.ndarray | None = None) -> Figures:
-        """Return the figures of as many sounds, with the captions' embeddings (theirs if None)."""
-        return Figures(
-            frechet=frechet_distance_from_rows(stacked(self.true), stacked(features)),
-            kl=float(kl_softmax(stacked(self.true, "logits"), stacked(features, "logits")).mean()),
-            caption_similarity=float(
-                cosine_similarity(
-                    stacked(features, "joint"), self.captions if captions is None else captions
-                ).mean()
-            ),
-            hit_rate=hit_rate(self.hits(features)),
-        )
+    def figures(self, waveforms: Sequence[np.ndarray]) -> Figures:
+        """Return every judge's figures of as many sounds."""
+        return {key: value for judge in self.judges for key, value in judge.figures(waveforms).items()}
 
-    def hits(self, features: Sequence[Features]) -> np.ndarray:
-        """Return for each sound whether its likeliest class is among its labels (sounds,)."""
-        classes = self.extractor.classes
-        likeliest = [classes[int(found["logits"].argmax())] for found in features]
-        return np.array([name in labels for name, labels in zip(likeliest, self.sounds.labels, strict=True)])
-
-    def of(self, spoiling: Spoiling) -> list[Figures]:
-        """Return the figures at each level."""
-        return [
-            self.figures(self.extractor.extract(spoiling.spoil(self.sounds, level, default_rng(self.seed))))
+    def of(self, spoiling: Spoiling) -> dict[str, Figures]:
+        """Return the figures at each level, by the name of the case."""
+        return {
+            spoiling.case(level): self.figures(spoiling.spoil(self.sounds, level, default_rng(self.seed)))
             for level in spoiling.levels
-        ]
-
-    def with_other_captions(self) -> Figures:
-        """Return the figures of the true sounds with each other's captions."""
-        by_caption = np.argsort(self.sounds.captions, kind="stable")
-        turned = np.empty_like(by_caption)
-        turned[by_caption] = np.roll(by_caption, len(by_caption) // 2)
-        return self.figures(self.true, self.captions[turned])
+        }
 
 
-def is_monotone(figures: Sequence[Figures]) -> dict[str, bool]:
-    """Return for each figure whether it gets no better from one level to the next."""
-    steps = [after.worse_by(before) for before, after in itertools.pairwise(figures)]
-    return {name: all(step[name] for step in steps) for name in steps[0]}
+def is_monotone(columns: Mapping[str, Column], levels: Sequence[Figures]) -> dict[str, bool]:
+    """Return for each column whether it gets no better from one level to the next."""
+    return {
+        key: all(
+            column.badness(after[key]) >= column.badness(before[key])
+            for before, after in itertools.pairwise(levels)
+        )
+        for key, column in columns.items()
+    }
 
 
 def detection(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,59 +17,110 @@ from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
-from audiolcm.text_tables import frame, markdown
+from audiolcm.pipeline import AudioLCM
 from evaluation.embedded.stage import embedded_extractor
-from evaluation.metrics.rate import wilson_interval
+from evaluation.features.embedded import EmbeddedExtractor
+from evaluation.features.yamnet import YamNet
+from evaluation.soundness.agreement import Agreement, agreements
+from evaluation.soundness.cases import SPOILINGS, steps_of
 from evaluation.soundness.figures import Figures, Soundness, detection, is_monotone
-from evaluation.soundness.spoiling import SPOILINGS, TrueSounds
+from evaluation.soundness.judges import (
+    Judge,
+    embedded_judge,
+    hits,
+    patches_judge,
+    texture_judge,
+    with_other_captions,
+    yamnet_at_hand,
+    yamnet_judge,
+)
+from evaluation.soundness.spoiling import Spoiling, TrueSounds
+from evaluation.soundness.text import agreement_table, heading, remarks, table
 
 log = logging.getLogger(__name__)
 
-SECTIONS = ("dataset", "evaluator", "trainer", "optimizer", "hardware", "logger", "paths", "seed", "split")
-_TITLES = {"frechet": "FAD", "kl": "KL", "caption_similarity": "CLAP", "hit_rate": "hit rate"}
+SECTIONS = (
+    "dataset", "evaluator", "features", "trainer", "optimizer", "hardware", "logger", "paths", "seed", "split",
+    "checkpoint",
+)  # fmt: skip
 
 
 def assess(cfg: Mapping[str, Any], folder: Path) -> None:
-    """Leave ``soundness.md`` and ``soundness.json`` of the evaluator and the data of a configuration in ``folder``.
+    """Leave ``soundness.md`` and ``soundness.json`` of the judges and the data of a configuration in ``folder``.
 
     Raises:
-        UserError: when the split is empty.
+        UserError: when the split is empty, or the checkpoint is none.
     """
+    yamnet = yamnet_at_hand(cfg["features"]["yamnet"])
+    ways = [*SPOILINGS, *_student(cfg)]
     extractor = embedded_extractor(cfg)
     corpus = build(cfg["dataset"], "dataset")
     data = prepare(corpus, Path(cfg["paths"]["cache"]))
     split = data.split(cfg["split"])
     sounds = true_sounds(split, data.duration)
-    soundness = Soundness(extractor, sounds, cfg["seed"])
-    rows = {"true sounds": soundness.figures(soundness.true)}
-    verdicts = {}
-    for spoiling in SPOILINGS:
-        levels = soundness.of(spoiling)
-        names = [f"{spoiling.name}, {level:g} {spoiling.unit}" for level in spoiling.levels]
-        rows |= dict(zip(names, levels, strict=True))
-        verdicts[spoiling.name] = is_monotone([rows["true sounds"], *levels])
-    rows["other captions"] = soundness.with_other_captions()
-    found = {}
-    if isinstance(corpus, StatesTruth):
-        stated = [corpus.stated(clip) for clip in split.clips]
-        found = detection(soundness.true, stated, sounds.labels, extractor.classes)
-    text = "\n\n".join([heading(soundness, data.name, split.name), table(rows), remarks(verdicts, found)])
+    soundness = Soundness(_all_judges(extractor, yamnet, sounds), sounds, cfg["seed"])
+    columns = soundness.columns
+    rows, verdicts, agreed = _judged(soundness, ways)
+    heard = extractor.extract(sounds.waveforms)
+    stated = [corpus.stated(clip) for clip in split.clips] if isinstance(corpus, StatesTruth) else []
+    found = detection(heard, stated, sounds.labels, extractor.classes) if stated else {}
+    others = with_other_captions(extractor, heard, sounds.captions)
+    parts = [
+        heading(hits(extractor, heard, sounds), data.name, split.name, len(extractor.classes)),
+        table(columns, rows),
+        agreement_table(columns, agreed),
+        remarks(columns, verdicts, others, found),
+    ]
     content = {
         "evaluator": extractor.about() | {"identity": extractor.identity},
         "data": data.name,
         "split": split.name,
         "clips": len(split),
-        "rows": {name: dataclasses.asdict(figures) for name, figures in rows.items()},
+        "rows": rows,
+        "other_captions": others,
         "is_monotone": verdicts,
+        "agreement": {key: one.as_json() for key, one in agreed.items()},
         "detection": found,
     }
-    for name, written in (
-        ("soundness.md", text + "\n"),
-        ("soundness.json", json.dumps(content, indent=1) + "\n"),
-    ):
+    _write(folder, "\n\n".join(parts), content)
+
+
+def _judged(
+    soundness: Soundness, ways: Sequence[Spoiling]
+) -> tuple[dict[str, Figures], dict[str, dict[str, bool]], dict[str, Agreement]]:
+    """Return the figures of all cases, which columns get no better by way, and which agree with YAMNet."""
+    true = soundness.figures(soundness.sounds.waveforms)
+    rows = {"true sounds": true}
+    verdicts, groups = {}, {}
+    for way in ways:
+        found = soundness.of(way)
+        rows |= found
+        groups[way.name] = list(found.values())
+        if way.grows:
+            verdicts[way.name] = is_monotone(soundness.columns, [true, *groups[way.name]])
+    through_mel = {way.name for way in ways if way.through_mel}
+    return rows, verdicts, agreements(soundness.columns, groups, through_mel)
+
+
+def _write(folder: Path, text: str, content: dict[str, Any]) -> None:
+    for name, written in (("soundness.md", text), ("soundness.json", json.dumps(content, indent=1))):
         with atomic_path(folder / name) as temporary:
-            temporary.write_text(written)
+            temporary.write_text(written + "\n")
     log.info("%s\nWritten to %s", text, folder / "soundness.md")
+
+
+def _student(cfg: Mapping[str, Any]) -> list[Spoiling]:
+    if cfg["checkpoint"] is None:
+        return []
+    return [
+        steps_of(AudioLCM.from_checkpoint(cfg["checkpoint"], hardware=build(cfg["hardware"], "hardware")))
+    ]
+
+
+def _all_judges(extractor: EmbeddedExtractor, yamnet: YamNet | None, sounds: TrueSounds) -> list[Judge]:
+    """Return the embedded evaluator, those without training, and YAMNet where it is at hand."""
+    found = [embedded_judge(extractor, sounds), texture_judge(sounds), patches_judge(sounds)]
+    return found if yamnet is None else [*found, yamnet_judge(yamnet, sounds)]
 
 
 def true_sounds(split: PreparedSplit, seconds: float) -> TrueSounds:
@@ -90,31 +140,5 @@ def true_sounds(split: PreparedSplit, seconds: float) -> TrueSounds:
         captions=[clip.caption for clip in split.clips],
         labels=[frozenset(clip.labels) for clip in split.clips],
         sample_rate=SAMPLE_RATE,
+        structured=[clip.structured_caption for clip in split.clips],
     )
-
-
-def heading(soundness: Soundness, data: str, split: str) -> str:
-    """Return whose figures these are, and how often the evaluator names a class of a true sound."""
-    hits = soundness.hits(soundness.true)
-    low, high = wilson_interval(int(hits.sum()), len(hits))
-    return (
-        f"Embedded evaluator of {data}, {len(soundness.extractor.classes)} classes, on the {len(hits)} clips of split "
-        f"{split}: accuracy {hits.mean():.3f} (95% interval {low:.3f} to {high:.3f}). It compares with no published "
-        "figure."
-    )
-
-
-def table(rows: Mapping[str, Figures]) -> str:
-    """Return the Markdown table of figures by row."""
-    cells = [[name, *(f"{getattr(found, key):z.3f}" for key in _TITLES)] for name, found in rows.items()]
-    return markdown(frame(["sounds", *_TITLES.values()], cells), ["---", *["---:"] * len(_TITLES)])
-
-
-def remarks(verdicts: Mapping[str, Mapping[str, bool]], found: Mapping[str, tuple[float, int]]) -> str:
-    """Return sentences: which figures grow worse from level to level, and what is heard in the true sounds."""
-    lines = []
-    for name, verdict in verdicts.items():
-        parts = [f"{_TITLES[key]} {'yes' if holds else 'NO'}" for key, holds in verdict.items()]
-        lines.append(f"No better from level to level, {name}: {', '.join(parts)}.")
-    lines += [f"True sounds, {name}: {value:.3f} of {count} clips." for name, (value, count) in found.items()]
-    return "\n".join(lines)

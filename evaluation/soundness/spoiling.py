@@ -1,8 +1,8 @@
-"""Ways to make sounds worse, at levels from mild to severe."""
+"""Ways to make sounds worse, and the plain ones: noise, low-pass, other orders, other classes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +12,36 @@ from numpy.random import Generator
 
 @dataclass(frozen=True)
 class TrueSounds:
-    """Waveforms (samples,) at ``sample_rate`` Hz, with the captions and labels of their clips."""
+    """Waveforms (samples,) at ``sample_rate`` Hz, all equally long, with captions and labels of their clips."""
 
     waveforms: list[np.ndarray]
     captions: list[str]
     labels: list[frozenset[str]]
     sample_rate: int
+    structured: list[str] | None = None
 
 
 Spoil = Callable[[TrueSounds, float, Generator], list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Spoiling:
+    """One way to make sounds worse, at several levels.
+
+    grows: whether each level is worse than the one before by what it does; of the others YAMNet must say.
+    through_mel: whether it is what an autoencoder, a vocoder or a student does.
+    """
+
+    name: str
+    unit: str
+    levels: tuple[float, ...]
+    spoil: Spoil
+    grows: bool = True
+    through_mel: bool = False
+
+    def case(self, level: float) -> str:
+        """Return what a level is called."""
+        return f"{self.name}, {level:g} {self.unit}"
 
 
 def add_noise(sounds: TrueSounds, decibels: float, rng: Generator) -> list[np.ndarray]:
@@ -67,19 +88,9 @@ def swap_classes(sounds: TrueSounds, share: float, rng: Generator) -> list[np.nd
     return given
 
 
-@dataclass(frozen=True)
-class Spoiling:
-    """One way to make sounds worse, at levels from mild to severe."""
-
-    name: str
-    unit: str
-    levels: tuple[float, ...]
-    spoil: Spoil
-
-
-SPOILINGS = (
-    Spoiling("white noise", "dB SNR", (30, 20, 10, 0), add_noise),
-    Spoiling("low-pass", "Hz", (6000, 4000, 2000, 1000), cut_highs),
-    Spoiling("shuffled time", "s a piece", (0.4, 0.2, 0.1, 0.05), shuffle_time),
-    Spoiling("swapped classes", "of the sounds", (0.25, 0.5, 0.75, 1.0), swap_classes),
-)
+def as_long(waveforms: Iterable[np.ndarray], sounds: TrueSounds) -> list[np.ndarray]:
+    """Return each waveform cut, or ended in zeros, as long as the true one."""
+    return [
+        np.pad(wave[: len(true)], (0, max(0, len(true) - len(wave))))
+        for wave, true in zip(waveforms, sounds.waveforms, strict=True)
+    ]

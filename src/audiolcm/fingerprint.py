@@ -21,7 +21,8 @@ _PLACES_WITHIN = {
     "dataset": {"root", "exclude"},  # what is excluded is in the data's own hash
     "protocol": {"captions"},
     "system": {"checkpoint", "artifacts", "hardware", "path"},
-    "features": {"yamnet"},  # where its one file lies: no other is opened, and metrics name the network
+    # Where its one file lies, no other is opened; the others have no settings. Metrics name what they hear with.
+    "features": {"yamnet", "texture", "patches"},
 }
 DECIDING = (
     "audiolcm.audio", "audiolcm.build", "audiolcm.data.batches", "audiolcm.data.cache", "audiolcm.data.dataset",

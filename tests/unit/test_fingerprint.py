@@ -193,6 +193,16 @@ def test_places_do_not_count(path: str, value: Any) -> None:
     assert settings_fingerprint(changed(path, value)) == settings_fingerprint(SETTINGS)
 
 
+def test_an_extractor_without_choices_does_not_count_and_another_does() -> None:
+    """Records from before it was offered stay fresh: metrics name what they hear with."""
+    known = {"features": {"vggish": {"weights": None}}}
+    for name in ("yamnet", "texture", "patches"):
+        more = {"features": known["features"] | {name: {"_target_": "t"}}}
+        assert settings_fingerprint(more) == settings_fingerprint(known)
+    more = {"features": known["features"] | {"clap": {"crop": "start"}}}
+    assert settings_fingerprint(more) != settings_fingerprint(known)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
