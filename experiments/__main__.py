@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     sent.add_argument("--unfinished", action="store_true", help="also those still being written")
     add_render(commands)
     add_diagnose(commands)
+    _add_strip(commands)
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "run":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -66,6 +67,25 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         terminal.complain(f"{error}\n")
         return 1
+
+
+def _add_strip(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    strip = commands.add_parser(
+        "strip", help="a picture of spectrograms, and short sounds, of a few captions"
+    )
+    strip.add_argument("checkpoint", type=Path, help="folder of a finished student or teacher")
+    strip.add_argument("captions", nargs="+", help="what is to be heard, each in quotes")
+    strip.add_argument("--out", type=Path, default=Path("docs/images"), help="folder (docs/images)")
+    strip.add_argument("--duration", type=float, default=2.56, help="seconds of each sound (2.56)")
+    strip.add_argument("--seed", type=int, default=0)
+    strip.add_argument("--steps", type=int, help="sampling steps; none: the model's own")
+    strip.add_argument("--omega", type=float, help="guidance; none: the model's own")
+
+
+def _strip(given: argparse.Namespace) -> int:
+    from experiments.strip import run_strip
+
+    return run_strip(given)
 
 
 def _list(given: argparse.Namespace) -> int:
@@ -133,7 +153,8 @@ def _sync(given: argparse.Namespace) -> int:
 
 
 _COMMANDS = {
-    "list": _list, "run": _run, "status": _status, "render": run_render, "diagnose": run_diagnose, "sync": _sync,
+    "list": _list, "run": _run, "status": _status, "render": run_render, "diagnose": run_diagnose, "strip": _strip,
+    "sync": _sync,
 }  # fmt: skip
 
 

@@ -6,12 +6,12 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from audiolcm.pages.html import Html, element, head
+from audiolcm.pages.media import data_uri
 from evaluation.listening.design import Design
 from evaluation.listening.key import Key, Trial
 from evaluation.listening.questions import DEVICES, SCALE, Question
 from evaluation.listening.sounds import flac, tone
-from evaluation.report.html import Html, element, head
-from evaluation.report.media import data_uri
 
 RATER_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.@\\-]{0,63}"
 """What may name a rater: nothing that a spreadsheet would compute."""

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
+from audiolcm.pages.html import Html, element, joined
 from audiolcm.text_tables import FORMULA
 from evaluation.listening.design import Design
 from evaluation.listening.key import Key, Trial
 from evaluation.listening.page import CONSENT, asset
 from evaluation.listening.questions import DEVICES, SCALE, Question
 from evaluation.listening.sounds import flac
-from evaluation.report.html import Html, element, joined
 
 LAYOUT_NAME, HITS_NAME, SOUNDS_NAME = "hit_layout.html", "hits.csv", "sounds"
 CROWD_SCRIPT = "https://assets.crowd.aws/crowd-html-elements.js"

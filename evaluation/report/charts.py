@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from audiolcm.pages.html import Html, element, joined
 from evaluation.record import Score, Timing
-from evaluation.report.html import Html, element, joined
 from evaluation.tables import cell, decimals
 
 REST = "other"

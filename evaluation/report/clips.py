@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.pages.html import Html, element, joined
+from audiolcm.pages.media import figure, sound_uris
 from evaluation.record import Record, Score, ScoredClip
-from evaluation.report.html import Html, element, joined
-from evaluation.report.media import MAX_SECONDS, data_uri, mel_levels, png, read_excerpt, sound_uris
+from evaluation.report.excerpts import MAX_SECONDS, read_excerpt
 from evaluation.report.sample import choose_clips
 from evaluation.tables import DASH, column, decimals
 
@@ -103,19 +104,7 @@ def _cards(sample: Sequence[ScoredClip], scores: Sequence[Score], folder: Path) 
 def _figure(kind: str, clip: ScoredClip, file: str, waveform: np.ndarray, uri: str) -> Html:
     seconds = len(waveform) / SAMPLE_RATE
     cut = " (its start)" if seconds >= MAX_SECONDS else ""
-    picture = element(
-        "div",
-        element(
-            "img",
-            src=data_uri("image/png", png(mel_levels(waveform))),
-            alt=f"Mel spectrogram, {kind}: {clip.name}",
-        ),
-        element("span", class_="playhead"),
-        class_="picture",
-    )
-    caption = element("figcaption", element("b", kind), element("span", f"{seconds:.1f} s{cut}", title=file))
-    audio = element("audio", src=uri, controls=True, preload="metadata", aria_label=f"{kind}: {clip.name}")
-    return element("figure", caption, picture, audio)
+    return figure(kind, clip.name, f"{seconds:.1f} s{cut}", waveform, uri, file)
 
 
 def _chips(clip: ScoredClip, scores: Sequence[Score]) -> Html | None:

@@ -1,7 +1,7 @@
 """The part of the page that has figures of other packages beside ours."""
 
+from audiolcm.pages.html import Html, element, scrolling
 from evaluation.record import Crosscheck, Record
-from evaluation.report.html import Html, element, scrolling
 from evaluation.tables import DASH
 
 _HEADS = ("Metric", "Package", "Theirs", "Ours", "Difference", "Relative", "Heard otherwise by ours")

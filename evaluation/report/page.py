@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.files import atomic_path
+from audiolcm.pages.html import Html, asset, element, head, joined, scrolling
 from evaluation.record import Record, Score
 from evaluation.report.charts import stage_bar, stage_class, stage_seconds, whisker
 from evaluation.report.clips import clips_section
 from evaluation.report.crosschecks import crosschecks_section
-from evaluation.report.html import Html, element, head, joined, scrolling
 from evaluation.tables import (
     DASH,
     EMBEDDED_NOTE,
@@ -59,9 +59,9 @@ def render(record: Record, folder: Path, max_clips: int = DEFAULT_CLIPS) -> str:
         _provenance(record),
     ]
     skip = element("a", "Skip to the clips", href="#clips", class_="skip")
-    body = element("body", skip, _headline(record), element("main", *sections), _script())
+    body = element("body", skip, _headline(record), element("main", *sections), element("script", _scripts()))
     title = f"{record.row.system}: {protocol_title(record.protocol)}"
-    top = head(title, _asset("report.css"), _asset("report.js"))
+    top = head(title, joined(asset("page.css"), _asset("report.css")), _scripts())
     return "<!doctype html>\n" + element("html", top, body, lang="en") + "\n"
 
 
@@ -69,8 +69,8 @@ def _asset(name: str) -> Html:
     return Html(files("evaluation.report").joinpath(name).read_text(encoding="utf-8"))
 
 
-def _script() -> Html:
-    return element("script", _asset("report.js"))
+def _scripts() -> Html:
+    return joined(asset("player.js"), _asset("report.js"))
 
 
 def _headline(record: Record) -> Html:

@@ -1,12 +1,11 @@
 "use strict";
-// Sorting, filtering and playing. The page can be read without it: everything is in the markup.
+// Sorting, filtering and keys. The page can be read without it: everything is in the markup.
 (() => {
   const cards = document.getElementById("cards");
   const rows = document.getElementById("rows");
   const filter = document.getElementById("filter");
   const status = document.getElementById("status");
   const buttons = [...document.querySelectorAll("button[data-sort]")];
-  const sounds = [...cards.querySelectorAll("audio")];
   const entries = [...cards.children, ...rows.children];
   const byName = new Intl.Collator("en", { numeric: true }).compare;
   let sorting = null; // { key, label, better, descending }
@@ -59,12 +58,9 @@
     return sorting.descending === (sorting.better === "lower") ? "worst first" : "best first";
   }
 
-  const silenceOthers = (audio) => sounds.forEach((other) => other !== audio && other.pause());
-
   function toggle(audio) {
     if (!audio) return;
     if (!audio.paused) return audio.pause();
-    silenceOthers(audio);
     audio.play().catch(() => {}); // another key came before it began
   }
 
@@ -92,14 +88,5 @@
     action(event.target);
   });
 
-  for (const audio of sounds) {
-    const playhead = audio.closest("figure").querySelector(".playhead");
-    // Events come late: one of a sound that was paused again means nothing.
-    audio.addEventListener("play", () => audio.paused || silenceOthers(audio));
-    audio.addEventListener("timeupdate", () => {
-      playhead.style.left = `${(100 * audio.currentTime) / audio.duration}%`;
-      playhead.classList.toggle("moving", audio.currentTime > 0);
-    });
-  }
   tell();
 })();

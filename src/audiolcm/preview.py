@@ -13,6 +13,7 @@ from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.build import build
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.files import atomic_path
+from audiolcm.pages.run import PAGE, Heard, write_page
 from audiolcm.pipeline import AudioLCM
 from audiolcm.recipe import Recipe
 from audiolcm.request import MAX_SECONDS, MIN_SECONDS
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 def write_preview(
     folder: Path, recipe: Recipe, student: Artifact, seconds: float, is_alone: bool = True
 ) -> None:
-    """Write ``samples/*.wav``, ``samples/*.png`` and ``summary.md`` into the run's folder.
+    """Write ``samples/*.wav``, ``samples/*.png``, ``summary.md`` and ``index.html`` into the run's folder.
 
     For each of a few captions: the true sound, its reconstruction, the teacher's and the student's at several
     numbers of steps. The summary is shown; of a job of a sweep (not ``is_alone``) without what to do next.
@@ -50,10 +51,20 @@ def write_preview(
         listener.sampler = build(cfg["sampler"] | {"num_steps": steps}, "sampler")
         sounds[f"student_{steps}step"] = list(listener(*request).waveforms)
     _write_sounds(folder / "samples", captions, sounds)
-    summary = _summary(folder, recipe, student, captions, seconds)
+    stages = [recipe.autoencoder, recipe.vocoder, recipe.teacher, student]
+    summary = _summary(folder, recipe, stages, captions, seconds)
     with atomic_path(folder / "summary.md") as temporary:
         temporary.write_text(summary)
     log.info("\n%s", summary if is_alone else summary.partition("\n## Next")[0])
+    named = {titled(name): waveforms for name, waveforms in sounds.items()}
+    log.info("Look and listen: %s", write_page(folder, stages, Heard(captions, named)).resolve())
+
+
+def titled(name: str) -> str:
+    """Return a kind of sound as the page says it: student_1step is student, 1 step."""
+    model, _, steps = name.partition("_")
+    count = steps.removesuffix("step")
+    return f"{model}, {count} step{'s' * (count != '1')}" if count else name
 
 
 def _captions(recipe: Recipe) -> tuple[PreparedSplit, list[int]]:
@@ -73,8 +84,10 @@ def _write_sounds(folder: Path, captions: list[str], sounds: dict[str, list[np.n
             save_spectrogram(stem.with_suffix(".png"), mel.numpy(), f"{name}: {caption}")
 
 
-def _summary(folder: Path, recipe: Recipe, student: Artifact, captions: list[str], seconds: float) -> str:
-    stages = [recipe.autoencoder, recipe.vocoder, recipe.teacher, student]
+def _summary(
+    folder: Path, recipe: Recipe, stages: list[Artifact], captions: list[str], seconds: float
+) -> str:
+    student = stages[-1]
     rows = [
         f"| {a.card['stage']} | {_millions(a)} | {a.card.get('training_seconds', '-')} s | {a.folder} |"
         for a in stages
@@ -96,8 +109,8 @@ def _summary(folder: Path, recipe: Recipe, student: Artifact, captions: list[str
 This call took {seconds:.0f} s before the preview. Hardware: {recipe.workshop.hardware.describe()}.
 
 ## Listen
-`{folder / "samples"}` holds wav files and spectrograms: the true sound, its reconstruction, the teacher and the
-student at {steps} steps.
+Open `{folder / PAGE}` in a browser, or take the wav files and spectrograms of `{folder / "samples"}`: the true
+sound, its reconstruction, the teacher and the student at {steps} steps.
 {heard}
 
 ## Next

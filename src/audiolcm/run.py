@@ -201,7 +201,10 @@ def _only(stage: str, recipe: "Recipe", folder: Path, began: float) -> None:
     if not processes.is_first():
         return
     if stage != "data":
+        from audiolcm.pages.run import write_page
+
         write_result(folder, _result_of(made, began))
+        log.info("Look: %s", write_page(folder, [made]).resolve())
         return
     figures = census(made, recipe.corpus)
     log.info("It holds:\n%s", _listed(figures))

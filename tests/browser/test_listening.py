@@ -2,14 +2,12 @@
 
 import csv
 import json
-import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import Page, chromium, find_chromium
+from chromium import Page
 from records import HOSTILE, make_record
 
 from evaluation.listening.__main__ import main
@@ -26,15 +24,9 @@ CHOSEN = "document.querySelector('#ratings :checked')?.value"
 TEXT = "document.getElementById('{}').textContent"
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    program = find_chromium()
-    if program is None and "CI" not in os.environ:
-        pytest.skip("needs Chromium (Debian: apt-get install chromium)")
-    assert program is not None, "CI has no Chromium: apt-get install chromium"
-    with chromium(program, tmp_path_factory.mktemp("browser") / "profile") as tab:
-        tab.resize(1000, 900)
-        yield tab
+@pytest.fixture(autouse=True)
+def wide(page: Page) -> None:
+    page.resize(1000, 900)
 
 
 @pytest.fixture(scope="module")

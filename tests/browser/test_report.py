@@ -1,12 +1,10 @@
 """The report in a real browser: what a person sees, hears, clicks and types."""
 
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chromium import Page, chromium, find_chromium
+from chromium import Page
 from records import HOSTILE, make_record
 
 from evaluation.report import write_report
@@ -18,16 +16,6 @@ CARDS, ROWS = NAMES.format("cards"), NAMES.format("rows")
 BEST_FIRST = [f"clip{index}__0" for index in range(5)]  # by CLAP, as make_record has it
 CLAP = "button[aria-pressed][data-sort='1']"
 CLAP_HEAD = "th:has(button[data-sort='1'])"
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    program = find_chromium()
-    if program is None and "CI" not in os.environ:
-        pytest.skip("needs Chromium (Debian: apt-get install chromium)")
-    assert program is not None, "CI has no Chromium: apt-get install chromium"
-    with chromium(program, tmp_path_factory.mktemp("browser") / "profile") as tab:
-        yield tab
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +82,7 @@ def test_every_sound_plays_and_every_picture_shows(opened: Page) -> None:
 def test_long_pages_of_compressed_sound_play_too(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evaluation.report.media._LOSSLESS_BUDGET", 0)
+    monkeypatch.setattr("audiolcm.pages.media._LOSSLESS_BUDGET", 0)
     page.open(write_report(make_record(tmp_path, num_clips=1), tmp_path))
     page.wait_for("[...document.querySelectorAll('audio')].every(a => a.duration > 0)")
     assert page.evaluate("document.querySelector('audio').src.startsWith('data:audio/mpeg')")

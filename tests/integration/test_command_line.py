@@ -25,6 +25,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_main_job_leaves_all_it_promises(trained: Path) -> None:
     run_folder = next((trained / "runs").iterdir())
     assert (run_folder / "summary.md").read_text().count("audiolcm generate") == 1
+    assert (run_folder / "index.html").read_text().count("<audio") == 8
+    assert f"Look and listen: {run_folder / 'index.html'}" in (run_folder / "train.log").read_text()
     assert {p.name for p in (run_folder / "samples").glob("00_*.wav")} == {
         "00_true.wav", "00_reconstruction.wav", "00_teacher.wav", "00_student_2step.wav",
     }  # fmt: skip

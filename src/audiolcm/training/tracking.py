@@ -1,4 +1,4 @@
-"""Where the figures of a run go: one JSONL file always, Weights & Biases when configured."""
+"""Where the figures of a run go: one JSONL file always, Weights & Biases or TensorBoard when configured."""
 
 import json
 import logging
@@ -17,6 +17,7 @@ from audiolcm.training.wandb_service import Background, NoAnswer, check_server, 
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0  # what a killed process may lose of an offline run; W&B's own default is 15
+METRICS = "metrics.jsonl"
 NOT_UPLOADED = "not-uploaded.txt"
 """In the folder of an online run: W&B failed in it, ``python -m experiments sync`` uploads what is on disk."""
 
@@ -181,9 +182,18 @@ class WandbTracker:
         return {"project": self.project, "group": self.group, "mode": self._used, **trouble}
 
 
+@runtime_checkable
+class CheckedTracker(Protocol):
+    """A tracker that can tell beforehand what the user has to mend."""
+
+    def check(self) -> None:
+        """Raise a ``UserError`` that says what to type."""
+        ...
+
+
 def check_tracker(tracker: Tracker) -> None:
     """Refuse at once what the user has to mend; see ``WandbTracker.check``."""
-    if isinstance(tracker, WandbTracker):
+    if isinstance(tracker, CheckedTracker):
         tracker.check()
 
 

@@ -16,11 +16,12 @@ from records import HOSTILE, make_record
 
 from audiolcm.audio.io import write_wav
 from audiolcm.errors import UserError
+from audiolcm.pages.html import Html, element
+from audiolcm.pages.media import mel_levels, palette, png, sound_uris
 from evaluation.record import Record, Score, Timing
 from evaluation.report import write_report
 from evaluation.report.charts import stage_bar, stage_seconds, whisker
-from evaluation.report.html import Html, element
-from evaluation.report.media import MAX_SECONDS, mel_levels, palette, png, read_excerpt, sound_uris
+from evaluation.report.excerpts import MAX_SECONDS, read_excerpt
 from evaluation.report.sample import choose_clips
 
 VOID = {"meta", "link", "img", "input"}

@@ -4,7 +4,7 @@ import soundfile
 from packages import needs_package
 
 from audiolcm.errors import UserError
-from evaluation.report.media import read_excerpt
+from evaluation.report.excerpts import read_excerpt
 from evaluation.sound import SoundReader
 
 RATE = 16000

@@ -8,48 +8,32 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import soundfile
 import torch
 
-from audiolcm.audio.io import OppositePhaseError, read_audio
 from audiolcm.audio.mel import LOG_MEL_MIN, N_FFT, SAMPLE_RATE, MelSpectrogram
-from evaluation.sound import SoundReader
-
-MAX_SECONDS = 12.0
-"""Of a longer sound the start is shown."""
+from audiolcm.pages.html import Html, element
 
 BRIGHTEST = 1.0
-"""log10 magnitude of the brightest color; the darkest is silence, -5. One scale for all pictures of all reports."""
+"""log10 magnitude of the brightest color; the darkest is silence, -5. One scale for all pictures of all pages."""
 
 _LOSSLESS_BUDGET = 4_600_000  # bytes of all sounds of a page; base64 makes 6.1 MB of them
 _NUM_COLORS = 64  # two decibels a step: no banding to be seen, and half the bytes of 256
 
 
-def read_excerpt(path: Path) -> np.ndarray:
-    """Return the first ``MAX_SECONDS`` (samples,) at 16 kHz.
-
-    Raises:
-        UserError: when the file is missing or damaged.
-    """
-    try:
-        return read_audio(path, MAX_SECONDS)
-    except OppositePhaseError:  # a protocol that hears the first channel scores it all the same
-        return SoundReader(channel="first", max_seconds=MAX_SECONDS).read(path, SAMPLE_RATE)
-
-
 def sound_uris(waveforms: Sequence[np.ndarray]) -> tuple[list[str], str]:
     """Return the waveforms as data URIs and the name of their format: FLAC, lossless, where all fit, else MP3."""
-    sounds = [_encoded(waveform, "FLAC", "PCM_16") for waveform in waveforms]
+    sounds = [encoded(waveform, "FLAC", "PCM_16") for waveform in waveforms]
     if sum(map(len, sounds)) <= _LOSSLESS_BUDGET:
         return [data_uri("audio/flac", sound) for sound in sounds], "FLAC, lossless"
-    sounds = [_encoded(waveform, "MP3", "MPEG_LAYER_III") for waveform in waveforms]
+    sounds = [encoded(waveform, "MP3", "MPEG_LAYER_III") for waveform in waveforms]
     return [data_uri("audio/mpeg", sound) for sound in sounds], "MP3, lossy: judge fine detail by the files"
 
 
-def _encoded(waveform: np.ndarray, container: str, subtype: str) -> bytes:
+def encoded(waveform: np.ndarray, container: str, subtype: str) -> bytes:
+    """Return a waveform (samples,) at 16 kHz as the bytes of a file, by libsndfile's names of formats."""
     file = io.BytesIO()
     soundfile.write(file, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE, format=container, subtype=subtype)
     return file.getvalue()
@@ -87,3 +71,31 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 def data_uri(media_type: str, data: bytes) -> str:
     """Return the data as an address that holds it."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def figure(
+    title: str, about: str, note: str, waveform: np.ndarray, uri: str, file: str | None = None
+) -> Html:
+    """Return a sound with its picture, as ``player.js`` plays it.
+
+    Args:
+        title: stands above it.
+        about: with the title names it to those who cannot see it.
+        note: such as its length.
+        waveform: (samples,) at 16 kHz, which is drawn.
+        uri: the address that holds the sound.
+        file: where it lies, told to who points at the note.
+    """
+    picture = data_uri("image/png", png(mel_levels(waveform)))
+    name = f"{title}: {about}"
+    return element(
+        "figure",
+        element("figcaption", element("b", title), element("span", note, title=file)),
+        element(
+            "div",
+            element("img", src=picture, alt=f"Mel spectrogram, {name}"),
+            element("span", class_="playhead"),
+            class_="picture",
+        ),
+        element("audio", src=uri, controls=True, preload="metadata", aria_label=name),
+    )

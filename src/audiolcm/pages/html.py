@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+from importlib.resources import files
 from typing import Any
 
 _VOID = {"img", "input", "link", "meta"}  # neither content nor closing tag
@@ -68,6 +69,11 @@ def head(title: str, style: str, script: str | None = None) -> Html:
         element("title", title),
         element("style", Html(style)),
     )
+
+
+def asset(name: str) -> Html:
+    """Return a style or script that pages share: ``page.css``, or ``player.js``, which needs figures with sounds."""
+    return Html(files("audiolcm.pages").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _policy_hash(text: str) -> str:

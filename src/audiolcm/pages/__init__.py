@@ -1,0 +1,1 @@
+"""Pages of sounds and pictures that need neither network nor server: what all of them share, and the page of a run."""

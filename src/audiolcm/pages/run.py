@@ -1,0 +1,133 @@
+"""The page of a training: what it sounds like, how its figures went, and where it all lies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from audiolcm.artifacts import Artifact
+from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.card import CONFIG
+from audiolcm.files import atomic_path
+from audiolcm.pages.curves import curves
+from audiolcm.pages.html import Html, asset, element, head, scrolling
+from audiolcm.pages.media import figure, sound_uris
+from audiolcm.training.tracking import METRICS, read_metrics
+
+PAGE = "index.html"
+_PICTURES = (
+    "The pictures are mel spectrograms: time to the right, 80 bands from 0 to 8 kHz upward, all on one scale from "
+    "black (silence) to yellow."
+)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a preview made: for each kind of sound, such as teacher, a waveform (samples,) of every caption."""
+
+    captions: Sequence[str]
+    sounds: Mapping[str, Sequence[np.ndarray]]
+
+
+def write_page(folder: Path, stages: Sequence[Artifact], heard: Heard | None = None) -> Path:
+    """Write ``index.html`` into a run's folder, one file that holds everything but what it links to; return its path.
+
+    Args:
+        folder: of the run.
+        stages: what was made or used, the last one what the run was for.
+        heard: the sounds; None where the stage makes none.
+    """
+    parts = [_listen(heard)] if heard is not None else []
+    parts += [_course(stage) for stage in stages]
+    body = element(
+        "body",
+        _headline(folder, stages),
+        element("main", *(part for part in parts if part is not None)),
+        element("script", asset("player.js")),
+    )
+    style = asset("page.css") + asset("run.css")
+    top = head(f"AudioLCM: {stages[-1].card['name']}", style, asset("player.js"))
+    path = folder / PAGE
+    with atomic_path(path) as temporary:
+        page = "<!doctype html>\n" + element("html", top, body, lang="en") + "\n"
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def _headline(folder: Path, stages: Sequence[Artifact]) -> Html:
+    made = stages[-1].card
+    tops = [element("th", name, scope="col") for name in ("stage", "made with")]
+    tops += [element("th", name, scope="col", class_="number") for name in ("parameters", "trained in")]
+    body = element("tbody", *(_stage(folder, stage) for stage in stages))
+    return element(
+        "header",
+        element("p", "AudioLCM, a training", class_="eyebrow"),
+        element("h1", made["name"]),
+        element("p", f"{made['stage']}, in {folder.name}", class_="protocol"),
+        scrolling(element("table", element("thead", element("tr", *tops)), body), "Stages"),
+        class_="headline",
+    )
+
+
+def _stage(folder: Path, stage: Artifact) -> Html:
+    """Return a row with links to the resolved settings and to the folder of a stage."""
+    places = {"settings": stage.folder / CONFIG, "folder": stage.folder}
+    links = [element("a", name, href=quote(os.path.relpath(place, folder))) for name, place in places.items()]
+    return element(
+        "tr",
+        element("th", stage.card["stage"], scope="row"),
+        element("td", links[0], " ", links[1]),
+        element("td", _parameters(stage), class_="number"),
+        element("td", _seconds(stage), class_="number"),
+    )
+
+
+def _parameters(stage: Artifact) -> str:
+    """Return the number of parameters; a card of other people's may not say it."""
+    count = stage.card.get("num_parameters")
+    return "-" if count is None else f"{count / 1e6:.2f} M"
+
+
+def _seconds(stage: Artifact) -> str:
+    found = stage.card.get("training_seconds")
+    return "-" if found is None else f"{found} s"
+
+
+def _listen(heard: Heard) -> Html:
+    """Return a row of sounds for each caption."""
+    flat = [waveform for waveforms in heard.sounds.values() for waveform in waveforms]
+    uris, codec = sound_uris(flat)
+    addresses = iter(uris)
+    by_kind = {kind: [next(addresses) for _ in waveforms] for kind, waveforms in heard.sounds.items()}
+    cards = []
+    for index, caption in enumerate(heard.captions):
+        figures = [
+            figure(
+                kind, caption, f"{len(made[index]) / SAMPLE_RATE:.1f} s", made[index], by_kind[kind][index]
+            )
+            for kind, made in heard.sounds.items()
+        ]
+        title = element("p", caption, class_="caption")
+        cards.append(element("li", title, element("div", *figures, class_="steps"), class_="card"))
+    hint = element("p", f"{_PICTURES} Sound is {codec}.", class_="hint")
+    return element(
+        "section", element("h2", "Sounds"), hint, element("ol", *cards, class_="cards"), id="sounds"
+    )
+
+
+def _course(stage: Artifact) -> Html | None:
+    """Return the curves of a stage; nothing where it was not trained here."""
+    rows = read_metrics(stage.folder / METRICS)
+    if not rows:
+        return None
+    title = element("h2", f"Training of the {stage.card['stage']}")
+    drawn = curves(rows)
+    few = element("p", "Too short for curves: its log has no figure twice.", class_="hint")
+    return element(
+        "section", title, element("div", *drawn, class_="plots") if drawn else few, class_="course"
+    )
