@@ -69,7 +69,7 @@ class Freshness:
                 return []
             changes.append(_changed_sections(made.get("sections"), now["sections"]))
         changed = min(changes, key=len)
-        return [f"the settings{of}: {_some(changed)}" if changed else f"the settings{of}"]
+        return [f"the settings{of}: {some(changed)}" if changed else f"the settings{of}"]
 
     def _settings_now(self, job: PlannedJob, at_hand: bool) -> dict[str, Any]:
         if (job, at_hand) not in self._now:
@@ -119,10 +119,11 @@ def _changed_sections(made: object, now: Mapping[str, str]) -> list[str]:
 
 
 def _of_code(modules: Sequence[str], of: str) -> list[str]:
-    return [f"the code{of}: {_some(modules)}"] if modules else []
+    return [f"the code{of}: {some(modules)}"] if modules else []
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first three names, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{', '.join(names[:_MOST_NAMES])}{more}"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from evaluation.tables import cut_note, protocol_title
 from experiments.claims import Judgment, judge
+from experiments.freshness import some
 from experiments.item import Column, FigureItem, Item, Line, TableItem
 from experiments.printed import printed_figure, printed_table
 from experiments.records import ItemResults, Result
@@ -258,16 +259,18 @@ def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: It
 
 def _plan_notes(rows: Sequence[ShownRow], results: ItemResults) -> list[str]:
     notes, missing = [], []
+    stale: dict[str, list[str]] = {}  # names by what is said of them
     for row in dict.fromkeys(row.row for row in rows):
         found = results.of(row)
         absent = sorted(set(results.planned.get(row, ())) - {result.seed for result in found})
         missing += [f"{row} (seed{'s' * (len(absent) > 1)} {_listed(absent)})"] if absent else []
-        notes += [f"{r.name} is stale: {'; '.join(r.changes)}." for r in found if r.changes]
-        dropped = results.left_out(row)
-        notes += [f"{r.name} is stale and left out: {'; '.join(r.changes)}." for r in dropped]
+        for left_out, these in (("", found), (" and left out", results.left_out(row))):
+            for r in filter(lambda r: r.changes, these):
+                stale.setdefault(f"stale{left_out}: {'; '.join(r.changes)}.", []).append(r.name)
         said = dict.fromkeys(note for result in found for note in result.notes)
         notes += [f"{row}: {note}" for note in said]
-    return [*([f"Missing: {', '.join(missing)}."] if missing else []), *notes]
+    told = [f"{some(names)} {'are' if len(names) > 1 else 'is'} {what}" for what, names in stale.items()]
+    return [*([f"Missing: {', '.join(missing)}."] if missing else []), *told, *notes]
 
 
 def _listed(seeds: Sequence[int] | Mapping[int, float]) -> str:
