@@ -22,6 +22,7 @@ from audiolcm.mistakes import explained
 from audiolcm.plugins import allowing
 from audiolcm.ranges import check_numbers
 from audiolcm.sections import PATHS, SECTIONS, check_model, check_sections, is_there, needed_to_hear
+from audiolcm.weights.place import weights_folder
 from audiolcm.words import readable
 
 LOCAL = "local.yaml"
@@ -65,8 +66,6 @@ def corpus_folder(name: str = "", *, _root_: typing.Any) -> str | None:
 
 def if_at_hand(filename: str, there: str, absent: str) -> str:
     """Return ``there`` where the folder of published weights has the file, else ``absent``."""
-    from audiolcm.weights.files import weights_folder  # slow to import
-
     assumed = _ASSUMED.get()
     is_there = (weights_folder() / filename).exists() if assumed is None else assumed
     return there if is_there else absent

@@ -117,7 +117,7 @@ def _formats() -> dict[str, Any]:
 
 
 def _weights() -> dict[str, Any]:
-    from audiolcm.weights.files import weights_folder
+    from audiolcm.weights.place import weights_folder
 
     folder = weights_folder()
     found, absent = [], []

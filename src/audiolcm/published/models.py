@@ -12,7 +12,7 @@ from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
 from audiolcm.published.sources import SCHEME, Source, find_source, is_source, part_identity
 from audiolcm.published.untrained import GRIFFIN_LIM, Companions, convert_vocoder
 from audiolcm.result import RESULT, has_damaged_result, read_result
-from audiolcm.weights.files import weights_folder
+from audiolcm.weights.place import weights_folder
 
 log = logging.getLogger(__name__)
 

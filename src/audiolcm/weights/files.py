@@ -16,11 +16,11 @@ from audiolcm.deadline import within
 from audiolcm.errors import UserError
 from audiolcm.files import TEMPORARY_SUFFIX, explained
 from audiolcm.locks import exclusive
+from audiolcm.weights.place import weights_folder
 from audiolcm.weights.reading import not_weights, sha256
 
 log = logging.getLogger(__name__)
 
-FOLDER_VARIABLE = "AUDIOLCM_WEIGHTS"
 _TIMEOUT = 30.0  # seconds without a byte, or with fewer than these:
 _SLOWEST = 1000  # bytes a second
 _WAITS = (1.0, 4.0, 16.0)  # seconds before another try; a try that was not all too slow starts them again
@@ -51,15 +51,6 @@ class _BrokenDownload(Exception):
 
 class _NoFile(Exception):
     """A server that sent something else."""
-
-
-def weights_folder(folder: Path | None = None) -> Path:
-    """Return the cache folder: ``folder``, else ``$AUDIOLCM_WEIGHTS``, else ``~/.cache/audiolcm/weights``."""
-    if folder is not None:
-        return folder
-    return Path(
-        os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "audiolcm" / "weights"
-    ).expanduser()
 
 
 def obtain(

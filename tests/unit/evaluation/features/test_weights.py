@@ -11,7 +11,8 @@ import pytest
 
 from audiolcm.errors import UserError
 from audiolcm.weights import files as weights
-from audiolcm.weights.files import WeightsFile, weights_folder
+from audiolcm.weights.files import WeightsFile
+from audiolcm.weights.place import FOLDER_VARIABLE, weights_folder
 from evaluation.features.weights import REGISTRY, obtain
 
 CONTENT = bytes(range(256)) * 1000
@@ -238,9 +239,9 @@ def test_unknown_name_lists_the_names(tmp_path: Path) -> None:
 
 def test_cache_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv(weights.FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     assert weights_folder() == tmp_path / ".cache" / "audiolcm" / "weights"
-    monkeypatch.setenv(weights.FOLDER_VARIABLE, "~/elsewhere")
+    monkeypatch.setenv(FOLDER_VARIABLE, "~/elsewhere")
     assert weights_folder() == tmp_path / "elsewhere"
     assert weights_folder(tmp_path) == tmp_path
 
