@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from audiolcm.errors import UserError
-from audiolcm.weights import files as weights
 from audiolcm.weights.files import WeightsFile
 from audiolcm.weights.place import FOLDER_VARIABLE, weights_folder
 from evaluation.features.weights import REGISTRY, obtain
