@@ -11,11 +11,7 @@ The evaluator is trained first if it is not among the artifacts. The tables are 
 ``runs/soundness/<overrides>/soundness.md``, with all figures in ``soundness.json`` beside it.
 """
 
-import sys
 from pathlib import Path
-
-# benchmarks/evaluation.py hides the package otherwise
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import hydra
 from omegaconf import DictConfig

@@ -16,7 +16,6 @@ from torch import nn
 from tqdm import tqdm
 
 from audiolcm.artifacts import Artifact, open_snapshot, snapshot_steps, trained_steps
-from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import read_yaml
 from audiolcm.data.dataset import MelClips
@@ -33,6 +32,7 @@ from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.plugins import allowing, import_from_here
 from audiolcm.published.models import open_model
+from audiolcm.recipe import even_frames
 from audiolcm.sections import check_there
 from audiolcm.tensors import without_initialization
 from audiolcm.terminal import say
@@ -234,8 +234,8 @@ def _ground(subject: Subject, text_encoder: TextEncoder, given: Namespace) -> Gr
     split = _split(subject, given)
     count = given.clips or min(USUAL_CLIPS, len(split))
     indices = [i * len(split) // count for i in range(count)]
-    frames = 2 * max(1, round(settings.crop_seconds * SAMPLE_RATE / HOP_LENGTH / 2))
-    mels = MelClips(split, frames).batch(indices, generator_for("diagnosis", "cuts"))["mel"].to(device)
+    cuts = MelClips(split, even_frames(settings.crop_seconds))
+    mels = cuts.batch(indices, generator_for("diagnosis", "cuts"))["mel"].to(device)
     artifact = subject.student.parent("autoencoder")
     node = read_yaml(artifact.config_file())["autoencoder"]["model"]
     autoencoder = artifact.load_weights(build(node, "autoencoder.model", Autoencoder)).to(device)

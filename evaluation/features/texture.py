@@ -106,7 +106,7 @@ def filters(num_samples: int) -> list[tuple[int, np.ndarray]]:
     lowest, highest = _erb_number(np.array([LOWEST, HIGHEST]))
     edges = np.linspace(lowest, highest, NUM_BANDS + 2)
     found = []
-    for low, center, high in zip(edges, edges[1:], edges[2:], strict=False):
+    for low, center, high in np.lib.stride_tricks.sliding_window_view(edges, 3):
         first, end = np.searchsorted(erbs, [low, high])
         gains = np.cos(np.pi * (erbs[first:end] - center) / (high - low))
         found.append((int(first), gains.astype(np.float32)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
@@ -20,6 +21,17 @@ class AudioSetClassifier(Extractor, Protocol):
     """An extractor whose ``logits`` are of AudioSet's classes, by these names."""
 
     classes: tuple[str, ...]
+
+
+def right_classes(classifier: AudioSetClassifier, labels: Iterable[str]) -> dict[str, list[int]]:
+    """Return the numbers of the classes that each label means; all of the labels must be known."""
+    place = {name: number for number, name in enumerate(classifier.classes)}
+    return {label: [place[name] for name in audioset_classes()[label]] for label in labels}
+
+
+def is_among_best(logits: np.ndarray, right: Sequence[int], best: int) -> bool:
+    """Return whether fewer than ``best`` classes are likelier than the likeliest right one."""
+    return bool((logits > logits[right].max()).sum() < best)
 
 
 class _AudioSetMeasure(TruthMeasure[list[int]]):
@@ -51,8 +63,7 @@ class _AudioSetMeasure(TruthMeasure[list[int]]):
                 f"{key} is left out: no AudioSet class is known for {len(unknown)} of {len(labels)} labels, such as "
                 f"{unknown[0]!r}. Lines of evaluation/features/audioset_classes.csv say which are."
             )
-        place = {name: number for number, name in enumerate(extractor.classes)}
-        return {label: [place[name] for name in audioset_classes()[label]] for label in labels}
+        return right_classes(extractor, labels)
 
 
 def _right(item: Item, numbers: dict[str, list[int]]) -> list[int]:
@@ -78,8 +89,7 @@ class LabelAmongBest(_AudioSetMeasure):
 
     def judge(self, features: Features, item: Item, numbers: dict[str, list[int]]) -> float:
         """Return 1 for a hit."""
-        logits = features["logits"]
-        return float((logits > logits[_right(item, numbers)].max()).sum() < self.best)
+        return float(is_among_best(features["logits"], _right(item, numbers), self.best))
 
 
 class LabelProbability(_AudioSetMeasure):

@@ -1,7 +1,7 @@
 """Whether a judge puts sounds into the order in which YAMNet puts them, and so may judge a claim.
 
-YAMNet learned two million clips that nobody here has seen, and no choice here was made by it: where another judge ranks
-sounds otherwise, it is the other that is doubted.
+YAMNet learned two million clips that nobody here has seen: where another judge ranks sounds otherwise, it is the other
+that is doubted.
 """
 
 from __future__ import annotations

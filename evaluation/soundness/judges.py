@@ -17,6 +17,7 @@ from evaluation.features.patches import Patches
 from evaluation.features.texture import Texture
 from evaluation.features.weights import REGISTRY
 from evaluation.features.yamnet import YamNet, audioset_classes
+from evaluation.measures.labels import is_among_best, right_classes
 from evaluation.measures.scoring import stacked
 from evaluation.metrics.deviation import log_ratio
 from evaluation.metrics.divergence import kl_softmax
@@ -126,13 +127,14 @@ def patches_judge(sounds: TrueSounds) -> Judge:
 def yamnet_judge(extractor: YamNet, sounds: TrueSounds) -> Judge:
     """Return YAMNet as a judge: distance, and hits among its five likeliest where all labels are AudioSet's."""
     columns = {"fad_yamnet": Column("FAD YAMNet", _frechet(extractor.extract(sounds.waveforms)))}
-    known, place = audioset_classes(), {name: number for number, name in enumerate(extractor.classes)}
-    if set().union(*sounds.labels) <= set(known):
-        right = [[place[name] for label in labels for name in known[label]] for labels in sounds.labels]
+    labels = set().union(*sounds.labels)
+    if labels <= set(audioset_classes()):
+        numbers = right_classes(extractor, labels)
+        right = [[number for label in own for number in numbers[label]] for own in sounds.labels]
 
         def rate(heard: Sequence[Features]) -> float:
             pairs = zip((found["logits"] for found in heard), right, strict=True)
-            return float(np.mean([(logits > logits[own].max()).sum() < 5 for logits, own in pairs]))
+            return float(np.mean([is_among_best(logits, own, 5) for logits, own in pairs]))
 
         columns["hits_yamnet"] = Column("hits YAMNet", rate, more_is_worse=False)
     return Judge(extractor, columns)

@@ -251,7 +251,7 @@ class Recipe:
 
     def crop_frames(self, stage: str) -> int:
         """Return the mel frames of a training example, an even number; of the longest where there are buckets."""
-        return _even_frames(self.workshop.settings[stage].crop_seconds)
+        return even_frames(self.workshop.settings[stage].crop_seconds)
 
     def _both(self, make: Callable[[PreparedSplit], TrainingSet]) -> Data:
         return make(self.data.split("train")), make(self.data.split("validation"))
@@ -259,7 +259,7 @@ class Recipe:
     def latents(self, stage: str) -> Data:
         """Return training and validation sets of cached latents with cached text features."""
         autoencoder, buckets = self.load_autoencoder(), self.workshop.settings[stage].length_buckets or []
-        frames = sorted({*map(_even_frames, buckets), self.crop_frames(stage)})
+        frames = sorted({*map(even_frames, buckets), self.crop_frames(stage)})
         device = self.workshop.hardware.torch_device()
         latent_folder = self.data.folder / f"latents-{self.autoencoder.weights_hash}"
         text_folder = self.data.folder / f"text-{content_hash(self.text_identity)}"
@@ -291,5 +291,6 @@ class Recipe:
         autoencoder.scale_factor.fill_(1.0 / float(autoencoder.encode(mel).mode().std()))
 
 
-def _even_frames(seconds: float) -> int:
+def even_frames(seconds: float) -> int:
+    """Return the mel frames of a training example, an even number: a latent frame is two."""
     return 2 * max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.mark.slow
 def test_our_distance_is_that_of_the_package() -> None:
     needs_package("frechet_audio_distance")
-    command = [sys.executable, "benchmarks/evaluation.py", "--clips", "32", "--threads", "1"]
+    command = [sys.executable, "benchmarks/metrics.py", "--clips", "32", "--threads", "1"]
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     theirs, ours = (float(value) for value in re.findall(r"FAD (\S+)", run.stdout))

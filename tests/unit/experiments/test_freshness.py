@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import code_hash
+from audiolcm.fingerprint import code_hash, settings_made
+from audiolcm.rows import settings_of
 from experiments.freshness import EQUIVALENT, Freshness
+from experiments.rows import PlannedJob
 
 MODULE = "audiolcm.diffusion.boundary"
 JOB = SimpleNamespace(entry="train", scale="replica", item="table6_backbone", overrides=[])
@@ -49,6 +51,23 @@ def test_a_damaged_list_is_one_message(tmp_path: Path, damaged: str) -> None:
     (tmp_path / EQUIVALENT).write_text(damaged)
     with pytest.raises(UserError, match=rf"{EQUIVALENT} can not be read"):
         Freshness(tmp_path)
+
+
+@pytest.mark.parametrize("made_with", [False, True])
+def test_settings_hold_on_machines_with_other_weights(
+    made_with: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    job = PlannedJob("table6_backbone", "replica", "evaluate", "full", 0, ())
+    composed = {there: settings_of(job.entry, job.scale, job.item, [], there) for there in (False, True)}
+    assert (
+        composed[False]["metrics"].keys().isdisjoint(["fad_yamnet"])
+        and "fad_yamnet" in composed[True]["metrics"]
+    )
+    made = settings_made(composed[made_with]) | {"method": {}}
+    assert Freshness(tmp_path).of_run(made, job) == []
+    other = settings_made(composed[made_with] | {"sampler": {"num_steps": 7, "omega": None}}) | {"method": {}}
+    assert Freshness(tmp_path).of_run(other, job) == ["the settings: sampler"]
 
 
 def test_every_change_that_is_listed_here_is_of_a_module_as_it_is_now() -> None:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from made_results import plan_of_project
+from made_results import fad, plan_of_project, record, write
 
 from audiolcm.errors import UserError
 from audiolcm.rows import SCALES
 from evaluation.tables import Column as EvaluationColumn
-from experiments.item import FigureItem, Item, TableItem
+from experiments.item import FAD, FigureItem, Item, TableItem
 from experiments.items import STEMS, item_of
 from experiments.printed import printed_figure, printed_table
+from experiments.records import read_results
 
 ROOT = Path(__file__).parents[3]
 ITEMS = [item_of(stem) for stem in STEMS]
@@ -82,6 +83,15 @@ def test_sources_are_of_known_scales_and_scores_are_configured(item: Item) -> No
             assert set(of_scores) <= metrics
             heard = {key.rpartition("_")[2] for key in of_scores}
             assert not heard or ("embedded" in heard) == (scale != "paper"), heard
+
+
+def test_yamnet_comes_before_the_embedded_evaluator(tmp_path: Path) -> None:
+    both = fad(1.0), fad(2.0, key="fad_embedded", is_embedded=True)
+    for row, scores in (("full", both), ("without_rope", both[1:])):
+        write(tmp_path, record("table6_backbone", row, 0, *scores))
+    results = read_results(tmp_path, "table6_backbone", "replica")
+    found = {row: FAD.sources["replica"].readings(results, row)[0].value for row in ("full", "without_rope")}
+    assert found == {"full": 1.0, "without_rope": 2.0}
 
 
 def test_every_claim_names_rows_that_its_table_has() -> None:

@@ -1,8 +1,8 @@
 """Speed of the Frechet audio distance: our path against frechet-audio-distance's own loop, on the same random weights.
 
 Usage:
-    python benchmarks/evaluation.py                       # 500 clips of ten seconds, 2 threads
-    python benchmarks/evaluation.py --clips 64 --threads 1
+    python benchmarks/metrics.py                       # 500 clips of ten seconds, 2 threads
+    python benchmarks/metrics.py --clips 64 --threads 1
 
 Both sides decode the same WAV files, compute VGGish embeddings and the distance of the first half of the clips from the
 second. They take turns, up to 256 clips each. Take the figure on an idle machine: beside other work the threads of both
