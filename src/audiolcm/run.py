@@ -26,7 +26,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import DISK_TROUBLE, explained, name_too_long
 from audiolcm.fingerprint import method_fingerprint, settings_made
 from audiolcm.finished import found_finished, inputs_of, objective_of
-from audiolcm.interrupts import Interrupted, raise_on_signal
+from audiolcm.interrupts import Interrupted, raise_on_signal, stop_on_signal
 from audiolcm.plugin_code import code_of_plugins
 from audiolcm.plugins import allowing
 from audiolcm.progress import at_stage, begin
@@ -70,6 +70,13 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
     it and gives the exit code. ``HYDRA_FULL_ERROR=1`` shows the stack trace. A SLURM job that is asked to stop
     requeues itself.
     """
+    with (
+        stop_on_signal()
+    ):  # what went wrong is told to its end: torchrun stops this process when another one died
+        _run_and_tell(cfg, job)
+
+
+def _run_and_tell(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
     try:
@@ -83,7 +90,11 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
                 job(cfg, folder)
     except (Interrupted, KeyboardInterrupt) as stop:  # the latter: a second Ctrl-C while a step is finished
         if processes.is_first() and not getattr(stop, "is_told", False):
-            log.error("Stopped. The same command goes on where this one stopped.")
+            failure = stop.__context__  # on its way here when the signal came
+            lost = isinstance(failure, Exception) and processes.lost_another(failure)
+            log.error(
+                _explain(failure)[0] if lost else "Stopped. The same command goes on where this one stopped."
+            )
         if isinstance(stop, Interrupted):
             _back_into_the_queue(stop, cfg, folder)
         raise stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT) from stop

@@ -1,17 +1,27 @@
 """Stages of ``train.py`` that train nothing: what they leave in ``result.json``."""
 
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 
+from audiolcm import processes, run
 from audiolcm.config import register_resolvers
-from audiolcm.run import _explain, _train
+from audiolcm.errors import UserError
+from audiolcm.interrupts import Interrupted
+from audiolcm.run import _explain, _train, run_job
 from audiolcm.sweep import read_result
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
+OF_FOLDERS = OmegaConf.create({"paths": {"artifacts": "artifacts", "cache": "cache"}})
 
 
 def result_of(folder: Path, *overrides: str) -> dict[str, object]:
@@ -47,3 +57,45 @@ def test_what_apples_gpu_lacks_ends_a_job_with_one_message() -> None:
     reason, expected = _explain(error)
     assert expected and "PYTORCH_ENABLE_MPS_FALLBACK=1" in reason
     assert _explain(NotImplementedError("later")) == ("NotImplementedError: later", False)
+
+
+@pytest.fixture
+def of_hydra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(
+        runtime=SimpleNamespace(output_dir=str(tmp_path), config_sources=[]), mode=RunMode.RUN
+    )
+    monkeypatch.setattr(run.HydraConfig, "get", lambda: found)
+
+
+def fails_with(error: Exception, *, asked_to_stop: bool = False) -> Callable[..., None]:
+    def job(*_: object) -> None:
+        try:
+            raise error
+        finally:
+            if asked_to_stop:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    return job
+
+
+@pytest.mark.usefixtures("of_hydra")
+def test_a_failure_is_told_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What stops this process may come while it says why it fails: torchrun does so when another one died."""
+    monkeypatch.setattr(run, "write_result", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as caught:
+        run_job(OF_FOLDERS, fails_with(UserError("The data are gone.")))
+    assert caught.value.code == 1 and "The data are gone." in caplog.text
+
+
+@pytest.mark.usefixtures("of_hydra")
+@pytest.mark.parametrize("is_another", [True, False])
+def test_a_stop_hides_no_lost_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_another: bool
+) -> None:
+    monkeypatch.setattr(processes, "lost_another", lambda error: is_another)
+    with pytest.raises(Interrupted):
+        run_job(OF_FOLDERS, fails_with(RuntimeError("closed by peer"), asked_to_stop=True))
+    assert ("Another process of this run died (closed by peer)" in caplog.text) == is_another
+    assert ("Stopped." in caplog.text) != is_another
