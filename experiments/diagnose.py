@@ -157,13 +157,13 @@ def _teacher(student: Artifact, given: Path | None) -> Artifact:
             return student.parent("teacher")
         except UserError as error:
             raise UserError(
-                f"The teacher of {student.folder} is not at hand: {error} An exported model comes without it: give its "
-                "folder by --teacher FOLDER."
+                f"The teacher of {student.folder} is not at hand: {error} An exported model comes without it unless it "
+                "was exported --with-teacher: give its folder by --teacher FOLDER."
             ) from error
     teacher = open_model(given, "teacher")
     parents = student.card.get("made_from", {}).get("parents")
     known = parents.get("teacher") if isinstance(parents, dict) else None
-    if known not in (None, teacher.hash):
+    if known not in (None, teacher.hash, teacher.card.get("half_of")):
         raise UserError(
             f"--teacher {given} ({teacher.hash}) is not the teacher of {student.folder}, which is {known}."
         )

@@ -113,6 +113,8 @@ class Artifact:
     def load_weights(self, model: Network) -> Network:
         """Load ``model.safetensors`` strictly into ``model``, in evaluation mode, and return it.
 
+        Weights in half precision (``audiolcm export --half``) become those of the model's own.
+
         Raises:
             UserError: when the file is not the one that the card tells of, or is of another architecture.
         """
@@ -123,11 +125,15 @@ class Artifact:
             raise UserError(
                 f"{path} cannot be read ({error}). Remove the folder {self.folder} and train again."
             ) from error
-        if problems := misfits(shapes(model.state_dict()), shapes(weights)):
+        own = model.state_dict()
+        if problems := misfits(shapes(own), shapes(weights)):
             raise UserError(
                 f"{path} holds another architecture than the configuration asks for: {problems}. "
                 "Use the settings in the config.yaml beside it, or train again."
             )
+        for name, tensor in weights.items():
+            if tensor.dtype == torch.float16:
+                weights[name] = tensor.to(own[name].dtype)
         model.load_state_dict(weights, assign=True)  # the tensors of the file, not a copy of them
         return model.eval()
 

@@ -23,7 +23,7 @@ _SEALED = (CONFIG, "*_tokenizer/*")
 _NEEDED = {"format_version": int, "stage": str, "name": str, "hash": str, "weights_hash": str}
 _OPTIONAL = {
     "made_from": dict, "parents": dict, "origin": dict, "figures": dict, "files": dict, "derived_from": list,
-    "step": int, "num_parameters": int, "training_seconds": int | float, "code": str, "hardware": str,
+    "step": int, "half_of": str, "num_parameters": int, "training_seconds": int | float, "code": str, "hardware": str,
 }  # fmt: skip
 _CHANGED = "was changed or damaged since it was written."
 _RESTORE = (

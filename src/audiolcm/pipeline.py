@@ -158,11 +158,10 @@ class AudioLCM:
             place = fetch(str(place), revision, token, cache_dir, local_files_only)
         return cls.from_checkpoint(place, **settings)
 
-    def save_pretrained(self, folder: str | Path, name: str | None = None) -> Path:
-        """Write one self-contained folder that loads anywhere, and return it; see ``published.export.export``.
-
-        ``name`` is what its README calls the model; None takes the folder's name.
-        """
+    def save_pretrained(
+        self, folder: str | Path, name: str | None = None, half: bool = False, with_teacher: bool = False
+    ) -> Path:
+        """Write one self-contained folder that loads anywhere, and return it; see ``published.export.export``."""
         from audiolcm.published.export import export
 
         if self._read_from is None:
@@ -170,7 +169,7 @@ class AudioLCM:
                 "This model was put together from parts: only one that from_checkpoint or from_pretrained loaded knows "
                 "the configurations and licenses that belong into its folder."
             )
-        return export(*self._read_from, Path(folder), name)
+        return export(*self._read_from, Path(folder), name, half, with_teacher)
 
     def push_to_hub(
         self,

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiolcm.audio.slaney import slaney_filters
 from audiolcm.errors import UserError
 from audiolcm.types import Mel, Waveform
 
@@ -35,12 +36,7 @@ _POWER_FLOOR = 1e-9  # under the square root: keeps the gradient of silence fini
 
 @lru_cache(maxsize=1)
 def _filterbank() -> Tensor:
-    # Here, not above: it costs 0.7 s that --help need not wait for
-    from librosa.filters import mel as slaney_filters
-
-    return torch.from_numpy(
-        slaney_filters(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=NUM_MELS, fmin=F_MIN, fmax=F_MAX)
-    )
+    return torch.from_numpy(slaney_filters(SAMPLE_RATE, N_FFT, NUM_MELS, F_MIN, F_MAX))
 
 
 def mel_filterbank() -> Tensor:

@@ -37,6 +37,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
                         help="a new folder, or an earlier export, which is replaced")  # fmt: skip
     export.add_argument("--vocoder", help="another vocoder's folder, or griffin_lim")
+    export.add_argument("--name", help="what its README calls it (default: the folder's name)")
+    export.add_argument("--half", action="store_true", help="write the weights in float16, in half the space")
+    export.add_argument("--with-teacher", action="store_true", help="write a student's teacher too, so that others "
+                        "can distil from it: train.py parents.teacher=FOLDER")  # fmt: skip
     export.set_defaults(run=_export)
 
 
@@ -66,7 +70,8 @@ def _export(options: argparse.Namespace) -> int:
     from audiolcm.published.models import open_model, vocoder_of
 
     model = open_model(options.checkpoint)
-    folder = export(model, vocoder_of(model, options.vocoder), options.output)
+    chosen = {"name": options.name, "half": options.half, "with_teacher": options.with_teacher}
+    folder = export(model, vocoder_of(model, options.vocoder), options.output, **chosen)
     log.info('Written. Next: audiolcm generate "A dog is barking" --checkpoint %s', folder)
     log.info("Read %s before you share it.", folder / "LICENSE")
     return 0

@@ -4,6 +4,7 @@ The folder is an artifact, the model's own, with its parts in folders of their o
 
     card.json  config.yaml  model.safetensors  README.md  LICENSE
     autoencoder/  vocoder/  text_encoder/      each with the first three; the last only where there is one
+    teacher/                                   where it was asked for: of a student, to distil further ones from
 """
 
 import os
@@ -13,27 +14,40 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
 from audiolcm.artifacts import Artifact
-from audiolcm.card import CARD, CONFIG, WEIGHTS, write_card
+from audiolcm.card import CARD, CONFIG, WEIGHTS, file_hash, write_card
 from audiolcm.config import read_yaml, to_yaml
 from audiolcm.errors import UserError
 from audiolcm.files import TEMPORARY_SUFFIX, explained
+from audiolcm.hashing import content_hash
 from audiolcm.plain_data import read_json
 from audiolcm.published.model_card import license_text, model_card
 from audiolcm.sections import OPTIONAL_SECTIONS, SECTIONS
+from audiolcm.tensors import save_tensors
 
 README, LICENSE = "README.md", "LICENSE"
 _MARK = "exported_by"
 _FACTS = (
     "stage", "name", "hash", "made_from", "code", "num_parameters", "step", "origin",
-    "derived_from", "hardware", "training_seconds", "figures",
+    "derived_from", "half_of", "hardware", "training_seconds", "figures",
 )  # fmt: skip
 """What goes along of a card; left out are the places of parents, and the runs and users of trackers."""
 _SECTIONS = SECTIONS - OPTIONAL_SECTIONS | {"teacher"}
 _TOKENIZERS = ("bert_tokenizer", "t5_tokenizer")
 
 
-def export(model: Artifact, vocoder: Artifact, folder: Path, name: str | None = None) -> Path:
+def export(
+    model: Artifact,
+    vocoder: Artifact,
+    folder: Path,
+    name: str | None = None,
+    half: bool = False,
+    with_teacher: bool = False,
+) -> Path:
     """Write ``folder``, whole or not at all, and return it; an earlier export there is replaced.
 
     Args:
@@ -41,9 +55,12 @@ def export(model: Artifact, vocoder: Artifact, folder: Path, name: str | None = 
         vocoder: what it is heard through.
         folder: must not exist, be empty, or hold an export.
         name: what the README calls it; None takes the folder's name.
+        half: write weights of two and more dimensions in float16, in half the space; they are read as float32 again.
+        with_teacher: write the student's teacher too, so that others can distil from it.
 
     Raises:
-        UserError: something else is in the way, a part is missing or damaged, or the disk refuses.
+        UserError: something else is in the way, a part is missing or damaged, a weight is too large for half
+            precision, or the disk refuses.
     """
     folder = Path(os.path.abspath(folder))
     _refuse_others(folder)
@@ -51,11 +68,15 @@ def export(model: Artifact, vocoder: Artifact, folder: Path, name: str | None = 
     parts = {"autoencoder": model.parent("autoencoder"), "vocoder": vocoder}
     if model.has_parent("text_encoder"):
         parts["text_encoder"] = model.parent("text_encoder")
+    own = {stage: stage for stage in parts}
+    beside = {stage: f"../{stage}" for stage in parts}
+    if with_teacher:
+        parts["teacher"] = _teacher_of(model)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
     try:
-        _write(temporary, model, {stage: stage for stage in parts})
+        _write(temporary, model, own | ({"teacher": "teacher"} if with_teacher else {}), half)
         for stage, part in parts.items():
-            _write(temporary / stage, part, {})
+            _write(temporary / stage, part, beside if stage == "teacher" else {}, half)
         (temporary / README).write_text(model_card(model, parts, name), encoding="utf-8")
         (temporary / LICENSE).write_text(license_text(model, parts), encoding="utf-8")
         _move(temporary, folder)
@@ -77,19 +98,52 @@ def _refuse_others(folder: Path) -> None:
         raise UserError(f"{folder} is there and holds no earlier export: give another name, or remove it.")
 
 
-def _write(folder: Path, part: Artifact, parents: dict[str, str]) -> None:
+def _write(folder: Path, part: Artifact, parents: dict[str, str], half: bool) -> None:
     folder.mkdir(parents=True)
     cfg = read_yaml(part.config_file())
     _refuse_files_elsewhere(part, cfg)
-    shutil.copyfile(part.weights_file(), folder / WEIGHTS)
+    if half:
+        save_tensors(folder / WEIGHTS, _halved(load_file(part.weights_file()), part))
+    else:
+        shutil.copyfile(part.weights_file(), folder / WEIGHTS)
     kept = {name: section for name, section in cfg.items() if name in _SECTIONS}
     kept["parents"] = dict.fromkeys(kept["parents"])
     (folder / CONFIG).write_text(to_yaml(_without_places(kept)), encoding="utf-8")
     card = {name: part.card[name] for name in _FACTS if name in part.card}
-    card |= {"parents": parents, _MARK: f"audiolcm {version('audiolcm')}"}
+    card |= {_MARK: f"audiolcm {version('audiolcm')}"}
+    if half and "half_of" not in card:
+        card["half_of"] = card["hash"]
+        card["hash"] = content_hash(
+            [card["hash"], file_hash(folder / WEIGHTS)]
+        )  # what is distilled from it is another
     for tokenizer in part.folder.glob("*_tokenizer"):
         shutil.copytree(tokenizer, folder / tokenizer.name)
-    write_card(folder, _without_places(card))
+    write_card(folder, _without_places(card) | {"parents": parents})
+
+
+def _teacher_of(student: Artifact) -> Artifact:
+    """Return the teacher that goes along with a student, and shares its autoencoder and text encoder."""
+    if student.card["stage"] != "student":
+        raise UserError(f"{student.folder} is a {student.card['stage']}: --with-teacher is for students.")
+    teacher = student.parent("teacher")
+    for stage in ("autoencoder", "text_encoder"):
+        if teacher.has_parent(stage) and teacher.parent(stage).hash != student.parent(stage).hash:
+            raise UserError(
+                f"{student.folder} and its teacher have different parts of the stage {stage}, which one folder cannot "
+                "hold: leave out --with-teacher, and export the teacher by itself."
+            )
+    return teacher
+
+
+def _halved(weights: dict[str, Tensor], part: Artifact) -> dict[str, Tensor]:
+    """Return the weights with matrices in float16; scales and biases are few, and stay as they are."""
+    halved = {name: w.half() if w.is_floating_point() and w.ndim > 1 else w for name, w in weights.items()}
+    for name, tensor in halved.items():
+        if not torch.isfinite(tensor).all():
+            raise UserError(
+                f"{part.folder}: {name} is too large for half precision. Export it without --half."
+            )
+    return halved
 
 
 def _refuse_files_elsewhere(part: Artifact, cfg: dict[str, Any]) -> None:

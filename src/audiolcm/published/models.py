@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from audiolcm.artifacts import Artifact, ArtifactStore, newest, open_artifact, open_snapshot
+from audiolcm.card import CARD
 from audiolcm.errors import UserError
 from audiolcm.locks import exclusive
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
@@ -109,6 +110,8 @@ def _open(folder: Path) -> Artifact:
         )
     if made := read_result(folder).get("folder"):
         return open_artifact(Path(str(made)))
+    if (folder / CARD).is_file():  # also of an export, which may hold a folder of its teacher
+        return open_artifact(folder)
     if (folder / "student").is_dir():
         return newest(folder, "student")
     if (folder / "teacher").is_dir():

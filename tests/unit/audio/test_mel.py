@@ -15,6 +15,7 @@ from audiolcm.audio.mel import (
     approximate_magnitude,
     mel_filterbank,
 )
+from audiolcm.audio.slaney import slaney_filters
 from audiolcm.errors import UserError
 
 
@@ -129,3 +130,14 @@ def test_magnitude_of_a_tone_peaks_at_its_frequency(mel_spectrogram: MelSpectrog
     tone = 0.5 * torch.sin(2 * torch.pi * 1000 * torch.arange(16000) / 16000)[None]
     magnitude = approximate_magnitude(mel_spectrogram(tone))
     assert abs(magnitude[0, :, 30].argmax().item() - 64) <= 1
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [(16000, 1024, 80, 0.0, 8000.0), (48000, 1024, 64, 50.0, 14000.0), (22050, 2048, 128, 1200.0, 11025.0),
+     (44100, 2048, 40, 30.0, 900.0)],
+)  # fmt: skip
+def test_filters_are_librosas_bit_for_bit(sizes: tuple[int, int, int, float, float]) -> None:
+    ours, names = slaney_filters(*sizes), ("sr", "n_fft", "n_mels", "fmin", "fmax")
+    theirs = librosa.filters.mel(**dict(zip(names, sizes, strict=True)))
+    assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file, save_file
 from sealed import sealed_again
 
 from audiolcm.cli import main
@@ -56,6 +58,53 @@ def test_other_networks_of_a_student_are_exported_too(
     assert open_model(tmp_path / "out").card["stage"] == stage
     model = AudioLCM.from_pretrained(str(tmp_path / "out"), hardware=FLOAT32)
     assert model("rain falls", 1.0, steps=2).waveforms.std() > 0
+
+
+def test_half_precision_halves_it_and_a_teacher_goes_along(
+    convert: Callable[..., Path], tmp_path: Path
+) -> None:
+    artifacts = convert()
+    for name, words in {"whole": [], "small": ["--half", "--with-teacher"]}.items():
+        assert main(["export", str(artifacts), "-o", str(tmp_path / name), *words]) == 0
+    whole, small = open_model(tmp_path / "whole"), open_model(tmp_path / "small")
+    assert (
+        small.hash != whole.hash
+        and small.weights_file().stat().st_size < 0.6 * whole.weights_file().stat().st_size
+    )
+    teacher = open_model(tmp_path / "small", "teacher")
+    assert teacher.parent("autoencoder").folder == small.folder / "autoencoder"
+    for part, of in ((small, one(artifacts, "student")), (teacher, one(artifacts, "teacher"))):
+        kept, exact = load_file(part.weights_file()), load_file(of / "model.safetensors")
+        for tensor_name, tensor in exact.items():
+            expected = tensor.half() if tensor.ndim > 1 else tensor
+            assert torch.equal(kept[tensor_name], expected), tensor_name
+    known = small.card["made_from"].get("parents", {}).get("teacher", teacher.card["half_of"])
+    assert (small.card["half_of"], known) == (whole.hash, teacher.card["half_of"])
+    assert main(["export", str(small.folder), "-o", str(tmp_path / "again"), "--half"]) == 0
+    assert open_model(tmp_path / "again").hash == small.hash  # no weight changed any more
+    model = AudioLCM.from_pretrained(tmp_path / "small", hardware=FLOAT32)
+    assert {parameter.dtype for parameter in model.denoiser.parameters()} == {torch.float32}
+    close = AudioLCM.from_pretrained(tmp_path / "whole", hardware=FLOAT32)("a dog barks", 1.0, 3).mels
+    np.testing.assert_allclose(model("a dog barks", 1.0, 3).mels, close, atol=0.05)
+
+
+def test_what_half_precision_cannot_hold_is_refused(convert: Callable[..., Path], tmp_path: Path) -> None:
+    artifacts = convert()
+    student = one(artifacts, "student")
+    weights = load_file(student / "model.safetensors")
+    weights["conv_in.weight"][0, 0, 0] = 1e6
+    save_file(weights, student / "model.safetensors")
+    sealed_again(student)
+    assert main(["export", str(artifacts), "-o", str(tmp_path / "out"), "--half"]) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_has_no_teacher_to_go_along(
+    convert: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    teacher = one(convert(), "teacher")
+    assert main(["export", str(teacher), "-o", str(tmp_path / "out"), "--with-teacher"]) == 1
+    assert "--with-teacher is for students" in caplog.text and not (tmp_path / "out").exists()
 
 
 def test_only_an_earlier_export_is_replaced(convert: Callable[..., Path], tmp_path: Path) -> None:
