@@ -12,6 +12,9 @@ from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.objectives.adversary import HingeAdversary, NoAdversary
 from audiolcm.objectives.objective import Batch, Scalars
 
+_SMOOTH = 0.01
+"""Curvature over the bands, in log10, below which a mel counts as smooth: recordings have some 0.2, silence none."""
+
 
 class AutoencoderObjective(nn.Module):
     """Mean over mel bins of (reconstruction + kl_weight * KL / bins + adversary).
@@ -91,9 +94,9 @@ class AutoencoderObjective(nn.Module):
         """Return figures of the averaged autoencoder.
 
         ``mel_l1``: error of the mean's reconstruction, per bin; ``texture``: its curvature over the bands
-        relative to the true one (1 = as rough, 0 = smoothed away); ``latent_std`` and ``latent_spread``:
-        deviation of sampled latents, and the largest channel's over the smallest's; ``kl``: nats a frame. Each is
-        the mean over the examples of what it is for one.
+        relative to the true one, or to that of a smooth mel (1 = as rough, 0 = smoothed away); ``latent_std`` and
+        ``latent_spread``: deviation of sampled latents, and the largest channel's over the smallest's; ``kl``: nats a
+        frame. Each is the mean over the examples of what it is for one.
         """
         model, mel = self.trained["average"], batch["mel"]
         # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
@@ -102,7 +105,7 @@ class AutoencoderObjective(nn.Module):
         reconstructed = model.decode(posterior.mode(), num_frames=mel.shape[-1])
         sampled = posterior.sample(generator)
         by_channel = sampled.std(dim=2)
-        roughness = [x.diff(n=2, dim=1).abs().mean((1, 2)).clamp_min(1e-6) for x in (reconstructed, mel)]
+        roughness = [x.diff(n=2, dim=1).abs().mean((1, 2)).clamp_min(_SMOOTH) for x in (reconstructed, mel)]
         return {
             "mel_l1": float((reconstructed - mel).abs().mean()),
             "texture": float((roughness[0] / roughness[1]).mean()),

@@ -154,3 +154,12 @@ def test_the_adversary_comes_in_gradually(batch: dict[str, torch.Tensor]) -> Non
         for step in (10, 11, 12, 13, 500)
     ]
     assert [weight / weights[-1] for weight in weights] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
+
+
+def test_a_silent_clip_does_not_rule_the_texture() -> None:
+    """Against nothing at all any reconstruction is infinitely rough."""
+    objective = AutoencoderObjective(tiny(), LearnedVarianceL1(), NoAdversary())
+    mel = torch.rand(4, 80, 16, generator=torch.Generator().manual_seed(0)) - 3
+    alone = objective.validate({"mel": mel}, torch.Generator().manual_seed(0))["texture"]
+    mel = torch.cat([mel, torch.full((1, 80, 16), -5.0)])
+    assert 0 < objective.validate({"mel": mel}, torch.Generator().manual_seed(0))["texture"] < 20 + alone
