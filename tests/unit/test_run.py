@@ -1,4 +1,4 @@
-"""Stages of ``train.py`` that train nothing: what they leave in ``result.json``."""
+"""Jobs of ``train.py``: what stages that train nothing leave in ``result.json``, and how a failure is told."""
 
 import os
 import signal

@@ -68,16 +68,16 @@ def export(
     parts = {"autoencoder": model.parent("autoencoder"), "vocoder": vocoder}
     if model.has_parent("text_encoder"):
         parts["text_encoder"] = model.parent("text_encoder")
-    own = {stage: stage for stage in parts}
     beside = {stage: f"../{stage}" for stage in parts}
     if with_teacher:
         parts["teacher"] = _teacher_of(model)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
     try:
-        _write(temporary, model, own | ({"teacher": "teacher"} if with_teacher else {}), half)
+        _write(temporary, model, {stage: stage for stage in parts}, half)
         for stage, part in parts.items():
             _write(temporary / stage, part, beside if stage == "teacher" else {}, half)
-        (temporary / README).write_text(model_card(model, parts, name), encoding="utf-8")
+        is_half = half or "half_of" in model.card
+        (temporary / README).write_text(model_card(model, parts, name, is_half), encoding="utf-8")
         (temporary / LICENSE).write_text(license_text(model, parts), encoding="utf-8")
         _move(temporary, folder)
     except OSError as error:

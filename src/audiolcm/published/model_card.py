@@ -16,8 +16,11 @@ pipeline_tag: text-to-audio
 """
 
 
-def model_card(model: Artifact, parts: Mapping[str, Artifact], name: str) -> str:
-    """Return ``README.md``: how to make a sound, the parts, the figures of their training, the licenses."""
+def model_card(model: Artifact, parts: Mapping[str, Artifact], name: str, half: bool) -> str:
+    """Return ``README.md``: how to make a sound, the parts, the figures of their training, the licenses.
+
+    ``half`` is whether the weights are in float16.
+    """
     cfg = read_yaml(model.config_file())
     sampler = cfg["teacher_sampler" if model.card["stage"] == "teacher" else "sampler"]
     members = [model, *parts.values()]
@@ -26,6 +29,7 @@ def model_card(model: Artifact, parts: Mapping[str, Artifact], name: str) -> str
 
 Text to audio: the {model.card["stage"]} {model.card["name"]} with all its parts, for
 audiolcm ({model.card.get("code", "version unknown")}). 16 kHz, mono, 1 to 30 seconds.
+Weights are in {"half precision (float16), read as float32" if half else "float32"}.
 
 ```python
 from audiolcm import AudioLCM

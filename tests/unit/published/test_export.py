@@ -78,8 +78,9 @@ def test_half_precision_halves_it_and_a_teacher_goes_along(
         for tensor_name, tensor in exact.items():
             expected = tensor.half() if tensor.ndim > 1 else tensor
             assert torch.equal(kept[tensor_name], expected), tensor_name
-    known = small.card["made_from"].get("parents", {}).get("teacher", teacher.card["half_of"])
-    assert (small.card["half_of"], known) == (whole.hash, teacher.card["half_of"])
+    assert small.card["half_of"] == whole.hash
+    assert teacher.card["half_of"] == open_model(one(artifacts, "teacher")).hash != teacher.hash
+    assert "half precision" in (small.folder / "README.md").read_text()
     assert main(["export", str(small.folder), "-o", str(tmp_path / "again"), "--half"]) == 0
     assert open_model(tmp_path / "again").hash == small.hash  # no weight changed any more
     model = AudioLCM.from_pretrained(tmp_path / "small", hardware=FLOAT32)
@@ -88,7 +89,9 @@ def test_half_precision_halves_it_and_a_teacher_goes_along(
     np.testing.assert_allclose(model("a dog barks", 1.0, 3).mels, close, atol=0.05)
 
 
-def test_what_half_precision_cannot_hold_is_refused(convert: Callable[..., Path], tmp_path: Path) -> None:
+def test_what_half_precision_cannot_hold_is_refused(
+    convert: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     artifacts = convert()
     student = one(artifacts, "student")
     weights = load_file(student / "model.safetensors")
@@ -96,7 +99,7 @@ def test_what_half_precision_cannot_hold_is_refused(convert: Callable[..., Path]
     save_file(weights, student / "model.safetensors")
     sealed_again(student)
     assert main(["export", str(artifacts), "-o", str(tmp_path / "out"), "--half"]) == 1
-    assert not (tmp_path / "out").exists()
+    assert "conv_in.weight is too large for half precision" in caplog.text and not (tmp_path / "out").exists()
 
 
 def test_a_teacher_has_no_teacher_to_go_along(
@@ -105,6 +108,19 @@ def test_a_teacher_has_no_teacher_to_go_along(
     teacher = one(convert(), "teacher")
     assert main(["export", str(teacher), "-o", str(tmp_path / "out"), "--with-teacher"]) == 1
     assert "--with-teacher is for students" in caplog.text and not (tmp_path / "out").exists()
+
+
+def test_a_teacher_of_another_autoencoder_does_not_go_along(
+    convert: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The folder has room for one autoencoder: the teacher would be heard through the student's."""
+    artifacts = convert()
+    own = one(artifacts, "autoencoder")
+    sealed_again(Path(shutil.copytree(own, own.with_name("other"))), hash="0123456789")
+    teacher = open_model(one(artifacts, "teacher"))
+    sealed_again(teacher.folder, parents=teacher.card["parents"] | {"autoencoder": "../../autoencoder/other"})
+    assert main(["export", str(artifacts), "-o", str(tmp_path / "out"), "--with-teacher"]) == 1
+    assert "different parts of the stage autoencoder" in caplog.text and not (tmp_path / "out").exists()
 
 
 def test_only_an_earlier_export_is_replaced(convert: Callable[..., Path], tmp_path: Path) -> None:
