@@ -24,6 +24,7 @@ from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sources import is_source
 from audiolcm.request import read_request
 from audiolcm.training.hardware import Hardware
+from audiolcm.weights.embedded import embedded_name
 from evaluation.efficiency import Synthesizer
 from evaluation.protocol import Item, TestSet
 from evaluation.systems.system import made
@@ -128,7 +129,7 @@ class Model:
         if (steps := trained_steps(self.artifact)) is not None:
             facts["train_steps"] = steps
         return facts | {
-            "checkpoint": str(self.artifact.folder),
+            "checkpoint": embedded_name(self.artifact.folder) or str(self.artifact.folder),
             "artifact": self.artifact.hash,
             "trained_on": self.cfg["dataset"]["_target_"].rpartition(".")[2],
             "num_steps": self.sampler["num_steps"],
@@ -178,7 +179,8 @@ class Reconstruction:
     def facts(self) -> dict[str, Any]:
         """Return which autoencoder and vocoder."""
         autoencoder = self.model.artifact.parent("autoencoder")
-        return {"autoencoder": str(autoencoder.folder), "vocoder": self.model.vocoder.card["name"]}
+        place = embedded_name(autoencoder.folder) or str(autoencoder.folder)
+        return {"autoencoder": place, "vocoder": self.model.vocoder.card["name"]}
 
     def foresee(self, test_set: TestSet, seeds: Sequence[int]) -> list[Path]:
         """Find or fetch the model; refuse a reference that is not there."""

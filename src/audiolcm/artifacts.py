@@ -26,6 +26,7 @@ from audiolcm.hashing import HASH_LENGTH, content_hash
 from audiolcm.locks import exclusive
 from audiolcm.tensors import save_tensors
 from audiolcm.version import code_version
+from audiolcm.weights.embedded import FOLEY, folder_of, is_embedded
 from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,8 @@ class Artifact:
         if not self.has_parent(stage):
             raise UserError(f"{self.folder}/card.json names no {stage}. {_NO_PARENT.get(stage, _MAKE_ANEW)}")
         recorded = str(self.card["parents"][stage])
-        return open_artifact(Path(os.path.normpath(self.folder / recorded)), stage)
+        place = recorded if is_embedded(recorded) else os.path.normpath(self.folder / recorded)
+        return open_artifact(Path(place), stage)
 
     def has_parent(self, stage: str) -> bool:
         """Return whether the card names an artifact as this one's ``stage``."""
@@ -173,7 +175,7 @@ class ArtifactStore:
         parents = dict(facts.get("parents", {}))
         for place in sorted(folder.glob("snapshots/step-*")):
             step = int(place.name.removeprefix("step-"))
-            moved = {stage: f"../../{path}" for stage, path in parents.items()}
+            moved = {stage: path if is_embedded(path) else f"../../{path}" for stage, path in parents.items()}
             own = Identity(identity.stage, identity.name, identity.content | {"snapshot": step})
             _complete(place, own, config_yaml, facts | {"parents": moved, "step": step})
         card = _complete(folder, identity, config_yaml, facts)
@@ -236,11 +238,12 @@ def open_snapshot(artifact: Artifact, step: int) -> Artifact:
 
 
 def open_artifact(folder: Path, stage: str | None = None) -> Artifact:
-    """Return the finished artifact in ``folder``.
+    """Return the finished artifact in ``folder``, which may be the name of one of the package, ``embedded:foley``.
 
     Raises:
         UserError: when there is none, when it is unfinished, of another stage or of a newer format.
     """
+    folder = folder_of(folder)
     if not (folder / CARD).exists():
         state = "an unfinished training" if (folder / "checkpoints").exists() else "no artifact"
         raise UserError(
@@ -268,7 +271,8 @@ def newest(root: Path, stage: str) -> Artifact:
     cards = sorted((root / stage).glob("*/card.json"), key=lambda path: path.stat().st_mtime)
     if not cards:
         raise UserError(
-            f"There is no finished {stage} in {root / stage}. Run `python train.py` first; if released weights were "
-            "converted into it, convert them again."
+            f"There is no finished {stage} in {root / stage}. Run `python train.py` first, or take the package's own: "
+            f"checkpoint={FOLEY} (audiolcm: --checkpoint {FOLEY}). If released weights were converted into it, convert "
+            "them again."
         )
     return open_artifact(cards[-1].parent)

@@ -14,6 +14,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.hashing import HASH_LENGTH, content_hash
 from audiolcm.plain_data import read_json
+from audiolcm.weights.embedded import embedded_name
 
 CARD, CONFIG, WEIGHTS = "card.json", "config.yaml", "model.safetensors"
 FORMAT_VERSION = 2
@@ -29,6 +30,9 @@ _CHANGED = "was changed or damaged since it was written."
 _RESTORE = (
     "Put back a whole copy of {folder}, or remove that folder and make it again. (Steps, omega and the vocoder are "
     "chosen when a sound is made: audiolcm generate --help.)"
+)
+_REINSTALL = (
+    "It is a part of the package: in a clone `git checkout -- src/audiolcm/embedded`, or install it again."
 )
 
 
@@ -67,7 +71,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         )
     sealed = {name: value for name, value in card.items() if name != "card_hash"}
     if card["format_version"] > 1 and card.get("card_hash") != content_hash(sealed):
-        raise UserError(f"{path} {_CHANGED} {_RESTORE.format(folder=folder)}")
+        raise UserError(f"{path} {_CHANGED} {_restore(folder)}")
     return card
 
 
@@ -80,9 +84,9 @@ def check_weights(folder: Path, card: Mapping[str, Any]) -> Path:
     path = folder / WEIGHTS
     try:
         if file_hash(path) != card["weights_hash"]:
-            raise UserError(f"{path} {_CHANGED} {_RESTORE.format(folder=folder)}")
+            raise UserError(f"{path} {_CHANGED} {_restore(folder)}")
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error}). {_RESTORE.format(folder=folder)}") from error
+        raise UserError(f"{path} cannot be read ({error}). {_restore(folder)}") from error
     return path
 
 
@@ -98,7 +102,11 @@ def check_files(folder: Path, card: Mapping[str, Any]) -> None:
     for name in sorted({*found, *card["files"]}):
         if found.get(name) != card["files"].get(name):
             missing = "is missing." if name not in found else _CHANGED
-            raise UserError(f"{folder / name} {missing} {_RESTORE.format(folder=folder)}")
+            raise UserError(f"{folder / name} {missing} {_restore(folder)}")
+
+
+def _restore(folder: Path) -> str:
+    return _REINSTALL if embedded_name(folder) else _RESTORE.format(folder=folder)
 
 
 def file_hash(path: Path) -> str:

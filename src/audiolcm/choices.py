@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Sweep
+from hydra.core.override_parser.types import Glob, Override, Sweep
 
 from audiolcm.errors import UserError
 from audiolcm.words import complaint
@@ -12,6 +12,8 @@ from audiolcm.words import complaint
 CONF = Path(__file__).resolve().parents[2] / "conf"
 LISTS = ("metrics",)
 """Groups of which several options go together."""
+OPTIONAL = ("recipe",)
+"""Groups whose option Hydra leaves out where there is no such file."""
 
 
 def refuse_odd_choices(words: Sequence[str]) -> None:
@@ -28,16 +30,22 @@ def refuse_odd_choices(words: Sequence[str]) -> None:
         options = options_of(group)
         if not options and isinstance(override.value(), Glob):
             raise UserError(f"{word}: glob chooses among the options of a group, and {group} is none.")
-        if not options or override.is_delete() or _chooses(override.value(), options, group in LISTS):
+        if not options or override.is_delete() or _chooses(override, options):
             continue
         raise UserError(f"{word}: choose one option of {group}: {', '.join(options)}.")
 
 
-def _chooses(value: object, options: Sequence[str], takes_several: bool) -> bool:
-    """Return whether a value may stand for an option, or for several."""
+def _chooses(override: Override, options: Sequence[str]) -> bool:
+    """Return whether an override names an option of its group, or several where that may be."""
+    value = override.value()
     if isinstance(value, Glob):
         return bool(value.filter(list(options)))
-    return isinstance(value, str | dict | Sweep) or (isinstance(value, list) and takes_several)
+    if override.key_or_group in OPTIONAL:
+        names = override.sweep_string_iterator() if override.is_sweep_override() else [value]
+        return all(str(name).strip("'\"") in options for name in names)
+    return isinstance(value, str | dict | Sweep) or (
+        isinstance(value, list) and override.key_or_group in LISTS
+    )
 
 
 def options_of(group: str) -> list[str]:

@@ -56,9 +56,9 @@ def _parser() -> argparse.ArgumentParser:
                           "a tab, if you like, its structured caption")  # fmt: skip
     generate.add_argument("--structured", action="append", default=[], metavar="STRUCTURED",
                           help="structured caption, <event& tag>@<event& tag>; one for each caption")  # fmt: skip
-    generate.add_argument("--checkpoint", default="artifacts", help="a student or teacher folder, or an "
-                          "artifacts folder for its newest student, or published:audiolcm "
-                          "(default: artifacts)")  # fmt: skip
+    generate.add_argument("--checkpoint", help="a student or teacher folder, or an artifacts folder for its newest "
+                          "student, or embedded:foley or published:audiolcm (default: artifacts; where it has "
+                          "no model, embedded:foley)")  # fmt: skip
     generate.add_argument("--vocoder", help="another vocoder's folder, or griffin_lim")
     generate.add_argument("--steps", type=int, help="sampling steps (default: as trained, 2)")
     generate.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained, 4)")
@@ -83,6 +83,7 @@ def _generate(options: argparse.Namespace) -> int:
 
     from audiolcm.files import require_writable
     from audiolcm.pipeline import AudioLCM
+    from audiolcm.published.models import default_model
     from audiolcm.request import read_request, sampler_settings
     from audiolcm.sound import wav_paths
     from audiolcm.training.hardware import Hardware
@@ -96,7 +97,7 @@ def _generate(options: argparse.Namespace) -> int:
         require_writable(folder, "-o FILE")
     hardware = Hardware(device=options.device)
     model = AudioLCM.from_pretrained(
-        options.checkpoint,
+        options.checkpoint or default_model(Path("artifacts")),
         vocoder=options.vocoder,
         sampler=sampler,
         hardware=hardware,

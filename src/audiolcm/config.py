@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from audiolcm import plain_data
+from audiolcm import plain_data, stand_in
 from audiolcm.checking import allowed_calls, check, nearest
 from audiolcm.choices import CONF, refuse_odd_choices
 from audiolcm.errors import UserError
@@ -30,15 +30,17 @@ LOCAL = "local.yaml"
 DATA_VARIABLE = "AUDIOLCM_DATA"
 CORPORA = "corpora"
 _ASSUMED: ContextVar[bool | None] = ContextVar("weights at hand", default=None)
+_TYPED: ContextVar[list[str] | None] = ContextVar("words", default=None)
 
 
 def register_resolvers() -> None:
-    """Make seven resolvers known to Hydra.
+    """Make eight resolvers known to Hydra.
 
     ``${scale:}`` is the profile (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
     ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys;
     ``${data_folder:}`` the folder of all corpora; ``${corpus:name}`` that of one of them (``corpus_folder``);
-    ``${if_at_hand:file,a,b}`` is a where the folder of published weights has the file, else b.
+    ``${if_at_hand:file,a,b}`` is a where the folder of published weights has the file, else b;
+    ``${fitting_teacher:}`` names the embedded teacher of the configuration, if one fits (``stand_in``).
     """
     OmegaConf.register_new_resolver("scale", scale_of, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
@@ -47,6 +49,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
     OmegaConf.register_new_resolver("corpus", corpus_folder, replace=True)
     OmegaConf.register_new_resolver("if_at_hand", if_at_hand, replace=True)
+    OmegaConf.register_new_resolver("fitting_teacher", fitting_teacher, replace=True)
 
 
 def data_folder() -> str:
@@ -69,6 +72,31 @@ def if_at_hand(filename: str, there: str, absent: str) -> str:
     assumed = _ASSUMED.get()
     is_there = (weights_folder() / filename).exists() if assumed is None else assumed
     return there if is_there else absent
+
+
+def fitting_teacher(*, _root_: typing.Any) -> str | None:
+    """Return the embedded teacher that stands in for the one that a configuration of ``train.py`` would train."""
+    sections = {name: OmegaConf.select(_root_, name) for name in stand_in.COMPARED}
+    if OmegaConf.select(_root_, "parents.autoencoder") is not None or None in sections.values():
+        return None  # its latents are others; or a section was left out, which is told when all are checked
+    plain = {
+        name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+        for name, node in sections.items()
+    }
+    try:
+        return stand_in.fitting_teacher(plain, _typed(_root_))
+    except (KeyError, TypeError, AttributeError):  # a setting was left out, or is no setting: likewise
+        return None
+
+
+def _typed(root: typing.Any) -> list[str]:
+    """Return the words that a configuration was composed of."""
+    if (words := _TYPED.get()) is not None:
+        return words
+    found = OmegaConf.select(root, "hydra.overrides.task")
+    if found is None and HydraConfig.initialized():
+        found = HydraConfig.get().overrides.task
+    return list(found or [])
 
 
 @contextmanager
@@ -187,6 +215,8 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
     try:
         container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UserError):  # of a resolver
+            raise error.__cause__ from error
         raise UserError(f"The configuration is incomplete: {str(error).splitlines()[0]}") from error
     plain = typing.cast("dict[str, typing.Any]", container)
     known = set(sections)
@@ -210,6 +240,7 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
     words = readable(overrides)
     refuse_odd_choices(words)
     check_local(CONF)
+    token = _TYPED.set(words)
     try:
         # Inside train.py and evaluate.py, with this same folder
         running = GlobalHydra.instance().is_initialized()
@@ -217,6 +248,8 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
             return resolve(hydra_compose("train", words))
     except HydraException as error:
         raise explained("train", words, error) from error
+    finally:
+        _TYPED.reset(token)
 
 
 def load_yaml(path: Path) -> dict[str, typing.Any]:

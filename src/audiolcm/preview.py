@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,20 @@ from audiolcm.pages.run import PAGE, Heard, write_page
 from audiolcm.pipeline import AudioLCM
 from audiolcm.recipe import Recipe
 from audiolcm.request import MAX_SECONDS, MIN_SECONDS
+from audiolcm.weights.embedded import embedded_name
+from audiolcm.words import in_shell
 
 log = logging.getLogger(__name__)
 
 
 def write_preview(
-    folder: Path, recipe: Recipe, student: Artifact, seconds: float, is_alone: bool = True
+    folder: Path, recipe: Recipe, student: Artifact, seconds: float, words: Sequence[str] | None = None
 ) -> None:
     """Write ``samples/*.wav``, ``samples/*.png``, ``summary.md`` and ``index.html`` into the run's folder.
 
     For each of a few captions: the true sound, its reconstruction, the teacher's and the student's at several
-    numbers of steps. The summary is shown; of a job of a sweep (not ``is_alone``) without what to do next.
+    numbers of steps. The summary is shown, and what to do next after a run that was typed with these ``words``; None:
+    a job of a sweep, which says that at its end.
     """
     split, indices = _captions(recipe)
     vocoder = recipe.vocoder.folder
@@ -52,10 +56,10 @@ def write_preview(
         sounds[f"student_{steps}step"] = list(listener(*request).waveforms)
     _write_sounds(folder / "samples", captions, sounds)
     stages = [recipe.autoencoder, recipe.vocoder, recipe.teacher, student]
-    summary = _summary(folder, recipe, stages, captions, seconds)
+    summary = _summary(folder, recipe, stages, captions, seconds, words or [])
     with atomic_path(folder / "summary.md") as temporary:
         temporary.write_text(summary)
-    log.info("\n%s", summary if is_alone else summary.partition("\n## Next")[0])
+    log.info("\n%s", summary.partition("\n## Next")[0] if words is None else summary)
     named = {titled(name): waveforms for name, waveforms in sounds.items()}
     log.info("Look and listen: %s", write_page(folder, stages, Heard(captions, named)).resolve())
 
@@ -85,13 +89,15 @@ def _write_sounds(folder: Path, captions: list[str], sounds: dict[str, list[np.n
 
 
 def _summary(
-    folder: Path, recipe: Recipe, stages: list[Artifact], captions: list[str], seconds: float
+    folder: Path,
+    recipe: Recipe,
+    stages: list[Artifact],
+    captions: list[str],
+    seconds: float,
+    words: Sequence[str],
 ) -> str:
     student = stages[-1]
-    rows = [
-        f"| {a.card['stage']} | {_millions(a)} | {a.card.get('training_seconds', '-')} s | {a.folder} |"
-        for a in stages
-    ]
+    sweep = " ".join(["python train.py -m", *map(in_shell, words), "solver.k=1,5,20,50"])
     heard = "\n".join(f"- {index:02d}: {caption}" for index, caption in enumerate(captions))
     steps = ", ".join(map(str, recipe.cfg["preview"]["student_steps"]))
     sampler = recipe.cfg["sampler"]
@@ -104,7 +110,7 @@ def _summary(
 
 | stage | parameters | trained in | artifact |
 |---|---|---|---|
-{chr(10).join(rows)}
+{chr(10).join(map(_row, stages))}
 
 This call took {seconds:.0f} s before the preview. Hardware: {recipe.workshop.hardware.describe()}.
 
@@ -115,9 +121,14 @@ sound, its reconstruction, the teacher and the student at {steps} steps.
 
 ## Next
 - `{again} -o sound.wav`
-- `python train.py -m solver.k=1,5,20,50` distils four students from this teacher
+- `{sweep}` distils four students from this teacher
 - `python train.py dataset=esc10 dataset.root=/path/to/ESC-10` does the same on real sound
 """
+
+
+def _row(artifact: Artifact) -> str:
+    card, place = artifact.card, embedded_name(artifact.folder) or artifact.folder
+    return f"| {card['stage']} | {_millions(artifact)} | {card.get('training_seconds', '-')} s | {place} |"
 
 
 def _millions(artifact: Artifact) -> str:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from audiolcm import processes
 from audiolcm.artifacts import Artifact
 from audiolcm.build import build
+from audiolcm.choices import options_of
 from audiolcm.cluster.requeue import requeue
 from audiolcm.config import check_local, resolve
 from audiolcm.data.census import census
@@ -35,6 +36,7 @@ from audiolcm.sections import DESCRIBE
 from audiolcm.training.hardware import missing_on_mps
 from audiolcm.training.tracking import check_tracker, read_metrics
 from audiolcm.version import code_version
+from audiolcm.weights.embedded import is_embedded
 
 if TYPE_CHECKING:
     from audiolcm.recipe import Recipe
@@ -158,6 +160,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     # Here: a finished run needs no models, which take seconds to import.
     from audiolcm.preview import write_preview
 
+    _tell_choices(plain)
     recipe = _recipe(plain)
     recipe.workshop.announce = partial(at_stage, folder)
     if plain["stage"] != "student":
@@ -173,12 +176,25 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         write_result(folder, read_result(folder) | {"inputs": inputs})
         return
-    write_preview(folder, recipe, student, time.monotonic() - began, _is_alone())
+    write_preview(folder, recipe, student, time.monotonic() - began, _typed() if _is_alone() else None)
     write_result(folder, _result_of(student, began) | facts | {"inputs": inputs} | made_by(plain))
+
+
+def _tell_choices(plain: Mapping[str, Any]) -> None:
+    """Tell what was chosen without a word of the user's: a teacher of the package, a recipe."""
+    if is_embedded(teacher := plain["parents"]["teacher"]):
+        log.info("teacher: %s, which is in the package; teacher=scratch trains one.", teacher)
+    chosen = HydraConfig.get().runtime.choices.get("recipe") if HydraConfig.initialized() else None
+    if chosen in options_of("recipe"):
+        log.info("recipe=%s goes with these choices; ~recipe leaves it out.", chosen)
 
 
 def _is_alone() -> bool:
     return HydraConfig.get().mode != RunMode.MULTIRUN
+
+
+def _typed() -> list[str]:
+    return list(HydraConfig.get().overrides.task)
 
 
 def _recipe(plain: Mapping[str, Any]) -> "Recipe":
@@ -209,6 +225,8 @@ def _only(stage: str, recipe: "Recipe", folder: Path, began: float) -> None:
     """Make one of the student's parents, and what that needs, and leave the rest."""
     made = getattr(recipe, stage)
     log.info("%s: done, in %s", stage, made.folder)
+    if stage != "data":
+        log.info("parents.%s=%s takes it.", stage, made.folder)
     if not processes.is_first():
         return
     if stage != "data":

@@ -28,6 +28,7 @@ from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import NoTracker, read_metrics, tracking_facts
 from audiolcm.training.training_set import TrainingSet
 from audiolcm.training.whole import whole_in_first
+from audiolcm.weights.embedded import embedded_name
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,10 @@ class Workshop:
         """Return what the card of a training in ``folder`` says besides."""
         rows = read_metrics(folder / "metrics.jsonl") if processes.is_first() else []
         return {
-            "parents": {name: os.path.relpath(parent.folder, folder) for name, parent in parents.items()},
+            "parents": {
+                name: embedded_name(parent.folder) or os.path.relpath(parent.folder, folder)
+                for name, parent in parents.items()
+            },
             "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
             "hardware": self.hardware.describe(),
             "processes": processes.count(),

@@ -30,7 +30,7 @@ PARTS = {
     "plain_data": set(),
     "files": {"errors"},
     "hashing": set(),
-    "card": {"errors", "files", "hashing", "plain_data"},
+    "card": {"errors", "files", "hashing", "plain_data", "weights"},
     "environment": {"errors", "files", "terminal"},
     "fingerprint": {"hashing"},
     "plugins": {"errors"},
@@ -41,7 +41,7 @@ PARTS = {
     "audio": FOUNDATION,
     "diffusion": {"draws", "errors", "plain_data", "types"},
     "locks": {"errors", "files", "plain_data"},
-    "weights": {"deadline", "errors", "files", "locks"},
+    "weights": {"deadline", "errors", "files", "locks", "plain_data"},
     "models": FOUNDATION | {"audio", "weights"},
     "data": FOUNDATION
     | {"audio", "hashing", "locks", "plain_data", "plugin_code", "terminal", "text_tables"},

@@ -148,7 +148,7 @@ def test_bad_input_is_one_message_and_a_failure(tmp_path: Path, overrides: list[
 
 
 def test_generate_without_a_run_says_what_to_do(tmp_path: Path) -> None:
-    done = run("-m", "audiolcm.cli", "generate", "rain", cwd=tmp_path)
+    done = run("-m", "audiolcm.cli", "generate", "rain", "--checkpoint", "artifacts", cwd=tmp_path)
     assert done.returncode == 1
     assert "train.py" in done.stderr
     assert "Traceback" not in done.stderr

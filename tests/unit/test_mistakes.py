@@ -79,7 +79,7 @@ def test_every_value_of_a_sweep_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["model=null", "model=3", "model=[tiny,base]", "trainer=null", "dataset=1.5"]
+    "word", ["model=null", "model=3", "model=[tiny,base]", "trainer=null", "dataset=1.5", "recipe=none"]
 )
 def test_a_choice_that_is_no_name_is_told_the_names(word: str) -> None:
     group = word.partition("=")[0]
@@ -90,6 +90,11 @@ def test_a_choice_that_is_no_name_is_told_the_names(word: str) -> None:
 def test_a_glob_that_finds_nothing_is_told_the_names() -> None:
     with pytest.raises(UserError, match=r"model=glob\(\*x\): choose one option of model: base, "):
         refuse_odd_choices(["model=glob(*x)"])
+    with pytest.raises(UserError, match="choose one option of recipe: embedded, foley_scratch"):
+        refuse_odd_choices(["recipe=embedded,other"])  # which Hydra would leave out silently
+    with pytest.raises(UserError, match="choose one option of recipe"):
+        refuse_odd_choices(["recipe=range(1,3)"])
+    refuse_odd_choices(["recipe='embedded','foley_scratch'", "~recipe"])
     with pytest.raises(UserError, match="and seed is none"):
         refuse_odd_choices(["seed=glob(*)"])
     refuse_odd_choices(["model=glob(tiny*)", "model=tiny,base", "~teacher", "seed=1,2"])

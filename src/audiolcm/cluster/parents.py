@@ -17,8 +17,16 @@ Rows = Sequence[int]
 # What each stage adds to what the ones before it are made from. A setting missing here costs time, never a wrong
 # result: jobs then wait for a parent that some of them can not use, and train their own.
 _MADE_FROM = {
-    "data": ("dataset", "paths.artifacts", "paths.cache", "parents", "teacher", "plugins"),
-    "autoencoder": ("autoencoder", "trainer.autoencoder", "optimizer", "hardware.precision", "seed"),
+    "data": ("dataset", "paths.artifacts", "paths.cache", "plugins"),
+    "autoencoder": (
+        "parents",
+        "teacher",
+        "autoencoder",
+        "trainer.autoencoder",
+        "optimizer",
+        "hardware.precision",
+        "seed",
+    ),
     "vocoder": ("vocoder", "trainer.vocoder"),
     "teacher": ("model", "backbone", "text_encoder", "schedule", "objective.diffusion", "trainer.teacher"),
 }

@@ -13,6 +13,7 @@ from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
 from audiolcm.published.sources import SCHEME, Source, find_source, is_source, part_identity
 from audiolcm.published.untrained import GRIFFIN_LIM, Companions, convert_vocoder
 from audiolcm.result import RESULT, has_damaged_result, read_result
+from audiolcm.weights.embedded import FOLEY, folder_of
 from audiolcm.weights.place import weights_folder
 
 log = logging.getLogger(__name__)
@@ -29,16 +30,17 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
 
     Args:
         place: folder of a finished student or teacher; or a folder of artifacts, for its newest student (where there
-            is none, its newest teacher); or the run folder of a finished ``train.py``; or ``published:NAME`` or the
-            file of a released checkpoint, which is converted once, into the folder of weights. A folder with ``@STEP``
-            behind it is the network as it was after so many steps, where the training kept it.
+            is none, its newest teacher); or the run folder of a finished ``train.py``; or ``embedded:foley``, which is
+            in the package; or ``published:NAME`` or the file of a released checkpoint, which is converted once, into
+            the folder of weights. A folder with ``@STEP`` behind it is the network as it was after so many steps,
+            where the training kept it.
         stage: "student" or "teacher", when only that will do; of a student its teacher is found. None takes what is
             there.
 
     Raises:
         UserError: there is none.
     """
-    artifact = _converted(place) if is_source(place) else _open(Path(place))
+    artifact = _converted(place) if is_source(place) else _open(folder_of(place))
     if stage == "teacher" and artifact.card["stage"] != "teacher":
         return artifact.parent("teacher")
     if artifact.card["stage"] not in ((stage,) if stage else STAGES):
@@ -48,6 +50,14 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
             f"{' (of a teacher: evaluate.py system=teacher)' if stage == 'student' else ''}."
         )
     return artifact
+
+
+def default_model(artifacts: Path) -> str:
+    """Return what to open where nobody names a model: the folder of artifacts, where it has no model the package's."""
+    if any(next(artifacts.glob(f"{stage}/*/{CARD}"), None) for stage in ("student", "teacher")):
+        return str(artifacts)
+    log.info("There is no trained model in %s: %s of the package makes the sound.", artifacts, FOLEY)
+    return FOLEY
 
 
 def open_vocoder(place: str | Path) -> Artifact:

@@ -7,7 +7,7 @@ from audiolcm.config import compose
 
 
 def planned(*rows: list[str]) -> list[Planned]:
-    return plan([compose(row) for row in rows])
+    return plan([compose(["teacher=scratch", *row]) for row in rows])
 
 
 def stages(jobs: list[Planned]) -> list[tuple[str | None, tuple[int, ...], int | None]]:
