@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from audiolcm.artifacts import open_artifact
 from audiolcm.cli import main
 from audiolcm.config import compose
 from audiolcm.errors import UserError
@@ -62,6 +63,24 @@ def test_all_parts_are_whole_and_small() -> None:
         part.config_file()
         assert embedded_name(part.folder) is not None
     assert sum(path.stat().st_size for path in folder_of(FOLEY).rglob("*")) < 25e6
+
+
+@pytest.mark.parametrize("stage", ["autoencoder", "teacher", "student"])
+def test_the_committed_recipe_made_them(stage: str) -> None:
+    """Steps, data and all that the cards say of the training are those of recipe=embedded."""
+    folder = folder_of(FOLEY if stage == "student" else f"{FOLEY}/{stage}")
+    made = open_artifact(folder).card["made_from"]["trainer"]
+    recipe = compose(["recipe=embedded"])["trainer"][stage]
+    assert made == {name: recipe[name] for name in made}
+
+
+def test_other_weights_have_another_name() -> None:
+    """Cards that name embedded:foley mean these weights: new ones go under a new name."""
+    hashes = {
+        part: open_artifact(folder_of(f"{FOLEY}{part}")).card["weights_hash"]
+        for part in ("", "/teacher", "/autoencoder")
+    }
+    assert hashes == {"": "438ff898d7", "/teacher": "e8751e4abe", "/autoencoder": "a18896bffa"}
 
 
 def test_names_are_of_the_package_alone() -> None:
