@@ -229,9 +229,8 @@ def test_configuration_composes_with_solver_and_sampler(tmp_path: Path) -> None:
 
 def test_content_and_not_the_path_is_what_a_run_is_made_from(tmp_path: Path) -> None:
     """The same betas are the same artifacts wherever they were read, and artifacts need the file no more."""
-    paths = [f"paths.{name}={tmp_path / name}" for name in ("artifacts", "cache", "runs")] + [
-        "teacher=scratch"
-    ]
-    read = Recipe(compose(["schedule=diffusers", f"schedule.path={saved(tmp_path / 'model')}", *paths]))
-    written = Recipe(compose(paths))
+    paths = [f"paths.{name}={tmp_path / name}" for name in ("artifacts", "cache", "runs")]
+    words = ["teacher=scratch", *paths]
+    read = Recipe(compose(["schedule=diffusers", f"schedule.path={saved(tmp_path / 'model')}", *words]))
+    written = Recipe(compose(words))
     assert read.cfg == written.cfg == read.workshop.cfg

@@ -112,21 +112,10 @@ def test_another_teacher(student: Artifact, tmp_path: Path, capsys: pytest.Captu
     write_card(other, read_card(other) | {"hash": "0123456789"})
     assert "(0123456789) is not the teacher of" in refused(capsys, student.folder, "--teacher", other)
     teacher = student.parent("teacher")
-    half = export(
-        teacher, student.parent("vocoder"), tmp_path / "half", half=True
-    )  # which is its own, rounded
-    cache = ["--cache", str(student.folder.parents[2] / "cache")]
-    words = [
-        "diagnose",
-        str(student.folder),
-        "--teacher",
-        str(half),
-        *cache,
-        *QUICK,
-        "-o",
-        str(tmp_path / "out"),
-    ]
-    assert main(words) == 0
+    half = export(teacher, student.parent("vocoder"), tmp_path / "half", half=True)
+    cache = student.folder.parents[2] / "cache"
+    given = map(str, (student.folder, "--teacher", half, "--cache", cache, "-o", tmp_path / "out"))
+    assert main(["diagnose", *given, *QUICK]) == 0  # half is its own, rounded
 
 
 def test_data_that_are_not_there(
