@@ -9,9 +9,16 @@ from typing import Any
 
 from audiolcm.environment.installed import wanted
 
+# What the machine of the tests has left is not what they are about: they say it themselves.
+DISK = "import shutil\nshutil.disk_usage = lambda path, usage=shutil.disk_usage: usage(path)._replace(free={free})\n"
 
-def doctor(cwd: Path, *words: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(path or ""), "WANDB_MODE": "offline"}
+
+def doctor(
+    cwd: Path, *words: str, path: Path | None = None, free: int = 10**12
+) -> subprocess.CompletedProcess[str]:
+    path = path or cwd
+    (path / "sitecustomize.py").write_text(DISK.format(free=free))
+    environment = os.environ | {"PYTHONPATH": str(path), "WANDB_MODE": "offline"}
     command = [sys.executable, "-m", "audiolcm.cli", "doctor", *words]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=400)
 
@@ -62,3 +69,9 @@ def test_mistake_in_the_words_is_said(tmp_path: Path) -> None:
     (problem,) = found(done)["problems"]
     assert done.returncode == 1
     assert "modle" in problem
+
+
+def test_a_full_disk_is_a_note(tmp_path: Path) -> None:
+    done = doctor(tmp_path, "--json", free=2 * 10**9)
+    assert done.returncode == 0
+    assert f"Only 2.0 GB are free for {tmp_path / 'cache'}." in found(done)["notes"]
