@@ -40,7 +40,7 @@ def register_resolvers() -> None:
     ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys;
     ``${data_folder:}`` the folder of all corpora; ``${corpus:name}`` that of one of them (``corpus_folder``);
     ``${if_at_hand:file,a,b}`` is a where the folder of published weights has the file, else b;
-    ``${fitting_teacher:}`` names the embedded teacher of the configuration, if one fits (``stand_in``).
+    ``${embedded_if_fitting:teacher}`` names the embedded teacher of the configuration, if one fits (``stand_in``).
     """
     OmegaConf.register_new_resolver("scale", scale_of, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
@@ -49,7 +49,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
     OmegaConf.register_new_resolver("corpus", corpus_folder, replace=True)
     OmegaConf.register_new_resolver("if_at_hand", if_at_hand, replace=True)
-    OmegaConf.register_new_resolver("fitting_teacher", fitting_teacher, replace=True)
+    OmegaConf.register_new_resolver("embedded_if_fitting", embedded_if_fitting, replace=True)
 
 
 def data_folder() -> str:
@@ -74,17 +74,23 @@ def if_at_hand(filename: str, there: str, absent: str) -> str:
     return there if is_there else absent
 
 
-def fitting_teacher(*, _root_: typing.Any) -> str | None:
-    """Return the embedded teacher that stands in for the one that a configuration of ``train.py`` would train."""
+def embedded_if_fitting(use: str, *, _root_: typing.Any) -> str | None:
+    """Return the embedded teacher where a configuration can use it: as its "teacher", or as the "start" of it."""
     sections = {name: OmegaConf.select(_root_, name) for name in stand_in.COMPARED}
     if OmegaConf.select(_root_, "parents.autoencoder") is not None or None in sections.values():
         return None  # its latents are others; or a section was left out, which is told when all are checked
-    plain = {
-        name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-        for name, node in sections.items()
-    }
+    if use == "start" and OmegaConf.select(_root_, "parents.teacher") is not None:
+        return None
+    fits = {"teacher": stand_in.fitting_teacher, "start": stand_in.fitting_start}[use]
     try:
-        return stand_in.fitting_teacher(plain, _typed(_root_))
+        sections["teacher"] = {
+            "backbone": sections["teacher"].get("backbone")
+        }  # without what this is to find
+        plain = {
+            name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+            for name, node in sections.items()
+        }
+        return fits(plain, _typed(_root_))
     except (KeyError, TypeError, AttributeError):  # a setting was left out, or is no setting: likewise
         return None
 

@@ -20,20 +20,18 @@ from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData, PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.hashing import content_hash
+from audiolcm.known_teacher import DENOISER_SECTIONS, known_teacher
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.embedding import forget_guidance
 from audiolcm.models.transplant import started_from
 from audiolcm.objectives.objective import Objective
 from audiolcm.pipeline import load_text_encoder
-from audiolcm.published.models import open_model, open_vocoder
+from audiolcm.published.models import open_vocoder
 from audiolcm.published.untrained import keep_vocoder
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.training_set import TrainingSet
 from audiolcm.types import Mel, TextEncoder, TextTokens, WeightedTextEncoder
 from audiolcm.workshop import Config, Data, Workshop, variant_name
-
-DENOISER_SECTIONS = ("model", "backbone", "text_encoder", "schedule")
-"""What teacher and student share, beside the autoencoder."""
 
 
 class Recipe:
@@ -55,12 +53,10 @@ class Recipe:
             build_transformer(cfg, text_width=8, latent_channels=8)
             build_transformer(self.of_teacher(cfg), text_width=8, latent_channels=8)
         self.corpus = build(cfg["dataset"], "dataset")
-        place = cfg["parents"]["teacher"]
-        self._given_teacher = place and processes.first_then_others(lambda: open_model(place, "teacher"))
-        if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
+        self._known = known_teacher(cfg)
+        if self._known and self._known.artifact.has_parent("text_encoder"):
             # Its own text encoder belongs to it, as its autoencoder does.
-            known = load_yaml(self._given_teacher.config_file())
-            cfg["text_encoder"] = known["text_encoder"]
+            cfg["text_encoder"] = load_yaml(self._known.artifact.config_file())["text_encoder"]
         self.cfg = cfg
         self.workshop = Workshop(cfg)
         for stage in self.trained_stages():
@@ -74,7 +70,7 @@ class Recipe:
     def trained_stages(self) -> list[str]:
         """Return the stages that this configuration trains, when they are not there yet."""
         given = {stage for stage, place in self.cfg["parents"].items() if place is not None}
-        given |= {"autoencoder"} if self._given_teacher else set()
+        given |= {"autoencoder"} if self._known else set()
         given |= {"vocoder"} if self.cfg["vocoder"]["objective"] is None else set()
         return [stage for stage in self.workshop.settings if stage not in given]
 
@@ -90,8 +86,8 @@ class Recipe:
         return encoder.to(self.workshop.hardware.torch_device())
 
     def _load_text_encoder(self) -> TextEncoder:
-        if self._given_teacher:
-            return load_text_encoder(self._given_teacher, self.cfg)
+        if self._known:
+            return load_text_encoder(self._known.artifact, self.cfg)
         return build(self.cfg["text_encoder"], "text_encoder")
 
     @cached_property
@@ -111,8 +107,8 @@ class Recipe:
         """Return the autoencoder, with its ``scale_factor`` measured on the training latents."""
         if given := self.workshop.given("autoencoder"):
             return given
-        if self._given_teacher:
-            return self._given_teacher.parent("autoencoder")  # the one whose latents it knows
+        if self._known:
+            return self._known.artifact.parent("autoencoder")  # the one whose latents it knows
         cfg = self.cfg["autoencoder"]
 
         def objective() -> Objective:
@@ -153,17 +149,20 @@ class Recipe:
     @cached_property
     def teacher(self) -> Artifact:
         """Return the teacher: noise prediction with dropped captions."""
-        if self._given_teacher:
-            self._check_same_denoiser(self._given_teacher)
-            return self._given_teacher
-        parents = {"autoencoder": self.autoencoder}
         cfg, network = self.cfg["objective"]["diffusion"], self.of_teacher(self.cfg)
+        parents = {"autoencoder": self.autoencoder}
+        if known := self._known:
+            known.check_denoiser(network)
+            if known.is_whole:
+                return known.artifact
+            parents["initial"] = known.artifact
 
         def objective() -> Objective:
+            model = self.new_denoiser(network)
             return build(
                 cfg,
                 "objective.diffusion",
-                model=self.new_denoiser(network),
+                model=known.artifact.load_weights(model) if known else model,
                 schedule=self.schedule,
                 unconditional=self.unconditional,
             )
@@ -226,21 +225,11 @@ class Recipe:
             self.vocoder  # noqa: B018 (asking for it loads it)
         self.text_encoder  # noqa: B018
 
-    def _check_same_denoiser(self, teacher: Artifact) -> None:
-        """Refuse a given teacher whose network, text or schedule is not the configured one."""
-        known, asked = load_yaml(teacher.config_file()), self.of_teacher(self.cfg)
-        for section in DENOISER_SECTIONS:
-            if known[section] != asked[section]:
-                raise UserError(
-                    f"parents.teacher={teacher.folder} was trained with another {section}: {known[section]}, the "
-                    f"configuration says {asked[section]}. Choose the teacher's {section}, or another teacher."
-                )
-
     def _heard(self, parents: dict[str, Artifact]) -> dict[str, Artifact]:
         """Return what a card records: the parents, the vocoder that this run listens through, and a text encoder."""
         recorded = parents | {"vocoder": self.vocoder}
-        if self._given_teacher and self._given_teacher.has_parent("text_encoder"):
-            recorded["text_encoder"] = self._given_teacher.parent("text_encoder")
+        if self._known and self._known.artifact.has_parent("text_encoder"):
+            recorded["text_encoder"] = self._known.artifact.parent("text_encoder")
         return recorded
 
     def _identity(

@@ -184,6 +184,8 @@ def _tell_choices(plain: Mapping[str, Any]) -> None:
     """Tell what was chosen without a word of the user's: a teacher of the package, a recipe."""
     if is_embedded(teacher := plain["parents"]["teacher"]):
         log.info("teacher: %s, which is in the package; teacher=scratch trains one.", teacher)
+    if is_embedded(start := plain["teacher"]["initial"]):
+        log.info("teacher: trained on from %s, with its autoencoder; teacher=scratch starts anew.", start)
     chosen = HydraConfig.get().runtime.choices.get("recipe") if HydraConfig.initialized() else None
     if chosen in options_of("recipe"):
         log.info("recipe=%s goes with these choices; ~recipe leaves it out.", chosen)

@@ -23,7 +23,7 @@ BACKBONE = ("norm", "position", "feed_forward")
 PATHS = ("artifacts", "cache", "runs", "corpora", "sounds")
 _KEYS = {
     "parents": ("autoencoder", "vocoder", "teacher"),
-    "teacher": ("retrofit", "backbone"),
+    "teacher": ("retrofit", "initial", "backbone"),
     "model": ("width", "depth", "num_heads", "kernel_size", "prediction_type"),
     "preview": ("num_clips", "student_steps", "seed"),
     "trainer": ("autoencoder", "vocoder", "teacher", "student"),
@@ -75,6 +75,8 @@ def check_sections(plain: Mapping[str, Any]) -> None:
     for name, place in plain["parents"].items():
         if place is not None:
             check_place(f"parents.{name}", place)
+    if (place := plain["teacher"]["initial"]) is not None:
+        check_place("teacher.initial", place)
     _check_values(plain)
 
 

@@ -1,4 +1,4 @@
-"""Whether the teacher inside the package stands in for the one that a configuration would train."""
+"""Whether the teacher inside the package stands in for the one that a configuration would train, or begins it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,18 @@ from audiolcm.card import CONFIG, check_files, read_card
 from audiolcm.plain_data import read_yaml
 from audiolcm.weights.embedded import FOLEY, folder_of
 
-_WHOLE = ("model", "text_encoder", "schedule", "autoencoder", "optimizer")
-COMPARED = (*_WHOLE, "stage", "teacher", "backbone", "objective", "dataset")
+_NETWORK = ("model", "text_encoder", "schedule", "autoencoder")
+COMPARED = (*_NETWORK, "optimizer", "stage", "teacher", "backbone", "objective", "dataset")
 """Sections of a configuration that tell."""
 _WORD = re.compile(
     r"[+~]*((model|backbone|text_encoder|schedule|autoencoder|optimizer)\b|teacher\."
     r"|objective\.diffusion\b|trainer(=|@|$|\.teacher\b|\.autoencoder\b))"
 )
 """A typed word that decides a teacher, whatever it says."""
+_WORD_OF_START = re.compile(
+    r"[+~]*((model|backbone|text_encoder|schedule|autoencoder)\b|teacher\.|trainer(=|@|$|\.autoencoder\b))"
+)
+"""One that decides what a teacher's training may start from."""
 
 
 def fitting_teacher(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
@@ -34,12 +38,39 @@ def fitting_teacher(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
     """
     if cfg["stage"] not in ("student", "vocoder") or any(map(_WORD.match, words)):
         return None
+    return FOLEY if _deciding(cfg) == _deciding(_embedded()) else None
+
+
+def fitting_start(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
+    """Return the embedded teacher whose weights the training of another one starts from; None where it starts anew.
+
+    It starts so on other sounds than the embedded teacher's, where network, text, schedule and autoencoder are its own
+    and no typed word touches them: few recordings are not enough to learn from nothing what a sound is.
+
+    Args:
+        cfg: the sections ``COMPARED``, resolved.
+        words: the typed overrides.
+
+    Raises:
+        UserError: the embedded teacher was damaged.
+    """
+    if cfg["stage"] == "autoencoder" or any(map(_WORD_OF_START.match, words)):
+        return None
+    known = _embedded()
+    is_its_own = cfg["dataset"]["_target_"] == known["dataset"]["_target_"]
+    return FOLEY if not is_its_own and _network(cfg) == _network(known) else None
+
+
+def _embedded() -> Mapping[str, Any]:
+    """Return the configuration of the embedded teacher, whose files are checked first."""
     folder = folder_of(FOLEY) / "teacher"
     check_files(folder, read_card(folder))
-    return FOLEY if _deciding(cfg) == _deciding(read_yaml(folder / CONFIG)) else None
+    return read_yaml(folder / CONFIG)
+
+
+def _network(cfg: Mapping[str, Any]) -> list[object]:
+    return [cfg["teacher"].get("backbone") or cfg["backbone"], *(cfg[name] for name in _NETWORK)]
 
 
 def _deciding(cfg: Mapping[str, Any]) -> list[object]:
-    backbone = cfg["teacher"].get("backbone") or cfg["backbone"]
-    diffusion, corpus = cfg["objective"]["diffusion"], cfg["dataset"]["_target_"]
-    return [backbone, diffusion, corpus, *(cfg[name] for name in _WHOLE)]
+    return [_network(cfg), cfg["optimizer"], cfg["objective"]["diffusion"], cfg["dataset"]["_target_"]]

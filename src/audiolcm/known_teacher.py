@@ -1,0 +1,59 @@
+"""A teacher that was trained before: the whole teacher of a recipe, or the start of one that is trained on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audiolcm import processes
+from audiolcm.artifacts import Artifact
+from audiolcm.config import load_yaml
+from audiolcm.errors import UserError
+from audiolcm.published.models import open_model
+
+DENOISER_SECTIONS = ("model", "backbone", "text_encoder", "schedule")
+"""What teacher and student share, beside the autoencoder."""
+
+
+@dataclass(frozen=True)
+class KnownTeacher:
+    """A finished teacher, whose autoencoder and text encoder a recipe takes with it.
+
+    ``setting`` is the word that named it; ``is_whole`` tells whether it is the teacher itself, or its start.
+    """
+
+    artifact: Artifact
+    setting: str
+    is_whole: bool
+
+    def check_denoiser(self, asked: Mapping[str, Any]) -> None:
+        """Refuse a configuration whose network, text or schedule is not the teacher's own.
+
+        Raises:
+            UserError: one of ``DENOISER_SECTIONS`` differs.
+        """
+        known = load_yaml(self.artifact.config_file())
+        for section in DENOISER_SECTIONS:
+            if known[section] != asked[section]:
+                raise UserError(
+                    f"{self.setting}={self.artifact.folder} was trained with another {section}: {known[section]}, the "
+                    f"configuration says {asked[section]}. Choose the teacher's {section}, or another teacher."
+                )
+
+
+def known_teacher(cfg: Mapping[str, Any]) -> KnownTeacher | None:
+    """Return the teacher of ``parents.teacher``, else that of ``teacher.initial``; None where neither names one.
+
+    Raises:
+        UserError: there is no such teacher, or an autoencoder was named besides, whose latents the start does not know.
+    """
+    whole, initial = cfg["parents"]["teacher"], cfg["teacher"]["initial"]
+    place = whole or initial
+    if place is None:
+        return None
+    if not whole and cfg["parents"]["autoencoder"]:
+        raise UserError(
+            f"teacher.initial={initial} knows the latents of its own autoencoder alone: leave out parents.autoencoder, "
+            "or type teacher=scratch."
+        )
+    artifact = processes.first_then_others(lambda: open_model(place, "teacher"))
+    return KnownTeacher(artifact, "parents.teacher" if whole else "teacher.initial", bool(whole))
