@@ -40,7 +40,8 @@ SECTIONS = {
 }  # fmt: skip
 ADDED = {"sanity", "crosscheck"}
 """Sections that no default has, which are typed with a +."""
-_KEYS = ("sampler.num_steps", "sampler.omega")
+_SAMPLER = ("num_steps", "omega", "interval")
+_KEYS = tuple(f"sampler.{name}" for name in _SAMPLER)
 _CLASSES = (
     "dataset", "protocol", "protocol.reader", "system", "efficiency", "hardware", "logger", "optimizer",
     "evaluator.model", "evaluator.objective", "trainer.evaluator",
@@ -115,8 +116,8 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             f"seeds={plain['seeds']}: give one or several different seeds, such as seeds=[0,1,2]."
         )
-    if odd := sorted(set(plain["sampler"]) - {"num_steps", "omega"}):
-        raise UserError(f"Unknown setting sampler.{odd[0]}. sampler knows: num_steps, omega.")
+    if odd := sorted(set(plain["sampler"]) - {*_SAMPLER}):
+        raise UserError(f"Unknown setting sampler.{odd[0]}. sampler knows: {', '.join(_SAMPLER)}.")
     for name in ("sanity", "crosscheck"):
         if not isinstance(plain.get(name, False), bool):
             raise UserError(f"{name}={plain[name]!r} must be true or false.")

@@ -21,7 +21,7 @@ from audiolcm.config import read_yaml
 from audiolcm.data.dataset import MelClips
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
-from audiolcm.diffusion.guidance import UniformGuidance
+from audiolcm.diffusion.guidance import Interval, UniformGuidance
 from audiolcm.diffusion.sampler import ConsistencySampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import GridSolver, SkippingSolver
@@ -62,6 +62,7 @@ class Subject:
     sampler: ConsistencySampler
     schedule: NoiseSchedule
     trained_omegas: tuple[float, float]
+    interval: Interval
     timesteps: list[int]
     omegas: list[float]
 
@@ -134,6 +135,7 @@ def _subject(student: Artifact, given: Namespace) -> Subject:
         sampler,
         schedule,
         (guidance.w_min, guidance.w_max),
+        guidance.interval,
         _timesteps(given.timesteps, solver, schedule),
         given.omega or usual_omegas(guidance.w_min, guidance.w_max),
     )
@@ -223,7 +225,7 @@ def _ground_key(subject: Subject) -> str:
     """Return what the clips and the flow from them depend on."""
     sections = [subject.cfg[name] for name in ("dataset", "text_encoder", "schedule", "trainer", "paths")]
     autoencoder = subject.student.parent("autoencoder")
-    return content_hash([subject.teacher.weights_hash, autoencoder.weights_hash, sections])
+    return content_hash([subject.teacher.weights_hash, autoencoder.weights_hash, sections, subject.interval])
 
 
 @torch.no_grad()
@@ -246,7 +248,7 @@ def _ground(subject: Subject, text_encoder: TextEncoder, given: Namespace) -> Gr
     text, free = text_encoder(*captions).to(device), text_encoder([""], [""]).to(device)
     teacher = _denoiser(subject.teacher, text_encoder, latents)
     names = [clip.name for clip in clips]
-    return Ground(teacher, subject.schedule, latents, text, free, names, given.num_steps)
+    return Ground(teacher, subject.schedule, latents, text, free, names, given.num_steps, subject.interval)
 
 
 def _split(subject: Subject, given: Namespace) -> PreparedSplit:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from audiolcm.diffusion.consistency import consistency_function
+from audiolcm.diffusion.guidance import Interval
 from audiolcm.diffusion.sampler import ConsistencySampler, DPMSolverPlusPlusSampler, NoiseSource
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.training.reproducibility import derived_seed
@@ -30,8 +31,8 @@ class FlowFrom(DPMSolverPlusPlusSampler):
     0.02 deviations of the flow in all of its timesteps, and within 0.07 at omega 12; as many even ones within 0.12.
     """
 
-    def __init__(self, start: int, num_steps: int, omega: float) -> None:
-        super().__init__(num_steps, omega)
+    def __init__(self, start: int, num_steps: int, omega: float, interval: Interval = None) -> None:
+        super().__init__(num_steps, omega, interval)
         self.start = start
 
     def timesteps(self, num_timesteps: int) -> list[int]:
@@ -96,7 +97,10 @@ class Figures:
 
 @dataclass
 class Ground:
-    """Clips, and the teacher's flow from them. The flow from data is followed once for all students of the teacher."""
+    """Clips, and the teacher's flow from them. The flow from data is followed once for all students of the teacher.
+
+    ``interval`` is that of the timesteps at which the students' teacher was guided.
+    """
 
     teacher: Denoiser
     schedule: NoiseSchedule
@@ -105,6 +109,7 @@ class Ground:
     unconditional: TextTokens
     names: Sequence[str]
     num_steps: int
+    interval: Interval = None
 
     def __post_init__(self) -> None:
         self.deviation = float(self.latents.std())
@@ -133,7 +138,7 @@ class Ground:
 
     def flow(self, z_t: Latent, t: int, omega: float, num_steps: int) -> Latent:
         """Return where the guided flow from ``z_t`` ends; in one step z_0 as the teacher predicts it there."""
-        flow = FlowFrom(t, num_steps, omega)
+        flow = FlowFrom(t, num_steps, omega, self.interval)
         return flow.sample(
             self.teacher, self.schedule, Given(z_t), self.text, self.unconditional.expand_as(self.text)
         ).latents

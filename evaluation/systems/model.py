@@ -43,6 +43,7 @@ class Model:
             finished student (for ``teacher``: that student's teacher) and says so.
         num_steps: of the sampler; null: as it was trained.
         omega: guidance, CFG scale - 1; null: as it was trained.
+        interval: of a teacher: the first and the last timestep at which it is guided; null: as its student was trained.
         vocoder: another vocoder's folder, or griffin_lim.
         batch_size: sounds made at once.
 
@@ -61,6 +62,7 @@ class Model:
         checkpoint: str | None = None,
         num_steps: int | None = None,
         omega: float | None = None,
+        interval: Sequence[int] | None = None,
         vocoder: str | None = None,
         batch_size: int = 8,
     ) -> None:
@@ -68,7 +70,7 @@ class Model:
             raise UserError(f"system.batch_size={batch_size} must be 1 or more.")
         self.name = "teacher" if stage == "teacher" else "audiolcm"
         self.hardware, self.batch_size = hardware, batch_size
-        asked = {"num_steps": num_steps, "omega": omega}
+        asked = {"num_steps": num_steps, "omega": omega, "interval": interval}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
         self._place = stage, Path(artifacts), checkpoint, vocoder
         if checkpoint is None or not is_source(checkpoint):  # released files are fetched and converted: later
@@ -126,6 +128,8 @@ class Model:
         facts = {name: origin[name] for name in ("url", "license") if name in origin}
         if self.artifact.card["stage"] == "student" and not origin:
             facts |= {"k": self.cfg["solver"]["k"], "step": self.artifact.card.get("step")}
+        if (interval := self.sampler.get("interval")) is not None:
+            facts["interval"] = list(interval)
         if (steps := trained_steps(self.artifact)) is not None:
             facts["train_steps"] = steps
         return facts | {

@@ -7,6 +7,7 @@ a guided teacher step evaluates the conditional and the unconditional branch in 
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from audiolcm.diffusion.boundary import BoundaryScalings
 from audiolcm.diffusion.consistency import consistency_function
-from audiolcm.diffusion.guidance import guide
+from audiolcm.diffusion.guidance import guide, read_interval
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import ddim_step
 from audiolcm.errors import UserError
@@ -136,11 +137,17 @@ class ConsistencySampler:
 
 
 class OdeSampler:
-    """What the teacher's samplers share: trailing timesteps, and guidance in one batched call."""
+    """What the teacher's samplers share: trailing timesteps, and guidance in one batched call.
 
-    def __init__(self, num_steps: int = 50, omega: float = 4.0) -> None:
+    ``interval``: the first and the last timestep at which is guided; None, the paper's, is everywhere.
+    """
+
+    def __init__(
+        self, num_steps: int = 50, omega: float = 4.0, interval: Sequence[int] | None = None
+    ) -> None:
         self.num_steps = num_steps
         self.omega = _finite(omega)
+        self.interval = read_interval("sampler.interval", interval)
 
     def timesteps(self, num_timesteps: int) -> list[int]:
         """Return round(T - i T / num_steps) - 1 for i = 0 .. num_steps - 1: from T - 1 down, evenly."""
@@ -151,8 +158,8 @@ class OdeSampler:
     def guided_epsilon(
         self, denoiser: Denoiser, z_t: Latent, t: int, text: TextTokens, unconditional: TextTokens
     ) -> Latent:
-        """Return the classifier-free guided noise prediction; omega = 0 skips the unconditional branch."""
-        if self.omega == 0.0:
+        """Return the classifier-free guided noise prediction; where nothing is guided, without the empty caption."""
+        if not self._guides(t):
             return denoiser(z_t, _times(t, z_t), text).float()
         both = denoiser(
             torch.cat([z_t, z_t]), _times(t, torch.cat([z_t, z_t])), torch.cat([text, unconditional])
@@ -160,9 +167,12 @@ class OdeSampler:
         conditional, free = both.float().chunk(2)
         return guide(conditional, free, torch.full((len(z_t),), float(self.omega), device=z_t.device))
 
-    def nfe(self) -> int:
-        """Return denoiser evaluations per example."""
-        return self.num_steps * (1 if self.omega == 0.0 else 2)
+    def nfe(self, num_timesteps: int) -> int:
+        """Return denoiser evaluations per example: two where it is guided."""
+        return sum(2 if self._guides(t) else 1 for t in self.timesteps(num_timesteps))
+
+    def _guides(self, t: int) -> bool:
+        return self.omega != 0.0 and (self.interval is None or self.interval[0] <= t <= self.interval[1])
 
 
 class DDIMSampler(OdeSampler):
@@ -183,7 +193,9 @@ class DDIMSampler(OdeSampler):
             epsilon = self.guided_epsilon(denoiser, z_t, t, text, unconditional)
             z_t = ddim_step(z_t, epsilon, _times(t, z_t), _times(s, z_t), schedule)
         epsilon = self.guided_epsilon(denoiser, z_t, timesteps[-1], text, unconditional)
-        return Sampled(schedule.predicted_z0(z_t, epsilon, _times(timesteps[-1], z_t)), self.nfe())
+        return Sampled(
+            schedule.predicted_z0(z_t, epsilon, _times(timesteps[-1], z_t)), self.nfe(schedule.num_timesteps)
+        )
 
 
 class DPMSolverPlusPlusSampler(OdeSampler):
@@ -210,7 +222,7 @@ class DPMSolverPlusPlusSampler(OdeSampler):
             epsilon = self.guided_epsilon(denoiser, z_t, t, text, unconditional)
             z_0 = schedule.predicted_z0(z_t, epsilon, _times(t, z_t))
             if i + 1 == len(timesteps):
-                return Sampled(z_0, self.nfe())
+                return Sampled(z_0, self.nfe(schedule.num_timesteps))
             s = timesteps[i + 1]
             h = float(lambdas[s] - lambdas[t])
             corrected = z_0

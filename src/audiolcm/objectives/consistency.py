@@ -72,10 +72,14 @@ class ConsistencyDistillation(nn.Module):
         return self.distance(self.f("student", z_t, t, c, omega), aim)  # line 7
 
     def guided_teacher(self, z_t: Tensor, t: Tensor, c: Tensor, omega: Tensor) -> Tensor:
-        """Return (1 + omega) epsilon(c) - omega epsilon(empty), both branches in one batched call."""
+        """Return (1 + omega) epsilon(c) - omega epsilon(empty), both branches in one batched call.
+
+        Outside of the guidance's interval, where it has one, omega counts as 0.
+        """
         text = torch.cat([c, self.unconditional.expand_as(c)])
         epsilon = self.teacher(torch.cat([z_t, z_t]), torch.cat([t, t]), text).float()
-        return guide(*epsilon.chunk(2), omega)  # pyrefly: ignore[bad-argument-count]  (chunk(2) gives two)
+        conditional, free = epsilon.chunk(2)
+        return guide(conditional, free, self.guidance.at(omega, t))
 
     def f(self, who: str, z_t: Tensor, t: Tensor, c: Tensor, omega: Tensor) -> Tensor:
         """Return the consistency function of Eq. 12 with the network ``student`` or ``target``."""
@@ -104,7 +108,7 @@ class ConsistencyDistillation(nn.Module):
         seeds = tuple(randint(2**31, [len(z)], generator).tolist())
         omega = (self.guidance.w_min + self.guidance.w_max) / 2.0
         if seeds not in self._trajectory_ends:
-            sampler = DPMSolverPlusPlusSampler(num_steps=25, omega=omega)
+            sampler = DPMSolverPlusPlusSampler(25, omega, self.guidance.interval)
             noise = NoiseSource(list(seeds), *z.shape[1:], device=z.device)
             unconditional = self.unconditional.expand_as(c)
             sampled = sampler.sample(self.teacher, self.schedule, noise, c, unconditional)

@@ -92,6 +92,7 @@ def test_it_is_refused_before_anything_is_made(place: Path, overrides: list[str]
     [
         (["sampler.num_steps=0"], "num_steps=0 is out of range: 1 to"),
         (["sampler.num_steps=51"], "num_steps=51 is out of range: 1 to 50"),
+        (["sampler.interval=[200,700]"], "Unknown setting sampler.interval. ConsistencySampler knows"),
         (["sampler.omega=inf"], "omega=inf is out of range"),
         (["protocol.seconds=31"], "duration=31 s is out of range"),
     ],

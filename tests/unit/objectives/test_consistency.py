@@ -141,3 +141,14 @@ def test_distances_against_their_formulas(difference: float) -> None:
     assert float(Huber(eta)(x, y)) == pytest.approx(expected, rel=1e-6)
     assert float(PseudoHuber(0.1)(x, y)) == pytest.approx((d**2 + 0.01) ** 0.5 - 0.1, rel=1e-5, abs=1e-7)
     assert float(L2()(x, y)) == pytest.approx(d**2, rel=1e-6)
+
+
+def test_the_teacher_is_guided_in_the_interval_alone() -> None:
+    made = objective(guidance=UniformGuidance(4.0, 12.0, [300, 600]))
+    z, c = a_batch().values()
+    t, omega = torch.tensor([100, 299, 300, 600, 999]), torch.full((5,), 5.0)
+    with torch.no_grad():
+        found = made.guided_teacher(z, t, c, omega)
+        conditional, free = made.teacher(z, t, c), made.teacher(z, t, made.unconditional.expand_as(c))
+    inside = torch.tensor([False, False, True, True, False])[:, None, None]
+    torch.testing.assert_close(found, torch.where(inside, 6.0 * conditional - 5.0 * free, conditional))
