@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from audiolcm.hashing import content_hash
+from audiolcm.fingerprint import settings_made
 from audiolcm.plain_data import read_yaml
 from audiolcm.rows import CONF
 from evaluation.metrics.bootstrap import resampled
@@ -97,7 +97,10 @@ def omega_of_training(results: Iterable[Result]) -> list[str]:
 def _guidance_ranges() -> dict[str, tuple[float, float]]:
     """Return the range of omega of each option of conf/guidance, by the hash that a training's settings have of it."""
     options = [read_yaml(path) for path in (CONF / "guidance").glob("*.yaml")]
-    return {content_hash(option): (option["w_min"], option["w_max"]) for option in options}
+    return {
+        settings_made({"guidance": option})["sections"]["guidance"]: (option["w_min"], option["w_max"])
+        for option in options
+    }
 
 
 @dataclass(frozen=True)

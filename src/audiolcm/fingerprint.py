@@ -24,9 +24,14 @@ _PLACES_WITHIN = {
     # Where its one file lies, no other is opened; the others have no settings. Metrics name what they hear with.
     "features": {"yamnet", "texture", "patches"},
 }
+_ADDED = {
+    "guidance": {"interval"}, "sampler": {"interval"}, "teacher_sampler": {"interval"}, "system": {"interval"},
+    "teacher": {"initial"},
+}  # fmt: skip
+"""Settings that came after the first records: null is as it was without them."""
 DECIDING = (
     "audiolcm.audio", "audiolcm.build", "audiolcm.data.batches", "audiolcm.data.cache", "audiolcm.data.dataset",
-    "audiolcm.diffusion", "audiolcm.draws", "audiolcm.models",
+    "audiolcm.diffusion", "audiolcm.draws", "audiolcm.known_teacher", "audiolcm.models",
     "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.recipe", "audiolcm.training.loop",
     "audiolcm.training.optimization", "audiolcm.training.pieces", "audiolcm.training.reproducibility",
     "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.htk_mels", "evaluation.measures",
@@ -54,6 +59,11 @@ def _without_places(plain: Mapping[str, Any]) -> dict[str, Any]:
     for section, names in _PLACES_WITHIN.items():
         if isinstance(kept.get(section), Mapping):
             kept[section] = {name: value for name, value in kept[section].items() if name not in names}
+    for section, names in _ADDED.items():
+        if isinstance(kept.get(section), Mapping):
+            kept[section] = {
+                name: value for name, value in kept[section].items() if value is not None or name not in names
+            }
     return kept
 
 

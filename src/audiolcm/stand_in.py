@@ -44,8 +44,8 @@ def fitting_teacher(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
 def fitting_start(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
     """Return the embedded teacher whose weights the training of another one starts from; None where it starts anew.
 
-    It starts so on other sounds than the embedded teacher's, where network, text, schedule and autoencoder are its own
-    and no typed word touches them: few recordings are not enough to learn from nothing what a sound is.
+    It starts so on recordings, which have a folder, where network, text, schedule and autoencoder are its own and no
+    typed word touches them: a few hundred are not enough to learn from nothing what a sound is.
 
     Args:
         cfg: the sections ``COMPARED``, resolved.
@@ -56,9 +56,7 @@ def fitting_start(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
     """
     if cfg["stage"] == "autoencoder" or any(map(_WORD_OF_START.match, words)):
         return None
-    known = _embedded()
-    is_its_own = cfg["dataset"]["_target_"] == known["dataset"]["_target_"]
-    return FOLEY if not is_its_own and _network(cfg) == _network(known) else None
+    return FOLEY if "root" in cfg["dataset"] and _network(cfg) == _network(_embedded()) else None
 
 
 def _embedded() -> Mapping[str, Any]:

@@ -28,14 +28,14 @@ def recipe(folder: Path, *words: str) -> Recipe:
     [[], ["stage=teacher"], ["stage=data"], ["trainer.teacher.steps=3"], ["trainer.student.steps=3"], ["seed=2"],
      ["objective.diffusion.caption_dropout=0.2"], ["optimizer.weight_decay=0"], ["dataset.duration=2.56"]],
 )  # fmt: skip
-def test_on_other_sounds_a_teacher_starts_from_the_embedded_one(words: list[str]) -> None:
+def test_on_recordings_a_teacher_starts_from_the_embedded_one(words: list[str]) -> None:
     cfg = compose([*ESC, *words])
     assert (cfg["parents"]["teacher"], cfg["teacher"]["initial"]) == (None, FOLEY)
 
 
 @pytest.mark.parametrize(
     "words",
-    [["dataset=foley"], [*ESC, "teacher=scratch"], [*ESC, "model=tiny_base"], [*ESC, "model=tiny"],
+    [["dataset=foley"], ["dataset=foley_music"], [*ESC, "teacher=scratch"], [*ESC, "model=tiny_base"], [*ESC, "model=tiny"],
      [*ESC, "backbone/position=learned"], [*ESC, "trainer=smoke"], [*ESC, "trainer.autoencoder.steps=2"],
      [*ESC, "stage=autoencoder"], [*ESC, "parents.autoencoder=x"], [*ESC, "parents.teacher=x"],
      [*ESC, "text_encoder.width=64"], [*ESC, "schedule.beta_end=0.01"], [*ESC, "autoencoder.objective.kl_weight=0.1"],
