@@ -172,16 +172,19 @@ class Reconstruction:
 
     Args:
         model: whose autoencoder and vocoder.
+        with_autoencoder: false leaves the autoencoder out: copy synthesis, the best that the vocoder could do.
     """
 
-    name = "reconstruction"
     is_seeded = False
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, with_autoencoder: bool = True) -> None:
+        self.model, self.with_autoencoder = model, with_autoencoder
+        self.name = "reconstruction" if with_autoencoder else "copy_synthesis"
 
     def facts(self) -> dict[str, Any]:
-        """Return which autoencoder and vocoder."""
+        """Return which autoencoder, where there is one, and which vocoder."""
+        if not self.with_autoencoder:
+            return {"vocoder": self.model.vocoder.card["name"]}
         autoencoder = self.model.artifact.parent("autoencoder")
         place = embedded_name(autoencoder.folder) or str(autoencoder.folder)
         return {"autoencoder": place, "vocoder": self.model.vocoder.card["name"]}
@@ -200,13 +203,14 @@ class Reconstruction:
 
         digests = FileDigests().of(test_set.references)  # what they hold counts, not what they are called
         settings = self.model.settings() | {"references": content_hash(sorted(digests.values()))}
+        settings |= {} if self.with_autoencoder else {"autoencoder": None}
         return made(self, settings, test_set, 0, folder, make, batch_size=1)
 
     def _reconstruct(self, reference: Path, seconds: float) -> np.ndarray:
         waveform = read_audio(reference, seconds)
         length = round(seconds * SAMPLE_RATE)
         padded = torch.from_numpy(np.pad(waveform, (0, length - len(waveform))))[None]
-        return self.model.pipeline.reconstruct(MelSpectrogram()(padded))[0]
+        return self.model.pipeline.reconstruct(MelSpectrogram()(padded), self.with_autoencoder)[0]
 
 
 def _find(stage: str | None, artifacts: Path, checkpoint: str | None) -> Artifact:

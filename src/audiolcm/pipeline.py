@@ -276,10 +276,13 @@ class AudioLCM:
         self._encoded.clear()
 
     @torch.no_grad()
-    def reconstruct(self, mel: Mel) -> np.ndarray:
-        """Return (batch, samples): true mels (batch, 80, frames) after autoencoder and vocoder."""
+    def reconstruct(self, mel: Mel, with_autoencoder: bool = True) -> np.ndarray:
+        """Return (batch, samples): true mels (batch, 80, frames) after autoencoder and vocoder, or the latter alone."""
+        mels = mel.to(self.device)
         with explaining_mps(), self.hardware.autocast():
-            mels = self.autoencoder(mel.to(self.device)).float().clamp(LOG_MEL_MIN, LOG_MEL_MAX)
+            mels = (
+                self.autoencoder(mels).float().clamp(LOG_MEL_MIN, LOG_MEL_MAX) if with_autoencoder else mels
+            )
         return self._sound(mels, mels.shape[-1] * HOP_LENGTH)
 
     def _sound(self, mels: Mel, num_samples: int) -> np.ndarray:

@@ -1,0 +1,37 @@
+"""True sounds through a model's autoencoder and vocoder, or through the vocoder alone."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audiolcm.audio.mel import MelSpectrogram
+from audiolcm.training.hardware import Hardware
+from audiolcm.weights.embedded import FOLEY
+from evaluation.systems.model import Model, Reconstruction
+
+
+def model(folder: Path, vocoder: str | None = None) -> Model:
+    return Model(None, str(folder), Hardware("cpu", "float32"), FOLEY, vocoder=vocoder)
+
+
+def test_copy_synthesis_leaves_the_autoencoder_out(tmp_path: Path) -> None:
+    times = torch.arange(16000) / 16000
+    mel = MelSpectrogram()((0.1 * torch.sin(2 * torch.pi * 440 * times) * (times % 0.25 < 0.1))[None])
+    both, alone = (Reconstruction(model(tmp_path), with_autoencoder=flag) for flag in (True, False))
+    pipeline = alone.model.pipeline
+    with torch.no_grad():
+        expected = [pipeline.vocoder(mels).numpy() for mels in (pipeline.autoencoder(mel), mel)]
+    for system, sound in zip((both, alone), expected, strict=True):
+        np.testing.assert_allclose(pipeline.reconstruct(mel, system.with_autoencoder), sound, atol=1e-5)
+    assert np.abs(expected[0] - expected[1]).max() > 0.01
+    assert (both.name, alone.name) == ("reconstruction", "copy_synthesis")
+    assert (set(both.facts()), set(alone.facts())) == ({"autoencoder", "vocoder"}, {"vocoder"})
+
+
+def test_it_takes_the_vocoder_that_is_asked_for(tmp_path: Path) -> None:
+    system = Reconstruction(model(tmp_path, "griffin_lim"), with_autoencoder=False)
+    assert "griffin" in system.facts()["vocoder"].lower()
+    sound = system.model.pipeline.reconstruct(torch.zeros(1, 80, 8) - 1.0, with_autoencoder=False)
+    assert sound.shape == (1, 8 * 256)
+    assert np.isfinite(sound).all()
