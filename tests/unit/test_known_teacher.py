@@ -37,7 +37,8 @@ def test_on_recordings_a_teacher_starts_from_the_embedded_one(words: list[str]) 
     "words",
     [["dataset=foley"], ["dataset=foley_music"], [*ESC, "teacher=scratch"], [*ESC, "model=tiny_base"],
      [*ESC, "model=tiny"], [*ESC, "backbone/position=learned"], [*ESC, "trainer=smoke"],
-     [*ESC, "trainer.autoencoder.steps=2"], [*ESC, "stage=autoencoder"], [*ESC, "parents.autoencoder=x"], [*ESC, "parents.teacher=x"],
+     [*ESC, "trainer.autoencoder.steps=2"], [*ESC, "stage=autoencoder"],
+     [*ESC, "parents.autoencoder=x"], [*ESC, "parents.teacher=x"],
      [*ESC, "text_encoder.width=64"], [*ESC, "schedule.beta_end=0.01"], [*ESC, "autoencoder.objective.kl_weight=0.1"],
      ["profile=paper", "dataset=esc10", "dataset.root=x", "vocoder.model.path=y"]],
 )  # fmt: skip
