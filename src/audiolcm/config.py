@@ -85,7 +85,7 @@ def embedded_if_fitting(use: str, *, _root_: typing.Any) -> str | None:
     try:
         sections["teacher"] = {
             "backbone": sections["teacher"].get("backbone")
-        }  # without what this is to find
+        }  # the rest is to be found here
         plain = {
             name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
             for name, node in sections.items()

@@ -150,12 +150,11 @@ class Recipe:
     def teacher(self) -> Artifact:
         """Return the teacher: noise prediction with dropped captions."""
         cfg, network = self.cfg["objective"]["diffusion"], self.of_teacher(self.cfg)
-        parents = {"autoencoder": self.autoencoder}
         if known := self._known:
             known.check_denoiser(network)
             if known.is_whole:
                 return known.artifact
-            parents["initial"] = known.artifact
+        parents = {"autoencoder": self.autoencoder} | ({"initial": known.artifact} if known else {})
 
         def objective() -> Objective:
             model = self.new_denoiser(network)
