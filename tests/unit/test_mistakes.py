@@ -90,11 +90,13 @@ def test_a_choice_that_is_no_name_is_told_the_names(word: str) -> None:
 def test_a_glob_that_finds_nothing_is_told_the_names() -> None:
     with pytest.raises(UserError, match=r"model=glob\(\*x\): choose one option of model: base, "):
         refuse_odd_choices(["model=glob(*x)"])
-    with pytest.raises(UserError, match="choose one option of recipe: embedded, foley_scratch"):
+    with pytest.raises(
+        UserError, match="choose one option of recipe: embedded, replica_esc10_auto, replica_foley_scratch"
+    ):
         refuse_odd_choices(["recipe=embedded,other"])  # which Hydra would leave out silently
     with pytest.raises(UserError, match="choose one option of recipe"):
         refuse_odd_choices(["recipe=range(1,3)"])
-    refuse_odd_choices(["recipe='embedded','foley_scratch'", "~recipe"])
+    refuse_odd_choices(["recipe='embedded','replica_foley_scratch'", "~recipe"])
     with pytest.raises(UserError, match="and seed is none"):
         refuse_odd_choices(["seed=glob(*)"])
     refuse_odd_choices(["model=glob(tiny*)", "model=tiny,base", "~teacher", "seed=1,2"])

@@ -72,9 +72,16 @@ def test_a_distillation_batch_is_guided_example_by_example() -> None:
 
 def test_the_teacher_is_sampled_as_its_student_was_taught() -> None:
     assert compose(["guidance.interval=[100,600]"])["teacher_sampler"]["interval"] == [100, 600]
-    assert (
-        compose(["profile=paper", "dataset.root=x", "vocoder.model.path=y"])["guidance"]["interval"] is None
-    )
+
+
+@pytest.mark.parametrize(
+    ("words", "interval"),
+    [([], None), (["dataset=esc10", "dataset.root=x"], [200, 700]),
+     (["dataset=esc10", "dataset.root=x", "~recipe"], None),
+     (["profile=paper", "dataset=esc10", "dataset.root=x", "vocoder.model.path=y"], None)],
+)  # fmt: skip
+def test_the_replica_of_esc10_has_an_interval_and_the_paper_none(words: list[str], interval: object) -> None:
+    assert compose(words)["guidance"]["interval"] == interval
 
 
 @pytest.mark.parametrize(
