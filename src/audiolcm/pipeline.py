@@ -280,10 +280,8 @@ class AudioLCM:
         """Return (batch, samples): true mels (batch, 80, frames) after autoencoder and vocoder, or the latter alone."""
         mels = mel.to(self.device)
         with explaining_mps(), self.hardware.autocast():
-            mels = (
-                self.autoencoder(mels).float().clamp(LOG_MEL_MIN, LOG_MEL_MAX) if with_autoencoder else mels
-            )
-        return self._sound(mels, mels.shape[-1] * HOP_LENGTH)
+            mels = self.autoencoder(mels).float() if with_autoencoder else mels
+        return self._sound(mels.clamp(LOG_MEL_MIN, LOG_MEL_MAX), mels.shape[-1] * HOP_LENGTH)
 
     def _sound(self, mels: Mel, num_samples: int) -> np.ndarray:
         """Return waveforms in float32, a sound above full scale turned down to it rather than clipped."""
