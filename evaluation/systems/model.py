@@ -172,19 +172,17 @@ class Reconstruction:
 
     Args:
         model: whose autoencoder and vocoder.
-        with_autoencoder: false leaves the autoencoder out: copy synthesis, the best that the vocoder could do.
     """
 
+    name = "reconstruction"
     is_seeded = False
+    with_autoencoder = True
 
-    def __init__(self, model: Model, with_autoencoder: bool = True) -> None:
-        self.model, self.with_autoencoder = model, with_autoencoder
-        self.name = "reconstruction" if with_autoencoder else "copy_synthesis"
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
     def facts(self) -> dict[str, Any]:
-        """Return which autoencoder, where there is one, and which vocoder."""
-        if not self.with_autoencoder:
-            return {"vocoder": self.model.vocoder.card["name"]}
+        """Return which autoencoder and vocoder."""
         autoencoder = self.model.artifact.parent("autoencoder")
         place = embedded_name(autoencoder.folder) or str(autoencoder.folder)
         return {"autoencoder": place, "vocoder": self.model.vocoder.card["name"]}
@@ -211,6 +209,17 @@ class Reconstruction:
         length = round(seconds * SAMPLE_RATE)
         padded = torch.from_numpy(np.pad(waveform, (0, length - len(waveform))))[None]
         return self.model.pipeline.reconstruct(MelSpectrogram()(padded), self.with_autoencoder)[0]
+
+
+class CopySynthesis(Reconstruction):
+    """The true sounds after the vocoder of a model alone: the best that the vocoder could do."""
+
+    name = "copy_synthesis"
+    with_autoencoder = False
+
+    def facts(self) -> dict[str, Any]:
+        """Return which vocoder."""
+        return {"vocoder": self.model.vocoder.card["name"]}
 
 
 def _find(stage: str | None, artifacts: Path, checkpoint: str | None) -> Artifact:

@@ -8,7 +8,7 @@ import torch
 from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.training.hardware import Hardware
 from audiolcm.weights.embedded import FOLEY
-from evaluation.systems.model import Model, Reconstruction
+from evaluation.systems.model import CopySynthesis, Model, Reconstruction
 
 
 def model(folder: Path, vocoder: str | None = None) -> Model:
@@ -18,7 +18,7 @@ def model(folder: Path, vocoder: str | None = None) -> Model:
 def test_copy_synthesis_leaves_the_autoencoder_out(tmp_path: Path) -> None:
     times = torch.arange(16000) / 16000
     mel = MelSpectrogram()((0.1 * torch.sin(2 * torch.pi * 440 * times) * (times % 0.25 < 0.1))[None])
-    both, alone = (Reconstruction(model(tmp_path), with_autoencoder=flag) for flag in (True, False))
+    both, alone = (kind(model(tmp_path)) for kind in (Reconstruction, CopySynthesis))
     pipeline = alone.model.pipeline
     with torch.no_grad():
         expected = [pipeline.vocoder(mels).numpy() for mels in (pipeline.autoencoder(mel), mel)]
@@ -30,7 +30,7 @@ def test_copy_synthesis_leaves_the_autoencoder_out(tmp_path: Path) -> None:
 
 
 def test_it_takes_the_vocoder_that_is_asked_for(tmp_path: Path) -> None:
-    system = Reconstruction(model(tmp_path, "griffin_lim"), with_autoencoder=False)
+    system = CopySynthesis(model(tmp_path, "griffin_lim"))
     assert "griffin" in system.facts()["vocoder"].lower()
     sound = system.model.pipeline.reconstruct(torch.zeros(1, 80, 8) - 1.0, with_autoencoder=False)
     assert sound.shape == (1, 8 * 256)

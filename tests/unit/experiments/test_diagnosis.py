@@ -1,6 +1,7 @@
 """A diagnosis where the truth is known: the teacher is exact, and students are made of its flow."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,6 +67,17 @@ def test_steps_go_down_to_0_and_each_is_taken_once() -> None:
     assert FlowFrom(999, 4, 1.0).timesteps(1000) == [999, 444, 111, 0]
     assert FlowFrom(2, 25, 1.0).timesteps(1000) == [2, 1, 0]
     assert FlowFrom(799, 1, 1.0).timesteps(1000) == [799]
+
+
+def test_the_flow_is_guided_in_the_interval_of_the_students_alone(ground: Ground) -> None:
+    z = ground.of_data(999, 0.0).z_t
+    ends = {
+        interval: replace(ground, interval=interval).flow(z, 999, 4.0, STEPS)
+        for interval in (None, (0, 999), (1, 1))  # the last holds none of the flow's timesteps
+    }
+    assert torch.equal(ends[None], ends[0, 999])
+    assert torch.equal(ends[1, 1], ground.flow(z, 999, 0.0, STEPS))
+    assert ground.distance(ends[None], ends[1, 1]) > 0.1
 
 
 def test_a_student_that_is_the_flow_misses_nothing_and_follows_omega(ground: Ground) -> None:
