@@ -17,7 +17,7 @@ RESULTS = "experiments/results"
 FIRST = ("installation.md",)
 """Guides that stand before the others, which stand in the order of their names."""
 PACKAGES = {"audiolcm": "src/audiolcm", "evaluation": "evaluation", "experiments": "experiments"}
-LINK = re.compile(r"(!?)\[([^\]\n]+)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"(!?)\[((?:[^\]\n]|\n(?!\n))+)\]\(([^)\s:#]+)(#[^)\s]*)?\)")  # may go on in the next line
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

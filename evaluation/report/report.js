@@ -61,6 +61,8 @@
   function toggle(audio) {
     if (!audio) return;
     if (!audio.paused) return audio.pause();
+    // At once, not when the player hears of it: its late news of the sound before would silence this one.
+    document.querySelectorAll("figure audio").forEach((other) => other.pause());
     audio.play().catch(() => {}); // another key came before it began
   }
 
