@@ -5,6 +5,7 @@ to dozens". The solver takes that stride in one DDIM step (Eq. 10 and 13, sectio
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -25,16 +26,29 @@ def ddim_step(z_t: Latent, epsilon: Latent, t: Timesteps, s: Timesteps, schedule
     return schedule.alpha(s) * z_0 + schedule.sigma(s) * epsilon
 
 
-class SkippingSolver(ABC):
-    """A DDIM solver that skips k training timesteps at a time."""
+GuidedEpsilon = Callable[[Latent, Timesteps], Latent]
+"""The teacher's guided noise prediction at (z_t, t)."""
 
-    def __init__(self, k: int = 20, num_timesteps: int = 1000) -> None:
+
+class SkippingSolver(ABC):
+    """A DDIM solver that skips k training timesteps at a time.
+
+    ``substeps``: DDIM steps in which the stride is taken, one teacher call each; None is one, the paper's. A large k
+    needs few strides from noise to sound, so a student learns them soon; substeps keep each of them near the flow.
+    """
+
+    def __init__(self, k: int = 20, num_timesteps: int = 1000, substeps: int | None = None) -> None:
         if not 1 <= k <= num_timesteps:
             raise UserError(
                 f"solver.k={k} is out of range: it counts training timesteps, 1 <= k <= {num_timesteps}. "
                 "The paper studies 1, 5, 10, 20 and 50."
             )
         self._check_stride(k, num_timesteps)
+        self.substeps = 1 if substeps is None else substeps
+        if not 1 <= self.substeps <= k:
+            raise UserError(
+                f"solver.substeps={substeps} is out of range: 1 to solver.k={k}, or null, which is 1."
+            )
         self.k = k
         self.num_timesteps = num_timesteps
 
@@ -48,10 +62,14 @@ class SkippingSolver(ABC):
         """Draw (t, s), each (batch,) int64: the start t_{n+k} and the end t_n of one solver step."""
 
     def step(
-        self, z_t: Latent, epsilon: Latent, t: Timesteps, s: Timesteps, schedule: NoiseSchedule
+        self, epsilon: GuidedEpsilon, z_t: Latent, t: Timesteps, s: Timesteps, schedule: NoiseSchedule
     ) -> Latent:
-        """Take the (guided) step from t to s (Algorithm 1, line 6)."""
-        return ddim_step(z_t, epsilon, t, s, schedule)
+        """Follow the guided flow from t to s (Algorithm 1, line 6)."""
+        start = t
+        for done in range(1, self.substeps + 1):
+            end = start - (start - s) * done // self.substeps
+            z_t, t = ddim_step(z_t, epsilon(z_t, t), t, end, schedule), end
+        return z_t
 
 
 class GridSolver(SkippingSolver):

@@ -1,6 +1,7 @@
 """Guided latent consistency distillation: Algorithm 1 of the paper."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -66,8 +67,8 @@ class ConsistencyDistillation(nn.Module):
         noise = randn(z.shape, generator).to(z.device)
         z_t = self.schedule.add_noise(z, noise, t)  # line 5
         with torch.no_grad():
-            epsilon = self.guided_teacher(z_t, t, c, omega)
-            z_s = self.solver.step(z_t, epsilon, t, s, self.schedule)  # line 6
+            epsilon = partial(self.guided_teacher, c=c, omega=omega)
+            z_s = self.solver.step(epsilon, z_t, t, s, self.schedule)  # line 6
             aim = self.f("target", z_s, s, c, omega)
         return self.distance(self.f("student", z_t, t, c, omega), aim)  # line 7
 
