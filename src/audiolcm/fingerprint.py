@@ -26,7 +26,7 @@ _PLACES_WITHIN = {
 }
 _ADDED = {
     "guidance": {"interval"}, "sampler": {"interval"}, "teacher_sampler": {"interval"}, "system": {"interval"},
-    "teacher": {"initial"}, "solver": {"substeps"},
+    "teacher": {"initial"}, "solver": {"max_step"},
 }  # fmt: skip
 """Settings that came after the first records: null is as it was without them."""
 DECIDING = (

@@ -33,22 +33,21 @@ GuidedEpsilon = Callable[[Latent, Timesteps], Latent]
 class SkippingSolver(ABC):
     """A DDIM solver that skips k training timesteps at a time.
 
-    ``substeps``: DDIM steps in which the stride is taken, one teacher call each; None is one, the paper's. A large k
-    needs few strides from noise to sound, so a student learns them soon; substeps keep each of them near the flow.
+    ``max_step``: the longest DDIM step, in timesteps. A stride of k = 100 is then taken in four steps of 25, a teacher
+    call each; None is the paper's one step, however long. A large k needs few strides from noise to sound, so a student
+    learns them soon; short steps keep each of them near the flow.
     """
 
-    def __init__(self, k: int = 20, num_timesteps: int = 1000, substeps: int | None = None) -> None:
+    def __init__(self, k: int = 20, num_timesteps: int = 1000, max_step: int | None = None) -> None:
         if not 1 <= k <= num_timesteps:
             raise UserError(
                 f"solver.k={k} is out of range: it counts training timesteps, 1 <= k <= {num_timesteps}. "
                 "The paper studies 1, 5, 10, 20 and 50."
             )
         self._check_stride(k, num_timesteps)
-        self.substeps = 1 if substeps is None else substeps
-        if not 1 <= self.substeps <= k:
-            raise UserError(
-                f"solver.substeps={substeps} is out of range: 1 to solver.k={k}, or null, which is 1."
-            )
+        if max_step is not None and max_step < 1:
+            raise UserError(f"solver.max_step={max_step} is no number of timesteps: type 1 or more, or null.")
+        self.num_steps = 1 if max_step is None else -(-k // max_step)
         self.k = k
         self.num_timesteps = num_timesteps
 
@@ -66,8 +65,8 @@ class SkippingSolver(ABC):
     ) -> Latent:
         """Follow the guided flow from t to s (Algorithm 1, line 6)."""
         start = t
-        for done in range(1, self.substeps + 1):
-            end = start - (start - s) * done // self.substeps
+        for done in range(1, self.num_steps + 1):
+            end = start - (start - s) * done // self.num_steps
             z_t, t = ddim_step(z_t, epsilon(z_t, t), t, end, schedule), end
         return z_t
 

@@ -49,7 +49,7 @@ def of_gaussian(z_t: Tensor, t: Tensor) -> Tensor:
     return sigma * z_t / (4.0 * alpha**2 + sigma**2)
 
 
-def test_substeps_are_ddim_steps_to_evenly_spaced_timesteps() -> None:
+def test_a_stride_longer_than_a_step_goes_by_evenly_spaced_timesteps() -> None:
     z, seen = torch.randn(2, 3, 4).double(), []
 
     def epsilon(z_t: Tensor, t: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def test_substeps_are_ddim_steps_to_evenly_spaced_timesteps() -> None:
         return of_gaussian(z_t, t)
 
     t, s = torch.tensor([999, 99]), torch.tensor([899, 0])  # below the first grid point a stride is shorter
-    found = GridSolver(100, substeps=4).step(epsilon, z, t, s, SCHEDULE)
+    found = GridSolver(100, max_step=25).step(epsilon, z, t, s, SCHEDULE)
     assert seen == [[999, 99], [974, 75], [949, 50], [924, 25]]
     expected = z
     for start, end in zip(seen, [*seen[1:], [899, 0]], strict=True):
@@ -66,29 +66,34 @@ def test_substeps_are_ddim_steps_to_evenly_spaced_timesteps() -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_one_substep_is_the_papers() -> None:
+def test_one_step_is_the_papers() -> None:
     z, t, s = torch.randn(2, 3, 4), torch.tensor([999, 19]), torch.tensor([979, 0])
     expected = ddim_step(z, of_gaussian(z, t), t, s, SCHEDULE)
-    for solver in (GridSolver(20), GridSolver(20, substeps=1), DenseSolver(20, substeps=None)):
+    for solver in (GridSolver(20), GridSolver(20, max_step=20), DenseSolver(20, max_step=None)):
         assert torch.equal(solver.step(of_gaussian, z, t, s, SCHEDULE), expected)
 
 
-def test_substeps_come_near_the_flow_in_first_order() -> None:
+def test_shorter_steps_come_near_the_flow_in_first_order() -> None:
     z, t, s = torch.ones(1, 1, 1).double(), torch.tensor([799]), torch.tensor([599])
     scale = [(4.0 * SCHEDULE.alpha(x) ** 2 + SCHEDULE.sigma(x) ** 2).sqrt() for x in (t, s)]
     end = scale[1] / scale[0]
     errors = [
-        float((GridSolver(200, substeps=n).step(of_gaussian, z, t, s, SCHEDULE) - end).abs())
+        float((GridSolver(200, max_step=200 // n).step(of_gaussian, z, t, s, SCHEDULE) - end).abs())
         for n in (1, 2, 4)
     ]
     assert errors[0] / errors[1] == pytest.approx(2.0, rel=0.1)
     assert errors[1] / errors[2] == pytest.approx(2.0, rel=0.1)
 
 
-@pytest.mark.parametrize("substeps", [0, -1, 21])
-def test_substeps_out_of_range(substeps: int) -> None:
-    with pytest.raises(UserError, match=f"solver.substeps={substeps} is out of range: 1 to solver.k=20"):
-        GridSolver(20, substeps=substeps)
+@pytest.mark.parametrize(("k", "steps"), [(1, 1), (20, 1), (25, 1), (50, 2), (100, 4), (125, 5), (40, 2)])
+def test_no_step_is_longer_than_asked(k: int, steps: int) -> None:
+    assert GridSolver(k, max_step=25).num_steps == steps
+
+
+@pytest.mark.parametrize("max_step", [0, -1])
+def test_steps_of_nothing_are_refused(max_step: int) -> None:
+    with pytest.raises(UserError, match=f"solver.max_step={max_step} is no number of timesteps"):
+        GridSolver(20, max_step=max_step)
 
 
 @pytest.mark.parametrize("k", [0, -1, 1001])
