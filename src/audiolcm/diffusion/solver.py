@@ -1,7 +1,7 @@
 """The k-step DDIM solver of guided consistency distillation: which timesteps, and one step between them.
 
 "k" counts training timesteps: k = 20 shortens the T = 1000 timesteps to T // k = 50 of them, "from thousands
-to dozens". The solver takes that stride in one DDIM step (Eq. 10 and 13, section 3.4).
+to dozens". The solver takes that stride in one DDIM step (Eq. 10 and 13, section 3.4), or in several.
 """
 
 from abc import ABC, abstractmethod

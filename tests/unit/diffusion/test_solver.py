@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from audiolcm.build import build
+from audiolcm.config import compose
 from audiolcm.diffusion.guidance import UniformGuidance, guide
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.diffusion.solver import DenseSolver, GridSolver, ddim_step
@@ -88,6 +90,25 @@ def test_shorter_steps_come_near_the_flow_in_first_order() -> None:
 @pytest.mark.parametrize(("k", "steps"), [(1, 1), (20, 1), (25, 1), (50, 2), (100, 4), (125, 5), (40, 2)])
 def test_no_step_is_longer_than_asked(k: int, steps: int) -> None:
     assert GridSolver(k, max_step=25).num_steps == steps
+
+
+@pytest.mark.parametrize(
+    ("words", "k", "steps"),
+    [
+        ([], 20, 1),
+        (["dataset=esc10", "dataset.root=x"], 100, 4),
+        *(
+            (["dataset=esc10", "dataset.root=x", f"solver.k={k}"], k, n)
+            for k, n in ((1, 1), (20, 1), (50, 2))
+        ),
+        (["profile=esc10", "dataset.root=x", "solver.max_step=null"], 100, 1),
+    ],
+)
+def test_recordings_are_distilled_in_long_strides_of_short_steps(
+    words: list[str], k: int, steps: int
+) -> None:
+    solver = build(compose(words)["solver"], "solver")
+    assert (solver.k, solver.num_steps) == (k, steps)
 
 
 @pytest.mark.parametrize("max_step", [0, -1])
