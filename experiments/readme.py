@@ -24,7 +24,7 @@ from experiments.item import (
     everywhere,
 )
 from experiments.records import SUMMED_UP
-from experiments.sources import ScoreKey, omega_of_training
+from experiments.sources import FirstOf, ScoreKey, omega_of_training
 from experiments.table import ShownTable
 from experiments.verdicts import summed_up
 
@@ -35,20 +35,25 @@ IN_FULL = ("table6_backbone",)
 """The tables that the section of results shows; of the others it has the claims, and links."""
 
 
-def _embedded(title: str, key: str, better: str) -> Column:
-    return Column(title, None, better, everywhere(ScoreKey(key)))
+def _scored(title: str, better: str, *keys: str) -> Column:
+    """Return the column of the first of these scores that a record has."""
+    return Column(title, None, better, everywhere(FirstOf(tuple(map(ScoreKey, keys)))))
 
 
 def _evaluated(stem: str, lines: Sequence[Line], columns: Sequence[Column]) -> TableItem:
     return TableItem(stem, "", "", None, "system", tuple(columns), tuple(lines))
 
 
-_KAD, _IS = _embedded("KAD", "kad_embedded", LOWER), _embedded("IS", "is_embedded", HIGHER)
-_CLAP, _HITS = _embedded("CLAP", "clap_embedded", HIGHER), _embedded("hit rate", "hit_rate", HIGHER)
+_KAD, _IS = (
+    _scored(name.upper(), better, f"{name}_yamnet", f"{name}_embedded")
+    for name, better in (("kad", LOWER), ("is", HIGHER))
+)
+_CLAP, _HITS = _scored("CLAP", HIGHER, "clap_embedded"), _scored("hit rate", HIGHER, "hit_rate")
+_TOP5 = _scored("hits, top 5", HIGHER, "hits_yamnet")
 _TRUTH = (
-    _embedded("event recall", "event_recall", HIGHER),
-    _embedded("counts", "count_accuracy", HIGHER),
-    _embedded("order", "order_accuracy", HIGHER),
+    _scored("event recall", HIGHER, "event_recall"),
+    _scored("counts", HIGHER, "count_accuracy"),
+    _scored("order", HIGHER, "order_accuracy"),
 )
 _STEPS = {"teacher": (32, 16, 8, 4, 2), "audiolcm": (8, 4, 2, 1)}
 _NAMES = {"teacher": "teacher", "audiolcm": "student"}
@@ -61,7 +66,7 @@ EVALUATED: Mapping[str, tuple[str, TableItem]] = {
                 Line(row, _NAMES.get(row, "true sounds"), None)
                 for row in ("audiolcm", "teacher", "ground_truth")
             ],
-            (NFE, FAD, KL, _IS, _CLAP, _HITS, *_TRUTH, RTF, RTF_WARM),
+            (NFE, FAD, KL, _IS, _CLAP, _HITS, _TOP5, *_TRUTH, RTF, RTF_WARM),
         ),
     ),
     "esc10": (
@@ -73,7 +78,7 @@ EVALUATED: Mapping[str, tuple[str, TableItem]] = {
                 for row, counts in _STEPS.items()
                 for count in counts
             ],
-            (FAD, _KAD, KL, _IS, _CLAP, _HITS, RTF, RTF_WARM),
+            (FAD, _KAD, KL, _IS, _CLAP, _HITS, _TOP5, RTF, RTF_WARM),
         ),
     ),
 }
