@@ -75,16 +75,12 @@ class ConsistencyDistillation(nn.Module):
     def guided_teacher(self, z_t: Tensor, t: Tensor, c: Tensor, omega: Tensor) -> Tensor:
         """Return (1 + omega) epsilon(c) - omega epsilon(empty), both branches in one batched call.
 
-        Outside of the guidance's interval, where it has one, omega counts as 0, and nothing is asked of the empty
-        caption.
+        Outside of the guidance's interval, where it has one, omega counts as 0.
         """
-        omega = self.guidance.at(omega, t)
-        rows = slice(None) if self.guidance.interval is None else omega.nonzero().squeeze(1)
-        text = torch.cat([c, self.unconditional.expand_as(c)[rows]])
-        epsilon = self.teacher(torch.cat([z_t, z_t[rows]]), torch.cat([t, t[rows]]), text).float()
-        guided, free = epsilon[: len(c)], epsilon[len(c) :]
-        guided[rows] = guide(guided[rows], free, omega[rows])
-        return guided
+        text = torch.cat([c, self.unconditional.expand_as(c)])
+        epsilon = self.teacher(torch.cat([z_t, z_t]), torch.cat([t, t]), text).float()
+        conditional, free = epsilon.chunk(2)
+        return guide(conditional, free, self.guidance.at(omega, t))
 
     def f(self, who: str, z_t: Tensor, t: Tensor, c: Tensor, omega: Tensor) -> Tensor:
         """Return the consistency function of Eq. 12 with the network ``student`` or ``target``."""

@@ -149,7 +149,6 @@ def test_the_teacher_is_guided_in_the_interval_alone() -> None:
     t, omega = torch.tensor([100, 299, 300, 600, 999]), torch.full((5,), 5.0)
     with torch.no_grad():
         found = made.guided_teacher(z, t, c, omega)
-        assert made.teacher.calls == [(5 + 2, False)]
         conditional, free = made.teacher(z, t, c), made.teacher(z, t, made.unconditional.expand_as(c))
     inside = torch.tensor([False, False, True, True, False])[:, None, None]
     torch.testing.assert_close(found, torch.where(inside, 6.0 * conditional - 5.0 * free, conditional))

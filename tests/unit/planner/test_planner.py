@@ -44,6 +44,15 @@ def test_plan_is_what_a_real_step_takes(stage: str, recompute: bool) -> None:
     assert planned.total == pytest.approx(measured(cfg, stage, 4, recompute), rel=0.1)
 
 
+def test_a_student_of_recordings_is_planned_too() -> None:
+    """Its teacher is guided in an interval and takes several steps a stride, without gradients: no more at its peak."""
+    plain, recordings = (
+        simulate(compose([*SMALL, *words]), "student", 4, False, False)
+        for words in ([], ["guidance.interval=[200,700]", "solver.k=100", "solver.max_step=25"])
+    )
+    assert recordings.total == pytest.approx(plain.total, rel=0.02)
+
+
 def test_recomputing_and_smaller_pieces_take_less() -> None:
     cfg = compose(SMALL)
     whole, again, half = (
