@@ -75,7 +75,8 @@ class ConvergencePicture:
             axes.set_ylabel(title)
             axes.set_yscale("log")
             axes.grid(alpha=0.3)
-        panels[0].legend()
+        if lines:
+            panels[0].legend()
         return save(figure, folder / "fig2a_solver_k.png")
 
 

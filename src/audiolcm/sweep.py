@@ -126,6 +126,8 @@ class SweepSummary(Callback):
         if job_return.status == JobStatus.FAILED:  # its return value would be raised
             error = str(job_return._return_value)
         elif folder in self._before and written(folder) == self._before[folder]:
+            if config.get("plan"):  # told, and nothing made
+                return
             error = "it could not leave a result: see above"
         else:
             self.rows.append(row_of(name, folder))

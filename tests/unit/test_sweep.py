@@ -60,12 +60,15 @@ def test_no_spreadsheet_computes_a_job_or_its_error(tmp_path: Path) -> None:
     assert "\r" not in (tmp_path / "summary-x.md").read_bytes().decode()
 
 
-def summed_up(tmp_path: Path, left: dict | None, job: JobReturn, before: dict | None = None) -> list[dict]:
+def summed_up(
+    tmp_path: Path, left: dict | None, job: JobReturn, before: dict | None = None, **cfg: object
+) -> list[dict]:
     """Return the rows of a sweep of one job, which left a result after one that an earlier call had left."""
     hydra = {
         "overrides": {"task": ["seed=1"]}, "runtime": {"output_dir": str(tmp_path)}, "job": {"override_dirname": ""}
     }  # fmt: skip
-    config = OmegaConf.create({"hydra": hydra})
+    config = OmegaConf.create({"hydra": hydra} | cfg)
+    OmegaConf.set_struct(config, True)  # as Hydra gives it
     job.hydra_cfg = config
     summary = SweepSummary()
     if before:
@@ -83,6 +86,12 @@ def test_a_job_that_left_nothing_has_failed_whatever_an_earlier_call_left(tmp_pa
     assert summed_up(tmp_path / "b", done, ended, before={"status": "failed", "error": "x"}) == [done]
     (found,) = summed_up(tmp_path / "c", None, ended, before=done)
     assert found["status"] == "failed" and "could not leave a result" in found["error"]
+
+
+def test_a_planned_job_is_none_of_the_sweeps(tmp_path: Path) -> None:
+    ended, failed = JobReturn(status=JobStatus.COMPLETED), {"status": "failed", "error": "x"}
+    assert summed_up(tmp_path / "a", None, ended, plan=1) == []
+    assert summed_up(tmp_path / "b", failed, ended, plan=1) == [failed], "what could not be planned is told"
 
 
 def test_a_job_that_could_not_begin_has_failed_by_its_reason(tmp_path: Path) -> None:
