@@ -16,7 +16,7 @@ import soxr
 
 from audiolcm.audio.containers import ending
 from audiolcm.audio.foreign import foreign_kind
-from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, SAMPLE_RATE
+from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.audio.mp3 import Unsized, end_of_tags, read_mp3, walk_frames
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
@@ -232,24 +232,3 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_
     soundfile.write(file, pcm, sample_rate, subtype="PCM_16", format="WAV")
     with atomic_path(path) as temporary:
         temporary.write_bytes(file.getvalue())
-
-
-def save_spectrogram(path: str | Path, mel: np.ndarray, title: str) -> None:
-    """Draw a log10 mel spectrogram (80, frames) over time in seconds into a PNG file, atomically."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # half a second, wanted only for pictures
-    from matplotlib.figure import Figure
-
-    mel = np.asarray(mel, dtype=np.float32)
-    if mel.ndim != 2 or mel.shape[1] == 0:
-        raise UserError(f"Can not draw {path}: expected a mel of shape (mels, frames), got {mel.shape}.")
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    axes = figure.subplots()
-    end = mel.shape[1] * HOP_LENGTH / SAMPLE_RATE
-    image = axes.imshow(
-        mel, origin="lower", aspect="auto", vmin=LOG_MEL_MIN, vmax=1.0, extent=(0.0, end, 0.0, mel.shape[0])
-    )
-    axes.set(title=title, xlabel="time (s)", ylabel="mel channel")
-    figure.colorbar(image, ax=axes, label="log10 magnitude")
-    FigureCanvasAgg(figure)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)

@@ -1,4 +1,4 @@
-"""Sounds and pictures of sounds as bytes that a page can carry inside."""
+"""Sounds and pictures of sounds: as bytes that a page can carry inside, and as files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import soundfile
 import torch
 
-from audiolcm.audio.mel import LOG_MEL_MIN, N_FFT, SAMPLE_RATE, MelSpectrogram
+from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, N_FFT, SAMPLE_RATE, MelSpectrogram
+from audiolcm.errors import UserError
+from audiolcm.files import atomic_path
 from audiolcm.pages.html import Html, element
 
 BRIGHTEST = 1.0
@@ -45,6 +48,32 @@ def mel_levels(waveform: np.ndarray) -> np.ndarray:
     mel = MelSpectrogram()(torch.from_numpy(padded)[None])[0].numpy()
     shade = np.clip((mel - LOG_MEL_MIN) / (BRIGHTEST - LOG_MEL_MIN), 0.0, 1.0)
     return np.rint(shade[::-1] * (_NUM_COLORS - 1)).astype(np.uint8)
+
+
+def save_spectrogram(path: str | Path, mel: np.ndarray, title: str) -> None:
+    """Draw a log10 mel spectrogram (80, frames) over time in seconds into a PNG file, atomically."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # half a second, wanted only for pictures
+    from matplotlib.figure import Figure
+
+    mel = np.asarray(mel, dtype=np.float32)
+    if mel.ndim != 2 or mel.shape[1] == 0:
+        raise UserError(f"Can not draw {path}: expected a mel of shape (mels, frames), got {mel.shape}.")
+    figure = Figure(figsize=(8, 3))
+    axes = figure.subplots(gridspec_kw={"left": 0.07, "right": 0.93, "bottom": 0.16, "top": 0.9})
+    end = mel.shape[1] * HOP_LENGTH / SAMPLE_RATE
+    image = axes.imshow(
+        mel,
+        origin="lower",
+        aspect="auto",
+        vmin=LOG_MEL_MIN,
+        vmax=BRIGHTEST,
+        extent=(0.0, end, 0.0, mel.shape[0]),
+    )
+    axes.set(title=title, xlabel="time (s)", ylabel="mel channel")
+    figure.colorbar(image, ax=axes, fraction=0.025, pad=0.015, label="log10 magnitude")
+    FigureCanvasAgg(figure)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiolcm.audio.io import read_audio, save_spectrogram, write_wav
+from audiolcm.audio.io import read_audio, write_wav
 from audiolcm.errors import UserError
 
 
@@ -106,19 +106,6 @@ def test_write_wav_refuses_what_is_no_sound(tmp_path: Path, waveform: np.ndarray
     with pytest.raises(UserError, match=r"x\.wav"):
         write_wav(tmp_path / "x.wav", waveform)
     assert not list(tmp_path.iterdir())
-
-
-def test_spectrogram_is_a_picture(tmp_path: Path) -> None:
-    from matplotlib.image import imread
-
-    mel = np.full((80, 100), -5.0, np.float32)
-    mel[40] = 0.5
-    save_spectrogram(tmp_path / "mel.png", mel, "one band")
-    picture = imread(tmp_path / "mel.png")
-    assert picture.shape[1] > picture.shape[0] > 100
-    assert len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 10
-    with pytest.raises(UserError, match="shape"):
-        save_spectrogram(tmp_path / "none.png", np.zeros((80, 0)), "empty")
 
 
 @pytest.mark.parametrize("name", ["a" * 300 + ".wav", "a\0b.wav", "/".join(["folder"] * 1000) + "/a.wav"])
