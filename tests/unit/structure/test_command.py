@@ -148,5 +148,5 @@ def test_killed_run_goes_on_where_it_stopped(server, tmp_path: Path) -> None:
     server.asked.clear()
     server.reply = lambda caption: f"<{caption}& all>"
     assert cli.main(command) == 0
-    assert sorted(server.asked) == sorted(captions[6:])
+    assert set(server.asked) == set(captions[6:]), "a question of the killed run may be heard late"
     assert target.read_text() == "".join(f"{caption}\t<{caption}& all>\n" for caption in captions)
