@@ -95,11 +95,19 @@ class Standings:
         return Standing(job, "stale" if since else "done", "; ".join(since), seconds)
 
     def _take_in(self, path: Path) -> None:
-        """Note what a record says of the training of its model; not every record of it knows the seconds."""
+        """Note what a record says of the training of its model; of several what the freshest says.
+
+        Records of other items may name a training as it was before. Not every record knows the seconds.
+        """
         if training := _read(path).get("training"):
             key = (training["item"], training["scale"], training["name"])
-            _, known = self._trainings.get(key, ([], None))
-            self._trainings[key] = (self.changes.of_training(training), _seconds(training) or known)
+            found = (self.changes.of_training(training), _seconds(training))
+            (since, seconds), other = sorted((self._trainings.get(key, found), found), key=_is_stale)
+            self._trainings[key] = (since, seconds or other[1])
+
+
+def _is_stale(known: tuple[Sequence[str], float | None]) -> bool:
+    return bool(known[0])
 
 
 def _read(path: Path) -> dict[str, Any]:

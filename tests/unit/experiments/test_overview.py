@@ -96,6 +96,17 @@ def test_a_changed_training_makes_its_evaluation_stale(done: Folders) -> None:
     assert "table99_gone no longer plans the training" in done.look().detail
 
 
+def test_of_a_training_the_freshest_record_tells(done: Folders) -> None:
+    """Another item's record may be of the training as it was before."""
+    done.runs.rename(done.runs.parent / "gone")
+    was = json.loads(done.path.read_text())
+    older = was | {"training": was["training"] | {"settings": "0123456789", "seconds": 7.0}}
+    for item in ("fig2a_solver_k", "table7_scale"):  # before and after it
+        (done.records / "replica" / item).mkdir()
+        (done.records / "replica" / item / "x-seed0.json").write_text(json.dumps(older))
+        assert done.look(TRAINING) == Standing(TRAINING, "done", "", 7.0)
+
+
 def test_the_sections_that_changed_are_named(done: Folders) -> None:
     now = settings_of(EVALUATION.entry, EVALUATION.scale, EVALUATION.item, EVALUATION.overrides)
     sections = settings_made(now)["sections"]
