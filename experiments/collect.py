@@ -124,9 +124,11 @@ def _evaluated(job: PlannedJob, runs: Path, result: Mapping[str, Any]) -> dict[s
     folder = job.folder(runs)
     record = read_record(folder / "metrics.json")
     content = _without_places(asdict(record))
+    training = _training(job, runs)
     for score in content["row"]["scores"]:
         del score["per_clip"], score["details"]
-    training = _training(job, runs)
+        if training:  # it is judged by its seeds, never by its clips
+            del score["draws"], score["drawn"]
     made = _base(job, result) | {
         "scores": content["row"]["scores"],
         "figures": {},

@@ -96,11 +96,15 @@ def test_a_record_names_the_training_of_its_model(runs: Path, records: Path) -> 
     assert json.loads((records / "method" / f"{record['method']}.json").read_text()) == METHOD
     run(runs, job_of("fig2a_solver_k", "evaluate", "k20-step100-seed0"))  # of a step: ...@100
     assert only(collect("fig2a_solver_k", runs, records))["training"] == linked
+    (score,) = record["scores"]
+    assert not {"draws", "drawn"} & score.keys(), "it is judged by its training seeds"
 
 
 def test_without_the_training_at_hand_none_is_named(runs: Path, records: Path) -> None:
     run(runs, job_of(STEM, "evaluate", "full-seed0"))
-    assert "training" not in only(collect(STEM, runs, records))
+    record = only(collect(STEM, runs, records))
+    assert "training" not in record
+    assert {"draws", "drawn"} <= record["scores"][0].keys(), "published weights are judged by their clips"
 
 
 def test_what_train_py_counts_is_a_record_where_nothing_is_evaluated(runs: Path, records: Path) -> None:
