@@ -89,18 +89,30 @@ def omega_of_training(results: Iterable[Result]) -> list[str]:
     ranges = [_guidance_ranges().get(found) for found in hashes]
     if not ranges or None in ranges:
         return []
-    words = " and ".join(sorted(f"from {low:g} to {high:g}" for low, high in filter(None, ranges)))
+    words = " and ".join(sorted(filter(None, ranges)))
     return [f"students trained with omega {words} (the paper: from 4 to 12)"]
 
 
 @cache
-def _guidance_ranges() -> dict[str, tuple[float, float]]:
-    """Return the range of omega of each option of conf/guidance, by the hash that a training's settings have of it."""
+def _guidance_ranges() -> dict[str, str]:
+    """Return words for each option of conf/guidance, by the hash that a training's settings have of it.
+
+    Profiles and recipes change options: there it is as each of these leaves it, too.
+    """
     options = [read_yaml(path) for path in (CONF / "guidance").glob("*.yaml")]
+    changing = [*(CONF / "profile").glob("*.yaml"), *(CONF / "recipe").glob("*.yaml")]
+    changes = [read_yaml(path).get("guidance", {}) for path in changing]
     return {
-        settings_made({"guidance": option})["sections"]["guidance"]: (option["w_min"], option["w_max"])
+        settings_made({"guidance": option | change})["sections"]["guidance"]: _in_words(option | change)
         for option in options
+        for change in changes
     }
+
+
+def _in_words(guidance: Mapping[str, Any]) -> str:
+    interval = guidance.get("interval")
+    limits = " at timesteps {} to {} alone".format(*interval) if interval else ""
+    return f"from {guidance['w_min']:g} to {guidance['w_max']:g}{limits}"
 
 
 @dataclass(frozen=True)

@@ -205,17 +205,23 @@ def test_times_of_before_are_marked_and_stand_in_no_column_with_new_ones(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("guidance", "words"),
+    ("guidance", "changes", "words"),
     [
-        ("range_0_8", "; students trained with omega from 0 to 8 (the paper: from 4 to 12)."),
-        ("range_4_12", "; students trained with omega from 4 to 12 (the paper: from 4 to 12)."),
-        (None, "; YAMNet."),
+        ("range_0_8", {}, "; students trained with omega from 0 to 8 (the paper: from 4 to 12)."),
+        ("range_4_12", {}, "; students trained with omega from 4 to 12 (the paper: from 4 to 12)."),
+        (
+            "range_0_8",
+            {"interval": [200, 700]},
+            "omega from 0 to 8 at timesteps 200 to 700 alone (the paper:",
+        ),
+        ("range_0_8", {"interval": [1, 2]}, "; YAMNet."),
+        (None, {}, "; YAMNet."),
     ],
 )
 def test_tables_name_the_range_of_omega_of_their_trainings(
-    guidance: str | None, words: str, tmp_path: Path
+    guidance: str | None, changes: dict, words: str, tmp_path: Path
 ) -> None:
-    option = read_yaml(CONF / f"guidance/{guidance}.yaml") if guidance else "another"
+    option = read_yaml(CONF / f"guidance/{guidance}.yaml") | changes if guidance else "another"
     training = {
         "item": STEM,
         "sections": {"guidance": settings_made({"guidance": option})["sections"]["guidance"]},
