@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from small_run import start, train, weights
 from torch import nn
@@ -94,6 +95,7 @@ def test_two_runs_at_once_and_the_first_one_killed(undisturbed: dict[str, str], 
     assert weights(tmp_path) == undisturbed
 
 
+@pytest.mark.slow  # the test before has two runs at once, too
 def test_two_whole_runs_at_once_train_everything_once(undisturbed: dict[str, str], tmp_path: Path) -> None:
     runs = [start(tmp_path, f"hydra.run.dir={name}", log=f"{name}.log") for name in ("a", "b")]
     assert [process.wait(400) for process in runs] == [0, 0]
