@@ -9,6 +9,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from evaluation.tables import as_text
 from experiments.formats import markdown_claims, markdown_notes, markdown_rows
+from experiments.guidance import omega_of_training
 from experiments.item import (
     FAD,
     HIGHER,
@@ -24,7 +25,7 @@ from experiments.item import (
     everywhere,
 )
 from experiments.records import SUMMED_UP
-from experiments.sources import FirstOf, ScoreKey, omega_of_training
+from experiments.sources import FirstOf, ScoreKey
 from experiments.table import ShownTable
 from experiments.verdicts import summed_up
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from evaluation.tables import cut_note, protocol_title
 from experiments.claims import Judgment, judge
 from experiments.freshness import some
+from experiments.guidance import omega_of_training
 from experiments.item import Column, FigureItem, Item, Line, TableItem
 from experiments.printed import printed_figure, printed_table
 from experiments.records import ItemResults, Result
-from experiments.sources import OLD_TIMING, Reading, omega_of_training
+from experiments.sources import OLD_TIMING, Reading
 from experiments.summary import DAGGER, Cell, column_refusals, summarize
 
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}

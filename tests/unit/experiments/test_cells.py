@@ -9,9 +9,6 @@ import pytest
 from made_results import FADS, PROTOCOL, Job, fad, jobs, record, timing, write, write_listening, write_table6
 from scipy import stats
 
-from audiolcm.fingerprint import settings_made
-from audiolcm.plain_data import read_yaml
-from audiolcm.rows import CONF
 from experiments.items import item_of
 from experiments.records import read_results
 from experiments.sources import Fact, Millions, Reading
@@ -202,39 +199,6 @@ def test_times_of_before_are_marked_and_stand_in_no_column_with_new_ones(tmp_pat
     table = shown(tmp_path, stem)
     for row in ("audiolcm", "teacher"):
         assert "(text memory: as found / cold)" in row_of(table, row).cells[4].refusal
-
-
-@pytest.mark.parametrize(
-    ("guidance", "changes", "words"),
-    [
-        ("range_0_8", {}, "; students trained with omega from 0 to 8 (the paper: from 4 to 12)."),
-        ("range_4_12", {}, "; students trained with omega from 4 to 12 (the paper: from 4 to 12)."),
-        (
-            "range_0_8",
-            {"interval": [200, 700]},
-            "omega from 0 to 8 at timesteps 200 to 700 alone (the paper:",
-        ),
-        ("range_0_8", {"interval": [1, 2]}, "; YAMNet."),
-        (None, {}, "; YAMNet."),
-    ],
-)
-def test_tables_name_the_range_of_omega_of_their_trainings(
-    guidance: str | None, changes: dict, words: str, tmp_path: Path
-) -> None:
-    option = read_yaml(CONF / f"guidance/{guidance}.yaml") | changes if guidance else "another"
-    training = {
-        "item": STEM,
-        "sections": {"guidance": settings_made({"guidance": option})["sections"]["guidance"]},
-    }
-    write(tmp_path, record(STEM, "full", 0, fad(3.0), training=training))
-    assert words in shown(tmp_path).caption
-
-
-@pytest.mark.parametrize("training", [{"sections": 3}, {"sections": {"guidance": ["x"]}}, {}])
-def test_a_training_that_tells_nothing_is_no_fault(training: dict, tmp_path: Path) -> None:
-    write(tmp_path, record(STEM, "full", 0, fad(3.0), training=training))
-    table = shown(tmp_path)
-    assert "omega" not in table.caption and row_of(table, "full").cells[0].value == 3.0
 
 
 def test_facts_are_shown_when_all_seeds_agree(tmp_path: Path) -> None:
