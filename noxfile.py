@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "WANDB_MODE": "offline",
-    # Where it is set, each of a thousand processes would compile torch anew: 5 of its 9 seconds.
+    # Where it is set, each process that the tests start would compile torch anew: 5 of its 9 seconds.
     "PYTHONDONTWRITEBYTECODE": "",
 }
 # A file stays in one process: its trained fixtures are made once.
