@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import changed_modules, code_hash, settings_made
+from audiolcm.fingerprint import changed_modules, code_now, settings_made
 from audiolcm.rows import settings_of
 from experiments.items import STEMS
 from experiments.reading import read_json
@@ -92,7 +92,7 @@ class Freshness:
 
     def _is_equivalent(self, module: str, was: str) -> bool:
         known = self._equivalent.get((module, was))  # first: of others' modules nothing is looked for
-        return known is not None and known == code_hash(module)
+        return known is not None and known == code_now(module)
 
 
 def _read_equivalent(path: Path) -> dict[tuple[str, str], str]:

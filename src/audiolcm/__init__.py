@@ -2,12 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+from audiolcm.moved import find_moved_modules
+
 if TYPE_CHECKING:
     from audiolcm.pipeline import AudioLCM
 
     __version__: str
 
 __all__ = ["AudioLCM", "__version__"]
+
+find_moved_modules()
 
 
 def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.hashing import content_hash
+from audiolcm.moved import MOVED
 
 _PLACES = {
     "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "crosscheck",
@@ -69,15 +70,21 @@ def _without_places(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 def method_fingerprint() -> dict[str, str]:
     """Return a hash of each loaded module that can change a figure."""
-    return {name: code_hash(name) or "" for name in sorted(sys.modules) if _decides(name) and code_hash(name)}
+    names = sorted(name for name in sys.modules if name not in MOVED and _decides(name))
+    return {name: code for name in names if (code := code_hash(name))}
 
 
 def changed_modules(method: Mapping[str, str]) -> list[str]:
-    """Return the modules of an earlier ``method_fingerprint`` whose code is another one now, or gone.
+    """Return the modules of an earlier ``method_fingerprint`` whose code is another one now, or gone; not those moved.
 
     To find a module Python imports its packages, so names of others in a record from anywhere are not looked for.
     """
-    return [name for name, known in method.items() if not _is_ours(name) or code_hash(name) != known]
+    return [name for name, known in method.items() if not _is_ours(name) or code_now(name) != known]
+
+
+def code_now(module: str) -> str | None:
+    """Return ``code_hash`` of a module by the name that it has or had; None: there is no such module."""
+    return code_hash(MOVED.get(module, module))
 
 
 def code_of(packages: Sequence[str]) -> str:

@@ -5,14 +5,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from audiolcm.moved import former
+
 HASH_LENGTH = 10
 SEAL = "seal"
 """The key under which a JSON file of ours has the hash of all the rest of it."""
 
 
 def content_hash(content: object) -> str:
-    """Return ten hexadecimal digits of SHA-256 over JSON content, the same for any order of keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    """Return ten hexadecimal digits of SHA-256 over JSON content, the same for any order of keys.
+
+    Nor does it change when a class that a ``_target_`` names moves to another module.
+    """
+    text = json.dumps(former(content), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 

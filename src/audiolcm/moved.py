@@ -1,0 +1,87 @@
+"""Where modules of earlier versions are now: what was saved, recorded or written then still finds them.
+
+Saved models and runs name classes by their module (``_target_``), records file hashes of code under it, and scripts
+and plugins import it. An old name is the module of today, not a copy of it; nothing of today imports by an old name.
+"""
+
+import importlib
+import importlib.util
+import sys
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
+
+_ROOMS: dict[str, str] = {
+    # ROOMS
+}
+"""A package of today, and what moved there from the top of its project: ``old``, or ``old=new`` under another name."""
+
+
+def _old_and_new() -> dict[str, str]:
+    moved = {}
+    for room, words in _ROOMS.items():
+        for word in words.split():
+            old, _, new = word.partition("=")
+            moved[f"{room.partition('.')[0]}.{old}"] = f"{room}.{new or old.rpartition('.')[2]}".rstrip(".")
+    return moved
+
+
+MOVED = _old_and_new()
+_BEFORE = {new: old for old, new in MOVED.items()}
+
+
+def former(content: object) -> object:
+    """Return JSON content with the first names of what its ``_target_``s name, so that a move changes no hash."""
+    if isinstance(content, dict):
+        return {
+            key: _former_name(value) if key == "_target_" and isinstance(value, str) else former(value)
+            for key, value in content.items()
+        }
+    return [former(value) for value in content] if isinstance(content, list | tuple) else content
+
+
+def _former_name(target: str) -> str:
+    module, _, rest = target.rpartition(".")
+    while module and module not in _BEFORE:
+        module, _, name = module.rpartition(".")
+        rest = f"{name}.{rest}"
+    return f"{_BEFORE[module]}.{rest}" if module else target
+
+
+class _MovedModules(MetaPathFinder, InspectLoader):
+    """Finds modules by their old names, once nothing else did (``sys.meta_path``)."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return the specification under the old name, with the file of today; None: nothing moved from there."""
+        if name not in MOVED:
+            return None
+        now = _spec_of_today(name)
+        is_package = now.submodule_search_locations is not None
+        return ModuleSpec(name, self, origin=now.origin, is_package=is_package)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the old name to the module of today, in place of the empty one that Python made."""
+        sys.modules[module.__name__] = importlib.import_module(MOVED[module.__name__])
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Return the code that ``python -m`` runs."""
+        now = _spec_of_today(fullname)
+        return now.loader.get_code(now.name) if isinstance(now.loader, InspectLoader) else None
+
+    def get_source(self, fullname: str) -> str | None:
+        """Return the code's text, for tracebacks."""
+        now = _spec_of_today(fullname)
+        return now.loader.get_source(now.name) if isinstance(now.loader, InspectLoader) else None
+
+
+def _spec_of_today(name: str) -> ModuleSpec:
+    spec = importlib.util.find_spec(MOVED[name])
+    if spec is None:
+        raise ModuleNotFoundError(f"{name} is {MOVED[name]} now, which is missing", name=MOVED[name])
+    return spec
+
+
+def find_moved_modules() -> None:
+    """Let old names be imported; once is enough."""
+    if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
+        sys.meta_path.append(_MovedModules())

@@ -1,0 +1,70 @@
+"""Names of earlier versions: what was saved, recorded and written then still finds its modules."""
+
+import importlib
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from audiolcm.fingerprint import changed_modules, code_hash, method_fingerprint, settings_fingerprint
+from audiolcm.hashing import content_hash, sealed, unsealed
+from audiolcm.moved import MOVED, former
+
+METHODS = Path(__file__).parents[2] / "experiments/results/records/method"
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED.items())
+def test_an_old_name_is_the_module_of_today(old: str, new: str) -> None:
+    assert importlib.import_module(old) is importlib.import_module(new)
+    assert find_spec(new).name == new, "the old name took the place of the new one"
+    assert new not in MOVED
+
+
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A move that is none: another name for the standard library's fractions, and for a module of ours."""
+    for old, new in (
+        ("audiolcm.nowhere_now", "audiolcm.errors"),
+        ("audiolcm.old_room.solver", "audiolcm.hashing"),
+    ):
+        monkeypatch.setitem(MOVED, old, new)
+        monkeypatch.setitem(importlib.import_module("audiolcm.moved")._BEFORE, new, old)
+
+
+@pytest.mark.usefixtures("moved")
+def test_a_move_changes_no_hash() -> None:
+    before = {
+        "solver": {"_target_": "audiolcm.old_room.solver.Solver", "k": 20},
+        "others": ["audiolcm.hashing.x"],
+    }
+    now = {"solver": {"_target_": "audiolcm.hashing.Solver", "k": 20}, "others": ["audiolcm.hashing.x"]}
+    assert former(now) == before
+    assert content_hash(now) == content_hash(before)
+    assert settings_fingerprint(now) == settings_fingerprint(before)
+    assert unsealed(sealed(now)) == now
+    assert content_hash(now) != content_hash(now | {"others": []})
+
+
+@pytest.mark.usefixtures("moved")
+def test_a_record_that_names_a_moved_module_is_fresh_until_its_code_changes() -> None:
+    name = "audiolcm.nowhere_now"
+    assert changed_modules({name: str(code_hash("audiolcm.errors"))}) == []
+    assert changed_modules({name: "0123456789"}) == [name]
+
+
+@pytest.mark.usefixtures("moved")
+def test_an_old_name_is_imported_as_the_module_of_today() -> None:
+    assert (
+        importlib.import_module("audiolcm.nowhere_now").UserError
+        is importlib.import_module("audiolcm.errors").UserError
+    )
+    assert not any(name in MOVED for name in method_fingerprint())
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("audiolcm.never_was")
+
+
+def test_every_module_that_a_committed_record_names_is_there() -> None:
+    named = {name for path in METHODS.glob("*.json") for name in json.loads(path.read_text())}
+    assert len(named) > 50
+    assert [name for name in sorted(named) if code_hash(MOVED.get(name, name)) is None] == []
