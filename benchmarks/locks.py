@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from statistics import median
 
-from audiolcm.locks import LEASE, PATIENCE, exclusive
+from audiolcm.storage.leases import LEASE, PATIENCE, exclusive
 
 HOLDER = """
 import sys
-from audiolcm.locks import exclusive
+from audiolcm.storage.leases import exclusive
 with exclusive(sys.argv[1]):
     print("in", flush=True)
     sys.stdin.read()

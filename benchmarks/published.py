@@ -16,8 +16,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from audiolcm.artifacts import code_version
 from audiolcm.published.layout import DENOISERS, Sizes, expected
+from audiolcm.weights.artifacts import code_version
 
 RELEASED = Sizes(
     model={"width": 576, "depth": 4, "num_heads": 8, "kernel_size": 9},

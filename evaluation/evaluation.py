@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from audiolcm.artifacts import code_version
 from audiolcm.build import build
 from audiolcm.errors import UserError
-from audiolcm.files import require_writable
+from audiolcm.storage.files import require_writable
+from audiolcm.weights.artifacts import code_version
 from evaluation.efficiency import Timed
 from evaluation.embedded.stage import embedded_extractor, untrained_extractor
 from evaluation.features.store import FeatureStore

@@ -17,7 +17,6 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from audiolcm.artifacts import newest, open_artifact
 from audiolcm.audio.io import write_wav
 from audiolcm.build import build
 from audiolcm.config import load_yaml
@@ -25,15 +24,16 @@ from audiolcm.data.manifest import Clip
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
-from audiolcm.hashing import sealed, unsealed
 from audiolcm.options import Parser
 from audiolcm.pipeline import AudioLCM
-from audiolcm.plain_data import read_json
 from audiolcm.plugins import allowing, import_from_here
 from audiolcm.ranges import check_options
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.hashing import sealed, unsealed
+from audiolcm.storage.plain_data import read_json
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import derived_seed
+from audiolcm.weights.artifacts import newest, open_artifact
 
 log = logging.getLogger("evaluation")
 

@@ -17,7 +17,7 @@ from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
-from audiolcm.hashing import content_hash
+from audiolcm.storage.hashing import content_hash
 from evaluation.item_names import safe_name
 from evaluation.lists import ALL, chosen_rows
 from evaluation.sound import SoundReader

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
-from audiolcm.hashing import sealed, unsealed
-from audiolcm.plain_data import read_json
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.hashing import sealed, unsealed
+from audiolcm.storage.plain_data import read_json
 
 FORMAT_VERSION = 1
 COLD, AS_FOUND = "cold", "as found"

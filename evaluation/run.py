@@ -18,10 +18,10 @@ from audiolcm.config import to_plain
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import DECIDING, code_of
 from audiolcm.finished import inputs_of
-from audiolcm.hashing import content_hash
-from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.run import made_by
 from audiolcm.sections import PATHS, check_classes, check_paths, check_place, check_there
+from audiolcm.storage.hashing import content_hash
+from audiolcm.storage.result import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker
 from evaluation.efficiency import Efficiency
 from evaluation.evaluation import Evaluation

@@ -9,7 +9,7 @@ import numpy as np
 
 from audiolcm.audio.io import decode, mixdown
 from audiolcm.errors import UserError
-from audiolcm.hashing import content_hash
+from audiolcm.storage.hashing import content_hash
 
 _SILENT = 1e-6  # a peak below it is not turned up to full
 READER_VERSION = 1  # in the cache key: raise it with any change of what `read` returns

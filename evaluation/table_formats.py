@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiolcm import text_tables
-from audiolcm.files import atomic_path
+from audiolcm.storage.files import atomic_path
 from audiolcm.text_tables import MARKDOWN, escaped, frame
 from evaluation.record import Record
 from evaluation.tables import DASH, Cell, Line, Table, build_table

@@ -15,7 +15,6 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from audiolcm.artifacts import Artifact, open_snapshot, snapshot_steps, trained_steps
 from audiolcm.build import build, build_transformer
 from audiolcm.config import read_yaml
 from audiolcm.data.dataset import MelClips
@@ -26,20 +25,21 @@ from audiolcm.diffusion.sampler import ConsistencySampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import GridSolver, SkippingSolver
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
-from audiolcm.hashing import content_hash
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.plugins import allowing, import_from_here
 from audiolcm.published.models import open_model
 from audiolcm.recipe import even_frames
 from audiolcm.sections import check_there
-from audiolcm.tensors import without_initialization
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.hashing import content_hash
+from audiolcm.storage.tensors import without_initialization
 from audiolcm.terminal import say
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import StageSettings
 from audiolcm.types import Latent, TextEncoder
+from audiolcm.weights.artifacts import Artifact, open_snapshot, snapshot_steps, trained_steps
 from experiments.diagnosis import Ground, diagnose
 from experiments.diagnosis_text import Diagnosis, page
 

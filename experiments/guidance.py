@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from audiolcm.fingerprint import settings_made
-from audiolcm.plain_data import read_yaml
 from audiolcm.rows import CONF
+from audiolcm.storage.plain_data import read_yaml
 from experiments.records import Result
 
 

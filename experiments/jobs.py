@@ -15,11 +15,11 @@ from types import NoneType
 from typing import Any
 
 from audiolcm.cluster.waiting import last_line
-from audiolcm.locks import birth
-from audiolcm.plain_data import parse_json, read_yaml
 from audiolcm.planned import planned_jobs
-from audiolcm.progress import PROGRESS, read_progress
-from audiolcm.result import RESULT, has_damaged_result, read_result
+from audiolcm.storage.leases import birth
+from audiolcm.storage.plain_data import parse_json, read_yaml
+from audiolcm.storage.result import RESULT, has_damaged_result, read_result
+from audiolcm.storage.run_folder import PROGRESS, read_progress
 from audiolcm.sweep import job_name
 from audiolcm.training.tracking import metrics_row
 

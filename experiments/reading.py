@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from audiolcm import plain_data
+from audiolcm.storage import plain_data
 
 LARGEST = 1e100
 """Squares and sums of larger numbers would be no numbers any more; nothing that is measured comes near."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.storage.files import atomic_path
 from evaluation.tables import as_text
 from experiments.formats import markdown_claims, markdown_notes, markdown_rows
 from experiments.guidance import omega_of_training

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.files import remove_leftovers
-from audiolcm.locks import exclusive
 from audiolcm.rows import SCALES
+from audiolcm.storage.files import remove_leftovers
+from audiolcm.storage.leases import exclusive
 
 
 def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

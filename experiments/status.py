@@ -9,7 +9,7 @@ from pathlib import Path
 from audiolcm.cluster.queue import ended, queued
 from audiolcm.errors import UserError
 from audiolcm.planned import MULTIRUN, summary_of
-from audiolcm.result import RESULT
+from audiolcm.storage.result import RESULT
 from audiolcm.sweep import TRAINING_FIGURES, row_of, write_summary
 from audiolcm.terminal import complain, say
 from audiolcm.text_tables import aligned, frame

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from audiolcm.artifacts import Artifact, open_artifact
-from audiolcm.card import write_card
+from audiolcm.weights.artifacts import Artifact, open_artifact
+from audiolcm.weights.card import write_card
 
 
 def sealed_again(folder: Path, **facts: object) -> Artifact:

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from audiolcm.artifacts import Artifact, Identity
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.build import build
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
-from audiolcm.files import require_writable
+from audiolcm.storage.files import require_writable
+from audiolcm.weights.artifacts import Artifact, Identity
 from audiolcm.workshop import Data, Workshop
 from evaluation.embedded.data import EvaluatorClips
 from evaluation.embedded.network import EvaluatorNetwork

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiolcm.artifacts import Artifact
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.manifest import fallback_structure
-from audiolcm.hashing import content_hash
+from audiolcm.storage.hashing import content_hash
+from audiolcm.weights.artifacts import Artifact
 from evaluation.embedded.network import EvaluatorNetwork, log_mel
 from evaluation.features.batching import in_equal_lengths, require_length
 from evaluation.features.extractor import Features

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.hashing import content_hash
+from audiolcm.storage.hashing import content_hash
 from evaluation.embedded.network import HOP, log_mel
 from evaluation.features.batching import in_equal_lengths, require_length
 from evaluation.features.extractor import Features

@@ -10,8 +10,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from audiolcm.files import explained
-from audiolcm.tensors import UNSEALED, check_seal, safetensors_path
+from audiolcm.storage.files import explained
+from audiolcm.storage.tensors import UNSEALED, check_seal, safetensors_path
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from audiolcm.hashing import content_hash
-from audiolcm.tensors import UNSEALED, check_seal, safetensors_path
+from audiolcm.storage.hashing import content_hash
+from audiolcm.storage.tensors import UNSEALED, check_seal, safetensors_path
 from evaluation.features.extractor import Extractor
 from evaluation.features.store import FeatureStore
 from evaluation.metrics.frechet import Gaussian, fit_gaussian

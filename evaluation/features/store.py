@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
 from evaluation.features.extractor import Extractor, Features, TextAudioExtractor
 from evaluation.features.shelf import Shelf
 from evaluation.sound import SoundReader

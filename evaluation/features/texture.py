@@ -16,7 +16,7 @@ import scipy.fft
 import torch
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.hashing import content_hash
+from audiolcm.storage.hashing import content_hash
 from evaluation.embedded.network import log_mel
 from evaluation.features.batching import require_length
 from evaluation.features.extractor import Features

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.storage.files import atomic_path
 from evaluation.listening.design import Design, Settings, design, random_token
 from evaluation.listening.key import KEY_NAME, Key
 from evaluation.listening.page import render

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
-from audiolcm.plain_data import read_json
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.plain_data import read_json
 from evaluation.listening.questions import QUESTIONS, SCALE, Question
 
 FORMAT_VERSION = 1

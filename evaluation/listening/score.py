@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.storage.files import atomic_path
 from evaluation.listening.agreement import intraclass_correlations, krippendorff_alpha
 from evaluation.listening.answers import read_answers
 from evaluation.listening.key import LOW_ANCHOR, REFERENCE, Key, Trial, read_key

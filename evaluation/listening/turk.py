@@ -16,8 +16,8 @@ import re
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
 from audiolcm.pages.html import Html, element, joined
+from audiolcm.storage.files import atomic_path
 from audiolcm.text_tables import FORMULA
 from evaluation.listening.design import Design
 from evaluation.listening.key import Key, Trial

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audiolcm.errors import UserError
-from audiolcm.hashing import content_hash
+from audiolcm.storage.hashing import content_hash
 from evaluation.features.extractor import Extractor, Features
 from evaluation.metrics.bootstrap import (
     MEAN_METHOD,

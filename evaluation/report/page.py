@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from audiolcm.files import atomic_path
 from audiolcm.pages.html import Html, asset, element, head, joined, scrolling
+from audiolcm.storage.files import atomic_path
 from evaluation.record import Record, Score
 from evaluation.report.charts import stage_bar, stage_class, stage_seconds, whisker
 from evaluation.report.clips import clips_section

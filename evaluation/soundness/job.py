@@ -16,8 +16,8 @@ from audiolcm.data.manifest import StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
 from audiolcm.pipeline import AudioLCM
+from audiolcm.storage.files import atomic_path
 from evaluation.embedded.stage import embedded_extractor
 from evaluation.features.embedded import EmbeddedExtractor
 from evaluation.features.yamnet import YamNet

@@ -11,10 +11,10 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
-from audiolcm.hashing import content_hash
-from audiolcm.plain_data import read_json
+from audiolcm.storage.file_digests import FileDigests
+from audiolcm.storage.hashing import content_hash
+from audiolcm.storage.plain_data import read_json
 from evaluation.features.joint import bound_the_hub
 
 EXTRA = 'pip install -e ".[baselines]"'

@@ -10,9 +10,9 @@ from typing import Any
 
 from audiolcm.data.records import file_facts, file_fault
 from audiolcm.errors import UserError
-from audiolcm.files import appending, explained
-from audiolcm.hashing import sealed, unsealed
-from audiolcm.plain_data import parse_json
+from audiolcm.storage.files import appending, explained
+from audiolcm.storage.hashing import sealed, unsealed
+from audiolcm.storage.plain_data import parse_json
 
 RECORD = "sounds.jsonl"
 _MOST_NAMES = 3

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiolcm.artifacts import Artifact, newest, trained_steps
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.build import build
 from audiolcm.config import load_yaml
-from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
-from audiolcm.hashing import content_hash
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sources import is_source
 from audiolcm.request import read_request
+from audiolcm.storage.file_digests import FileDigests
+from audiolcm.storage.hashing import content_hash
 from audiolcm.training.hardware import Hardware
+from audiolcm.weights.artifacts import Artifact, newest, trained_steps
 from audiolcm.weights.embedded import embedded_name
 from evaluation.efficiency import Synthesizer
 from evaluation.protocol import Item, TestSet

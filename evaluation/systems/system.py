@@ -11,9 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from audiolcm.audio.io import write_wav
-from audiolcm.files import atomic_path
-from audiolcm.hashing import content_hash
-from audiolcm.locks import exclusive
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.hashing import content_hash
+from audiolcm.storage.leases import exclusive
 from audiolcm.training.reproducibility import derived_seed
 from evaluation.protocol import Item, TestSet
 from evaluation.systems.kept import KeptSounds

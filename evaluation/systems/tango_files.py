@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audiolcm.errors import UserError
-from audiolcm.plain_data import read_json
+from audiolcm.storage.plain_data import read_json
 from audiolcm.weights.reading import fill, read_checkpoint
 
 MAIN, MAIN_CONFIG = "pytorch_model_main.bin", "main_config.json"

@@ -8,7 +8,7 @@ from hydra.errors import InstantiationException
 
 from audiolcm.checking import check
 from audiolcm.errors import UserError
-from audiolcm.plain_data import plain
+from audiolcm.storage.plain_data import plain
 
 _BAD_VALUE = (
     TypeError, ValueError, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError,

@@ -12,12 +12,12 @@ from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
 from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
-from audiolcm.files import name_too_long
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.options import Parser
 from audiolcm.plugins import import_from_here
 from audiolcm.published import command as published
 from audiolcm.ranges import check_options
+from audiolcm.storage.files import name_too_long
 from audiolcm.structure import command as structure
 
 log = logging.getLogger("audiolcm")
@@ -81,11 +81,11 @@ def _parser() -> argparse.ArgumentParser:
 def _generate(options: argparse.Namespace) -> int:
     captions, structured = _captions(options)
 
-    from audiolcm.files import require_writable
     from audiolcm.pipeline import AudioLCM
     from audiolcm.published.models import default_model
     from audiolcm.request import read_request, sampler_settings
     from audiolcm.sound import wav_paths
+    from audiolcm.storage.files import require_writable
     from audiolcm.training.hardware import Hardware
 
     import_from_here()

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from audiolcm import plain_data, stand_in
+from audiolcm import stand_in
 from audiolcm.checking import allowed_calls, check, nearest
 from audiolcm.choices import CONF, refuse_odd_choices
 from audiolcm.errors import UserError
@@ -22,6 +22,7 @@ from audiolcm.mistakes import explained
 from audiolcm.plugins import allowing
 from audiolcm.ranges import check_numbers
 from audiolcm.sections import PATHS, SECTIONS, check_model, check_sections, is_there, needed_to_hear
+from audiolcm.storage import plain_data
 from audiolcm.weights.place import weights_folder
 from audiolcm.words import readable
 

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from audiolcm.hashing import content_hash
 from audiolcm.moved import MOVED
+from audiolcm.storage.hashing import content_hash
 
 _PLACES = {
     "paths", "logger", "hardware", "parallel", "checkpoint", "path", "preview", "report_clips", "crosscheck",

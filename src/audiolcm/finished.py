@@ -12,12 +12,12 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 
 from audiolcm.build import build
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
-from audiolcm.hashing import content_hash
 from audiolcm.plugin_code import code_of_plugins
-from audiolcm.result import RESULT, read_result
+from audiolcm.storage.file_digests import FileDigests
+from audiolcm.storage.hashing import content_hash
+from audiolcm.storage.result import RESULT, read_result
 
 _ELSEWHERE = ("logger", "paths", "dataset", "objective_metric", "row", "plugins")
 """Sections that change no result, or that the fingerprints of data and plugins stand for."""

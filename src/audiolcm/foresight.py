@@ -8,8 +8,8 @@ import torch
 
 from audiolcm.build import build, build_transformer
 from audiolcm.errors import UserError
-from audiolcm.files import require_writable
 from audiolcm.recipe import Recipe
+from audiolcm.storage.files import require_writable
 
 _WIDTH = 8  # of text and latents, which here are empty
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiolcm import processes
-from audiolcm.artifacts import Artifact
 from audiolcm.config import load_yaml
 from audiolcm.errors import UserError
 from audiolcm.published.models import open_model
+from audiolcm.weights.artifacts import Artifact
 
 DENOISER_SECTIONS = ("model", "backbone", "text_encoder", "schedule")
 """What teacher and student share, beside the autoencoder."""

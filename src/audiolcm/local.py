@@ -13,7 +13,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrid
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from audiolcm.errors import UserError
-from audiolcm.files import DISK_TROUBLE, explained
+from audiolcm.storage.files import DISK_TROUBLE, explained
 
 log = logging.getLogger(__name__)
 

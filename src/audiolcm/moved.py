@@ -12,7 +12,11 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 
 _ROOMS: dict[str, str] = {
-    # ROOMS
+    "audiolcm.storage": (
+        "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder result "
+        "tensors version"
+    ),
+    "audiolcm.weights": "artifacts card",
 }
 """A package of today, and what moved there from the top of its project: ``old``, or ``old=new`` under another name."""
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from audiolcm.artifacts import Artifact
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import read_yaml
@@ -24,9 +23,10 @@ from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sources import is_hub_name
 from audiolcm.request import Request, read_request, sampler_settings
 from audiolcm.sound import Generated
-from audiolcm.tensors import without_initialization
+from audiolcm.storage.tensors import without_initialization
 from audiolcm.training.hardware import Hardware, Stopwatch, explaining_mps
 from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
+from audiolcm.weights.artifacts import Artifact
 
 KEPT_PROMPTS = 256
 """Prompts whose text features are remembered: 160 MB of the paper's (154 x 1024 in float32)."""

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.config import slug
-from audiolcm.plain_data import read_yaml
+from audiolcm.storage.plain_data import read_yaml
 from audiolcm.sweep import TRAINING_FIGURES
 
 log = logging.getLogger(__name__)

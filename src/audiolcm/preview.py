@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audiolcm.artifacts import Artifact
 from audiolcm.audio.io import write_wav
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.build import build
 from audiolcm.data.prepared import PreparedSplit
-from audiolcm.files import atomic_path
 from audiolcm.pages.media import save_spectrogram
 from audiolcm.pages.run import PAGE, Heard, write_page
 from audiolcm.pipeline import AudioLCM
 from audiolcm.recipe import Recipe
 from audiolcm.request import MAX_SECONDS, MIN_SECONDS
+from audiolcm.storage.files import atomic_path
+from audiolcm.weights.artifacts import Artifact
 from audiolcm.weights.embedded import embedded_name
 from audiolcm.words import in_shell
 

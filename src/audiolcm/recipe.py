@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from audiolcm import processes
-from audiolcm.artifacts import Artifact, Identity, tensors_identity
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.build import build, build_transformer
 from audiolcm.config import load_yaml
@@ -19,7 +18,6 @@ from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_l
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData, PreparedSplit
 from audiolcm.errors import UserError
-from audiolcm.hashing import content_hash
 from audiolcm.known_teacher import DENOISER_SECTIONS, known_teacher
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.embedding import forget_guidance
@@ -28,9 +26,11 @@ from audiolcm.objectives.objective import Objective
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_vocoder
 from audiolcm.published.untrained import keep_vocoder
+from audiolcm.storage.hashing import content_hash
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.training_set import TrainingSet
 from audiolcm.types import Mel, TextEncoder, TextTokens, WeightedTextEncoder
+from audiolcm.weights.artifacts import Artifact, Identity, tensors_identity
 from audiolcm.workshop import Config, Data, Workshop, variant_name
 
 

@@ -16,7 +16,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from audiolcm import processes
-from audiolcm.artifacts import Artifact
 from audiolcm.build import build
 from audiolcm.choices import options_of
 from audiolcm.cluster.requeue import requeue
@@ -24,18 +23,19 @@ from audiolcm.config import check_local, resolve
 from audiolcm.data.census import census
 from audiolcm.environment.failures import explain
 from audiolcm.errors import UserError
-from audiolcm.files import DISK_TROUBLE, explained, name_too_long
 from audiolcm.fingerprint import method_fingerprint, settings_made
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal, stop_on_signal
 from audiolcm.plugin_code import code_of_plugins
 from audiolcm.plugins import allowing
-from audiolcm.progress import at_stage, begin
-from audiolcm.result import RESULT, read_result, write_result
 from audiolcm.sections import DESCRIBE
+from audiolcm.storage.files import DISK_TROUBLE, explained, name_too_long
+from audiolcm.storage.result import RESULT, read_result, write_result
+from audiolcm.storage.run_folder import at_stage, begin
+from audiolcm.storage.version import code_version
 from audiolcm.training.hardware import missing_on_mps
 from audiolcm.training.tracking import check_tracker, read_metrics
-from audiolcm.version import code_version
+from audiolcm.weights.artifacts import Artifact
 from audiolcm.weights.embedded import is_embedded
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audiolcm.card import CONFIG, check_files, read_card
-from audiolcm.plain_data import read_yaml
+from audiolcm.storage.plain_data import read_yaml
+from audiolcm.weights.card import CONFIG, check_files, read_card
 from audiolcm.weights.embedded import FOLEY, folder_of
 
 _NETWORK = ("model", "text_encoder", "schedule", "autoencoder")

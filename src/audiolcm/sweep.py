@@ -16,9 +16,9 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 from audiolcm import text_tables
 from audiolcm.config import slug
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path, require_writable
-from audiolcm.result import RESULT, has_damaged_result, read_result, written
 from audiolcm.sections import check_paths, check_place
+from audiolcm.storage.files import atomic_path, require_writable
+from audiolcm.storage.result import RESULT, has_damaged_result, read_result, written
 from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
 from audiolcm.words import in_shell, quoted

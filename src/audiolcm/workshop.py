@@ -13,13 +13,12 @@ import torch
 from torch import nn
 
 from audiolcm import processes
-from audiolcm.artifacts import Artifact, ArtifactStore, Identity, open_artifact
 from audiolcm.build import build
 from audiolcm.config import to_yaml
-from audiolcm.files import remove_leftovers
 from audiolcm.objectives.objective import Objective
 from audiolcm.plugin_code import code_of_plugins
 from audiolcm.published.untrained import placed
+from audiolcm.storage.files import remove_leftovers
 from audiolcm.training.checkpoint import check_snapshots
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, fit
@@ -28,6 +27,7 @@ from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import NoTracker, read_metrics, tracking_facts
 from audiolcm.training.training_set import TrainingSet
 from audiolcm.training.whole import whole_in_first
+from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity, open_artifact
 from audiolcm.weights.embedded import embedded_name
 
 log = logging.getLogger(__name__)

@@ -214,7 +214,7 @@ def test_ctrl_c_is_no_stack_trace_and_the_command_goes_on(trained: Path, tmp_pat
 def test_a_second_process_says_that_it_waits(tmp_path: Path) -> None:
     """It waits for the first one's lock, and goes on when that is gone."""
     script = (
-        "import logging, sys; from audiolcm.locks import exclusive; logging.basicConfig(level=20)\n"
+        "import logging, sys; from audiolcm.storage.leases import exclusive; logging.basicConfig(level=20)\n"
         "with exclusive('x'): print('in', flush=True); sys.stdin.read()"
     )
     processes = [

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from audiolcm import AudioLCM
-from audiolcm.artifacts import newest
 from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.config import compose
 from audiolcm.data.foley import FoleyCorpus
 from audiolcm.recipe import Recipe
+from audiolcm.weights.artifacts import newest
 
 LABELS = ["bell", "cricket", "rain", "wind"]
 DURATION = 2.0

@@ -12,13 +12,13 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 
-from audiolcm.artifacts import Artifact
 from audiolcm.build import build
 from audiolcm.config import compose, load_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan import AntiAliasedSnake, BigVGAN, kaiser_sinc_filter
 from audiolcm.models.bigvgan_checkpoint import fold_weight_norm, published_layout
 from audiolcm.recipe import Recipe
+from audiolcm.weights.artifacts import Artifact
 
 SMALL = {
     "num_mels": 80,

@@ -12,7 +12,7 @@ from audiolcm import finished
 from audiolcm.config import compose
 from audiolcm.errors import UserError
 from audiolcm.finished import found_finished, inputs_of, objective_of
-from audiolcm.result import read_result, write_result
+from audiolcm.storage.result import read_result, write_result
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from audiolcm.artifacts import Artifact, Identity
 from audiolcm.config import compose
 from audiolcm.errors import UserError
 from audiolcm.objectives.diffusion import DiffusionObjective
 from audiolcm.published.models import open_model
 from audiolcm.recipe import Recipe
+from audiolcm.weights.artifacts import Artifact, Identity
 from audiolcm.weights.embedded import FOLEY
 
 ESC = ["dataset=esc10", "dataset.root=x"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from audiolcm.fingerprint import changed_modules, code_hash, method_fingerprint, settings_fingerprint
-from audiolcm.hashing import content_hash, sealed, unsealed
 from audiolcm.moved import MOVED, former
+from audiolcm.storage.hashing import content_hash, sealed, unsealed
 
 METHODS = Path(__file__).parents[2] / "experiments/results/records/method"
 
@@ -26,7 +26,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> None:
     """A move that is none: another name for the standard library's fractions, and for a module of ours."""
     for old, new in (
         ("audiolcm.nowhere_now", "audiolcm.errors"),
-        ("audiolcm.old_room.solver", "audiolcm.hashing"),
+        ("audiolcm.old_room.solver", "audiolcm.storage.hashing"),
     ):
         monkeypatch.setitem(MOVED, old, new)
         monkeypatch.setitem(importlib.import_module("audiolcm.moved")._BEFORE, new, old)
@@ -36,9 +36,12 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_move_changes_no_hash() -> None:
     before = {
         "solver": {"_target_": "audiolcm.old_room.solver.Solver", "k": 20},
-        "others": ["audiolcm.hashing.x"],
+        "others": ["audiolcm.storage.hashing.x"],
     }
-    now = {"solver": {"_target_": "audiolcm.hashing.Solver", "k": 20}, "others": ["audiolcm.hashing.x"]}
+    now = {
+        "solver": {"_target_": "audiolcm.storage.hashing.Solver", "k": 20},
+        "others": ["audiolcm.storage.hashing.x"],
+    }
     assert former(now) == before
     assert content_hash(now) == content_hash(before)
     assert settings_fingerprint(now) == settings_fingerprint(before)

@@ -24,7 +24,7 @@ from audiolcm.errors import UserError
 from audiolcm.finished import inputs_of
 from audiolcm.plugin_code import code_of_class, code_of_plugins
 from audiolcm.plugins import allowed_packages, allowing, import_from_here, is_allowed
-from audiolcm.result import read_result
+from audiolcm.storage.result import read_result
 from audiolcm.workshop import Workshop
 
 LOSSES = """

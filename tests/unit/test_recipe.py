@@ -9,13 +9,13 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from released_file import Layout, random_state, save, small_layout
 
-from audiolcm.artifacts import Artifact, Identity
 from audiolcm.config import compose
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.consistency import ConsistencyDistillation
 from audiolcm.published.untrained import placed
 from audiolcm.recipe import Recipe
+from audiolcm.weights.artifacts import Artifact, Identity
 
 TINY = [
     "trainer=smoke",

@@ -7,7 +7,6 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
-from audiolcm.artifacts import Artifact, trained_steps
 from audiolcm.build import build_transformer
 from audiolcm.config import compose
 from audiolcm.errors import UserError
@@ -15,10 +14,11 @@ from audiolcm.models.transplant import started_from
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
 from audiolcm.recipe import Recipe
-from audiolcm.result import write_result
+from audiolcm.storage.result import write_result
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.hardware import Hardware
 from audiolcm.training.settings import StageSettings
+from audiolcm.weights.artifacts import Artifact, trained_steps
 
 SMALL = [
     "trainer=smoke", "logger=jsonl", "dataset.num_train=8", "dataset.num_validation=2", "dataset.num_test=2",

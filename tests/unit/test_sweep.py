@@ -9,8 +9,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from audiolcm.errors import UserError
-from audiolcm.result import write_result
 from audiolcm.sections import PATHS
+from audiolcm.storage.result import write_result
 from audiolcm.sweep import SweepSummary, WritableRunFolder, markdown, next_of, write_summary
 
 ROWS = [

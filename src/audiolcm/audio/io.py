@@ -19,7 +19,7 @@ from audiolcm.audio.foreign import foreign_kind
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.audio.mp3 import Unsized, end_of_tags, read_mp3, walk_frames
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.storage.files import atomic_path
 
 _RESAMPLER_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies under that of 16-bit storage
 _ESTIMATED_LENGTH_FORMATS = ("MPEG", "MP3")  # their headers only guess the number of samples

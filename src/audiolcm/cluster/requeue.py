@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from audiolcm.cluster.queue import ask
-from audiolcm.files import atomic_path
-from audiolcm.plain_data import read_json
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.plain_data import read_json
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from audiolcm.cluster.checkout import Listing, listed
 from audiolcm.errors import UserError
-from audiolcm.files import explained
-from audiolcm.version import VERSION_FILE, code_version
+from audiolcm.storage.files import explained
+from audiolcm.storage.version import VERSION_FILE, code_version
 
 log = logging.getLogger(__name__)
 

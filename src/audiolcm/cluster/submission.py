@@ -17,7 +17,7 @@ from audiolcm.cluster.command import become
 from audiolcm.cluster.parents import Planned
 from audiolcm.cluster.snapshot import python_path
 from audiolcm.errors import UserError
-from audiolcm.files import appending, explained
+from audiolcm.storage.files import appending, explained
 
 RECORD = "jobs.jsonl"
 # Settings of a launcher's configuration, by their names in submitit; the rest of sbatch is additional_parameters.

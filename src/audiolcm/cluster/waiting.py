@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audiolcm.cluster.queue import SUCCESS, ended, queued
 from audiolcm.cluster.submission import Submitted
-from audiolcm.result import read_result, write_result, written
+from audiolcm.storage.result import read_result, write_result, written
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from audiolcm.data.prepared import PreparedSplit
 from audiolcm.data.reader import ShardReader
 from audiolcm.data.shards import INDEX, build_shards
 from audiolcm.errors import UserError
-from audiolcm.files import remove_leftovers
-from audiolcm.locks import exclusive
+from audiolcm.storage.files import remove_leftovers
+from audiolcm.storage.leases import exclusive
 from audiolcm.types import TextEncoder
 
 LATENTS_PER_SHARD = 512  # 26 MB for 10 s of the paper's latents (20 x 312, mean and std)

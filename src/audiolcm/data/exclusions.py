@@ -15,7 +15,7 @@ from typing import Any
 from audiolcm.data.tables import TABLE_SUFFIXES, read_table
 from audiolcm.data.youtube import youtube_origin
 from audiolcm.errors import UserError
-from audiolcm.plain_data import LARGEST, read_json
+from audiolcm.storage.plain_data import LARGEST, read_json
 
 _COLUMNS = (
     "youtube_id", "ytid", "YTID", "file_name", "filename", "fname", "slice_file_name", "name", "audio_path", "path",

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import NameList
 from audiolcm.data.manifest import LEFT_OUT, SPLITS, Corpus
 from audiolcm.data.youtube import possible_origins
+from audiolcm.storage.file_digests import FileDigests
 
 _logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.locating import Finder
 from audiolcm.data.tables import (
     LIST_SEPARATOR,
@@ -22,6 +21,7 @@ from audiolcm.data.tables import (
     write_table,
 )
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("name", "audio_path", "caption", "structured_caption", "duration", "split", "labels")

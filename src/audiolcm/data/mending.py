@@ -11,7 +11,7 @@ from audiolcm.data.records import MEND, file_fault, read_json
 from audiolcm.data.rows import Rows
 from audiolcm.data.shards import FILES_TABLE, INDEX, ITEMS_TABLE, record_path
 from audiolcm.errors import UserError
-from audiolcm.files import explained
+from audiolcm.storage.files import explained
 
 _CHANGED = "it is not as it was written"
 

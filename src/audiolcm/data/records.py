@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from audiolcm import plain_data
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
-from audiolcm.hashing import sealed, unsealed
+from audiolcm.storage import plain_data
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.hashing import sealed, unsealed
 
 MEND = "type `audiolcm prepare dataset=... --mend` with your settings; it makes only what is damaged anew."
 _BLOCK = 1 << 20

@@ -19,7 +19,7 @@ import pyarrow
 
 from audiolcm.data.records import MEND
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.storage.files import atomic_path
 
 ROWS_PER_BATCH = 4096
 _OPEN_BATCHES = 64

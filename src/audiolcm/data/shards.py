@@ -24,8 +24,8 @@ import pyarrow
 from audiolcm.data.records import file_facts, file_fault, read_json, write_json
 from audiolcm.data.rows import writing_rows
 from audiolcm.errors import UserError
-from audiolcm.files import TEMPORARY_SUFFIX, atomic_path
-from audiolcm.locks import exclusive
+from audiolcm.storage.files import TEMPORARY_SUFFIX, atomic_path
+from audiolcm.storage.leases import exclusive
 
 INDEX = "index.json"
 ITEMS_TABLE = "index.arrow"

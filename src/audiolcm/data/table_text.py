@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from audiolcm.plain_data import parse_json
+from audiolcm.storage.plain_data import parse_json
 
 _FOREIGN = {
     b"PK\x03\x04": "an Excel or OpenDocument workbook, or a zip archive: save it as CSV, or unpack it",

@@ -16,7 +16,7 @@ from typing import Any
 
 from audiolcm.data.table_text import is_json, is_spaced, json_records, separator, text_of
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
+from audiolcm.storage.files import atomic_path
 from audiolcm.text_tables import csv_line
 
 PARQUET_SUFFIXES = (".parquet", ".pq")

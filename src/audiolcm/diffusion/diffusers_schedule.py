@@ -12,7 +12,7 @@ from typing import Any
 
 from audiolcm.diffusion.schedule import LinearSchedule, NoiseSchedule, ScaledLinearSchedule
 from audiolcm.errors import UserError
-from audiolcm.plain_data import read_json
+from audiolcm.storage.plain_data import read_json
 
 FILE_NAME = "scheduler_config.json"
 KINDS = {"linear": LinearSchedule, "scaled_linear": ScaledLinearSchedule}

@@ -22,7 +22,7 @@ from audiolcm.environment.installed import (
     wanted,
 )
 from audiolcm.errors import UserError
-from audiolcm.files import DISK_TROUBLE
+from audiolcm.storage.files import DISK_TROUBLE
 
 _OURS = ("audiolcm", "evaluation", "experiments", "train", "evaluate")
 _OUR_PLUGINS = "hydra_plugins.audiolcm"  # hydra_plugins itself is a namespace that others share

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from audiolcm.audio.mel import F_MAX, F_MIN, HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE
 from audiolcm.errors import UserError
-from audiolcm.plain_data import read_yaml
+from audiolcm.storage.plain_data import read_yaml
 from audiolcm.weights.files import weights_folder
 from audiolcm.weights.reading import Shapes, misfits, read_checkpoint, shapes
 

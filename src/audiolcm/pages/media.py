@@ -16,8 +16,8 @@ import torch
 
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, N_FFT, SAMPLE_RATE, MelSpectrogram
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
 from audiolcm.pages.html import Html, element
+from audiolcm.storage.files import atomic_path
 
 BRIGHTEST = 1.0
 """log10 magnitude of the brightest color; the darkest is silence, -5. One scale for all pictures of all pages."""

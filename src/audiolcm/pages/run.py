@@ -10,14 +10,14 @@ from urllib.parse import quote
 
 import numpy as np
 
-from audiolcm.artifacts import Artifact
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.card import CONFIG
-from audiolcm.files import atomic_path
 from audiolcm.pages.curves import curves
 from audiolcm.pages.html import Html, asset, element, head, scrolling
 from audiolcm.pages.media import figure, sound_uris
+from audiolcm.storage.files import atomic_path
 from audiolcm.training.tracking import METRICS, read_metrics
+from audiolcm.weights.artifacts import Artifact
+from audiolcm.weights.card import CONFIG
 
 PAGE = "index.html"
 _PICTURES = (

@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from audiolcm.artifacts import Artifact, ArtifactStore
 from audiolcm.config import compose, to_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer, tokenizer_place
@@ -17,6 +16,7 @@ from audiolcm.published.checkpoint import ReleasedCheckpoint, read_released
 from audiolcm.published.layout import DENOISERS, Sizes
 from audiolcm.published.sources import PUBLISHED, Source, part_identity
 from audiolcm.published.untrained import Companions, convert_vocoder
+from audiolcm.weights.artifacts import Artifact, ArtifactStore
 
 log = logging.getLogger(__name__)
 

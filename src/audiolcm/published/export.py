@@ -18,16 +18,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from audiolcm.artifacts import Artifact
-from audiolcm.card import CARD, CONFIG, WEIGHTS, file_hash, write_card
 from audiolcm.config import read_yaml, to_yaml
 from audiolcm.errors import UserError
-from audiolcm.files import TEMPORARY_SUFFIX, explained
-from audiolcm.hashing import content_hash
-from audiolcm.plain_data import read_json
 from audiolcm.published.model_card import license_text, model_card
 from audiolcm.sections import OPTIONAL_SECTIONS, SECTIONS
-from audiolcm.tensors import save_tensors
+from audiolcm.storage.files import TEMPORARY_SUFFIX, explained
+from audiolcm.storage.hashing import content_hash
+from audiolcm.storage.plain_data import read_json
+from audiolcm.storage.tensors import save_tensors
+from audiolcm.weights.artifacts import Artifact
+from audiolcm.weights.card import CARD, CONFIG, WEIGHTS, file_hash, write_card
 
 README, LICENSE = "README.md", "LICENSE"
 _MARK = "exported_by"

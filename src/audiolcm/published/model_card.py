@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from audiolcm.artifacts import Artifact
 from audiolcm.config import read_yaml
+from audiolcm.weights.artifacts import Artifact
 
 _HEADER = """---
 license: other

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from audiolcm.artifacts import Identity
-from audiolcm.data.digests import FileDigests
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
+from audiolcm.weights.artifacts import Identity
 from audiolcm.weights.files import WeightsFile, obtain, weights_folder
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audiolcm.artifacts import Artifact, ArtifactStore, Identity, tensors_identity
 from audiolcm.build import build
 from audiolcm.config import compose, to_yaml
 from audiolcm.plugin_code import code_of_plugins
+from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity, tensors_identity
 
 Config = Mapping[str, Any]
 

@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.files import appending
-from audiolcm.plain_data import parse_json
+from audiolcm.storage.files import appending
+from audiolcm.storage.plain_data import parse_json
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.files import lines_of, read_text
+from audiolcm.storage.files import lines_of, read_text
 from audiolcm.structure.grammar import parse
 from audiolcm.terminal import CONTROL
 

@@ -141,7 +141,7 @@ def _completed(pairs: "list[Pair]", structurer: "Structurer") -> "list[Pair]":
 
 
 def _write_lines(output: Path | None, pairs: "list[Pair]") -> None:
-    from audiolcm.files import atomic_path
+    from audiolcm.storage.files import atomic_path
 
     text = "".join(f"{' '.join(pair.caption.split())}\t{pair.structured}\n" for pair in pairs)
     if output is None:

@@ -1,8 +1,8 @@
 """Checkpoints of a running stage: one safetensors file a step, written atomically, damaged ones put aside.
 
 A file holds every tensor of the objective's ``trained`` modules and of the optimizers, and as metadata the
-format version, the step, the identity of the stage and a hash of the whole file (see ``audiolcm.tensors``). There is
-no random state to keep (see reproducibility.py).
+format version, the step, the identity of the stage and a hash of the whole file (see
+``audiolcm.storage.tensors``). There is no random state to keep (see reproducibility.py).
 """
 
 import logging
@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 from audiolcm import processes
 from audiolcm.errors import UserError
-from audiolcm.files import explained
-from audiolcm.tensors import UNSEALED, check_seal, save_tensors
+from audiolcm.storage.files import explained
+from audiolcm.storage.tensors import UNSEALED, check_seal, save_tensors
 from audiolcm.training.whole import load_whole, sharded_like, whole_in_first
 from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 2
-"""1: without a hash. Later formats, too, must keep the seal of ``audiolcm.tensors``, which is looked at first."""
+"""1: without a hash. Later formats must keep the seal of ``audiolcm.storage.tensors``, which is looked at first."""
 KEPT = 2  # a damaged newest file must leave one to fall back on
 
 Slots = dict[str, dict[int, dict[str, Tensor]]]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
-from audiolcm.plain_data import parse_json
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.plain_data import parse_json
 from audiolcm.training.wandb_service import Background, NoAnswer, check_server, end_service
 
 log = logging.getLogger(__name__)

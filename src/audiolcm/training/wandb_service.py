@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from audiolcm.deadline import within
 from audiolcm.errors import UserError
-from audiolcm.plain_data import parse_json
+from audiolcm.storage.plain_data import parse_json
 
 ANSWER_SECONDS = 10.0
 _LONGEST_ANSWER = 1 << 20  # bytes

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from audiolcm.deadline import within
 from audiolcm.errors import UserError
-from audiolcm.files import TEMPORARY_SUFFIX, explained
-from audiolcm.locks import exclusive
+from audiolcm.storage.files import TEMPORARY_SUFFIX, explained
+from audiolcm.storage.leases import exclusive
 from audiolcm.weights.place import weights_folder
 from audiolcm.weights.reading import not_weights, sha256
 

@@ -78,13 +78,15 @@ def test_it_wins_over_an_installation(checkout: Path, tmp_path: Path) -> None:
 
 def test_a_copy_tells_of_the_original(checkout: Path, tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[3]
-    (checkout / "src/audiolcm/version.py").write_text((root / "src/audiolcm/version.py").read_text())
+    module = "src/audiolcm/storage/version.py"
+    (checkout / module).parent.mkdir()
+    (checkout / module).write_text((root / module).read_text())
     snapshot = take_snapshot(checkout, tmp_path / ".code")
     (snapshot / ".code_version").write_text("1.2 (abc)")
     command = [
         sys.executable,
         "-c",
-        "import sys; from audiolcm.version import code_version as v; sys.stdout.write(v())",
+        "import sys; from audiolcm.storage.version import code_version as v; sys.stdout.write(v())",
     ]
     environment = os.environ | {"PYTHONPATH": python_path(snapshot)}
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -12,11 +12,11 @@ from test_prepare import files
 
 from audiolcm.data import prepare as preparing
 from audiolcm.data.cache import encode_latents
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.mending import discard, verify
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from audiolcm.data.reader import ShardReader
 from audiolcm.data.shards import INDEX, Item, Rejected, build_shards
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path, remove_leftovers
-from audiolcm.locks import exclusive
+from audiolcm.storage.files import atomic_path, remove_leftovers
+from audiolcm.storage.leases import exclusive
 
 
 def item(number: int) -> Item:

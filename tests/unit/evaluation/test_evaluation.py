@@ -8,11 +8,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from audiolcm.artifacts import Artifact
 from audiolcm.audio.io import write_wav
 from audiolcm.config import register_resolvers, to_plain
 from audiolcm.errors import UserError
 from audiolcm.weights import files
+from audiolcm.weights.artifacts import Artifact
 from evaluation import evaluation
 from evaluation.evaluation import Evaluation
 from evaluation.run import SECTIONS, checked

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.fingerprint import code_hash, settings_made
-from audiolcm.result import RESULT, write_result
 from audiolcm.rows import settings_of
+from audiolcm.storage.result import RESULT, write_result
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
 from experiments.rows import PlannedJob, planned
 

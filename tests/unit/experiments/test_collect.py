@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_runs import METHOD, PLACE, evaluation, job_of, result_of, run
 
-from audiolcm.result import write_result
+from audiolcm.storage.result import write_result
 from experiments.collect import collect, keep_method
 from experiments.records import read_results
 

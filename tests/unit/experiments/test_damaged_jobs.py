@@ -12,8 +12,8 @@ from audiolcm.cluster import requeue
 from audiolcm.finished import found_finished, objective_of
 from audiolcm.planned import MULTIRUN as PLANNED
 from audiolcm.planned import planned_jobs, summary_of
-from audiolcm.progress import PROGRESS, at_stage, begin
-from audiolcm.result import RESULT, has_damaged_result, read_result, write_result
+from audiolcm.storage.result import RESULT, has_damaged_result, read_result, write_result
+from audiolcm.storage.run_folder import PROGRESS, at_stage, begin
 from audiolcm.sweep import row_of, write_summary
 from experiments.__main__ import main
 from experiments.jobs import RECORD, jobs_of

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from audiolcm import plain_data
-from audiolcm.artifacts import Artifact
-from audiolcm.card import read_card, write_card
 from audiolcm.config import compose, to_yaml
 from audiolcm.published.export import export
 from audiolcm.recipe import Recipe
+from audiolcm.storage import plain_data
+from audiolcm.weights.artifacts import Artifact
+from audiolcm.weights.card import read_card, write_card
 from experiments.__main__ import main
 
 SMALL = [

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imread
 
-from audiolcm.result import read_result
+from audiolcm.storage.result import read_result
 from audiolcm.sweep import markdown
 from experiments.fig2a_solver_k import ConvergencePicture, _mean_course
 

@@ -6,8 +6,8 @@ import pytest
 from made_results import fad, record, write
 
 from audiolcm.fingerprint import settings_made
-from audiolcm.plain_data import read_yaml
 from audiolcm.rows import CONF
+from audiolcm.storage.plain_data import read_yaml
 from experiments.items import item_of
 from experiments.records import read_results
 from experiments.table import ShownTable, show

@@ -8,9 +8,9 @@ import pytest
 from made_runs import evaluation, job_of, run
 
 from audiolcm.fingerprint import settings_made
-from audiolcm.progress import begin
-from audiolcm.result import write_result
 from audiolcm.rows import settings_of
+from audiolcm.storage.result import write_result
+from audiolcm.storage.run_folder import begin
 from experiments.__main__ import main
 from experiments.collect import collect
 from experiments.overview import Standing, Standings, overview

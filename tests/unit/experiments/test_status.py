@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from audiolcm.config import slug
-from audiolcm.progress import PROGRESS, at_stage, begin
-from audiolcm.result import write_result
+from audiolcm.storage.result import write_result
+from audiolcm.storage.run_folder import PROGRESS, at_stage, begin
 from experiments.__main__ import main
 from experiments.jobs import Job, jobs_of
 
@@ -90,7 +90,7 @@ def test_done_and_failed_jobs(tmp_path: Path) -> None:
 
 def test_killed_job_is_told_by_its_process_and_the_last_line_of_its_log(tmp_path: Path) -> None:
     folder = new_job(tmp_path, "solver.k=5")
-    code = f"from pathlib import Path; from audiolcm.progress import begin; begin(Path({str(folder)!r}))"
+    code = f"from pathlib import Path; from audiolcm.storage.run_folder import begin; begin(Path({str(folder)!r}))"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert only(tmp_path).detail == "process gone; it left no log"
     (tmp_path / ".submitit/7_1").mkdir(parents=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from audiolcm.artifacts import Artifact
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.pages.run import Heard, write_page
+from audiolcm.weights.artifacts import Artifact
 
 HOSTILE = '</p><script>window.broken = 1</script><img src="x" onerror="window.broken = 1"> & "bell"'
 KINDS = ("true", "teacher", "student, 1 step", "student, 2 steps")

@@ -12,12 +12,12 @@ from released_file import Layout, random_state, save, save_bigvgan, save_tokeniz
 from safetensors.torch import load_file
 from torch import Tensor
 
-from audiolcm.artifacts import Artifact, ArtifactStore, Identity
 from audiolcm.cli import main
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
 from audiolcm.training.hardware import Hardware
+from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity
 
 FLOAT32 = Hardware(device="cpu", precision="float32", num_threads=1)
 

@@ -102,7 +102,11 @@ def test_a_strangers_configuration_calls_no_function(convert: Callable[..., Path
     folder = convert()
     path = one(folder, "vocoder") / "config.yaml"
     cfg = yaml.safe_load(path.read_text())
-    elsewhere = ("audiolcm.result.write_result", "audiolcm.cli.main", "audiolcm.files.remove_leftovers")
+    elsewhere = (
+        "audiolcm.storage.result.write_result",
+        "audiolcm.cli.main",
+        "audiolcm.storage.files.remove_leftovers",
+    )
     said = dict.fromkeys(elsewhere, "no model is made of that") | {
         "audiolcm.data.tables.write_table": "is refused: it is no class"
     }

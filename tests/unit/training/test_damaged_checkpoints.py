@@ -12,7 +12,7 @@ from test_loop import TwoParts, weights
 from torch import Tensor
 from toy_training import Numbers, run_in, settings
 
-from audiolcm.tensors import check_seal
+from audiolcm.storage.tensors import check_seal
 from audiolcm.training import checkpoint
 from audiolcm.training.checkpoint import Checkpoints, check_snapshots
 from audiolcm.training.loop import fit

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.artifacts import open_artifact
 from audiolcm.cli import main
 from audiolcm.config import compose
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
-from audiolcm.plain_data import read_yaml
 from audiolcm.published.models import open_model, vocoder_of
+from audiolcm.storage.plain_data import read_yaml
 from audiolcm.weights import embedded
+from audiolcm.weights.artifacts import open_artifact
 from audiolcm.weights.embedded import FOLEY, embedded_name, folder_of
 
 

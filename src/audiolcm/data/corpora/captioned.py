@@ -12,7 +12,7 @@ from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import LIST_SEPARATOR, read_table
 from audiolcm.errors import UserError
-from audiolcm.plain_data import read_yaml
+from audiolcm.storage.plain_data import read_yaml
 
 _LARGEST_YAML = 64 * 2**20  # bytes: the published one has a few million
 

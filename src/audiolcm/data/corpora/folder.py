@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from audiolcm.audio.io import read_audio
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import NameList, name_lists, naming_list
 from audiolcm.data.left_out import Sound
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
@@ -25,6 +24,7 @@ from audiolcm.data.prepared import clip_to_json
 from audiolcm.data.producing import sound_problem
 from audiolcm.data.splits import held_out_keys, is_held_out
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
 
 __all__ = ["AUDIO_SUFFIXES", "FolderCorpus", "find_table", "index_audio", "sound_files", "unique_names"]
 

@@ -13,7 +13,7 @@ from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
-from audiolcm.files import lines_of, read_text
+from audiolcm.storage.files import lines_of, read_text
 
 _logger = logging.getLogger(__name__)
 

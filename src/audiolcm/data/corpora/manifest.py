@@ -11,8 +11,8 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, find_table, unique_names
 from audiolcm.data.corpora.own_folder import USUAL_TABLE, clips_of_folder
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.manifest import SPLITS, BadRow, Clip, read_manifest, unknown_split
+from audiolcm.storage.file_digests import FileDigests
 
 
 class ManifestCorpus(FolderCorpus):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.manifest import Clip
 from audiolcm.data.prepared import PreparedData
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
 
 
 class PreparedCorpus:

@@ -13,8 +13,8 @@ from audiolcm.data.locating import files_below, folded
 from audiolcm.data.manifest import SPLITS, Clip, fallback_structure
 from audiolcm.data.tables import LIST_SEPARATOR
 from audiolcm.errors import UserError
-from audiolcm.files import read_text
-from audiolcm.plain_data import read_json
+from audiolcm.storage.files import read_text
+from audiolcm.storage.plain_data import read_json
 
 _logger = logging.getLogger(__name__)
 

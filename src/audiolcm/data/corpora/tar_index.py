@@ -20,8 +20,8 @@ from audiolcm.data.corpora.sidecar import Description, describe, joined
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, is_left_by_macos
 from audiolcm.data.manifest import written_out
 from audiolcm.data.splits import is_held_out
-from audiolcm.files import atomic_path
-from audiolcm.plain_data import parse_json
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.plain_data import parse_json
 
 TAR_SOUNDS = tuple(suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES)
 _UNREADABLE = tuple(suffix.removeprefix(".") for suffix in UNREADABLE_SUFFIXES)

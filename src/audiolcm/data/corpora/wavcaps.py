@@ -15,7 +15,7 @@ from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.tables import seconds
 from audiolcm.data.youtube import youtube_origin
 from audiolcm.errors import UserError
-from audiolcm.plain_data import LARGEST, read_json
+from audiolcm.storage.plain_data import LARGEST, read_json
 
 _logger = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from pyarrow import ArrowException, parquet
 from audiolcm.audio.io import read_audio
 from audiolcm.data.corpora.folder import FolderCorpus, tell_chosen
 from audiolcm.data.corpora.tar_index import INDEX_SCHEMA, INDEX_VERSION, write_index
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.exclusions import naming_list
 from audiolcm.data.left_out import Sound
 from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import BadRow, Clip, check_split
 from audiolcm.data.splits import held_out_keys
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _SHARDS_IN_MEMORY = 32  # their rows, not their sound: 0.3 MB for a thousand clips

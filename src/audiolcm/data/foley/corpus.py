@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.foley import scenes
 from audiolcm.data.foley.catalog import EVENT_CLASSES
 from audiolcm.data.foley.event_class import EventClass
@@ -17,6 +16,7 @@ from audiolcm.data.foley.rendering import render
 from audiolcm.data.foley.scenes import Durations, Scene
 from audiolcm.data.manifest import SPLITS, Clip, Event, Stated
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
 
 GENERATOR_VERSION = 1
 """Part of the fingerprint: raise it with ANY change of sounds, plans or words, or caches stay stale."""

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
-from audiolcm.data.digests import FileDigests
 from audiolcm.data.manifest import SPLITS, Clip, Event, check_split
 from audiolcm.data.tunes.instruments import LEADS, Instrument
 from audiolcm.data.tunes.rendering import render
 from audiolcm.data.tunes.songs import Part, Song, compose
 from audiolcm.errors import UserError
+from audiolcm.storage.file_digests import FileDigests
 
 GENERATOR_VERSION = 1
 """Part of the fingerprint: raise it with ANY change of sounds, plans or words, or caches stay stale."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.files import explained
+from audiolcm.storage.files import explained
 
 
 def test_the_current_folder_has_a_name_where_its_disk_is_full(

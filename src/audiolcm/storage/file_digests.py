@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from audiolcm.files import appending, explained
+from audiolcm.storage.files import appending, explained
 
 _THREADS = 4  # hashing releases Python's lock
 _PATIENCE = 2.0  # seconds before a progress bar appears

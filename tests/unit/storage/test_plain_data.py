@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from audiolcm.plain_data import parse_json, parse_yaml, plain, read_json, read_yaml
+from audiolcm.storage.plain_data import parse_json, parse_yaml, plain, read_json, read_yaml
 
 ALIASES = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
@@ -51,7 +51,7 @@ def test_everything_else_is_refused_by_name(text: str, said: str):
 
 def test_aliases_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
     # That many are slow to count where types are checked
-    monkeypatch.setattr("audiolcm.plain_data.MOST", 20_000)
+    monkeypatch.setattr("audiolcm.storage.plain_data.MOST", 20_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ValueError, match="values"):
         parse_yaml(ALIASES)

@@ -19,13 +19,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from audiolcm.card import CARD, CONFIG, WEIGHTS, check_files, check_weights, read_card, write_card
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
-from audiolcm.hashing import HASH_LENGTH, content_hash
-from audiolcm.locks import exclusive
-from audiolcm.tensors import save_tensors
-from audiolcm.version import code_version
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.hashing import HASH_LENGTH, content_hash
+from audiolcm.storage.leases import exclusive
+from audiolcm.storage.tensors import save_tensors
+from audiolcm.storage.version import code_version
+from audiolcm.weights.card import CARD, CONFIG, WEIGHTS, check_files, check_weights, read_card, write_card
 from audiolcm.weights.embedded import FOLEY, folder_of, is_embedded
 from audiolcm.weights.reading import misfits, shapes
 

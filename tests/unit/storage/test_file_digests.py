@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.data import digests
-from audiolcm.data.digests import FileDigests
+from audiolcm.storage import file_digests
+from audiolcm.storage.file_digests import FileDigests
 
 
 def files(folder: Path) -> list[Path]:
@@ -29,8 +29,8 @@ def test_a_file_is_read_once_and_again_when_it_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    hashed = digests._digest
-    monkeypatch.setattr(digests, "_digest", lambda path: (read.append(path), hashed(path))[1])
+    hashed = file_digests._digest
+    monkeypatch.setattr(file_digests, "_digest", lambda path: (read.append(path), hashed(path))[1])
     paths, memory = files(tmp_path), tmp_path / "cache" / "digests.jsonl"
     first = FileDigests(memory).of(paths)
     assert sorted(read) == paths

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from audiolcm.artifacts import ArtifactStore, Identity, newest, open_artifact
 from audiolcm.errors import UserError
-from audiolcm.hashing import content_hash
+from audiolcm.storage.hashing import content_hash
+from audiolcm.weights.artifacts import ArtifactStore, Identity, newest, open_artifact
 
 
 def finished(root: Path, **content: object) -> tuple[ArtifactStore, Identity]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.files import atomic_path
-from audiolcm.hashing import HASH_LENGTH, content_hash
-from audiolcm.plain_data import read_json
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.hashing import HASH_LENGTH, content_hash
+from audiolcm.storage.plain_data import read_json
 from audiolcm.weights.embedded import embedded_name
 
 CARD, CONFIG, WEIGHTS = "card.json", "config.yaml", "model.safetensors"

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from damage import REPLACED, flipped
 
-from audiolcm import locks
 from audiolcm.errors import UserError
-from audiolcm.locks import LEASE, exclusive
+from audiolcm.storage import leases
+from audiolcm.storage.leases import LEASE, exclusive
 
 HOLDER = """
 import sys
 from pathlib import Path
-from audiolcm.locks import exclusive
+from audiolcm.storage.leases import exclusive
 with exclusive(sys.argv[1]):
     print("in", flush=True)
     sys.stdin.read()
@@ -28,7 +28,7 @@ with exclusive(sys.argv[1]):
 # Enters many times; another process inside at the same time makes the exclusive creation of "inside" fail.
 CROWD = """
 import os, random, sys, time
-from audiolcm.locks import exclusive
+from audiolcm.storage.leases import exclusive
 folder = sys.argv[1]
 for _ in range(12):
     with exclusive(folder):
@@ -52,7 +52,7 @@ def elsewhere(folder: Path, count: int = 0, **changes: object) -> None:
     """The lease of a process on another machine."""
     folder.mkdir(exist_ok=True)
     holder = (
-        locks._this_process() | {"machine": "another", "host": "node7", "job": "12", "token": "t"} | changes
+        leases._this_process() | {"machine": "another", "host": "node7", "job": "12", "token": "t"} | changes
     )
     (folder / LEASE).write_bytes(str(count).zfill(12).encode() + b" " + json.dumps(holder).encode())
 
@@ -106,7 +106,7 @@ def test_a_living_holder_is_waited_for_however_quiet(tmp_path, caplog):
 
 
 def test_a_number_that_another_process_got_since_is_not_the_holder(tmp_path):
-    elsewhere(tmp_path, machine=locks._machine(), pid=os.getpid(), birth="1")
+    elsewhere(tmp_path, machine=leases._machine(), pid=os.getpid(), birth="1")
     assert enters_within(tmp_path, 20)
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_lease_is_one_of_an_unknown_process(tmp_path):
     content = (tmp_path / LEASE).read_bytes()
     odd = [b"null", b"[]", b'{"pid": 1}', b'{"machine": 1, "pid": "x", "birth": "", "host": ""}', b"[" * 9999]
     for damaged in (*flipped(content, 200), *(content[:13] + holder for holder in odd)):
-        assert locks._lives_here(damaged) in (None, False) and locks._described(damaged)
+        assert leases._lives_here(damaged) in (None, False) and leases._described(damaged)
     (tmp_path / LEASE).write_bytes(content[:40])
     assert enters_within(tmp_path, 10.0, patience=0.5)
 
@@ -163,7 +163,7 @@ def test_what_is_no_lease_is_not_waited_for(tmp_path, kind):
 
 
 def test_a_sleeper_that_was_followed_stops_itself(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(locks, "BEAT", 0.05)
+    monkeypatch.setattr(leases, "BEAT", 0.05)
     stopped = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     try:
@@ -180,7 +180,7 @@ def test_a_sleeper_that_was_followed_stops_itself(tmp_path, monkeypatch, caplog)
 def test_a_live_lease_taken_for_a_dead_one_comes_back(tmp_path):
     with exclusive(tmp_path):
         held = (tmp_path / LEASE).read_bytes()
-        locks._remove_dead(tmp_path / LEASE, b"what a dead one had written")
+        leases._remove_dead(tmp_path / LEASE, b"what a dead one had written")
         assert (tmp_path / LEASE).read_bytes() == held
         assert [path.name for path in tmp_path.iterdir()] == [LEASE]
 
@@ -203,7 +203,7 @@ def test_a_holder_may_remove_the_folder_that_others_wait_for(tmp_path):
 
 
 def test_signs_of_life_are_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "BEAT", 0.05)
+    monkeypatch.setattr(leases, "BEAT", 0.05)
     with exclusive(tmp_path):
         first = (tmp_path / LEASE).read_bytes()
         deadline = time.monotonic() + 20

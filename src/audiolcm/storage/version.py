@@ -12,7 +12,7 @@ def code_version() -> str:
     """Return the package version, and the git commit when the code lies in a checkout or in a copy of one."""
     version = importlib.metadata.version("audiolcm")
     here = Path(__file__).parent
-    recorded = here.parents[1] / VERSION_FILE
+    recorded = here.parents[2] / VERSION_FILE
     if recorded.exists():
         return recorded.read_text()
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=10"]

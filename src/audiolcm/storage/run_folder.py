@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from audiolcm.files import atomic_path
-from audiolcm.locks import birth
-from audiolcm.plain_data import read_json
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.leases import birth
+from audiolcm.storage.plain_data import read_json
 
 PROGRESS = "progress.json"
 _BEGUN = {"host": str, "pid": int, "process_start": str}

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.files import explained
-from audiolcm.plain_data import parse_json
+from audiolcm.storage.files import explained
+from audiolcm.storage.plain_data import parse_json
 
 log = logging.getLogger(__name__)
 

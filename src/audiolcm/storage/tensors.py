@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from audiolcm.files import atomic_path
+from audiolcm.storage.files import atomic_path
 
 SEAL = "sha256"
 UNSEALED: dict[str, str] = {SEAL: "0" * 64}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audiolcm.files import atomic_path
-from audiolcm.hashing import sealed, unsealed
-from audiolcm.plain_data import read_json
+from audiolcm.storage.files import atomic_path
+from audiolcm.storage.hashing import sealed, unsealed
+from audiolcm.storage.plain_data import read_json
 
 RESULT = "result.json"
 _KINDS = {

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from audiolcm import tensors
 from audiolcm.errors import UserError
+from audiolcm.storage import tensors
 
 
 @pytest.mark.parametrize(
