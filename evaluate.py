@@ -14,13 +14,13 @@ with one_sentence():
 
     from audiolcm import terminal
     from audiolcm.cluster.launcher import register_launcher
-    from audiolcm.config import register_resolvers, rows_are_a_sweep
+    from audiolcm.configuration.mistakes import explained_words
+    from audiolcm.configuration.plugins import import_from_here
+    from audiolcm.configuration.schema import register_resolvers, rows_are_a_sweep
+    from audiolcm.configuration.words import readable
     from audiolcm.environment.hydra_help import allow_lazy_help
     from audiolcm.environment.user import settle_user
     from audiolcm.interrupts import ignore_until_ready
-    from audiolcm.mistakes import explained_words
-    from audiolcm.plugins import import_from_here
-    from audiolcm.words import readable
 
 terminal.prepare()
 settle_user()

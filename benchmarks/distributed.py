@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 
 from audiolcm import processes
-from audiolcm.build import build
-from audiolcm.config import compose
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import compose
 from audiolcm.planner.plan import GB, in_one_process
 from audiolcm.planner.simulation import Config, random_batch, simulate, untrained
 from audiolcm.training.checkpoint import Checkpoints

@@ -16,7 +16,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from audiolcm.config import check, register_resolvers, to_plain
+from audiolcm.configuration.schema import check, register_resolvers, to_plain
 from audiolcm.run import run_job
 from evaluation.soundness.job import SECTIONS, assess
 

@@ -26,8 +26,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from audiolcm.audio.mel import HOP_LENGTH
-from audiolcm.build import build, build_transformer
-from audiolcm.config import compose
+from audiolcm.configuration.build import build, build_transformer
+from audiolcm.configuration.schema import compose
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.recipe import Recipe

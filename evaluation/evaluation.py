@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from audiolcm.build import build
+from audiolcm.configuration.build import build
 from audiolcm.errors import UserError
 from audiolcm.storage.files import require_writable
 from audiolcm.weights.artifacts import code_version

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.audio.io import write_wav
-from audiolcm.build import build
+from audiolcm.configuration.build import build
 from audiolcm.data.manifest import SPLITS, Clip, Corpus, Stated, StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData

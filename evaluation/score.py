@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from audiolcm.build import build
+from audiolcm.configuration.build import build
 from audiolcm.errors import UserError
 from evaluation.features.extractor import Extractor, Features
 from evaluation.features.store import FeatureStore

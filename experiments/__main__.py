@@ -12,7 +12,7 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
 
 with one_sentence():
     from audiolcm import terminal
-    from audiolcm.checking import nearest
+    from audiolcm.configuration.checking import nearest
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from audiolcm.interrupts import raise_on_signal

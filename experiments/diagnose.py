@@ -15,8 +15,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from audiolcm.build import build, build_transformer
-from audiolcm.config import read_yaml
+from audiolcm.configuration.build import build, build_transformer
+from audiolcm.configuration.plugins import allowing, import_from_here
+from audiolcm.configuration.schema import read_yaml
+from audiolcm.configuration.sections import check_there
 from audiolcm.data.dataset import MelClips
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
@@ -27,10 +29,8 @@ from audiolcm.diffusion.solver import GridSolver, SkippingSolver
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import load_text_encoder
-from audiolcm.plugins import allowing, import_from_here
 from audiolcm.published.models import open_model
 from audiolcm.recipe import even_frames
-from audiolcm.sections import check_there
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.tensors import without_initialization

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from audiolcm.ranges import check_options, in_range
+from audiolcm.configuration.ranges import check_options, in_range
 
 
 def add_diagnose(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

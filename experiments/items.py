@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from audiolcm.checking import nearest
+from audiolcm.configuration.checking import nearest
 from audiolcm.errors import UserError
 from experiments.item import Item
 

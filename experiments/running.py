@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audiolcm.configuration.words import in_shell
 from audiolcm.errors import UserError
 from audiolcm.interrupts import run_and_hand_on
 from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
-from audiolcm.words import in_shell
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.build import build
+from audiolcm.configuration.build import build
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData
 from audiolcm.storage.files import require_writable

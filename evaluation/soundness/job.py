@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.build import build
+from audiolcm.configuration.build import build
 from audiolcm.data.manifest import StatesTruth
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from audiolcm.build import build
+from audiolcm.configuration.build import build
 from audiolcm.weights.place import weights_folder
 from evaluation.features.embedded import EmbeddedExtractor
 from evaluation.features.extractor import Extractor, Features

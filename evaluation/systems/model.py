@@ -13,8 +13,8 @@ import torch
 
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
-from audiolcm.build import build
-from audiolcm.config import load_yaml
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import load_yaml
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of

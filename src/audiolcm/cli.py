@@ -8,15 +8,15 @@ from pathlib import Path
 
 import audiolcm
 from audiolcm import data_command, terminal
+from audiolcm.configuration.plugins import import_from_here
+from audiolcm.configuration.ranges import check_options
 from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
 from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
 from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.options import Parser
-from audiolcm.plugins import import_from_here
 from audiolcm.published import command as published
-from audiolcm.ranges import check_options
 from audiolcm.storage.files import name_too_long
 from audiolcm.structure import command as structure
 

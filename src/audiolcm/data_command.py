@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from audiolcm.configuration.plugins import allowing, import_from_here
 from audiolcm.errors import UserError
-from audiolcm.plugins import allowing, import_from_here
 
 BAD_ROWS = 3
 """Exit code when rows were left out."""
@@ -35,7 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Prepare and report; the exit code is BAD_ROWS when rows were left out."""
-    from audiolcm.config import compose
+    from audiolcm.configuration.schema import compose
     from audiolcm.recipe import Recipe
 
     if options.part and (options.latents or options.verify or options.mend):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, PretrainedConfig, T5Config
 
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
-from audiolcm.build import build, build_transformer
+from audiolcm.configuration.build import build, build_transformer
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.bigvgan import BigVGAN

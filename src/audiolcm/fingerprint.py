@@ -31,7 +31,8 @@ _ADDED = {
 }  # fmt: skip
 """Settings that came after the first records: null is as it was without them."""
 DECIDING = (
-    "audiolcm.audio", "audiolcm.build", "audiolcm.data.batches", "audiolcm.data.cache", "audiolcm.data.dataset",
+    "audiolcm.audio", "audiolcm.configuration.build",
+    "audiolcm.data.batches", "audiolcm.data.cache", "audiolcm.data.dataset",
     "audiolcm.diffusion", "audiolcm.draws", "audiolcm.known_teacher", "audiolcm.models",
     "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.recipe", "audiolcm.training.loop",
     "audiolcm.training.optimization", "audiolcm.training.pieces", "audiolcm.training.reproducibility",

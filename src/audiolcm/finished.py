@@ -11,10 +11,10 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 
-from audiolcm.build import build
+from audiolcm.configuration.build import build
+from audiolcm.configuration.plugin_code import code_of_plugins
 from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
-from audiolcm.plugin_code import code_of_plugins
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.result import RESULT, read_result

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from audiolcm.build import build, build_transformer
+from audiolcm.configuration.build import build, build_transformer
 from audiolcm.errors import UserError
 from audiolcm.recipe import Recipe
 from audiolcm.storage.files import require_writable

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiolcm import processes
-from audiolcm.config import load_yaml
+from audiolcm.configuration.schema import load_yaml
 from audiolcm.errors import UserError
 from audiolcm.published.models import open_model
 from audiolcm.weights.artifacts import Artifact

@@ -12,11 +12,14 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 
 _ROOMS: dict[str, str] = {
+    "audiolcm.configuration": (
+        "build checking choices config=schema mistakes plugin_code plugins ranges sections stand_in words"
+    ),
     "audiolcm.storage": (
         "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder result "
         "tensors version"
     ),
-    "audiolcm.weights": "artifacts card",
+    "audiolcm.weights": "artifacts card deadline",
 }
 """A package of today, and what moved there from the top of its project: ``old``, or ``old=new`` under another name."""
 

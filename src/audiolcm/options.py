@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and one message."""
-        from audiolcm.checking import nearest  # slow to import
+        from audiolcm.configuration.checking import nearest  # slow to import
 
         words = [
             name for action in self._actions for name in (*action.option_strings, *(action.choices or ()))

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
-from audiolcm.build import build, build_transformer
-from audiolcm.config import read_yaml
+from audiolcm.configuration.build import build, build_transformer
+from audiolcm.configuration.plugins import allowing
+from audiolcm.configuration.schema import read_yaml
 from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
-from audiolcm.plugins import allowing
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sources import is_hub_name
 from audiolcm.request import Request, read_request, sampler_settings

@@ -10,7 +10,8 @@ import torch
 
 from audiolcm.audio.io import write_wav
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
-from audiolcm.build import build
+from audiolcm.configuration.build import build
+from audiolcm.configuration.words import in_shell
 from audiolcm.data.prepared import PreparedSplit
 from audiolcm.pages.media import save_spectrogram
 from audiolcm.pages.run import PAGE, Heard, write_page
@@ -20,7 +21,6 @@ from audiolcm.request import MAX_SECONDS, MIN_SECONDS
 from audiolcm.storage.files import atomic_path
 from audiolcm.weights.artifacts import Artifact
 from audiolcm.weights.embedded import embedded_name
-from audiolcm.words import in_shell
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from audiolcm import processes
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
-from audiolcm.build import build, build_transformer
-from audiolcm.config import load_yaml
+from audiolcm.configuration.build import build, build_transformer
+from audiolcm.configuration.schema import load_yaml
 from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedData, PreparedSplit

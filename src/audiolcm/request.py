@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from audiolcm.configuration.ranges import in_range
 from audiolcm.data.manifest import fallback_structure, has_words
 from audiolcm.errors import UserError
-from audiolcm.ranges import in_range
 
 MIN_SECONDS, MAX_SECONDS = 1.0, 30.0
 

@@ -31,14 +31,14 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from audiolcm.checking import nearest
-from audiolcm.choices import CONF
-from audiolcm.config import assuming_at_hand, register_resolvers, scale_of
+from audiolcm.configuration.checking import nearest
+from audiolcm.configuration.choices import CONF
+from audiolcm.configuration.mistakes import explained
+from audiolcm.configuration.schema import assuming_at_hand, register_resolvers, scale_of
+from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
-from audiolcm.mistakes import explained
 from audiolcm.terminal import complain
-from audiolcm.words import readable
 
 ENTRIES = ("train", "evaluate")
 SCALE_WORD = {"train": "profile", "evaluate": "scale"}

@@ -16,19 +16,19 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from audiolcm import processes
-from audiolcm.build import build
-from audiolcm.choices import options_of
 from audiolcm.cluster.requeue import requeue
-from audiolcm.config import check_local, resolve
+from audiolcm.configuration.build import build
+from audiolcm.configuration.choices import options_of
+from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.plugins import allowing
+from audiolcm.configuration.schema import check_local, resolve
+from audiolcm.configuration.sections import DESCRIBE
 from audiolcm.data.census import census
 from audiolcm.environment.failures import explain
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import method_fingerprint, settings_made
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.interrupts import Interrupted, raise_on_signal, stop_on_signal
-from audiolcm.plugin_code import code_of_plugins
-from audiolcm.plugins import allowing
-from audiolcm.sections import DESCRIBE
 from audiolcm.storage.files import DISK_TROUBLE, explained, name_too_long
 from audiolcm.storage.result import RESULT, read_result, write_result
 from audiolcm.storage.run_folder import at_stage, begin

@@ -14,14 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from audiolcm import text_tables
-from audiolcm.config import slug
+from audiolcm.configuration.schema import slug
+from audiolcm.configuration.sections import check_paths, check_place
+from audiolcm.configuration.words import in_shell, quoted
 from audiolcm.errors import UserError
-from audiolcm.sections import check_paths, check_place
 from audiolcm.storage.files import atomic_path, require_writable
 from audiolcm.storage.result import RESULT, has_damaged_result, read_result, written
 from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
-from audiolcm.words import in_shell, quoted
 
 if TYPE_CHECKING:
     import pandas as pd

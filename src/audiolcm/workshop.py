@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from audiolcm import processes
-from audiolcm.build import build
-from audiolcm.config import to_yaml
+from audiolcm.configuration.build import build
+from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.schema import to_yaml
 from audiolcm.objectives.objective import Objective
-from audiolcm.plugin_code import code_of_plugins
 from audiolcm.published.untrained import placed
 from audiolcm.storage.files import remove_leftovers
 from audiolcm.training.checkpoint import check_snapshots

@@ -259,7 +259,7 @@ BROKEN = [
 ALLOWED = [
     ("src/audiolcm/models/a.py", "from audiolcm.audio.mel import NUM_MELS\nfrom audiolcm.models.b import B"),
     ("src/audiolcm/diffusion/a.py", "import math\nimport torch\nfrom audiolcm.types import Latent"),
-    ("src/audiolcm/config.py", "from omegaconf import OmegaConf"),
+    ("src/audiolcm/configuration/schema.py", "from omegaconf import OmegaConf"),
     ("src/audiolcm/training/loop.py", f"def fit() -> None:\n{BODY}"),
     ("src/audiolcm/a.py", f'def f() -> None:\n    """{"one line" + chr(10) * 50}"""\n    return None'),
     ("src/audiolcm/a.py", "import torch\ntorch.load('x', weights_only=True)\nzip((), (), strict=False)"),

@@ -10,11 +10,11 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from audiolcm.build import build
-from audiolcm.checking import check
-from audiolcm.config import compose, load_yaml, register_resolvers, resolve, slug, to_yaml
+from audiolcm.configuration.build import build
+from audiolcm.configuration.checking import check
+from audiolcm.configuration.schema import compose, load_yaml, register_resolvers, resolve, slug, to_yaml
+from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
-from audiolcm.words import readable
 from audiolcm.workshop import Workshop
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

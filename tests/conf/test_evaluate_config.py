@@ -6,8 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from audiolcm.build import build
-from audiolcm.config import assuming_at_hand, register_resolvers, to_plain
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import assuming_at_hand, register_resolvers, to_plain
 from audiolcm.errors import UserError
 from evaluation.protocol import Protocol
 from evaluation.run import SECTIONS, checked

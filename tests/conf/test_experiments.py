@@ -13,7 +13,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from audiolcm.config import resolve, to_plain
+from audiolcm.configuration.schema import resolve, to_plain
 from audiolcm.fingerprint import settings_fingerprint
 from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, settings_of
 from evaluation.run import SECTIONS as EVALUATION

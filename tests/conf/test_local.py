@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from audiolcm.cluster.snapshot import take_snapshot
-from audiolcm.config import check_local, register_resolvers
+from audiolcm.configuration.schema import check_local, register_resolvers
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
 

@@ -7,8 +7,8 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from audiolcm.build import build
-from audiolcm.config import compose, register_resolvers, to_plain
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import compose, register_resolvers, to_plain
 from evaluation.features.laion import CHECKPOINTS, LaionClap
 from evaluation.run import SECTIONS, checked
 

@@ -8,7 +8,7 @@ import torch
 
 from audiolcm import AudioLCM
 from audiolcm.audio.mel import MelSpectrogram
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 from audiolcm.data.foley import FoleyCorpus
 from audiolcm.recipe import Recipe
 from audiolcm.weights.artifacts import newest

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 
-from audiolcm.build import build
-from audiolcm.config import compose, load_yaml
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import compose, load_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan import AntiAliasedSnake, BigVGAN, kaiser_sinc_filter
 from audiolcm.models.bigvgan_checkpoint import fold_weight_norm, published_layout

@@ -9,8 +9,8 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, LCMScheduler
 from torch import Tensor
 
-from audiolcm.build import build
-from audiolcm.config import compose
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import compose
 from audiolcm.diffusion.boundary import BoundaryScalings
 from audiolcm.diffusion.diffusers_schedule import read_schedule
 from audiolcm.diffusion.sampler import ConsistencySampler, DDIMSampler, NoiseSource, Sampler

@@ -15,7 +15,7 @@ from audiolcm.cluster.launcher import register_launcher
 from audiolcm.cluster.parents import Planned
 from audiolcm.cluster.settings import checked
 from audiolcm.cluster.submission import Order, submit
-from audiolcm.config import register_resolvers
+from audiolcm.configuration.schema import register_resolvers
 
 pytestmark = pytest.mark.slurm
 

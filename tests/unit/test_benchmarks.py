@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 from audiolcm.recipe import Recipe
 
 FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "training.py"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from released_file import Layout
 
-from audiolcm.build import build, build_transformer
-from audiolcm.config import compose
+from audiolcm.configuration.build import build, build_transformer
+from audiolcm.configuration.schema import compose
 from audiolcm.describe import describe
 from audiolcm.errors import UserError
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from audiolcm import finished
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.finished import found_finished, inputs_of, objective_of
 from audiolcm.storage.result import read_result, write_result

@@ -7,8 +7,8 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
-from audiolcm.build import build
-from audiolcm.config import compose
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.foresight import _without_content, foresee
 from audiolcm.recipe import Recipe
@@ -56,7 +56,7 @@ def test_a_class_that_needs_numbers_is_left_to_its_stage() -> None:
     node = {"_target_": "stand_in.NeedsNumbers"}
     for made in (NeedsNumbers, lambda: build(node, "objective")):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("audiolcm.build.check", lambda *_: None)
+            patch.setattr("audiolcm.configuration.build.check", lambda *_: None)
             patch.setitem(sys.modules, "stand_in", sys.modules[__name__])
             with _without_content():
                 made()

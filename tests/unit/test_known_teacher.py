@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.objectives.diffusion import DiffusionObjective
 from audiolcm.published.models import open_model

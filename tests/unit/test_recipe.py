@@ -9,7 +9,7 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from released_file import Layout, random_state, save, small_layout
 
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.consistency import ConsistencyDistillation

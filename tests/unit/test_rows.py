@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from audiolcm.config import compose, register_resolvers
+from audiolcm.configuration.schema import compose, register_resolvers
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
 from audiolcm.rows import (

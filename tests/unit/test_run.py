@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from audiolcm import processes, run
-from audiolcm.config import register_resolvers
+from audiolcm.configuration.schema import register_resolvers
 from audiolcm.errors import UserError
 from audiolcm.interrupts import Interrupted
 from audiolcm.run import _explain, _train, run_job

@@ -7,8 +7,8 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
-from audiolcm.build import build_transformer
-from audiolcm.config import compose
+from audiolcm.configuration.build import build_transformer
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.models.transplant import started_from
 from audiolcm.pipeline import AudioLCM

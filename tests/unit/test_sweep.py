@@ -8,8 +8,8 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
+from audiolcm.configuration.sections import PATHS
 from audiolcm.errors import UserError
-from audiolcm.sections import PATHS
 from audiolcm.storage.result import write_result
 from audiolcm.sweep import SweepSummary, WritableRunFolder, markdown, next_of, write_summary
 

@@ -23,10 +23,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.cluster.settings import checked
-from audiolcm.config import slug
+from audiolcm.configuration.plugins import imported
+from audiolcm.configuration.schema import slug
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
-from audiolcm.plugins import imported
 from audiolcm.sweep import job_name
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from audiolcm.sections import STAGES
+from audiolcm.configuration.sections import STAGES
 
 Config = Mapping[str, Any]
 Rows = Sequence[int]

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from audiolcm.checking import nearest
+from audiolcm.configuration.checking import nearest
 from audiolcm.errors import UserError
 
 _WORDS = ("name", "partition", "account", "qos", "constraint", "gres", "mail_user", "mail_type")

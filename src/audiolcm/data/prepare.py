@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from audiolcm.configuration.plugin_code import code_of_class
 from audiolcm.data.left_out import left_out, warn_of_unused_lists
 from audiolcm.data.manifest import SPLITS, Corpus, RejectsRows, check_split
 from audiolcm.data.parts import Part
@@ -30,7 +31,6 @@ from audiolcm.data.report import write_report
 from audiolcm.data.sealing import seal_split
 from audiolcm.data.shards import CLAIMS, INDEX, Store
 from audiolcm.errors import UserError
-from audiolcm.plugin_code import code_of_class
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.files import remove_leftovers
 from audiolcm.storage.leases import exclusive

@@ -56,7 +56,7 @@ def _tell(say: Say, fact: str, ask: Callable[[], Any]) -> Any:
 
 def _configuration(overrides: list[str]) -> dict[str, Any]:
     """Return the sections that say where things are and what runs them."""
-    from audiolcm.config import compose
+    from audiolcm.configuration.schema import compose
 
     cfg = compose(overrides)
     return {name: cfg[name] for name in ("paths", "logger", "hardware", "dataset")}

@@ -6,8 +6,8 @@ from typing import Any
 from tqdm import tqdm
 
 from audiolcm import processes
-from audiolcm.build import build
-from audiolcm.config import compose
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.planner.simulation import STAGES, StepMemory, simulate
 from audiolcm.training.settings import StageSettings

@@ -10,7 +10,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
-from audiolcm.build import build, build_transformer
+from audiolcm.configuration.build import build, build_transformer
 from audiolcm.models.transformer import Transformer, TransformerBlock
 from audiolcm.objectives.objective import Objective
 from audiolcm.planner.live import LiveBytes

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from audiolcm.config import compose, to_yaml
+from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer, tokenizer_place
 from audiolcm.published.checkpoint import ReleasedCheckpoint, read_released

@@ -18,10 +18,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from audiolcm.config import read_yaml, to_yaml
+from audiolcm.configuration.schema import read_yaml, to_yaml
+from audiolcm.configuration.sections import OPTIONAL_SECTIONS, SECTIONS
 from audiolcm.errors import UserError
 from audiolcm.published.model_card import license_text, model_card
-from audiolcm.sections import OPTIONAL_SECTIONS, SECTIONS
 from audiolcm.storage.files import TEMPORARY_SUFFIX, explained
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.plain_data import read_json

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from audiolcm.config import read_yaml
+from audiolcm.configuration.schema import read_yaml
 from audiolcm.weights.artifacts import Artifact
 
 _HEADER = """---

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audiolcm.build import build
-from audiolcm.config import compose, to_yaml
-from audiolcm.plugin_code import code_of_plugins
+from audiolcm.configuration.build import build
+from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity, tensors_identity
 
 Config = Mapping[str, Any]

@@ -10,9 +10,9 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from audiolcm.deadline import within
 from audiolcm.errors import UserError
 from audiolcm.terminal import CONTROL
+from audiolcm.weights.deadline import within
 
 log = logging.getLogger(__name__)
 

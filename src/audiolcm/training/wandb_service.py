@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from audiolcm.deadline import within
 from audiolcm.errors import UserError
 from audiolcm.storage.plain_data import parse_json
+from audiolcm.weights.deadline import within
 
 ANSWER_SECONDS = 10.0
 _LONGEST_ANSWER = 1 << 20  # bytes

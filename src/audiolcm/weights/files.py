@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from audiolcm.deadline import within
 from audiolcm.errors import UserError
 from audiolcm.storage.files import TEMPORARY_SUFFIX, explained
 from audiolcm.storage.leases import exclusive
+from audiolcm.weights.deadline import within
 from audiolcm.weights.place import weights_folder
 from audiolcm.weights.reading import not_weights, sha256
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from audiolcm.cluster.parents import Planned, plan
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 
 
 def planned(*rows: list[str]) -> list[Planned]:

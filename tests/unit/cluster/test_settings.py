@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from audiolcm.cluster import settings
 from audiolcm.cluster.launcher import register_launcher
 from audiolcm.cluster.settings import checked
-from audiolcm.config import register_resolvers
+from audiolcm.configuration.schema import register_resolvers
 from audiolcm.errors import UserError
 
 CONF = Path(__file__).resolve().parents[3] / "conf"

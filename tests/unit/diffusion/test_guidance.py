@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 from audiolcm.diffusion.guidance import UniformGuidance, omega_at, read_interval
 from audiolcm.diffusion.sampler import DDIMSampler, DPMSolverPlusPlusSampler, NoiseSource, OdeSampler
 from audiolcm.diffusion.schedule import ScaledLinearSchedule

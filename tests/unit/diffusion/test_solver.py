@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiolcm.build import build
-from audiolcm.config import compose
+from audiolcm.configuration.build import build
+from audiolcm.configuration.schema import compose
 from audiolcm.diffusion.guidance import UniformGuidance, guide
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.diffusion.solver import DenseSolver, GridSolver, ddim_step

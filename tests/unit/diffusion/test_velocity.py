@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from audiolcm.build import build_transformer
-from audiolcm.config import compose
+from audiolcm.configuration.build import build_transformer
+from audiolcm.configuration.schema import compose
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.diffusion.velocity import VelocityPrediction
 from audiolcm.models.transformer import Transformer

@@ -32,7 +32,7 @@ GOOD = record("table6_backbone", "full", 0, fad(3.0), method="m", training=TRAIN
     "change",
     [
         {"settings": None},
-        {"method": {"audiolcm.build": "1"}},
+        {"method": {"audiolcm.configuration.build": "1"}},
         {"provenance": "none"},
         {"training": "none"},
         {"training": {"item": "table6_backbone"}},

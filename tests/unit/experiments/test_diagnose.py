@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from audiolcm.config import compose, to_yaml
+from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.published.export import export
 from audiolcm.recipe import Recipe
 from audiolcm.storage import plain_data

@@ -9,8 +9,8 @@ from diffusers import LatentConsistencyModelPipeline
 from diffusers.models.embeddings import get_timestep_embedding
 from torch.testing import assert_close
 
-from audiolcm.build import build_transformer
-from audiolcm.config import compose
+from audiolcm.configuration.build import build_transformer
+from audiolcm.configuration.schema import compose
 from audiolcm.models.attention import SelfAttention
 from audiolcm.models.embedding import TimestepEmbedding, omega_sinusoid, sinusoid
 from audiolcm.models.feed_forward import GEGLU, GELU, SwiGLU

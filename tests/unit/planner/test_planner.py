@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.planner.live import LiveBytes
 from audiolcm.planner.plan import GB, in_one_process, plan_table, sizes, smallest_gpu

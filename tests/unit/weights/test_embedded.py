@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audiolcm.cli import main
-from audiolcm.config import compose
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of

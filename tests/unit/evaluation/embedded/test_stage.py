@@ -11,10 +11,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from audiolcm.build import build
-from audiolcm.checking import check
-from audiolcm.choices import options_of
-from audiolcm.config import register_resolvers, to_plain
+from audiolcm.configuration.build import build
+from audiolcm.configuration.checking import check
+from audiolcm.configuration.choices import options_of
+from audiolcm.configuration.schema import register_resolvers, to_plain
 from audiolcm.data.prepare import prepare
 from audiolcm.errors import UserError
 from evaluation.embedded.stage import embedded_extractor

@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-from audiolcm.checking import nearest
+from audiolcm.configuration.checking import nearest
 
 CALL = re.compile(r"(\w+)\(.*\)", re.DOTALL)
 """A function of Hydra's, such as range(1,5)."""

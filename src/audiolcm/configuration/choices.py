@@ -6,10 +6,10 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Sweep
 
+from audiolcm.configuration.words import complaint
 from audiolcm.errors import UserError
-from audiolcm.words import complaint
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[3] / "conf"
 LISTS = ("metrics",)
 """Groups of which several options go together."""
 OPTIONAL = ("recipe",)

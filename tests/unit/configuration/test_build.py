@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.build import build
-from audiolcm.checking import check
-from audiolcm.config import compose, load_yaml, to_yaml
+from audiolcm.configuration.build import build
+from audiolcm.configuration.checking import check
+from audiolcm.configuration.schema import compose, load_yaml, to_yaml
 from audiolcm.diffusion.sampler import Sampler
 from audiolcm.errors import UserError
 

@@ -7,8 +7,8 @@ infinite in float32. What goes together with what is checked where it is used.
 from collections.abc import Mapping
 from typing import Any
 
+from audiolcm.configuration.plugins import is_ours
 from audiolcm.errors import UserError
-from audiolcm.plugins import is_ours
 
 Number = int | float
 Bounds = tuple[Number, Number]

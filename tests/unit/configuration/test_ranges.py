@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from audiolcm.choices import CONF
 from audiolcm.cli import main
-from audiolcm.config import compose
+from audiolcm.configuration.choices import CONF
+from audiolcm.configuration.ranges import check_numbers, check_options
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
-from audiolcm.ranges import check_numbers, check_options
 
 FILES = sorted(path for path in CONF.rglob("*.yaml") if not {"experiment", "hydra"} & set(path.parts))
 

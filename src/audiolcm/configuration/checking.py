@@ -14,9 +14,16 @@ from pathlib import Path
 
 from hydra.utils import get_object
 
+from audiolcm.configuration.plugins import (
+    allowed_packages,
+    is_allowed,
+    is_ours,
+    may_be_of_a_model,
+    refusal,
+    targets,
+)
 from audiolcm.environment.guard import broken_set
 from audiolcm.errors import UserError
-from audiolcm.plugins import allowed_packages, is_allowed, is_ours, may_be_of_a_model, refusal, targets
 
 _MAKERS = {"audiolcm.diffusion.diffusers_schedule.read_schedule"}
 """Functions that a ``_target_`` may name; everything else that it names is a class or its classmethod."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from audiolcm.words import in_shell, readable
+from audiolcm.configuration.words import in_shell, readable
 
 SIGNS = [
     "My Sounds (2024)", "epoch=3-step=100", "a,b", "c#1", "[x]", "Ünï", "it's", " before", "behind ", "x{y}", "{z}",

@@ -18,11 +18,11 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from audiolcm.checking import nearest
-from audiolcm.choices import CONF, LISTS, options_of, refuse_odd_choices
+from audiolcm.configuration.checking import nearest
+from audiolcm.configuration.choices import CONF, LISTS, options_of, refuse_odd_choices
+from audiolcm.configuration.words import complaint, in_shell, of_unreadable, quoted, without_advice
 from audiolcm.environment.guard import stopped
 from audiolcm.errors import UserError
-from audiolcm.words import complaint, in_shell, of_unreadable, quoted, without_advice
 
 _ADDED = ("plan", "sanity", "crosscheck")
 """Settings that no default has, which are typed with a +."""

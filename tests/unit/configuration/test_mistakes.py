@@ -6,12 +6,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from audiolcm.choices import CONF, refuse_odd_choices
-from audiolcm.config import compose as resolved
-from audiolcm.config import register_resolvers
+from audiolcm.configuration.choices import CONF, refuse_odd_choices
+from audiolcm.configuration.mistakes import explained, explained_words
+from audiolcm.configuration.schema import compose as resolved
+from audiolcm.configuration.schema import register_resolvers
+from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
-from audiolcm.mistakes import explained, explained_words
-from audiolcm.words import readable
 
 TYPOS = [
     ("train", "trainr=smoke", "Did you mean 'trainer'?"),

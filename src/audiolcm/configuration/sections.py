@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from audiolcm.checking import nearest
+from audiolcm.configuration.checking import nearest
 from audiolcm.errors import UserError
 
 SECTIONS = {

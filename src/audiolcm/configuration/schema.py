@@ -14,17 +14,24 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from audiolcm import stand_in
-from audiolcm.checking import allowed_calls, check, nearest
-from audiolcm.choices import CONF, refuse_odd_choices
+from audiolcm.configuration import stand_in
+from audiolcm.configuration.checking import allowed_calls, check, nearest
+from audiolcm.configuration.choices import CONF, refuse_odd_choices
+from audiolcm.configuration.mistakes import explained
+from audiolcm.configuration.plugins import allowing
+from audiolcm.configuration.ranges import check_numbers
+from audiolcm.configuration.sections import (
+    PATHS,
+    SECTIONS,
+    check_model,
+    check_sections,
+    is_there,
+    needed_to_hear,
+)
+from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
-from audiolcm.mistakes import explained
-from audiolcm.plugins import allowing
-from audiolcm.ranges import check_numbers
-from audiolcm.sections import PATHS, SECTIONS, check_model, check_sections, is_there, needed_to_hear
 from audiolcm.storage import plain_data
 from audiolcm.weights.place import weights_folder
-from audiolcm.words import readable
 
 LOCAL = "local.yaml"
 """A user's own file in ``conf``, which both entry points compose where it is there."""

@@ -13,17 +13,18 @@ import yaml
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from audiolcm import fingerprint, plugins, run
-from audiolcm.build import build
-from audiolcm.checking import check
-from audiolcm.config import compose, load_yaml, to_yaml
+from audiolcm import fingerprint, run
+from audiolcm.configuration import plugins
+from audiolcm.configuration.build import build
+from audiolcm.configuration.checking import check
+from audiolcm.configuration.plugin_code import code_of_class, code_of_plugins
+from audiolcm.configuration.plugins import allowed_packages, allowing, import_from_here, is_allowed
+from audiolcm.configuration.schema import compose, load_yaml, to_yaml
 from audiolcm.data.foley import FoleyCorpus
 from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.data.prepared import FORMAT_VERSION
 from audiolcm.errors import UserError
 from audiolcm.finished import inputs_of
-from audiolcm.plugin_code import code_of_class, code_of_plugins
-from audiolcm.plugins import allowed_packages, allowing, import_from_here, is_allowed
 from audiolcm.storage.result import read_result
 from audiolcm.workshop import Workshop
 

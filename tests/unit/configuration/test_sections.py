@@ -6,8 +6,8 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
-from audiolcm.choices import CONF
-from audiolcm.config import assuming_at_hand, compose, register_resolvers, to_plain
+from audiolcm.configuration.choices import CONF
+from audiolcm.configuration.schema import assuming_at_hand, compose, register_resolvers, to_plain
 from audiolcm.errors import UserError
 from audiolcm.foresight import foresee
 from audiolcm.recipe import Recipe

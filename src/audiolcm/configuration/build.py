@@ -6,7 +6,7 @@ from typing import Any
 import hydra.utils
 from hydra.errors import InstantiationException
 
-from audiolcm.checking import check
+from audiolcm.configuration.checking import check
 from audiolcm.errors import UserError
 from audiolcm.storage.plain_data import plain
 

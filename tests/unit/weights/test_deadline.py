@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from audiolcm.deadline import within
+from audiolcm.weights.deadline import within
 
 
 def test_what_a_call_returns_or_raises_comes_through() -> None:

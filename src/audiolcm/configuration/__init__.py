@@ -1,0 +1,1 @@
+"""From words that people type to objects: groups and overrides, what may stand where, plugins, building."""
