@@ -13,7 +13,6 @@ with one_sentence():
     from omegaconf import DictConfig
 
     from audiolcm import terminal
-    from audiolcm.cluster.launcher import register_launcher
     from audiolcm.configuration.mistakes import explained_words
     from audiolcm.configuration.plugins import import_from_here
     from audiolcm.configuration.schema import register_resolvers, rows_are_a_sweep
@@ -21,6 +20,7 @@ with one_sentence():
     from audiolcm.environment.hydra_help import allow_lazy_help
     from audiolcm.environment.user import settle_user
     from audiolcm.interrupts import ignore_until_ready
+    from hydra_plugins.audiolcm_plugins import register_launchers
 
 terminal.prepare()
 settle_user()
@@ -28,7 +28,7 @@ ignore_until_ready()
 allow_lazy_help()
 import_from_here()
 register_resolvers()
-register_launcher()
+register_launchers()
 # As for train.py; Hydra would look for its group of that name, whose choices are of training.
 sys.argv = [f"scale={word[8:]}" if word.startswith("profile=") else word for word in sys.argv]
 sys.argv = rows_are_a_sweep([sys.argv[0], *readable(sys.argv[1:])])
@@ -38,7 +38,7 @@ sys.argv = rows_are_a_sweep([sys.argv[0], *readable(sys.argv[1:])])
 def main(cfg: DictConfig) -> None:
     """Hand the composed configuration to the framework; torch is imported only now, so that --help is fast."""
     with one_sentence():
-        from audiolcm.run import run_job
+        from audiolcm.jobs.run import run_job
         from evaluation.run import evaluate
 
     run_job(cfg, evaluate)

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import torch
 
-from audiolcm import processes
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose
-from audiolcm.planner.plan import GB, in_one_process
-from audiolcm.planner.simulation import Config, random_batch, simulate, untrained
+from audiolcm.distributed import processes
+from audiolcm.distributed.hardware import Hardware
+from audiolcm.sizing.memory import Config, random_batch, simulate, untrained
+from audiolcm.sizing.memory_table import GB, in_one_process
 from audiolcm.training.checkpoint import Checkpoints
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import clip_gradients
 from audiolcm.training.optimization import AdamW
 from audiolcm.training.parallel import Parallel

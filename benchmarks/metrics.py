@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from audiolcm.audio.io import write_wav
-from audiolcm.training.hardware import Hardware
+from audiolcm.distributed.hardware import Hardware
 from evaluation.crosscheck.hub_vggish import write_hub
 from evaluation.features.store import BATCH, FeatureStore
 from evaluation.features.vggish import PATCH, SAMPLE_RATE, Vggish, VggishNetwork

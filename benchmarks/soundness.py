@@ -17,7 +17,7 @@ import hydra
 from omegaconf import DictConfig
 
 from audiolcm.configuration.schema import check, register_resolvers, to_plain
-from audiolcm.run import run_job
+from audiolcm.jobs.run import run_job
 from evaluation.soundness.job import SECTIONS, assess
 
 register_resolvers()

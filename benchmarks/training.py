@@ -28,10 +28,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from audiolcm.audio.mel import HOP_LENGTH
 from audiolcm.configuration.build import build, build_transformer
 from audiolcm.configuration.schema import compose
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.recipe import Recipe
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import clip_gradients, losses_under
 from audiolcm.training.reproducibility import generator_for
 

@@ -25,13 +25,13 @@ from audiolcm.configuration.schema import load_yaml
 from audiolcm.data.manifest import Clip
 from audiolcm.data.prepare import prepare
 from audiolcm.data.prepared import PreparedSplit
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.options import Parser
 from audiolcm.pipeline import AudioLCM
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import sealed, unsealed
 from audiolcm.storage.plain_data import read_json
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import derived_seed
 from audiolcm.weights.artifacts import newest, open_artifact
 

@@ -10,16 +10,16 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from audiolcm import processes
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
 from audiolcm.configuration.choices import options_of
+from audiolcm.configuration.fingerprint import DECIDING, code_of
 from audiolcm.configuration.schema import to_plain
 from audiolcm.configuration.sections import PATHS, check_classes, check_paths, check_place, check_there
+from audiolcm.distributed import processes
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import DECIDING, code_of
-from audiolcm.finished import inputs_of
-from audiolcm.run import made_by
+from audiolcm.jobs.finished import inputs_of
+from audiolcm.jobs.run import made_by
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.result import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker

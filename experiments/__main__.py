@@ -17,7 +17,7 @@ with one_sentence():
     from audiolcm.errors import UserError
     from audiolcm.interrupts import raise_on_signal
     from audiolcm.options import Parser
-    from audiolcm.rows import SCALES
+    from audiolcm.sweeps.row_sweeper import SCALES
     from experiments.diagnose_command import add_diagnose, run_diagnose
     from experiments.render_command import add_render, run_render
     from experiments.status import has_sweep, status

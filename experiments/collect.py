@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.rows import SCALES, settings_now
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.result import RESULT, has_damaged_result, read_result
+from audiolcm.sweeps.row_sweeper import SCALES, settings_now
 from evaluation.record import read_record
 from experiments.freshness import METHODS
 from experiments.reading import read_json

@@ -26,6 +26,7 @@ from audiolcm.diffusion.guidance import Interval, UniformGuidance
 from audiolcm.diffusion.sampler import ConsistencySampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import GridSolver, SkippingSolver
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import load_text_encoder
@@ -35,7 +36,6 @@ from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.tensors import without_initialization
 from audiolcm.terminal import say
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import StageSettings
 from audiolcm.types import Latent, TextEncoder

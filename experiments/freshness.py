@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audiolcm.configuration.fingerprint import changed_modules, code_now, settings_made
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import changed_modules, code_now, settings_made
-from audiolcm.rows import settings_of
+from audiolcm.sweeps.row_sweeper import settings_of
 from experiments.items import STEMS
 from experiments.reading import read_json
 from experiments.rows import PlannedJob, planned

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from audiolcm.fingerprint import settings_made
-from audiolcm.rows import CONF
+from audiolcm.configuration.fingerprint import settings_made
 from audiolcm.storage.plain_data import read_yaml
+from audiolcm.sweeps.row_sweeper import CONF
 from experiments.records import Result
 
 

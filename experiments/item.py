@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from audiolcm.rows import SCALES
+from audiolcm.sweeps.row_sweeper import SCALES
 from experiments.claims import BETTER, Claim, Side, Test
 from experiments.records import Result
 from experiments.sources import Fact, FirstOf, ScoreKey, Source, Speed

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiolcm.rows import SCALES
 from audiolcm.storage.result import read_result
+from audiolcm.sweeps.row_sweeper import SCALES
 from audiolcm.terminal import say
 from experiments.freshness import Freshness, can_be_compared
 from experiments.items import STEMS, item_of

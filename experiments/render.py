@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.errors import UserError
-from audiolcm.rows import SCALES
 from audiolcm.storage.files import atomic_path
+from audiolcm.sweeps.row_sweeper import SCALES
 from audiolcm.terminal import say
 from audiolcm.training.tracking import WandbTracker
 from experiments.curves import draw

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.rows import SCALES
 from audiolcm.storage.files import remove_leftovers
 from audiolcm.storage.leases import exclusive
+from audiolcm.sweeps.row_sweeper import SCALES
 
 
 def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

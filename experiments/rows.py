@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.rows import SCALE_WORD, SCALES, read_plans
+from audiolcm.sweeps.row_sweeper import SCALE_WORD, SCALES, read_plans
 
 CONF = Path(__file__).resolve().parents[1] / "conf/experiment"
 

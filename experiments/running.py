@@ -10,7 +10,7 @@ from typing import Any
 from audiolcm.configuration.words import in_shell
 from audiolcm.errors import UserError
 from audiolcm.interrupts import run_and_hand_on
-from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
+from audiolcm.sweeps.row_sweeper import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned
 

@@ -15,6 +15,7 @@ from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import load_yaml
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of
@@ -22,7 +23,6 @@ from audiolcm.published.sources import is_source
 from audiolcm.request import read_request
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.hashing import content_hash
-from audiolcm.training.hardware import Hardware
 from audiolcm.weights.artifacts import Artifact, newest, trained_steps
 from audiolcm.weights.embedded import embedded_name
 from evaluation.efficiency import Synthesizer

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.models.clap_t5_files import read_tokenizer
-from audiolcm.training.hardware import Hardware
 from evaluation.features.joint import local_folder
 from evaluation.systems.hub import MIN_VOCABULARY, network, way_out
 from evaluation.systems.pretrained import Denoiser, Pretrained

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.training.hardware import Hardware
 from evaluation.systems.hub import (
     LOADING_ERRORS,
     check_tokenizer,

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.reproducibility import derived_seed
 from evaluation.efficiency import Synthesizer
 from evaluation.protocol import Item, TestSet

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer
-from audiolcm.training.hardware import Hardware
 from evaluation.features.joint import local_folder
 from evaluation.systems.hub import MIN_VOCABULARY, identity, require, way_out
 from evaluation.systems.pretrained import Denoiser, Pretrained, generators

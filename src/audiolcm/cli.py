@@ -81,12 +81,12 @@ def _parser() -> argparse.ArgumentParser:
 def _generate(options: argparse.Namespace) -> int:
     captions, structured = _captions(options)
 
+    from audiolcm.distributed.hardware import Hardware
     from audiolcm.pipeline import AudioLCM
     from audiolcm.published.models import default_model
     from audiolcm.request import read_request, sampler_settings
     from audiolcm.sound import wav_paths
     from audiolcm.storage.files import require_writable
-    from audiolcm.training.hardware import Hardware
 
     import_from_here()
     targets = wav_paths(options.output, len(captions))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audiolcm import processes
 from audiolcm.configuration.schema import load_yaml
+from audiolcm.distributed import processes
 from audiolcm.errors import UserError
 from audiolcm.published.models import open_model
 from audiolcm.weights.artifacts import Artifact

@@ -13,11 +13,22 @@ from types import CodeType, ModuleType
 
 _ROOMS: dict[str, str] = {
     "audiolcm.configuration": (
-        "build checking choices config=schema mistakes plugin_code plugins ranges sections stand_in words"
+        "build checking choices config=schema fingerprint mistakes plugin_code plugins ranges sections "
+        "stand_in words"
+    ),
+    "audiolcm.distributed": "processes training.hardware training.whole=sharded",
+    "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue finished foresight preview run",
+    "audiolcm.sizing": (
+        "describe planner.live=live_bytes planner.plan=memory_table planner.simulation=memory planner=."
     ),
     "audiolcm.storage": (
         "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder result "
         "tensors version"
+    ),
+    "audiolcm.sweeps": "local=local_launcher planned rows=row_sweeper sweep=summary",
+    "audiolcm.sweeps.slurm": (
+        "cluster.checkout cluster.command=become cluster.launcher cluster.parents=shared_parents "
+        "cluster.settings cluster.snapshot cluster.submission cluster.waiting cluster=."
     ),
     "audiolcm.weights": "artifacts card deadline",
 }
@@ -56,7 +67,7 @@ def _former_name(target: str) -> str:
 
 
 class _MovedModules(MetaPathFinder, InspectLoader):
-    """Finds modules by their old names, once nothing else did (``sys.meta_path``)."""
+    """Finds modules by their old names (``sys.meta_path``), before others find the file of a package that moved."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Return the specification under the old name, with the file of today; None: nothing moved from there."""
@@ -91,4 +102,4 @@ def _spec_of_today(name: str) -> ModuleSpec:
 def find_moved_modules() -> None:
     """Let old names be imported; once is enough."""
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
-        sys.meta_path.append(_MovedModules())
+        sys.meta_path.insert(0, _MovedModules())

@@ -16,6 +16,7 @@ from audiolcm.configuration.plugins import allowing
 from audiolcm.configuration.schema import read_yaml
 from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
+from audiolcm.distributed.hardware import Hardware, Stopwatch, explaining_mps
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
@@ -24,7 +25,6 @@ from audiolcm.published.sources import is_hub_name
 from audiolcm.request import Request, read_request, sampler_settings
 from audiolcm.sound import Generated
 from audiolcm.storage.tensors import without_initialization
-from audiolcm.training.hardware import Hardware, Stopwatch, explaining_mps
 from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
 from audiolcm.weights.artifacts import Artifact
 

@@ -12,21 +12,21 @@ from typing import Any
 import torch
 from torch import nn
 
-from audiolcm import processes
 from audiolcm.configuration.build import build
 from audiolcm.configuration.plugin_code import code_of_plugins
 from audiolcm.configuration.schema import to_yaml
+from audiolcm.distributed import processes
+from audiolcm.distributed.hardware import Hardware
+from audiolcm.distributed.sharded import whole_in_first
 from audiolcm.objectives.objective import Objective
 from audiolcm.published.untrained import placed
 from audiolcm.storage.files import remove_leftovers
 from audiolcm.training.checkpoint import check_snapshots
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.parallel import Parallel
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import NoTracker, read_metrics, tracking_facts
 from audiolcm.training.training_set import TrainingSet
-from audiolcm.training.whole import whole_in_first
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity, open_artifact
 from audiolcm.weights.embedded import embedded_name
 

@@ -263,7 +263,7 @@ ALLOWED = [
     ("src/audiolcm/training/loop.py", f"def fit() -> None:\n{BODY}"),
     ("src/audiolcm/a.py", f'def f() -> None:\n    """{"one line" + chr(10) * 50}"""\n    return None'),
     ("src/audiolcm/a.py", "import torch\ntorch.load('x', weights_only=True)\nzip((), (), strict=False)"),
-    ("train.py", "import hydra\nfrom audiolcm.run import run_training\nfrom evaluation import score"),
+    ("train.py", "import hydra\nfrom audiolcm.jobs.run import run_training\nfrom evaluation import score"),
     ("experiments/a.py", "from evaluation import score\nfrom audiolcm.pipeline import AudioLCM"),
 ]
 

@@ -13,9 +13,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from audiolcm.configuration.fingerprint import settings_fingerprint
 from audiolcm.configuration.schema import resolve, to_plain
-from audiolcm.fingerprint import settings_fingerprint
-from audiolcm.rows import ENTRIES, SCALE_WORD, SCALES, settings_of
+from audiolcm.sweeps.row_sweeper import ENTRIES, SCALE_WORD, SCALES, settings_of
 from evaluation.run import SECTIONS as EVALUATION
 from evaluation.run import checked
 from experiments.collect import _TRAINING

@@ -8,10 +8,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from audiolcm.cluster.snapshot import take_snapshot
+from audiolcm.configuration.fingerprint import settings_fingerprint
 from audiolcm.configuration.schema import check_local, register_resolvers
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import settings_fingerprint
+from audiolcm.sweeps.slurm.snapshot import take_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 

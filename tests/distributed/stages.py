@@ -11,12 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiolcm import draws, processes
+from audiolcm import draws
 from audiolcm.diffusion.boundary import BoundaryScalings
 from audiolcm.diffusion.distance import Huber
 from audiolcm.diffusion.guidance import UniformGuidance
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.diffusion.solver import GridSolver
+from audiolcm.distributed import processes
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.interrupts import Interrupted
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.discriminator import MelPatchDiscriminator
@@ -33,7 +35,6 @@ from audiolcm.objectives.diffusion import DiffusionObjective
 from audiolcm.objectives.objective import Objective
 from audiolcm.objectives.reconstruction import LearnedVarianceL1
 from audiolcm.objectives.vocoder import VocoderObjective
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.optimization import AdamW
 from audiolcm.training.parallel import Parallel

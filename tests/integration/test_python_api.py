@@ -30,7 +30,7 @@ UNUSED = {
     "huggingface_hub", "laion_clap", "frechet_audio_distance",
 }  # fmt: skip
 TRAINING = {
-    "torch.distributed.fsdp", "audiolcm.objectives", "audiolcm.recipe", "audiolcm.run", "audiolcm.workshop",
+    "torch.distributed.fsdp", "audiolcm.objectives", "audiolcm.recipe", "audiolcm.jobs.run", "audiolcm.workshop",
     "audiolcm.training.loop", "audiolcm.training.parallel", "audiolcm.training.wandb_service", "audiolcm.data.foley",
     "audiolcm.data.corpora", "audiolcm.published.convert", "audiolcm.published.export", "audiolcm.models.clap_t5",
 }  # fmt: skip
@@ -68,7 +68,7 @@ def test_what_an_entry_point_does_not_load(tmp_path: Path, words: list[str], nee
 @pytest.mark.parametrize("words", [("train.py", "solver.k=7"), ("evaluate.py", "seeds=[0,0]")])
 def test_what_is_refused_at_once_loads_nothing_slow(tmp_path: Path, words: tuple[str, ...]) -> None:
     found = loaded(tmp_path, str(ROOT / words[0]), *words[1:], "logger=jsonl", code=1)
-    assert "audiolcm.run" in found
+    assert "audiolcm.jobs.run" in found
     slow = {"transformers", "sympy", "torch._dynamo", "torch.distributed.fsdp", "scipy.signal", "numba"}
     assert not found & slow
 
@@ -81,12 +81,12 @@ def test_generating_loads_no_training_code(trained: Path) -> None:
 
 def test_a_finished_run_and_a_whole_one_load_no_transformers(trained: Path) -> None:
     finished = loaded(trained, *train_command()[1:])
-    assert "audiolcm.run" in finished
+    assert "audiolcm.jobs.run" in finished
     assert not finished & {
         "transformers", "torchaudio", "torchvision", "pandas", "matplotlib", "wandb", "librosa", "audiolcm.recipe",
     }  # fmt: skip
     whole = set(json.loads((trained / "whole.json").read_text()))
-    assert "audiolcm.preview" in whole
+    assert "audiolcm.jobs.preview" in whole
     assert not whole & {"transformers", "torchaudio", "torchvision", "wandb", "audiolcm.models.clap_t5"}
 
 

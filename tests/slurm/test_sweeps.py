@@ -11,11 +11,11 @@ from cluster import LAUNCHER, ROOT, SMALL, Cluster, submitted, until
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from audiolcm.cluster.launcher import register_launcher
-from audiolcm.cluster.parents import Planned
-from audiolcm.cluster.settings import checked
-from audiolcm.cluster.submission import Order, submit
 from audiolcm.configuration.schema import register_resolvers
+from audiolcm.sweeps.slurm.settings import checked
+from audiolcm.sweeps.slurm.shared_parents import Planned
+from audiolcm.sweeps.slurm.submission import Order, submit
+from hydra_plugins.audiolcm_plugins import register_launchers
 
 pytestmark = pytest.mark.slurm
 
@@ -105,7 +105,7 @@ def test_edits_after_the_submission_do_not_reach_waiting_jobs(cluster: Cluster, 
     for folder in ("src", "conf", "evaluation", "experiments"):
         shutil.copytree(ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "train.py", checkout)
-    source, sizes = checkout / "src/audiolcm/run.py", checkout / "conf/model/tiny.yaml"
+    source, sizes = checkout / "src/audiolcm/jobs/run.py", checkout / "conf/model/tiny.yaml"
     source.write_text(source.read_text() + "\nlog.info('edited before')\n")
     held = ("hydra.launcher.wait=false", "+hydra.launcher.additional_parameters.hold=true")
     done = cluster.sweep(tmp_path, *held, "stage=data", "seed=1,2", root=checkout)
@@ -169,7 +169,7 @@ def test_the_tasks_of_a_job_find_what_torch_needs(
         "sys.exit(3) if rank == '1' else time.sleep(600)"
     )
     register_resolvers()
-    register_launcher()
+    register_launchers()
     with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
         options = [
             "hydra/launcher=slurm_cpu",

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.fingerprint import changed_modules, code_hash, method_fingerprint, settings_fingerprint
+from audiolcm.configuration.fingerprint import (
+    changed_modules,
+    code_hash,
+    method_fingerprint,
+    settings_fingerprint,
+)
 from audiolcm.moved import MOVED, former
 from audiolcm.storage.hashing import content_hash, sealed, unsealed
 

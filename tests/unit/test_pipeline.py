@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from audiolcm.cli import main
 from audiolcm.diffusion.sampler import ConsistencySampler, NoiseSource, Sampled
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import AudioLCM
-from audiolcm.training.hardware import Hardware
 
 
 class Text(nn.Module):

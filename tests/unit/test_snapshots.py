@@ -9,6 +9,7 @@ from torch import nn
 
 from audiolcm.configuration.build import build_transformer
 from audiolcm.configuration.schema import compose
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.transplant import started_from
 from audiolcm.pipeline import AudioLCM
@@ -16,7 +17,6 @@ from audiolcm.published.models import open_model
 from audiolcm.recipe import Recipe
 from audiolcm.storage.result import write_result
 from audiolcm.training.checkpoint import Checkpoints
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.settings import StageSettings
 from audiolcm.weights.artifacts import Artifact, trained_steps
 

@@ -29,7 +29,10 @@ ODD = (
     "a|b", r"a\|b", "trailing \\", "`code", "*bold* **bold**", "[link](x)", "<img src=x>", "two\nlines", "é 音 ↓",
     "", "1+1", "50 % & $x_1$ ^~#{}",
 )  # fmt: skip
-STARTUP = "audiolcm.run, audiolcm.pipeline, audiolcm.sweep, evaluation.run, experiments.__main__, experiments.status"
+STARTUP = (
+    "audiolcm.jobs.run, audiolcm.pipeline, audiolcm.sweeps.summary, evaluation.run, experiments.__main__, "
+    "experiments.status"
+)
 
 
 class Cells(HTMLParser):

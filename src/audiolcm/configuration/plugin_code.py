@@ -9,8 +9,8 @@ from importlib.machinery import ModuleSpec
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+from audiolcm.configuration.fingerprint import code_hash, parsed
 from audiolcm.configuration.plugins import is_allowed, is_ours, targets
-from audiolcm.fingerprint import code_hash, parsed
 
 
 def code_of_plugins(node: object) -> dict[str, str]:

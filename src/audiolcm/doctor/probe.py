@@ -65,7 +65,7 @@ def _configuration(overrides: list[str]) -> dict[str, Any]:
 def _hardware(settings: Mapping[str, Any]) -> dict[str, Any]:
     import torch
 
-    from audiolcm.training.hardware import Hardware
+    from audiolcm.distributed.hardware import Hardware
 
     hardware = Hardware(**{name: value for name, value in settings.items() if not name.startswith("_")})
     device = hardware.torch_device()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiolcm import processes
+from audiolcm.distributed import processes
 from audiolcm.objectives.objective import Scalars
 
 MAX_ADAPTIVE_WEIGHT = 1e4

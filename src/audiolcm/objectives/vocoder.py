@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiolcm import processes
 from audiolcm.audio.mel import HOP_LENGTH, MelSpectrogram
+from audiolcm.distributed import processes
 from audiolcm.draws import Generator, first_examples, leading, randn
 from audiolcm.errors import UserError
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate

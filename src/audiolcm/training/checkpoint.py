@@ -14,11 +14,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from audiolcm import processes
+from audiolcm.distributed import processes
+from audiolcm.distributed.sharded import load_whole, sharded_like, whole_in_first
 from audiolcm.errors import UserError
 from audiolcm.storage.files import explained
 from audiolcm.storage.tensors import UNSEALED, check_seal, save_tensors
-from audiolcm.training.whole import load_whole, sharded_like, whole_in_first
 from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from audiolcm import processes
+from audiolcm.distributed import processes
+from audiolcm.distributed.hardware import Hardware
+from audiolcm.distributed.sharded import whole
 from audiolcm.draws import Generator
 from audiolcm.errors import UserError
 from audiolcm.interrupts import Interrupted, stop_on_signal
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.training.checkpoint import Checkpoints, save_snapshot
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.memory import advice_on_memory
 from audiolcm.training.optimization import AdamW, learning_rate_at
 from audiolcm.training.parallel import Engine, Parallel
@@ -25,7 +26,6 @@ from audiolcm.training.pieces import check_pieces, training_pieces, validation_p
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import MetricLog, Tracker
 from audiolcm.training.training_set import TrainingSet
-from audiolcm.training.whole import whole
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from audiolcm import processes
+from audiolcm.distributed import processes
 from audiolcm.errors import UserError
 from audiolcm.training.settings import StageSettings
 

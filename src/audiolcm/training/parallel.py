@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.nn.parallel import DistributedDataParallel
 
-from audiolcm import processes
+from audiolcm.distributed import processes
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.ema import copies_share_memory
 from audiolcm.models.transformer import Transformer, TransformerBlock
 from audiolcm.objectives.objective import Objective
-from audiolcm.training.hardware import Hardware
 
 ENGINES = ("ddp", "fsdp")
 

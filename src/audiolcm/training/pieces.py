@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from audiolcm import processes
 from audiolcm.data.batches import batch_indices, bucketed_indices
+from audiolcm.distributed import processes
 from audiolcm.draws import ExampleGenerators
 from audiolcm.errors import UserError
 from audiolcm.training.reproducibility import generator_for

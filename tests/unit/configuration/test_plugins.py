@@ -13,8 +13,7 @@ import yaml
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from audiolcm import fingerprint, run
-from audiolcm.configuration import plugins
+from audiolcm.configuration import fingerprint, plugins
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
 from audiolcm.configuration.plugin_code import code_of_class, code_of_plugins
@@ -24,7 +23,8 @@ from audiolcm.data.foley import FoleyCorpus
 from audiolcm.data.prepare import prepared_fingerprint
 from audiolcm.data.prepared import FORMAT_VERSION
 from audiolcm.errors import UserError
-from audiolcm.finished import inputs_of
+from audiolcm.jobs import run
+from audiolcm.jobs.finished import inputs_of
 from audiolcm.storage.result import read_result
 from audiolcm.workshop import Workshop
 

@@ -9,7 +9,7 @@ from hydra import initialize_config_dir
 from audiolcm.configuration.choices import CONF
 from audiolcm.configuration.schema import assuming_at_hand, compose, register_resolvers, to_plain
 from audiolcm.errors import UserError
-from audiolcm.foresight import foresee
+from audiolcm.jobs.foresight import foresee
 from audiolcm.recipe import Recipe
 from evaluation.run import SECTIONS, checked
 

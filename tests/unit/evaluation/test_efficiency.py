@@ -9,11 +9,11 @@ import torch
 from audiolcm.data.manifest import Clip
 from audiolcm.diffusion.sampler import ConsistencySampler, DDIMSampler, DPMSolverPlusPlusSampler
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.text_encoder import HashedTextEncoder
 from audiolcm.pipeline import AudioLCM
-from audiolcm.training.hardware import Hardware
 from evaluation.efficiency import Efficiency, NotMeasured
 from evaluation.protocol import Item
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from audiolcm.audio.mel import MelSpectrogram
-from audiolcm.training.hardware import Hardware
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.weights.embedded import FOLEY
 from evaluation.systems.model import CopySynthesis, Model, Reconstruction
 

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from audiolcm.fingerprint import code_hash, settings_made
-from audiolcm.rows import settings_of
+from audiolcm.configuration.fingerprint import code_hash, settings_made
 from audiolcm.storage.result import RESULT, write_result
+from audiolcm.sweeps.row_sweeper import settings_of
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
 from experiments.rows import PlannedJob, planned
 

@@ -8,13 +8,13 @@ import pytest
 from damage import REPLACED, flipped, remove
 from test_status import MULTIRUN, new_job, record
 
-from audiolcm.cluster import requeue
-from audiolcm.finished import found_finished, objective_of
-from audiolcm.planned import MULTIRUN as PLANNED
-from audiolcm.planned import planned_jobs, summary_of
+from audiolcm.jobs import requeue
+from audiolcm.jobs.finished import found_finished, objective_of
 from audiolcm.storage.result import RESULT, has_damaged_result, read_result, write_result
 from audiolcm.storage.run_folder import PROGRESS, at_stage, begin
-from audiolcm.sweep import row_of, write_summary
+from audiolcm.sweeps.planned import MULTIRUN as PLANNED
+from audiolcm.sweeps.planned import planned_jobs, summary_of
+from audiolcm.sweeps.summary import row_of, write_summary
 from experiments.__main__ import main
 from experiments.jobs import RECORD, jobs_of
 

@@ -10,7 +10,7 @@ import pytest
 from made_results import PROTOCOL, fad, record, write, write_fig2a, write_fig3, write_listening, write_table6
 from made_runs import job_of, run
 
-from audiolcm.fingerprint import changed_modules
+from audiolcm.configuration.fingerprint import changed_modules
 from experiments import collect
 from experiments.__main__ import main
 from experiments.freshness import Freshness

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.image import imread
 
 from audiolcm.storage.result import read_result
-from audiolcm.sweep import markdown
+from audiolcm.sweeps.summary import markdown
 from experiments.fig2a_solver_k import ConvergencePicture, _mean_course
 
 

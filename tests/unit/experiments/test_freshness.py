@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from audiolcm.configuration.fingerprint import code_hash, code_now, settings_made
 from audiolcm.errors import UserError
-from audiolcm.fingerprint import code_hash, code_now, settings_made
-from audiolcm.rows import settings_of
+from audiolcm.sweeps.row_sweeper import settings_of
 from experiments.freshness import EQUIVALENT, Freshness
 from experiments.rows import PlannedJob
 

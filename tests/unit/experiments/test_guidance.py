@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from made_results import fad, record, write
 
-from audiolcm.fingerprint import settings_made
-from audiolcm.rows import CONF
+from audiolcm.configuration.fingerprint import settings_made
 from audiolcm.storage.plain_data import read_yaml
+from audiolcm.sweeps.row_sweeper import CONF
 from experiments.items import item_of
 from experiments.records import read_results
 from experiments.table import ShownTable, show

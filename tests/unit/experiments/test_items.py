@@ -8,7 +8,7 @@ import yaml
 from made_results import fad, plan_of_project, record, write
 
 from audiolcm.errors import UserError
-from audiolcm.rows import SCALES
+from audiolcm.sweeps.row_sweeper import SCALES
 from evaluation.tables import Column as EvaluationColumn
 from experiments.item import FAD, FigureItem, Item, TableItem
 from experiments.items import STEMS, item_of

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from made_runs import evaluation, job_of, run
 
-from audiolcm.fingerprint import settings_made
-from audiolcm.rows import settings_of
+from audiolcm.configuration.fingerprint import settings_made
 from audiolcm.storage.result import write_result
 from audiolcm.storage.run_folder import begin
+from audiolcm.sweeps.row_sweeper import settings_of
 from experiments.__main__ import main
 from experiments.collect import collect
 from experiments.overview import Standing, Standings, overview

@@ -28,7 +28,7 @@ hydra:
       override_dirname: {kv_sep: "=", item_sep: ",", exclude_keys: [experiment]}
   callbacks:
     sweep_summary:
-      _target_: audiolcm.sweep.SweepSummary
+      _target_: audiolcm.sweeps.summary.SweepSummary
 """
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from audiolcm.errors import UserError
-from audiolcm.rows import settings_of
+from audiolcm.sweeps.row_sweeper import settings_of
 from experiments.__main__ import main
 
 

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 import pytest
 from made_run import HOSTILE, KINDS, losses, made_page, stage
 
+from audiolcm.jobs.preview import titled
 from audiolcm.pages.curves import curves
 from audiolcm.pages.run import write_page
-from audiolcm.preview import titled
 
 
 def test_captions_and_names_stay_text(tmp_path: Path) -> None:

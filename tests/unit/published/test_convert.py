@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from audiolcm.cli import main
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
-from audiolcm.training.hardware import Hardware
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity
 
 FLOAT32 = Hardware(device="cpu", precision="float32", num_threads=1)

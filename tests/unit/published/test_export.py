@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 from sealed import sealed_again
 
 from audiolcm.cli import main
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published import export as export_module
 from audiolcm.published import hub
 from audiolcm.published.models import open_model
-from audiolcm.training.hardware import Hardware
 
 FLOAT32 = Hardware(device="cpu", precision="float32", num_threads=1)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from toy_training import Numbers, settings
 
-from audiolcm import processes
+from audiolcm.distributed import processes
 from audiolcm.errors import UserError
 from audiolcm.training.pieces import training_pieces
 

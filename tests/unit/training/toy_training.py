@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.draws import Generator, randn
-from audiolcm.training.hardware import Hardware
 from audiolcm.training.loop import StageRun
 from audiolcm.training.optimization import AdamW
 from audiolcm.training.settings import StageSettings

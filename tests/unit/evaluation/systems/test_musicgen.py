@@ -14,8 +14,8 @@ from transformers import (
     MusicgenForConditionalGeneration,
 )
 
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.training.hardware import Hardware
 from evaluation.systems.musicgen import MusicGen
 
 

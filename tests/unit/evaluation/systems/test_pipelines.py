@@ -15,8 +15,8 @@ from tiny_models import CAPTIONS
 
 from audiolcm.audio.io import read_audio
 from audiolcm.data.manifest import Clip
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.training.hardware import Hardware
 from evaluation.efficiency import Efficiency, Timed
 from evaluation.protocol import Item, TestSet
 from evaluation.systems.pipelines import AudioLDM, AudioLDM2, MusicLDM

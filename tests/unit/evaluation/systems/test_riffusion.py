@@ -14,7 +14,7 @@ from tiny_models import CAPTIONS, WIDTH
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from audiolcm.training.hardware import Hardware
+from audiolcm.distributed.hardware import Hardware
 from evaluation.systems.riffusion import Riffusion, magnitudes_of, phased, sound_of
 
 RATE = 44100

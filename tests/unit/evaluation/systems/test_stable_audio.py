@@ -17,8 +17,8 @@ from diffusers import (
 )
 from tiny_models import CAPTIONS, WIDTH, t5_encoder, t5_tokenizer
 
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.training.hardware import Hardware
 from evaluation.systems.pipelines import StableAudio
 
 RATE = 22050

@@ -15,8 +15,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from tiny_models import CAPTIONS, WIDTH, t5_encoder, t5_tokenizer
 from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.training.hardware import Hardware
 from evaluation.systems.tango import Tango
 from evaluation.systems.tango_files import read_parts
 

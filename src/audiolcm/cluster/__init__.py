@@ -1,1 +1,0 @@
-"""Sweeps as jobs of SLURM: submission, shared parents, waiting, requeueing."""

@@ -1,0 +1,164 @@
+"""Which device, which precision, how many threads."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from audiolcm.distributed import processes
+from audiolcm.errors import UserError
+
+DEVICES = "auto, cpu, cuda, cuda:N or mps (Apple's GPU)"
+_LACKING = (
+    "not currently implemented",
+    "not implemented for",
+    "not supported",
+    "doesn't support",
+    "does not support",
+)
+"""How torch says that its MPS back end lacks an operation or a type of numbers."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """``device``: auto, cpu, cuda, cuda:N or mps. ``precision``: auto, float32 or bfloat16 (autocast).
+
+    ``auto`` takes a GPU when there is one, of NVIDIA or else of Apple (mps), and bfloat16 where it is faster: on a GPU
+    that computes it natively, a CPU with AMX, an AMD CPU with AVX512-BF16 (`python benchmarks/training.py precision`).
+    On an Intel CPU with AVX512-BF16 alone a training step of the tiny model was slower in bfloat16 than in float32;
+    Apple's GPUs were not measured and take float32.
+    ``num_threads`` bounds the CPU threads of torch; null leaves its default.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    num_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise UserError(f"hardware.precision={self.precision}: choose auto, float32 or bfloat16.")
+        if self.num_threads is not None:
+            if self.num_threads < 1:
+                raise UserError(f"hardware.num_threads={self.num_threads} must be 1 or more.")
+            torch.set_num_threads(self.num_threads)
+
+    def torch_device(self) -> torch.device:
+        """Return the device, checked to exist."""
+        name = self.device
+        if name == "auto":
+            name = _best()
+        if name == "cuda" and processes.count() > 1:
+            name = f"cuda:{processes.local_rank()}"
+        try:
+            device = torch.device(name)
+        except RuntimeError as error:
+            raise UserError(f"hardware.device={name}: choose {DEVICES}.") from error
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise UserError(f"hardware.device={name} is not supported: choose {DEVICES}.")
+        if device.type == "mps" and (not torch.backends.mps.is_available() or (device.index or 0) > 0):
+            raise UserError(
+                f"hardware.device={name}, but torch sees no such GPU of Apple. Type hardware.device=cpu."
+            )
+        if device.type == "mps" and processes.count() > 1:
+            raise UserError(
+                f"hardware.device={name} serves one process: leave out torchrun, or type hardware.device=cpu."
+            )
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise UserError(
+                f"hardware.device={name}, but torch sees no CUDA device. Type hardware.device=cpu."
+            )
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            raise UserError(
+                f"hardware.device={name}, but torch sees {torch.cuda.device_count()} CUDA devices: start one process "
+                "for each GPU of a machine."
+            )
+        return device
+
+    def uses_bfloat16(self) -> bool:
+        """Return whether forward passes run under bfloat16 autocast."""
+        if self.precision != "auto":
+            return self.precision == "bfloat16"
+        if self.torch_device().type == "cuda":
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+        if self.torch_device().type == "mps":
+            return False
+        return torch.cpu._is_amx_tile_supported() or (
+            torch.cpu._is_avx512_bf16_supported() and "AMD" in _cpu_name()
+        )
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """Return the autocast context of training and sampling."""
+        return torch.autocast(self.torch_device().type, torch.bfloat16, enabled=self.uses_bfloat16())
+
+    def describe(self) -> str:
+        """Return one line for cards and reports, such as ``cpu, 2 threads, bfloat16``."""
+        device = self.torch_device()
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
+        name = f"GPU (mps) of {name}" if device.type == "mps" else name
+        precision = "bfloat16 autocast" if self.uses_bfloat16() else "float32"
+        return f"{name}, {torch.get_num_threads()} threads, {precision}, torch {torch.__version__}"
+
+
+def _best() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() and processes.count() == 1 else "cpu"
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def missing_on_mps(error: Exception) -> UserError | None:
+    """Return what to tell people of an operation that Apple's GPUs lack in this torch; None for other errors."""
+    text = str(error)
+    lacking = isinstance(error, NotImplementedError | TypeError | RuntimeError) and "MPS" in text
+    if not lacking or not any(words in text for words in _LACKING):
+        return None
+    return UserError(
+        f"torch {torch.__version__} cannot compute this on Apple's GPU ({text.splitlines()[0].rstrip('. ')}). Let the "
+        "CPU do what is missing there: export PYTORCH_ENABLE_MPS_FALLBACK=1, then the same command; or all of it: "
+        "hardware.device=cpu (audiolcm generate: --device cpu)."
+    )
+
+
+@contextlib.contextmanager
+def explaining_mps() -> Iterator[None]:
+    """Inside, an operation that is missing on Apple's GPU is a ``UserError`` (``missing_on_mps``)."""
+    try:
+        yield
+    except (NotImplementedError, TypeError, RuntimeError) as error:
+        if told := missing_on_mps(error):
+            raise told from error
+        raise
+
+
+def _cpu_name() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as cpuinfo:
+        for line in cpuinfo:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return "CPU"
+
+
+class Stopwatch:
+    """Adds the wall time of a ``with`` block to a dictionary, after the device has done its work."""
+
+    def __init__(self, seconds: dict[str, float], stage: str, device: torch.device) -> None:
+        self.seconds, self.stage, self.device = seconds, stage, device
+
+    def __enter__(self) -> None:
+        self.began = self._now()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self.stage] = self._now() - self.began
+
+    def _now(self) -> float:
+        synchronize(self.device)
+        return time.perf_counter()

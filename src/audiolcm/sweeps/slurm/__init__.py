@@ -1,0 +1,1 @@
+"""Sweeps on SLURM: a copy of the code, one submission for shared parents and one for each job, waiting for them."""

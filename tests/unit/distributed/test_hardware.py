@@ -1,0 +1,126 @@
+"""What ``auto`` chooses."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from audiolcm.diffusion.sampler import NoiseSource
+from audiolcm.distributed.hardware import Hardware, explaining_mps
+from audiolcm.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("name", "has_amx", "has_avx512_bf16", "expected"),
+    [
+        ("Intel Xeon", True, True, True),
+        ("Intel Xeon", False, True, False),
+        ("AMD EPYC", False, True, True),
+        ("AMD EPYC", False, False, False),
+        ("CPU", False, False, False),
+    ],
+)
+def test_auto_takes_bfloat16_on_a_cpu_that_is_faster_in_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, has_amx: bool, has_avx512_bf16: bool, expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_avx512_bf16)
+    monkeypatch.setattr("audiolcm.distributed.hardware._cpu_name", lambda: name)
+    hardware = Hardware(device="cpu")
+    assert hardware.uses_bfloat16() is expected
+    with hardware.autocast():
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if expected else torch.float32)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool, bool, int], None]:
+    """As if the machine had GPUs of NVIDIA or of Apple, and the run so many processes."""
+
+    def has(cuda: bool, mps: bool, processes: int = 1) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: int(cuda))
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        monkeypatch.setattr("audiolcm.distributed.processes.count", lambda: processes)
+
+    return has
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "processes", "expected"),
+    [(False, True, 1, "mps"), (True, True, 1, "cuda"), (False, False, 1, "cpu"), (False, True, 2, "cpu")],
+)
+def test_auto_takes_nvidias_gpu_then_apples(
+    machine: Callable[..., None], cuda: bool, mps: bool, processes: int, expected: str
+) -> None:
+    machine(cuda, mps, processes)
+    assert Hardware().torch_device().type == expected
+
+
+def test_apples_gpu_computes_in_float32_unless_told_otherwise(machine: Callable[..., None]) -> None:
+    machine(False, True)
+    assert not Hardware("mps").uses_bfloat16()
+    assert Hardware("mps", "bfloat16").uses_bfloat16()
+    assert "GPU (mps)" in Hardware("mps").describe() and "float32" in Hardware("mps").describe()
+    assert Hardware("mps:0").torch_device() == torch.device("mps", 0)
+    with Hardware("mps").autocast():
+        assert not torch.is_autocast_enabled("mps")
+
+
+@pytest.mark.parametrize(
+    ("name", "mps", "processes", "words"),
+    [
+        ("mps", False, 1, "sees no such GPU of Apple"), ("mps:1", True, 1, "sees no such GPU of Apple"),
+        ("mps", True, 2, "serves one process"), ("xpu", False, 1, "is not supported: choose auto, cpu, cuda"),
+        ("apple", True, 1, "or mps"),
+    ],
+)  # fmt: skip
+def test_devices_that_are_not_there(
+    machine: Callable[..., None], name: str, mps: bool, processes: int, words: str
+) -> None:
+    machine(False, mps, processes)
+    with pytest.raises(UserError, match=words):
+        Hardware(name).torch_device()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotImplementedError(
+            "The operator 'aten::foo' is not currently implemented for the MPS device. If you want"
+        ),
+        TypeError(
+            "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."
+        ),
+    ],
+)
+def test_what_mps_lacks_is_one_message(error: Exception) -> None:
+    with (
+        pytest.raises(UserError, match="PYTORCH_ENABLE_MPS_FALLBACK=1.*hardware.device=cpu"),
+        explaining_mps(),
+    ):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotImplementedError("later"),
+        RuntimeError("MPS backend out of memory"),
+        ValueError("MPS not supported"),
+    ],
+)
+def test_other_errors_stay_as_they_are(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised, explaining_mps():
+        raise error
+    assert raised.value is error
+
+
+def test_draws_come_from_the_cpu_whatever_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal noise on every device: MPS has other generators, and no float64."""
+    moved = []
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda self, device: moved.append((self.device.type, device)) or self
+    )
+    NoiseSource([1, 2], 4, 8, torch.device("mps")).draw()
+    assert moved == [("cpu", torch.device("mps"))]

@@ -1,0 +1,120 @@
+"""The planner against real steps whose tensors are counted, and its table as people read it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from audiolcm.configuration.schema import compose
+from audiolcm.errors import UserError
+from audiolcm.sizing.live_bytes import LiveBytes
+from audiolcm.sizing.memory import STAGES, StepMemory, losses, random_batch, simulate, untrained
+from audiolcm.sizing.memory_table import GB, in_one_process, plan_table, sizes, smallest_gpu
+from audiolcm.training.optimization import AdamW
+
+SMALL = ["model.width=64", "trainer=smoke", "dataset.duration=2.0"]
+
+
+def measured(cfg: dict[str, object], stage: str, examples: int, recompute: bool) -> int:
+    """Return the peak bytes of the tensors of a real second step, with the optimizer's state of the first."""
+    with LiveBytes() as live:
+        objective = untrained(cfg, stage)
+        for module in objective.modules():
+            if hasattr(module, "recompute"):
+                module.recompute = recompute
+        (trained,) = objective.parts().values()
+        optimizer = AdamW().make(trained)
+        batch = random_batch(cfg, stage, examples)
+        for _ in range(2):
+            live.peak = live.now
+            for _, loss, _ in losses(objective, batch, False):
+                loss.backward(inputs=trained)
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            objective.after_step(0)
+    return live.peak
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("stage", STAGES)
+def test_plan_is_what_a_real_step_takes(stage: str, recompute: bool) -> None:
+    cfg = compose(SMALL)
+    planned = simulate(cfg, stage, 4, recompute, False)
+    assert planned.total == pytest.approx(measured(cfg, stage, 4, recompute), rel=0.1)
+
+
+def test_a_student_of_recordings_is_planned_too() -> None:
+    """Its teacher is guided in an interval and takes several steps a stride, without gradients: no more at its peak."""
+    plain, recordings = (
+        simulate(compose([*SMALL, *words]), "student", 4, False, False)
+        for words in ([], ["guidance.interval=[200,700]", "solver.k=100", "solver.max_step=25"])
+    )
+    assert recordings.total == pytest.approx(plain.total, rel=0.02)
+
+
+def test_recomputing_and_smaller_pieces_take_less() -> None:
+    cfg = compose(SMALL)
+    whole, again, half = (
+        simulate(cfg, "teacher", n, r, False) for n, r in ((4, False), (4, True), (2, False))
+    )
+    assert again.passing < 0.6 * whole.passing
+    assert half.passing < 0.6 * whole.passing
+
+
+def test_update_of_the_weights_counts_where_it_takes_most() -> None:
+    cfg = compose([*SMALL, "model.width=256"])
+    planned = simulate(cfg, "student", 1, True, False)
+    assert planned.update > planned.passing
+    assert planned.total == pytest.approx(measured(cfg, "student", 1, True), rel=0.1)
+
+
+MEMORY = StepMemory(10**9, 12 * 10**9, 4 * 10**9, 8 * 10**9, 6 * 10**9, 4 * 10**9, 10**8, 2 * 10**8)
+
+
+def test_smallest_gpu_is_named() -> None:
+    assert MEMORY.total == 30 * GB
+    assert smallest_gpu(MEMORY) == "40"
+    assert smallest_gpu(replace(MEMORY, weights=int(20.6e9))) == "48", "1.5 GB are kept free"
+    assert smallest_gpu(replace(MEMORY, weights=150 * 10**9)) == "-"
+
+
+def test_sharded_processes_hold_a_share_and_gather_blocks() -> None:
+    shared = in_one_process(MEMORY, 4, "fsdp", False)
+    assert (shared.weights, shared.gradients, shared.optimizer) == (3 * 10**9, 10**9, 2 * 10**9)
+    assert shared.passing == MEMORY.passing + 3 * MEMORY.block + MEMORY.around_blocks
+    assert in_one_process(MEMORY, 4, "ddp", False) == MEMORY
+
+
+def test_table_names_every_size_and_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fake(
+        cfg: dict[str, object], stage: str, examples: int, recompute: bool, bfloat16: bool
+    ) -> StepMemory:
+        asked.append((cfg["model"]["width"], stage, examples, recompute, bfloat16))
+        return replace(MEMORY, passing=(3 if recompute else 6) * 10**9)
+
+    monkeypatch.setattr("audiolcm.sizing.memory_table.simulate", fake)
+    table = plan_table(compose([*SMALL, "trainer.teacher.batch_size=8"]) | {"plan": 4})
+    assert (
+        "| this one | teacher | 1000.0 M | 2 | 12.00 | 4.00 | 8.00 | 6.00 (4.00) | 30.00 (28.00) | 40 (40) |"
+        in table
+    )
+    for name in ("tiny", "base", "medium", "large", "xl"):
+        assert table.count(f"| {name} | ") == 2
+    assert (64, "student", 2, True, True) in asked
+    assert "one of 4 processes (ddp" in table
+
+
+def test_each_size_is_the_one_of_its_file() -> None:
+    found = dict(sizes(compose(["model=base"])))
+    assert [cfg["model"]["width"] for cfg in found.values()] == [128, 576, 768, 1024, 1600]
+    assert found["tiny"]["backbone"]["feed_forward"]["kernel_size"] == 3
+    assert found["xl"]["backbone"]["feed_forward"]["kernel_size"] == 9
+
+
+@pytest.mark.parametrize("plan", [0, "yes", -1, 1.5])
+def test_plan_is_true_or_a_number(plan: object) -> None:
+    with pytest.raises(UserError, match=r"\+plan=8"):
+        plan_table(compose(SMALL) | {"plan": plan})
