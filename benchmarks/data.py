@@ -32,12 +32,12 @@ from audiolcm.data.batches import batch_indices
 from audiolcm.data.corpora import ManifestCorpus, WebDataset
 from audiolcm.data.dataset import MelClips
 from audiolcm.data.manifest import Clip, write_manifest
-from audiolcm.data.parts import Part
-from audiolcm.data.plan import write_plan
-from audiolcm.data.prepare import prepare, prepare_part
-from audiolcm.data.prepared import PreparedData, PreparedSplit
-from audiolcm.data.sealing import seal_split
-from audiolcm.data.shards import Item, Store
+from audiolcm.data.preparing.index import seal_split
+from audiolcm.data.preparing.parts import Part
+from audiolcm.data.preparing.plan import write_plan
+from audiolcm.data.preparing.prepare import prepare, prepare_part
+from audiolcm.data.store.prepared import PreparedData, PreparedSplit
+from audiolcm.data.store.shards import Item, Store
 
 SOUND = {"waveform": np.zeros(4, np.int16), "mel": np.zeros((1, 2), np.float16)}
 SECONDS, RATE = 10, 44100

@@ -63,7 +63,7 @@ def word_tokenizer(folder: Path, size: int) -> None:
 def timed(*arguments: str) -> tuple[float, float]:
     """Run ``audiolcm`` and return its seconds and its peak memory in GB."""
     code = (
-        "import sys; from audiolcm.cli import main; code = main(sys.argv[1:]); "
+        "import sys; from audiolcm.commands.cli import main; code = main(sys.argv[1:]); "
         "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]); sys.exit(code)"
     )
     began = time.perf_counter()

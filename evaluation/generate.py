@@ -18,16 +18,16 @@ import torch
 from tqdm import tqdm
 
 from audiolcm.audio.io import write_wav
+from audiolcm.commands.options import Parser
 from audiolcm.configuration.build import build
 from audiolcm.configuration.plugins import allowing, import_from_here
 from audiolcm.configuration.ranges import check_options
 from audiolcm.configuration.schema import load_yaml
 from audiolcm.data.manifest import Clip
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.options import Parser
 from audiolcm.pipeline import AudioLCM
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import sealed, unsealed

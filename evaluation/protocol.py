@@ -13,8 +13,8 @@ from typing import Any
 from audiolcm.audio.io import write_wav
 from audiolcm.configuration.build import build
 from audiolcm.data.manifest import SPLITS, Clip, Corpus, Stated, StatesTruth
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedData
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedData
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 from audiolcm.storage.hashing import content_hash

@@ -12,11 +12,11 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
 
 with one_sentence():
     from audiolcm import terminal
+    from audiolcm.commands.options import Parser
     from audiolcm.configuration.checking import nearest
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from audiolcm.interrupts import raise_on_signal
-    from audiolcm.options import Parser
     from audiolcm.sweeps.row_sweeper import SCALES
     from experiments.diagnose_command import add_diagnose, run_diagnose
     from experiments.render_command import add_render, run_render

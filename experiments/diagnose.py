@@ -20,8 +20,8 @@ from audiolcm.configuration.plugins import allowing, import_from_here
 from audiolcm.configuration.schema import read_yaml
 from audiolcm.configuration.sections import check_there
 from audiolcm.data.dataset import MelClips
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.diffusion.guidance import Interval, UniformGuidance
 from audiolcm.diffusion.sampler import ConsistencySampler
 from audiolcm.diffusion.schedule import NoiseSchedule

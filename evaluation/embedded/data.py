@@ -11,7 +11,7 @@ from torch import Tensor
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.dataset import WaveformClips
 from audiolcm.data.manifest import Clip, fallback_structure
-from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.draws import Generator
 from audiolcm.models.text_encoder import HashedTextEncoder
 from evaluation.embedded.network import FRAME_SECONDS

@@ -10,8 +10,8 @@ import torch
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.configuration.build import build
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedData
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedData
 from audiolcm.storage.files import require_writable
 from audiolcm.weights.artifacts import Artifact, Identity
 from audiolcm.workshop import Data, Workshop

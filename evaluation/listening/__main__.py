@@ -13,10 +13,10 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
 
 with one_sentence():
     from audiolcm import terminal
+    from audiolcm.commands.options import Parser
     from audiolcm.configuration.ranges import check_options
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
-    from audiolcm.options import Parser
     from evaluation.listening.design import ANCHORS, Settings
     from evaluation.listening.questions import QUESTIONS, chosen_questions
     from evaluation.listening.screening import DEFAULT_RULES, RULES, Limits, chosen_rules

@@ -13,8 +13,8 @@ import numpy as np
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.data.manifest import StatesTruth
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.storage.files import atomic_path

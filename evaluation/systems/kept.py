@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from audiolcm.data.records import file_facts, file_fault
+from audiolcm.data.store.checked_json import file_facts, file_fault
 from audiolcm.errors import UserError
 from audiolcm.storage.files import appending, explained
 from audiolcm.storage.hashing import sealed, unsealed

@@ -12,9 +12,21 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 
 _ROOMS: dict[str, str] = {
+    "audiolcm.commands": (
+        "cli data_command=prepare doctor.command=doctor options published.command=convert "
+        "structure.command=structure"
+    ),
     "audiolcm.configuration": (
         "build checking choices config=schema fingerprint mistakes plugin_code plugins ranges sections "
         "stand_in words"
+    ),
+    "audiolcm.data.preparing": (
+        "data.census data.parts data.plan data.prepare data.producing=make_shards data.report "
+        "data.sealing=index"
+    ),
+    "audiolcm.data.store": (
+        "data.mending=repair data.prepared data.reader data.records=checked_json data.rows=arrow_rows "
+        "data.shards"
     ),
     "audiolcm.distributed": "processes training.hardware training.whole=sharded",
     "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue finished foresight preview run",

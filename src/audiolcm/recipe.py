@@ -14,8 +14,8 @@ from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.configuration.build import build, build_transformer
 from audiolcm.configuration.schema import load_yaml
 from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedData, PreparedSplit
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedData, PreparedSplit
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
 from audiolcm.known_teacher import DENOISER_SECTIONS, known_teacher

@@ -85,9 +85,9 @@ def test_trainer_follows_the_data_set_unless_told_otherwise() -> None:
     ("node", "message"),
     [
         ({"_target_": "os.system", "command": "x"}, "refused"),
-        ({"_target_": "audiolcm.data.shards.np.load", "file": "x", "allow_pickle": True}, "refused"),
+        ({"_target_": "audiolcm.data.store.shards.np.load", "file": "x", "allow_pickle": True}, "refused"),
         ({"_target_": "audiolcm.workshop.torch.load", "f": "x", "weights_only": False}, "refused"),
-        ({"_target_": "audiolcm.cli.logging.FileHandler", "filename": "x"}, "refused"),
+        ({"_target_": "audiolcm.commands.cli.logging.FileHandler", "filename": "x"}, "refused"),
         ({"_target_": "audiolcm.diffusion.solver.Nothing"}, "does not exist"),
         ({"_target_": "audiolcm.diffusion.solver.GridSolver", "kk": 5}, "Unknown setting solver.kk.*'k'"),
         ({"_target_": "audiolcm.diffusion.solver.GridSolver", "k": "five"}, "of type str, but int is needed"),

@@ -33,8 +33,8 @@ ROWS = [
     ("yaml", ["-m", "experiments", "list"], "a-package-that-is-not-there"),
     ("hydra", ["-m", "experiments", "run", "table7_scale"], "antlr4-python3-runtime"),
     ("numpy", ["-m", "evaluation.listening", "score", "key.json", "a.json"], "numpy "),
-    ("torch", ["-m", "audiolcm.cli", "generate", "A dog barks"], "torch "),
-    ("hydra", ["-m", "audiolcm.cli", "prepare"], "antlr4-python3-runtime"),
+    ("torch", ["-m", "audiolcm.commands.cli", "generate", "A dog barks"], "torch "),
+    ("hydra", ["-m", "audiolcm.commands.cli", "prepare"], "antlr4-python3-runtime"),
 ]
 
 

@@ -51,7 +51,7 @@ def test_second_call_returns_at_once(trained: Path) -> None:
 
 
 def test_generate_is_deterministic_and_of_the_asked_length(trained: Path) -> None:
-    command = ["-m", "audiolcm.cli", "generate", "A dog barks", "--steps", "2", "--omega", "4"]
+    command = ["-m", "audiolcm.commands.cli", "generate", "A dog barks", "--steps", "2", "--omega", "4"]
     command += ["--duration", "2.5", "--seed", "3", "--checkpoint", str(student_of(trained))]
     for name in ("a.wav", "b.wav"):
         done = run(*command, "-o", name, cwd=trained)
@@ -64,14 +64,14 @@ def test_generate_is_deterministic_and_of_the_asked_length(trained: Path) -> Non
 
 def test_generate_many_from_a_file(trained: Path) -> None:
     (trained / "captions.txt").write_text("rain\n\na bell rings\nwind\n")
-    command = ["-m", "audiolcm.cli", "generate", "--from-file", "captions.txt", "--duration", "1"]
+    command = ["-m", "audiolcm.commands.cli", "generate", "--from-file", "captions.txt", "--duration", "1"]
     done = run(*command, "--batch-size", "2", "-o", "many", cwd=trained)
     assert done.returncode == 0, done.stderr[-2000:]
     assert sorted(p.name for p in (trained / "many").iterdir()) == ["000.wav", "001.wav", "002.wav"]
 
 
 def test_structured_caption_is_heard(trained: Path) -> None:
-    command = ["-m", "audiolcm.cli", "generate", "a bell rings then rain falls", "--duration", "1"]
+    command = ["-m", "audiolcm.commands.cli", "generate", "a bell rings then rain falls", "--duration", "1"]
     for name, structured in {
         "fallback": "<a bell rings then rain falls& all>",
         "given": "<bell& start>@<rain& end>",
@@ -148,7 +148,7 @@ def test_bad_input_is_one_message_and_a_failure(tmp_path: Path, overrides: list[
 
 
 def test_generate_without_a_run_says_what_to_do(tmp_path: Path) -> None:
-    done = run("-m", "audiolcm.cli", "generate", "rain", "--checkpoint", "artifacts", cwd=tmp_path)
+    done = run("-m", "audiolcm.commands.cli", "generate", "rain", "--checkpoint", "artifacts", cwd=tmp_path)
     assert done.returncode == 1
     assert "train.py" in done.stderr
     assert "Traceback" not in done.stderr
@@ -156,7 +156,7 @@ def test_generate_without_a_run_says_what_to_do(tmp_path: Path) -> None:
 
 def test_captions_in_another_encoding_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "captions.txt").write_bytes("un café\n".encode("latin-1"))
-    done = run("-m", "audiolcm.cli", "generate", "--from-file", "captions.txt", cwd=tmp_path)
+    done = run("-m", "audiolcm.commands.cli", "generate", "--from-file", "captions.txt", cwd=tmp_path)
     assert done.returncode == 1
     assert "captions.txt is not UTF-8" in done.stderr
     assert "Traceback" not in done.stderr
@@ -183,7 +183,7 @@ def test_help_is_short_and_quick() -> None:
 )
 def test_generate_refuses_in_one_message(trained: Path, arguments: list[str], words: str) -> None:
     (trained / "file").touch()
-    done = run("-m", "audiolcm.cli", "generate", "rain", *arguments, "--duration", "1", cwd=trained)
+    done = run("-m", "audiolcm.commands.cli", "generate", "rain", *arguments, "--duration", "1", cwd=trained)
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -234,7 +234,9 @@ def test_a_second_process_says_that_it_waits(tmp_path: Path) -> None:
 
 def test_prepare_of_no_usable_clip_fails(tmp_path: Path) -> None:
     (tmp_path / "manifest.tsv").write_text("name\taudio_path\tcaption\n")
-    done = run("-m", "audiolcm.cli", "prepare", "dataset=manifest", f"dataset.root={tmp_path}", cwd=tmp_path)
+    done = run(
+        "-m", "audiolcm.commands.cli", "prepare", "dataset=manifest", f"dataset.root={tmp_path}", cwd=tmp_path
+    )
     assert done.returncode == 1
     assert "holds no usable clip" in done.stderr
     assert "Traceback" not in done.stderr

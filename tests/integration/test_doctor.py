@@ -19,7 +19,7 @@ def doctor(
     path = path or cwd
     (path / "sitecustomize.py").write_text(DISK.format(free=free))
     environment = os.environ | {"PYTHONPATH": str(path), "WANDB_MODE": "offline"}
-    command = [sys.executable, "-m", "audiolcm.cli", "doctor", *words]
+    command = [sys.executable, "-m", "audiolcm.commands.cli", "doctor", *words]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=400)
 
 

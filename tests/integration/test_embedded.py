@@ -23,5 +23,7 @@ def test_the_main_job_is_distillation(tmp_path: Path) -> None:
     )
     # Wherever it is brought, and wherever the package is installed there.
     moved = (tmp_path / "artifacts").rename(tmp_path / "moved")
-    heard = run("-m", "audiolcm.cli", "generate", "rain falls", "--checkpoint", str(moved), cwd=tmp_path)
+    heard = run(
+        "-m", "audiolcm.commands.cli", "generate", "rain falls", "--checkpoint", str(moved), cwd=tmp_path
+    )
     assert heard.returncode == 0 and (tmp_path / "sound.wav").stat().st_size > 10000, heard.stderr[-2000:]

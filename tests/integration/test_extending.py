@@ -31,7 +31,7 @@ def typed(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Type a command of the page, small."""
     words = shlex.split(command)
     if words[0] == "audiolcm":
-        return run("-m", "audiolcm.cli", *words[1:], cwd=cwd)
+        return run("-m", "audiolcm.commands.cli", *words[1:], cwd=cwd)
     return run(str(ROOT / words[1]), *words[2:], *(TRAIN if words[1] == "train.py" else EVALUATE), cwd=cwd)
 
 
@@ -85,7 +85,9 @@ def test_a_model_allows_nothing_itself(reader: Path) -> None:
     (student, *_) = reader.glob("artifacts/student/*/config.yaml")
     assert "plugins:\n- mypkg\n" in student.read_text()
     (reader / "mypkg" / "log_cosh.py").write_text("open('imported', 'w')\n" + FILES["mypkg/log_cosh.py"])
-    done = run("-m", "audiolcm.cli", "generate", "A tone", "--checkpoint", str(student.parent), cwd=reader)
+    done = run(
+        "-m", "audiolcm.commands.cli", "generate", "A tone", "--checkpoint", str(student.parent), cwd=reader
+    )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "is refused: its " in done.stderr and "_target_=mypkg." in done.stderr
     assert "audiolcm generate: --plugins mypkg" in done.stderr

@@ -67,7 +67,15 @@ def test_the_published_teacher_is_distilled(place: Path) -> None:
     again = run(place, *command)
     assert again.returncode == 0 and "All of it was done before" in again.stdout + again.stderr
     sound = run(
-        place, "-m", "audiolcm.cli", "generate", "a dog barks", "--checkpoint", str(student), "-o", "a.wav"
+        place,
+        "-m",
+        "audiolcm.commands.cli",
+        "generate",
+        "a dog barks",
+        "--checkpoint",
+        str(student),
+        "-o",
+        "a.wav",
     )
     assert sound.returncode == 0, sound.stderr
     assert (place / "a.wav").stat().st_size == 44 + 2 * 5 * 16000

@@ -19,7 +19,7 @@ sys.argv = words
 if words[0] == "-c":
     exec(words[1])
 elif words[0] == "audiolcm":
-    runpy.run_module("audiolcm.cli", run_name="__main__")
+    runpy.run_module("audiolcm.commands.cli", run_name="__main__")
 else:
     runpy.run_path(words[0], run_name="__main__")
 """
@@ -93,16 +93,20 @@ def test_a_finished_run_and_a_whole_one_load_no_transformers(trained: Path) -> N
 def test_an_export_sounds_the_same_elsewhere_without_its_artifacts(trained: Path, tmp_path: Path) -> None:
     work = tmp_path / "alice"
     shutil.copytree(trained / "artifacts", work / "artifacts")
-    made = run("-m", "audiolcm.cli", *GENERATE, "--checkpoint", "artifacts", "-o", "before.wav", cwd=work)
+    made = run(
+        "-m", "audiolcm.commands.cli", *GENERATE, "--checkpoint", "artifacts", "-o", "before.wav", cwd=work
+    )
     assert made.returncode == 0, made.stderr
-    exported = run("-m", "audiolcm.cli", "export", "artifacts", "-o", "dogs", cwd=work)
+    exported = run("-m", "audiolcm.commands.cli", "export", "artifacts", "-o", "dogs", cwd=work)
     assert exported.returncode == 0, exported.stderr
     elsewhere = tmp_path / "bob"
     elsewhere.mkdir()
     (work / "dogs").rename(elsewhere / "model")
     (work / "before.wav").rename(elsewhere / "before.wav")
     shutil.rmtree(work)
-    after = run("-m", "audiolcm.cli", *GENERATE, "--checkpoint", "model", "-o", "after.wav", cwd=elsewhere)
+    after = run(
+        "-m", "audiolcm.commands.cli", *GENERATE, "--checkpoint", "model", "-o", "after.wav", cwd=elsewhere
+    )
     assert after.returncode == 0, after.stderr
     assert digest(elsewhere / "before.wav") == digest(elsewhere / "after.wav")
     files = {
@@ -129,14 +133,16 @@ def test_an_export_sounds_the_same_elsewhere_without_its_artifacts(trained: Path
     ],
 )
 def test_a_mistake_is_one_message(trained: Path, words: list[str], message: str) -> None:
-    done = run("-m", "audiolcm.cli", *words, cwd=trained)
+    done = run("-m", "audiolcm.commands.cli", *words, cwd=trained)
     assert done.returncode == 1
     assert message in done.stderr and "Traceback" not in done.stderr
     assert not (trained / "x").exists()
 
 
 def test_an_export_is_a_checkpoint_and_a_parent_like_any(trained: Path) -> None:
-    exported = run("-m", "audiolcm.cli", "export", str(student_of(trained)), "-o", "mine", cwd=trained)
+    exported = run(
+        "-m", "audiolcm.commands.cli", "export", str(student_of(trained)), "-o", "mine", cwd=trained
+    )
     assert exported.returncode == 0, exported.stderr
     code = (
         "from audiolcm.published.models import open_model; print(open_model('mine').parent('vocoder').folder)"

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 from audiolcm.diffusion.sampler import ConsistencySampler, NoiseSource, Sampled
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.distributed.hardware import Hardware

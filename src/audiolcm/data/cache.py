@@ -1,7 +1,7 @@
 """Features computed once before training: posteriors of the autoencoder and embeddings of the captions.
 
 Both caches are keyed by the prepared data; the caller keys `folder` by the network that makes the features.
-Both are atomic and resumable (see `audiolcm.data.shards`).
+Both are atomic and resumable (see `audiolcm.data.store.shards`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from audiolcm.audio.mel import LOG_MEL_MIN
-from audiolcm.data.prepared import PreparedSplit
-from audiolcm.data.reader import ShardReader
-from audiolcm.data.shards import INDEX, build_shards
+from audiolcm.data.store.prepared import PreparedSplit
+from audiolcm.data.store.reader import ShardReader
+from audiolcm.data.store.shards import INDEX, build_shards
 from audiolcm.errors import UserError
 from audiolcm.storage.files import remove_leftovers
 from audiolcm.storage.leases import exclusive

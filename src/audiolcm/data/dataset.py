@@ -11,7 +11,7 @@ from torch import Tensor
 from audiolcm import draws
 from audiolcm.audio.mel import LOG_MEL_MIN
 from audiolcm.data.cache import Latents, TextEmbeddings, encode_latents, encode_text
-from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.errors import UserError
 
 __all__ = ["LatentClips", "MelClips", "WaveformClips", "encode_latents", "encode_text"]

@@ -13,7 +13,7 @@ from huggingface_hub import try_to_load_from_cache
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.plugin_code import code_of_plugins
-from audiolcm.data.prepare import prepared_fingerprint
+from audiolcm.data.preparing.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.hashing import content_hash

@@ -12,7 +12,7 @@ from audiolcm.audio.io import write_wav
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
 from audiolcm.configuration.words import in_shell
-from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.pages.media import save_spectrogram
 from audiolcm.pages.run import PAGE, Heard, write_page
 from audiolcm.pipeline import AudioLCM

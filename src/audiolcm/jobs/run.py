@@ -22,7 +22,7 @@ from audiolcm.configuration.plugin_code import code_of_plugins
 from audiolcm.configuration.plugins import allowing
 from audiolcm.configuration.schema import check_local, resolve
 from audiolcm.configuration.sections import DESCRIBE
-from audiolcm.data.census import census
+from audiolcm.data.preparing.census import census
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import missing_on_mps
 from audiolcm.environment.failures import explain

@@ -127,12 +127,12 @@ def test_changed_and_removed_modules_are_named() -> None:
 
 
 def test_the_fingerprint_of_the_method_has_the_loaded_modules_that_decide() -> None:
-    import audiolcm.cli
+    import audiolcm.commands.cli
     import audiolcm.diffusion.solver  # noqa: F401 (loaded is what counts)
 
     found = method_fingerprint()
     assert found["audiolcm.diffusion.solver"] == code_hash("audiolcm.diffusion.solver")
-    assert "audiolcm.cli" not in found and "audiolcm.cli" in sys.modules
+    assert "audiolcm.commands.cli" not in found and "audiolcm.commands.cli" in sys.modules
     assert not any(name.startswith("audiolcm.diffusionx") or not value for name, value in found.items())
 
 

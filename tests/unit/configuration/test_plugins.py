@@ -20,8 +20,8 @@ from audiolcm.configuration.plugin_code import code_of_class, code_of_plugins
 from audiolcm.configuration.plugins import allowed_packages, allowing, import_from_here, is_allowed
 from audiolcm.configuration.schema import compose, load_yaml, to_yaml
 from audiolcm.data.foley import FoleyCorpus
-from audiolcm.data.prepare import prepared_fingerprint
-from audiolcm.data.prepared import FORMAT_VERSION
+from audiolcm.data.preparing.prepare import prepared_fingerprint
+from audiolcm.data.store.prepared import FORMAT_VERSION
 from audiolcm.errors import UserError
 from audiolcm.jobs import run
 from audiolcm.jobs.finished import inputs_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 from audiolcm.configuration.choices import CONF
 from audiolcm.configuration.ranges import check_numbers, check_options
 from audiolcm.configuration.schema import compose

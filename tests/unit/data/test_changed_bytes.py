@@ -10,11 +10,11 @@ from damage import REPLACED, flipped, outcome
 from test_dataset import HalvingEncoder
 from test_prepare import files
 
-from audiolcm.data import prepare as preparing
 from audiolcm.data.cache import encode_latents
-from audiolcm.data.mending import discard, verify
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedData
+from audiolcm.data.preparing import prepare as preparing
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedData
+from audiolcm.data.store.repair import discard, verify
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 
@@ -100,13 +100,13 @@ def test_an_older_cache_without_seals_is_opened(prepared: PreparedData) -> None:
 def test_one_process_reads_a_shard_once_for_its_checksum(
     prepared: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from audiolcm.data import records
+    from audiolcm.data.store import checked_json
 
     for path in prepared.folder.rglob("*"):
         os.utime(path, (1e9, 1e9))  # of a file that was just written no checksum is kept
     read: list[str] = []
-    checksum = records._checksum
-    monkeypatch.setattr(records, "_checksum", lambda path: (read.append(path.name), checksum(path))[1])
+    checksum = checked_json._checksum
+    monkeypatch.setattr(checked_json, "_checksum", lambda path: (read.append(path.name), checksum(path))[1])
     heard(prepared.folder)
     heard(prepared.folder)
     assert read and len(read) == len(set(read))

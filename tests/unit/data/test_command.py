@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 from audiolcm.data.manifest import Clip, write_manifest
 
 

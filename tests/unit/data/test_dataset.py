@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from audiolcm.data.batches import bucketed_indices
 from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.errors import UserError
 
 

@@ -11,9 +11,9 @@ import soundfile
 from audiolcm.data.corpora import AudioCaps, Clotho, Fsd50k, ManifestCorpus, Mix, WavCaps, WebDataset
 from audiolcm.data.exclusions import NameList
 from audiolcm.data.manifest import Clip, write_manifest
-from audiolcm.data.prepare import prepare, prepared_fingerprint
-from audiolcm.data.prepared import PreparedData
-from audiolcm.data.report import prepare_report
+from audiolcm.data.preparing.prepare import prepare, prepared_fingerprint
+from audiolcm.data.preparing.report import prepare_report
+from audiolcm.data.store.prepared import PreparedData
 from audiolcm.data.youtube import possible_origins, youtube_origin
 from audiolcm.errors import UserError
 

@@ -5,7 +5,7 @@ import pytest
 
 from audiolcm.data.corpora import ManifestCorpus
 from audiolcm.data.manifest import Clip, Event, fallback_structure, read_manifest, write_manifest
-from audiolcm.data.prepared import clip_from_json, clip_to_json
+from audiolcm.data.store.prepared import clip_from_json, clip_to_json
 from audiolcm.errors import UserError
 
 

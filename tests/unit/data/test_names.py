@@ -23,8 +23,8 @@ from audiolcm.data.corpora import (
 )
 from audiolcm.data.corpora.folder import unique_names
 from audiolcm.data.locating import Finder, sound_files
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedData
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedData
 
 COMPOSED, APART = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
 APPLE = b"\0\5\x16\7\0\2\0\0" + bytes(300)

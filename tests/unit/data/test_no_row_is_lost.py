@@ -14,7 +14,7 @@ import yaml
 from audiolcm.data import corpora
 from audiolcm.data.foley import FoleyCorpus
 from audiolcm.data.manifest import Corpus
-from audiolcm.data.prepare import prepare
+from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.tunes import FoleyMusicCorpus
 
 CONF = Path(__file__).parents[3] / "conf" / "dataset"

@@ -9,7 +9,7 @@ import soundfile
 
 from audiolcm.data.corpora import ManifestCorpus, Mix, SidecarCorpus, WavCaps
 from audiolcm.data.manifest import SPLITS, Clip
-from audiolcm.data.prepare import prepare
+from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.splits import held_out_keys, is_held_out
 from audiolcm.errors import UserError
 

@@ -24,8 +24,8 @@ from audiolcm.data.corpora import (
 from audiolcm.data.corpora.labels import caption_of_labels
 from audiolcm.data.corpora.sidecar import words_of_name
 from audiolcm.data.manifest import Clip
-from audiolcm.data.prepare import prepare
-from audiolcm.data.report import prepare_report
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.preparing.report import prepare_report
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 

@@ -6,7 +6,7 @@ import pytest
 from test_webdataset import WEB, sound, write_tar
 
 from audiolcm.data.corpora import WebDataset
-from audiolcm.data.prepare import prepare
+from audiolcm.data.preparing.prepare import prepare
 
 ONE, TWO, OTHER = (sound(number, "wav") for number in range(3))
 DOG, CAT = ("0.txt", b"A dog"), ("0.txt", b"A cat")

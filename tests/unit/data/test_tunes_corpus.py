@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from audiolcm.data.manifest import Corpus
-from audiolcm.data.prepare import prepare
+from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.tunes import FoleyMusicCorpus, corpus
 from audiolcm.data.tunes.instruments import LEADS
 from audiolcm.errors import UserError

@@ -14,7 +14,7 @@ from audiolcm.audio.io import read_audio
 from audiolcm.data.corpora import WebDataset
 from audiolcm.data.corpora import webdataset as webdataset_module
 from audiolcm.data.manifest import fallback_structure
-from audiolcm.data.prepare import prepare
+from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 from audiolcm.doctor import examination, packages
 from audiolcm.doctor.packages import Probed
 from audiolcm.doctor.probe import precision_reason

@@ -57,7 +57,7 @@ def test_a_folder_that_others_may_enter_is_not_taken(tmp_path: Path, trap: str) 
 
 @pytest.mark.parametrize("command", [["doctor", "--json"], ["structure", "rain"]])
 def test_the_command_works_for_such_a_user(tmp_path: Path, command: list[str]) -> None:
-    done = run(tmp_path, f"; from audiolcm.cli import main; sys.exit(main({command}))")
+    done = run(tmp_path, f"; from audiolcm.commands.cli import main; sys.exit(main({command}))")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from released_file import Layout, random_state, save, save_tokenizers, small_layout
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 
 
 @pytest.fixture(scope="module")

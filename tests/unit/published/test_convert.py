@@ -12,7 +12,7 @@ from released_file import Layout, random_state, save, save_bigvgan, save_tokeniz
 from safetensors.torch import load_file
 from torch import Tensor
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
@@ -158,7 +158,7 @@ def test_base_size_is_read_from_the_file_not_into_memory(
     generate = ["generate", "a dog barks", "--checkpoint", str(tmp_path / "a"), "-o", str(tmp_path / "a.wav")]
     for arguments in (convert, generate):
         code = (
-            "import sys; from audiolcm.cli import main; code = main(sys.argv[1:]); "
+            "import sys; from audiolcm.commands.cli import main; code = main(sys.argv[1:]); "
             "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]); sys.exit(code)"
         )
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)

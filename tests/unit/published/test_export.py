@@ -12,7 +12,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 from sealed import sealed_again
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM

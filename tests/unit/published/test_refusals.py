@@ -10,7 +10,7 @@ import yaml
 from released_file import Layout, random_state, save, save_tokenizers
 from sealed import sealed_again
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer
 from audiolcm.pipeline import AudioLCM
@@ -104,7 +104,7 @@ def test_a_strangers_configuration_calls_no_function(convert: Callable[..., Path
     cfg = yaml.safe_load(path.read_text())
     elsewhere = (
         "audiolcm.storage.result.write_result",
-        "audiolcm.cli.main",
+        "audiolcm.commands.cli.main",
         "audiolcm.storage.files.remove_leftovers",
     )
     said = dict.fromkeys(elsewhere, "no model is made of that") | {

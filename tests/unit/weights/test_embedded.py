@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.cli import main
+from audiolcm.commands.cli import main
 from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM

@@ -20,9 +20,9 @@ from audiolcm.data.exclusions import NameList, name_lists, naming_list
 from audiolcm.data.left_out import Sound
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
 from audiolcm.data.manifest import SPLITS, BadRow, Clip, caption_problem, check_split, unknown_split
-from audiolcm.data.prepared import clip_to_json
-from audiolcm.data.producing import sound_problem
 from audiolcm.data.splits import held_out_keys, is_held_out
+from audiolcm.data.store.prepared import clip_to_json
+from audiolcm.data.store.samples import sound_problem
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 

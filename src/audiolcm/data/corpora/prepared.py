@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from audiolcm.data.manifest import Clip
-from audiolcm.data.prepared import PreparedData
+from audiolcm.data.store.prepared import PreparedData
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 

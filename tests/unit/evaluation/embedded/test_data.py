@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from audiolcm.data.manifest import Clip, Event
-from audiolcm.data.prepared import PreparedSplit
+from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.models.text_encoder import HashedTextEncoder
 from evaluation.embedded.data import EvaluatorClips
 

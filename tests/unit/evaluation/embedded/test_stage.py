@@ -15,7 +15,7 @@ from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
 from audiolcm.configuration.choices import options_of
 from audiolcm.configuration.schema import register_resolvers, to_plain
-from audiolcm.data.prepare import prepare
+from audiolcm.data.preparing.prepare import prepare
 from audiolcm.errors import UserError
 from evaluation.embedded.stage import embedded_extractor
 from evaluation.features.embedded import EmbeddedExtractor

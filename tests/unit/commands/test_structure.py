@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm import cli
+from audiolcm.commands import cli
 from audiolcm.data.manifest import read_manifest
 from audiolcm.data.tables import read_table, write_table
 
@@ -133,7 +133,7 @@ def test_killed_run_goes_on_where_it_stopped(server, tmp_path: Path) -> None:
                "--endpoint", server.endpoint, "--model", "tiny"]  # fmt: skip
     hold = threading.Event()
     server.reply = lambda caption: f"<{caption}& all>" if int(caption[5:]) < 6 else str(hold.wait(60))
-    process = subprocess.Popen([sys.executable, "-m", "audiolcm.cli", *command], env=os.environ)
+    process = subprocess.Popen([sys.executable, "-m", "audiolcm.commands.cli", *command], env=os.environ)
     try:
         deadline = time.monotonic() + 60
         while not (answers.exists() and answers.read_text().count("\n") == 6):

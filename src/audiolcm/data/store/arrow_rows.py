@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from audiolcm.data.records import MEND
+from audiolcm.data.store.checked_json import MEND
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
 

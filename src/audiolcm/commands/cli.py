@@ -7,18 +7,16 @@ import sys
 from pathlib import Path
 
 import audiolcm
-from audiolcm import data_command, terminal
+from audiolcm import terminal
+from audiolcm.commands import convert, doctor, prepare, structure
+from audiolcm.commands.options import Parser
 from audiolcm.configuration.plugins import import_from_here
 from audiolcm.configuration.ranges import check_options
-from audiolcm.doctor import command as doctor
 from audiolcm.environment.guard import explained
 from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
 from audiolcm.interrupts import Interrupted, raise_on_signal
-from audiolcm.options import Parser
-from audiolcm.published import command as published
 from audiolcm.storage.files import name_too_long
-from audiolcm.structure import command as structure
 
 log = logging.getLogger("audiolcm")
 
@@ -71,9 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("-o", "--output", default="sound.wav",
                           help="wav file or folder; a new folder whose name has a dot ends in /")  # fmt: skip
     generate.set_defaults(run=_generate)
-    published.add_parser(commands)
+    convert.add_parser(commands)
     structure.add_parser(commands)
-    data_command.add_parser(commands)
+    prepare.add_parser(commands)
     doctor.add_parser(commands)
     return parser
 

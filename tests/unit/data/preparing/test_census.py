@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiolcm.data.census import census, origin
 from audiolcm.data.corpora import AudioCaps, Esc50, Fsd50k, Mix, SidecarCorpus
 from audiolcm.data.manifest import Corpus
-from audiolcm.data.prepare import prepare
+from audiolcm.data.preparing.census import census, origin
+from audiolcm.data.preparing.prepare import prepare
 
 
 def sound(path: Path, seconds: float, seed: int = 0) -> None:

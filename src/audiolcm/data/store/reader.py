@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from audiolcm.data.records import MEND, read_json, refuse_damaged
-from audiolcm.data.rows import Rows
-from audiolcm.data.shards import FILES_TABLE, INDEX, ITEMS_TABLE, array_name
+from audiolcm.data.store.arrow_rows import Rows
+from audiolcm.data.store.checked_json import MEND, read_json, refuse_damaged
+from audiolcm.data.store.shards import FILES_TABLE, INDEX, ITEMS_TABLE, array_name
 from audiolcm.errors import UserError
 
 _OPEN_FILES = 64  # below the usual limit of 1024 open files, however many shards there are

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow
 
 from audiolcm.data.manifest import Clip, caption_problem, storable
-from audiolcm.data.prepared import CLIP_FIELDS, clip_from_json, clip_to_json
-from audiolcm.data.records import file_facts, file_fault, read_json, write_json
-from audiolcm.data.rows import Rows, writing_rows
+from audiolcm.data.store.arrow_rows import Rows, writing_rows
+from audiolcm.data.store.checked_json import file_facts, file_fault, read_json, write_json
+from audiolcm.data.store.prepared import CLIP_FIELDS, clip_from_json, clip_to_json
 from audiolcm.errors import UserError
 
 PLAN_FILE = "plan.arrow"

@@ -9,24 +9,24 @@ import pytest
 from corpus_in_memory import corpus_of
 from test_prepare import files
 
-from audiolcm.data.parts import Part, parse_part
-from audiolcm.data.prepare import prepare, prepare_part
-from audiolcm.data.prepared import PreparedData
+from audiolcm.data.preparing.parts import Part, parse_part
+from audiolcm.data.preparing.prepare import prepare, prepare_part
+from audiolcm.data.store.prepared import PreparedData
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SCRIPT = """
 import sys
-from audiolcm.data.parts import parse_part
-from audiolcm.data.prepare import prepare_part
+from audiolcm.data.preparing.parts import parse_part
+from audiolcm.data.preparing.prepare import prepare_part
 from corpus_in_memory import corpus_of
 prepare_part(corpus_of(60, float(sys.argv[3])), sys.argv[1], parse_part(sys.argv[2]), progress=False)
 """
 
 
 def start(folder: Path, part: str, seconds_per_sound: float = 0.0) -> subprocess.Popen:
-    path = os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parent)])
+    path = os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parents[1])])
     command = [sys.executable, "-c", SCRIPT, str(folder), part, str(seconds_per_sound)]
     return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, cwd=ROOT)
 

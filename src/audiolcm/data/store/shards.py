@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow
 
-from audiolcm.data.records import file_facts, file_fault, read_json, write_json
-from audiolcm.data.rows import writing_rows
+from audiolcm.data.store.arrow_rows import writing_rows
+from audiolcm.data.store.checked_json import file_facts, file_fault, read_json, write_json
 from audiolcm.errors import UserError
 from audiolcm.storage.files import TEMPORARY_SUFFIX, atomic_path
 from audiolcm.storage.leases import exclusive

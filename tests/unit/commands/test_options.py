@@ -8,12 +8,12 @@ import pytest
 @pytest.mark.parametrize(
     ("command", "typed", "said"),
     [
-        ("audiolcm.cli", "genrate x", "Did you mean 'generate'?"),
-        ("audiolcm.cli", "generate x --devise cpu", "Did you mean '--device'?"),
-        ("audiolcm.cli", "generate x --devise=cpu", "Did you mean '--device'?"),
-        ("audiolcm.cli", "--verison", "Did you mean '--version'?"),
-        ("audiolcm.cli", "export --vocodr x", "Did you mean '--vocoder'?"),
-        ("audiolcm.cli", "generate x --steps two", "invalid int value: 'two'"),
+        ("audiolcm.commands.cli", "genrate x", "Did you mean 'generate'?"),
+        ("audiolcm.commands.cli", "generate x --devise cpu", "Did you mean '--device'?"),
+        ("audiolcm.commands.cli", "generate x --devise=cpu", "Did you mean '--device'?"),
+        ("audiolcm.commands.cli", "--verison", "Did you mean '--version'?"),
+        ("audiolcm.commands.cli", "export --vocodr x", "Did you mean '--vocoder'?"),
+        ("audiolcm.commands.cli", "generate x --steps two", "invalid int value: 'two'"),
         ("experiments.__main__", "lst", "Did you mean 'list'?"),
         ("experiments.__main__", "run table6_backbone --scale papr", "Did you mean 'paper'?"),
         ("experiments.__main__", "run table6_backbone seed=1 --dry-rnu", "Did you mean '--dry-run'?"),
@@ -33,7 +33,7 @@ def test_a_typo_is_one_line_with_the_right_word(
 
 @pytest.mark.parametrize("option", ["--checkpoint", "--vocoder", "--output"])
 def test_an_empty_option_is_refused(option: str, caplog: pytest.LogCaptureFixture) -> None:
-    from audiolcm.cli import main
+    from audiolcm.commands.cli import main
 
     assert main(["generate", "a dog", f"{option}="]) == 1
     assert f"{option} is empty" in caplog.text

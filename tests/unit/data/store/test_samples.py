@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audiolcm.data.producing import SILENCE_DB, sound_problem
+from audiolcm.data.store.samples import SILENCE_DB, sound_problem
 
 TONE = np.sin(np.arange(16000) / 3).astype(np.float32)
 

@@ -15,8 +15,8 @@ from audiolcm.data.corpora.labels import caption_of_labels
 from audiolcm.data.corpora.mix import Mix
 from audiolcm.data.corpora.sidecar import words_of_name
 from audiolcm.data.manifest import Corpus
-from audiolcm.data.prepared import CLIPS_FILE, PreparedData
-from audiolcm.data.rows import Rows
+from audiolcm.data.store.arrow_rows import Rows
+from audiolcm.data.store.prepared import CLIPS_FILE, PreparedData
 
 Figures = dict[str, int | float]
 

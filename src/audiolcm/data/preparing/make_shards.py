@@ -15,16 +15,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
+from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.data.manifest import Clip, Corpus
-from audiolcm.data.plan import Plan
-from audiolcm.data.prepared import FULL_SCALE
-from audiolcm.data.shards import Item, Rejected, Store
+from audiolcm.data.preparing.plan import Plan
+from audiolcm.data.store.samples import FULL_SCALE, quantize, sound_problem
+from audiolcm.data.store.shards import Item, Rejected, Store
 from audiolcm.errors import UserError
-
-MIN_DURATION = 0.1  # seconds; shorter sounds have fewer than six mel frames
-SILENCE_DB = -60.0  # of full scale; ffmpeg's silencedetect has the same default
-PEAK_LIMIT = 4.0  # 12 dB above full scale: beyond it a float file is not scaled to +-1
 
 
 class _StoppedError(Exception):
@@ -63,35 +59,6 @@ def make_shards(
         finally:
             stopped.set()
             pool.shutdown(cancel_futures=True)
-
-
-def sound_problem(waveform: np.ndarray) -> str | None:
-    """Why a waveform can not be used for training; None when it can."""
-    if waveform.ndim != 1:
-        return f"The sound has shape {waveform.shape}, not (samples,)."
-    if len(waveform) == 0:
-        return "The sound is empty."
-    if not np.isfinite(waveform).all():
-        return "The sound holds NaN or infinite samples."
-    if len(waveform) < MIN_DURATION * SAMPLE_RATE:
-        return f"The sound is too short: {len(waveform) / SAMPLE_RATE:.3f} s; {MIN_DURATION} s are needed."
-    offset = float(waveform.mean())
-    if np.abs(waveform - offset).max() < 10 ** (SILENCE_DB / 20):
-        constant = f", but for a constant {offset:.3g}" if abs(offset) * FULL_SCALE >= 0.5 else ""
-        return (
-            f"The sound is silent: it stays below {SILENCE_DB:g} dB of full scale{constant}, in the "
-            f"{len(waveform) / SAMPLE_RATE:.4g} s that are read of it (no more than max_duration)."
-        )
-    peak = float(np.abs(waveform).max())
-    if peak > PEAK_LIMIT:
-        return f"The sound is out of range: its peak is {peak:.3g}, full scale is 1; scale the file to +-1."
-    return None
-
-
-def quantize(waveform: np.ndarray) -> np.ndarray:
-    """int16 samples of a float waveform; one above full scale is turned down to it rather than clipped."""
-    gain = (FULL_SCALE - 1) / max(float(np.abs(waveform).max()), (FULL_SCALE - 1) / FULL_SCALE)
-    return np.rint(waveform * np.float32(gain)).astype(np.int16)
 
 
 def _cached_sound(corpus: Corpus, spectrogram: MelSpectrogram, clip: Clip) -> Item:

@@ -6,9 +6,9 @@ from test_dataset import HalvingEncoder
 from test_prepare import files
 
 from audiolcm.data.dataset import encode_latents
-from audiolcm.data.mending import discard, verify
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedData
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.prepared import PreparedData
+from audiolcm.data.store.repair import discard, verify
 from audiolcm.errors import UserError
 
 

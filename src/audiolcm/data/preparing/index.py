@@ -10,8 +10,10 @@ import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.manifest import LEFT_OUT
-from audiolcm.data.plan import Keys, Plan, remove_plan
-from audiolcm.data.prepared import (
+from audiolcm.data.preparing.plan import Keys, Plan, remove_plan
+from audiolcm.data.store.arrow_rows import writing_rows
+from audiolcm.data.store.checked_json import file_facts, write_json
+from audiolcm.data.store.prepared import (
     BAD_FILE,
     BAD_SCHEMA,
     CLIP_FIELDS,
@@ -20,9 +22,7 @@ from audiolcm.data.prepared import (
     MISSING_FILE,
     SPLIT_FILE,
 )
-from audiolcm.data.reader import ShardReader
-from audiolcm.data.records import file_facts, write_json
-from audiolcm.data.rows import writing_rows
+from audiolcm.data.store.reader import ShardReader
 
 
 def seal_split(folder: Path, split: str) -> None:

@@ -1,8 +1,8 @@
 """Preparing a corpus: validate every row, cache 16-bit waveforms and log-mels, report the bad rows.
 
-Three acts: the plan of each split (`audiolcm.data.plan`), the shards, the seal (`audiolcm.data.sealing`). Plan and seal
-are made by whoever comes first, under a lock; the shards by any number of threads, processes and machines, each shard
-by one of them. All of it can be killed at any time and goes on where it stopped.
+Three acts: the plan of each split (``plan.py``), the shards, and the index that seals them (``index.py``). Plan and
+index are made by whoever comes first, under a lock; the shards by any number of threads, processes and machines, each
+shard by one of them. All of it can be killed at any time and goes on where it stopped.
 
 Waveforms are kept as int16. Mels are kept as float16: within their range [-5, 2.5] it is exact to 0.002
 (log10), that is 0.04 dB, ten times below what a listener hears and fifty times below the error of an
@@ -22,14 +22,14 @@ from typing import Protocol, runtime_checkable
 from audiolcm.configuration.plugin_code import code_of_class
 from audiolcm.data.left_out import left_out, warn_of_unused_lists
 from audiolcm.data.manifest import SPLITS, Corpus, RejectsRows, check_split
-from audiolcm.data.parts import Part
-from audiolcm.data.plan import Plan, is_planned, write_plan
-from audiolcm.data.prepared import DATA_FILE, FORMAT_VERSION, SPLIT_FILE, PreparedData
-from audiolcm.data.producing import make_shards
-from audiolcm.data.records import write_json
-from audiolcm.data.report import write_report
-from audiolcm.data.sealing import seal_split
-from audiolcm.data.shards import CLAIMS, INDEX, Store
+from audiolcm.data.preparing.index import seal_split
+from audiolcm.data.preparing.make_shards import make_shards
+from audiolcm.data.preparing.parts import Part
+from audiolcm.data.preparing.plan import Plan, is_planned, write_plan
+from audiolcm.data.preparing.report import write_report
+from audiolcm.data.store.checked_json import write_json
+from audiolcm.data.store.prepared import DATA_FILE, FORMAT_VERSION, SPLIT_FILE, PreparedData
+from audiolcm.data.store.shards import CLAIMS, INDEX, Store
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.files import remove_leftovers

@@ -17,14 +17,14 @@ from corpus_in_memory import CorpusInMemory, clip, corpus_of
 from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.data.corpora import Esc10, ManifestCorpus
 from audiolcm.data.manifest import Clip, write_manifest
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedData
-from audiolcm.data.producing import quantize
-from audiolcm.data.report import prepare_report
+from audiolcm.data.preparing.make_shards import quantize
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.preparing.report import prepare_report
+from audiolcm.data.store.prepared import PreparedData
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -93,7 +93,7 @@ def test_splits_can_be_prepared_one_by_one(tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-from audiolcm.data.prepare import prepare
+from audiolcm.data.preparing.prepare import prepare
 from corpus_in_memory import corpus_of
 prepare(corpus_of(20, seconds_per_sound=0.15), sys.argv[1], progress=False, sounds_per_shard=3)
 """
@@ -102,7 +102,7 @@ prepare(corpus_of(20, seconds_per_sound=0.15), sys.argv[1], progress=False, soun
 def test_killed_preparation_goes_on_and_equals_an_undisturbed_one(tmp_path: Path) -> None:
     whole = prepare(corpus_of(20), tmp_path / "whole", progress=False, sounds_per_shard=3)
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parent)])
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parents[1])])
     }
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "killed")], env=environment, cwd=ROOT

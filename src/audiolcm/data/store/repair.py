@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audiolcm.data.prepared import DATA_FILE, REPORT, SPLIT_FILE
-from audiolcm.data.records import MEND, file_fault, read_json
-from audiolcm.data.rows import Rows
-from audiolcm.data.shards import FILES_TABLE, INDEX, ITEMS_TABLE, record_path
+from audiolcm.data.store.arrow_rows import Rows
+from audiolcm.data.store.checked_json import MEND, file_fault, read_json
+from audiolcm.data.store.prepared import DATA_FILE, REPORT, SPLIT_FILE
+from audiolcm.data.store.shards import FILES_TABLE, INDEX, ITEMS_TABLE, record_path
 from audiolcm.errors import UserError
 from audiolcm.storage.files import explained
 

@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(recipe: Any, cfg: Mapping[str, Any], options: argparse.Namespace) -> int:
-    from audiolcm.data.mending import verify
-    from audiolcm.data.report import prepare_report
+    from audiolcm.data.preparing.report import prepare_report
+    from audiolcm.data.store.repair import verify
 
     if options.mend:
         _discard_damaged(recipe, cfg)
@@ -70,8 +70,8 @@ def _run(recipe: Any, cfg: Mapping[str, Any], options: argparse.Namespace) -> in
 
 def _prepare(recipe: Any, cfg: Mapping[str, Any], options: argparse.Namespace) -> Any:
     """Return the prepared data; None when this was a part and others are still to be made."""
-    from audiolcm.data.parts import parse_part
-    from audiolcm.data.prepare import prepare, prepare_part
+    from audiolcm.data.preparing.parts import parse_part
+    from audiolcm.data.preparing.prepare import prepare, prepare_part
 
     cache = Path(cfg["paths"]["cache"])
     if not options.part:
@@ -85,8 +85,8 @@ def _prepare(recipe: Any, cfg: Mapping[str, Any], options: argparse.Namespace) -
 
 
 def _discard_damaged(recipe: Any, cfg: Mapping[str, Any]) -> None:
-    from audiolcm.data.mending import discard
-    from audiolcm.data.prepare import prepared_folder
+    from audiolcm.data.preparing.prepare import prepared_folder
+    from audiolcm.data.store.repair import discard
 
     found = discard(prepared_folder(recipe.corpus, Path(cfg["paths"]["cache"])))
     for path in found:

@@ -7,10 +7,10 @@ import pyarrow
 import pytest
 from corpus_in_memory import CorpusInMemory, clip
 
-from audiolcm.data.plan import Keys
-from audiolcm.data.prepare import prepare
-from audiolcm.data.prepared import PreparedData
-from audiolcm.data.rows import ROWS_PER_BATCH, Rows, writing_rows
+from audiolcm.data.preparing.plan import Keys
+from audiolcm.data.preparing.prepare import prepare
+from audiolcm.data.store.arrow_rows import ROWS_PER_BATCH, Rows, writing_rows
+from audiolcm.data.store.prepared import PreparedData
 from audiolcm.errors import UserError
 
 SCHEMA = pyarrow.schema([("name", pyarrow.string()), ("number", pyarrow.int64())])

@@ -1,4 +1,4 @@
-"""Prepared data: the cached waveforms and mels of a corpus, as `audiolcm.data.prepare` writes them.
+"""Prepared data: the cached waveforms and mels of a corpus, as `audiolcm.data.preparing.prepare` writes them.
 
 Opening it takes the same time and memory for ten thousand and for a million clips: clips are made from a mapped table
 when they are asked for.
@@ -19,13 +19,13 @@ import pyarrow
 
 from audiolcm.audio.mel import HOP_LENGTH
 from audiolcm.data.manifest import BadRow, Clip, Event, check_split
-from audiolcm.data.reader import ShardReader
-from audiolcm.data.records import read_json, refuse_damaged
-from audiolcm.data.rows import Rows
+from audiolcm.data.store.arrow_rows import Rows
+from audiolcm.data.store.checked_json import read_json, refuse_damaged
+from audiolcm.data.store.reader import ShardReader
+from audiolcm.data.store.samples import FULL_SCALE
 from audiolcm.errors import UserError
 
 FORMAT_VERSION = 2
-FULL_SCALE = 32768.0
 DATA_FILE = "data.json"
 SPLIT_FILE = "split.json"
 CLIPS_FILE = "clips.arrow"

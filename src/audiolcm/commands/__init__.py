@@ -1,0 +1,1 @@
+"""The commands of ``audiolcm``, and how their options are read."""
