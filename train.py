@@ -12,14 +12,14 @@ with one_sentence():
     import hydra
     from omegaconf import DictConfig
 
-    from audiolcm import terminal
     from audiolcm.configuration.mistakes import explained_words
     from audiolcm.configuration.plugins import import_from_here
     from audiolcm.configuration.schema import register_resolvers, rows_are_a_sweep
     from audiolcm.configuration.words import readable
+    from audiolcm.environment import terminal
     from audiolcm.environment.hydra_help import allow_lazy_help
+    from audiolcm.environment.interrupts import ignore_until_ready
     from audiolcm.environment.user import settle_user
-    from audiolcm.interrupts import ignore_until_ready
     from hydra_plugins.audiolcm_plugins import register_launchers
 
 terminal.prepare()

@@ -28,9 +28,9 @@ import numpy as np
 import soundfile
 import torch
 
-from audiolcm.data.batches import batch_indices
 from audiolcm.data.corpora import ManifestCorpus, WebDataset
-from audiolcm.data.dataset import MelClips
+from audiolcm.data.loading.batches import batch_indices
+from audiolcm.data.loading.dataset import MelClips
 from audiolcm.data.manifest import Clip, write_manifest
 from audiolcm.data.preparing.index import seal_split
 from audiolcm.data.preparing.parts import Part

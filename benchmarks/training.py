@@ -31,7 +31,7 @@ from audiolcm.configuration.schema import compose
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.objective import Batch, Objective
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from audiolcm.training.loop import clip_gradients, losses_under
 from audiolcm.training.reproducibility import generator_for
 

@@ -24,10 +24,10 @@ from evaluation.inspection import TOLERANCES, inspect, longest_of
 from evaluation.protocol import Protocol, TestSet
 from evaluation.record import Crosscheck, Record, Row, Score, ScoredClip, Timing
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
-from evaluation.score import EMBEDDED, Ears, ForeseesScores, Measure, NothingToMeasure, Trial
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
 from evaluation.systems.system import ForeseesSounds, System
+from evaluation.trial import EMBEDDED, Ears, ForeseesScores, Measure, NothingToMeasure, Trial
 
 log = logging.getLogger(__name__)
 

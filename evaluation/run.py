@@ -27,8 +27,8 @@ from evaluation.efficiency import Efficiency
 from evaluation.evaluation import Evaluation
 from evaluation.inspection import check_tolerances
 from evaluation.report import write_report
-from evaluation.table_formats import console, write_tables
-from evaluation.tracking import log_record
+from evaluation.report.wandb_tables import log_record
+from evaluation.tables.formats import console, write_tables
 
 log = logging.getLogger(__name__)
 

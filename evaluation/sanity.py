@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluation.protocol import Item
 from evaluation.record import Row, Score
-from evaluation.score import Measure, Trial
+from evaluation.trial import Measure, Trial
 
 TO_BEAT = ("silence", "white_noise", "shuffled_captions")
 """Rows that a system must beat; the others are bounds."""

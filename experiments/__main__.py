@@ -11,12 +11,12 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
              "pip install -c constraints.txt -e .")  # fmt: skip
 
 with one_sentence():
-    from audiolcm import terminal
     from audiolcm.commands.options import Parser
     from audiolcm.configuration.checking import nearest
+    from audiolcm.environment import terminal
+    from audiolcm.environment.interrupts import raise_on_signal
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
-    from audiolcm.interrupts import raise_on_signal
     from audiolcm.sweeps.row_sweeper import SCALES
     from experiments.diagnose_command import add_diagnose, run_diagnose
     from experiments.render_command import add_render, run_render

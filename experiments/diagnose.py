@@ -19,7 +19,7 @@ from audiolcm.configuration.build import build, build_transformer
 from audiolcm.configuration.plugins import allowing, import_from_here
 from audiolcm.configuration.schema import read_yaml
 from audiolcm.configuration.sections import check_there
-from audiolcm.data.dataset import MelClips
+from audiolcm.data.loading.dataset import MelClips
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.diffusion.guidance import Interval, UniformGuidance
@@ -27,15 +27,15 @@ from audiolcm.diffusion.sampler import ConsistencySampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import GridSolver, SkippingSolver
 from audiolcm.distributed.hardware import Hardware
+from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_model
-from audiolcm.recipe import even_frames
+from audiolcm.stages.recipe import even_frames
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.tensors import without_initialization
-from audiolcm.terminal import say
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import StageSettings
 from audiolcm.types import Latent, TextEncoder

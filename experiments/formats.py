@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from audiolcm import text_tables
 from audiolcm.text_tables import LATEX, MARKDOWN, all_escaped, escaped, frame
-from evaluation.tables import DASH, as_text
+from evaluation.tables.table import DASH, as_text
 from experiments.claims import Judgment
 from experiments.table import ShownRow, ShownTable
 from experiments.verdicts import change_text, verdict_text

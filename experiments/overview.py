@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audiolcm.environment.terminal import say
 from audiolcm.storage.result import read_result
 from audiolcm.sweeps.row_sweeper import SCALES
-from audiolcm.terminal import say
 from experiments.freshness import Freshness, can_be_compared
 from experiments.items import STEMS, item_of
 from experiments.jobs import jobs_of

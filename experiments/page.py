@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from audiolcm.pages.html import Html, asset, element, head, scrolling
-from evaluation.tables import DASH, as_text
+from evaluation.tables.table import DASH, as_text
 from experiments.claims import FAILS, HOLDS, UNMEASURED, Judgment
 from experiments.formats import claims, headings
 from experiments.records import SUMMED_UP

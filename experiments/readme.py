@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
-from evaluation.tables import as_text
+from evaluation.tables.table import as_text
 from experiments.formats import markdown_claims, markdown_notes, markdown_rows
 from experiments.guidance import omega_of_training
 from experiments.item import (

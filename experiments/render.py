@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
 from audiolcm.sweeps.row_sweeper import SCALES
-from audiolcm.terminal import say
 from audiolcm.training.tracking import WandbTracker
 from experiments.curves import draw
 from experiments.formats import csv_text, latex, markdown

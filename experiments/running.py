@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.configuration.words import in_shell
+from audiolcm.environment.interrupts import run_and_hand_on
 from audiolcm.errors import UserError
-from audiolcm.interrupts import run_and_hand_on
 from audiolcm.sweeps.row_sweeper import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
 from experiments.items import STEMS, item_of
 from experiments.rows import PlannedJob, planned

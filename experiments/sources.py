@@ -12,7 +12,7 @@ import numpy as np
 
 from evaluation.metrics.bootstrap import resampled
 from evaluation.record import AS_FOUND, Score
-from evaluation.tables import as_text
+from evaluation.tables.table import as_text
 from experiments.records import ItemResults, Result
 
 OLD_TIMING = "timed the old way"
@@ -31,7 +31,7 @@ class Reading:
         network: who listened, for a heading; "" for none.
         is_exact: it has no spread over seeds: where seeds differ, something is wrong.
         is_seeded: it is of one seed of training, not of all or none.
-        ends: what it is called where its ends are known, see ``evaluation.tables.within``.
+        ends: what it is called where its ends are known, see ``evaluation.tables.table.within``.
         is_embedded: it is the embedded evaluator's, which may not judge a claim.
         caveat: how it was measured that it must not be believed as others are, in words short enough for a mark.
         draws: the figure of each draw of a bootstrap, by generation seed; ``drawn`` says of what, and tells pairs.

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from audiolcm.environment.terminal import complain, say
 from audiolcm.errors import UserError
 from audiolcm.jobs.slurm_queue import ended, queued
 from audiolcm.storage.result import RESULT
 from audiolcm.sweeps.planned import MULTIRUN, summary_of
 from audiolcm.sweeps.summary import TRAINING_FIGURES, row_of, write_summary
-from audiolcm.terminal import complain, say
 from audiolcm.text_tables import aligned, frame
 from experiments.jobs import RECORD, Job, jobs_of, read_records
 

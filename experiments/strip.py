@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, SAMPLE_RATE, MelSpectrogram
+from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
 from audiolcm.pages.media import BRIGHTEST, encoded
 from audiolcm.pipeline import AudioLCM
 from audiolcm.request import read_request
 from audiolcm.storage.files import atomic_path
-from audiolcm.terminal import say
 
 PICTURE = "strip.png"
 _MOST_CAPTIONS = 6

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from scipy.special import stdtrit
 
-from evaluation import tables
+from evaluation.tables.table import DASH, Estimate, within
 from experiments.sources import Reading
 
 Condition = tuple[tuple[str, str], ...]
@@ -52,14 +52,14 @@ class Cell:
         if self.refusal:
             return "refused"
         if self.text or self.value is None:
-            return self.text or tables.DASH
+            return self.text or DASH
         dagger = DAGGER if self.caveat else ""
-        return " ".join(filter(None, (*tables.Cell(self.value, self.interval).figures, dagger)))
+        return " ".join(filter(None, (*Estimate(self.value, self.interval).figures, dagger)))
 
     @property
     def count(self) -> str:
         """Such as N=301/301; "" when nothing was counted."""
-        return tables.Cell(0.0, None, self.num_generated, self.num_reference).count
+        return Estimate(0.0, None, self.num_generated, self.num_reference).count
 
 
 EMPTY = Cell()
@@ -93,8 +93,8 @@ def summarize(readings: Mapping[int, Reading]) -> Cell:
     if len(readings) > 1:
         value, interval = student_interval(_values(readings).values())
         method = f"Student's t over {len(readings)} training seeds"
-    shown = tables.within(value, first.ends)
-    cut = interval and (tables.within(interval[0], first.ends), tables.within(interval[1], first.ends))
+    shown = within(value, first.ends)
+    cut = interval and (within(interval[0], first.ends), within(interval[1], first.ends))
     return Cell(
         shown,
         first.text,

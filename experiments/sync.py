@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
-from audiolcm.terminal import say
 from audiolcm.training.tracking import NOT_UPLOADED
 from audiolcm.training.wandb_service import NoAnswer, check_server
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evaluation.tables import cut_note, protocol_title
+from evaluation.tables.table import cut_note, protocol_title
 from experiments.claims import Judgment, judge
 from experiments.freshness import some
 from experiments.guidance import omega_of_training

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from evaluation.tables import DASH
-from evaluation.tables import Cell as Figure
+from evaluation.tables.table import DASH, Estimate
 from experiments.claims import FAILS, HOLDS, UNKNOWN, UNMEASURED, Judgment
 
 
@@ -11,7 +10,7 @@ def change_text(judgment: Judgment) -> str:
     """Return how much worse the second side is, its interval, and the seeds or the bootstrap that it comes from."""
     if judgment.change is None:
         return DASH
-    figures = " ".join(filter(None, Figure(judgment.change, judgment.interval).figures))
+    figures = " ".join(filter(None, Estimate(judgment.change, judgment.interval).figures))
     seeds = f"{len(judgment.seeds)} seed{'s' * (len(judgment.seeds) != 1)}"
     return f"{figures}, {judgment.method or seeds}"
 

@@ -17,8 +17,8 @@ from evaluation.features.vggish import Vggish
 from evaluation.features.weights import REGISTRY, obtain
 from evaluation.measures.pairs import ClapScore
 from evaluation.measures.sets import FrechetDistance
-from evaluation.score import Measure, Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Measure, Trial
 
 FAD_PACKAGE, CLAP_PACKAGE = "frechet-audio-distance", "laion-clap"
 _PANNS_FILES: dict[type, tuple[str, str]] = {

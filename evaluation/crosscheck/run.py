@@ -20,7 +20,7 @@ from evaluation.crosscheck import worker
 from evaluation.crosscheck.checks import Check, checks
 from evaluation.features.extractor import Extractor
 from evaluation.record import Crosscheck, Score
-from evaluation.score import Measure, Trial
+from evaluation.trial import Measure, Trial
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.data.dataset import WaveformClips
+from audiolcm.data.loading.dataset import WaveformClips
 from audiolcm.data.manifest import Clip, fallback_structure
 from audiolcm.data.store.prepared import PreparedSplit
-from audiolcm.draws import Generator
 from audiolcm.models.text_encoder import HashedTextEncoder
+from audiolcm.random_numbers import Generator
 from evaluation.embedded.network import FRAME_SECONDS
 
 _SHORTEST = 0.02  # seconds that an event must last within a frame to be heard there

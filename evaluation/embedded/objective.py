@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiolcm.draws import Generator, of_example
 from audiolcm.objectives.objective import Batch, Scalars
+from audiolcm.random_numbers import Generator, of_example
 from audiolcm.types import Mel
 from evaluation.embedded.augmentation import augment
 from evaluation.embedded.network import EvaluatorNetwork, Heard, log_mel

@@ -12,13 +12,13 @@ from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData
+from audiolcm.stages.stage_runner import Data, Workshop
 from audiolcm.storage.files import require_writable
 from audiolcm.weights.artifacts import Artifact, Identity
-from audiolcm.workshop import Data, Workshop
 from evaluation.embedded.data import EvaluatorClips
+from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.embedded.network import EvaluatorNetwork
 from evaluation.embedded.objective import EvaluatorObjective
-from evaluation.features.embedded import EmbeddedExtractor
 
 
 def embedded_extractor(cfg: Mapping[str, Any]) -> EmbeddedExtractor:

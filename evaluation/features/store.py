@@ -14,7 +14,7 @@ from tqdm import tqdm
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 from evaluation.features.extractor import Extractor, Features, TextAudioExtractor
-from evaluation.features.shelf import Shelf
+from evaluation.features.feature_files import Shelf
 from evaluation.sound import SoundReader
 
 BATCH = 32  # sounds that are computed together and written as one file

@@ -12,9 +12,9 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
              "pip install -c constraints.txt -e .")  # fmt: skip
 
 with one_sentence():
-    from audiolcm import terminal
     from audiolcm.commands.options import Parser
     from audiolcm.configuration.ranges import check_options
+    from audiolcm.environment import terminal
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from evaluation.listening.design import ANCHORS, Settings

@@ -20,8 +20,8 @@ from evaluation.listening.opinion import METHOD, mean_opinion
 from evaluation.listening.questions import Question
 from evaluation.listening.screening import Limits, Screening, screen
 from evaluation.record import Score
-from evaluation.table_formats import markdown
-from evaluation.tables import Line, Table, cell, column
+from evaluation.tables.formats import markdown
+from evaluation.tables.table import Line, Table, cell, column
 
 FORMAT_VERSION = 1
 

@@ -8,7 +8,7 @@ from evaluation.measures.pairs import paired_score
 from evaluation.measures.scoring import Resampling, require_feature, stacked
 from evaluation.metrics.deviation import log_ratio
 from evaluation.record import Score
-from evaluation.score import Ears, Trial
+from evaluation.trial import Ears, Trial
 
 
 class FrameDeviation:

@@ -6,12 +6,12 @@ They need the embedded evaluator, which knows the classes of the data set.
 from __future__ import annotations
 
 from audiolcm.errors import UserError
-from evaluation.features.embedded import EmbeddedExtractor
+from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.features.extractor import Extractor, Features
 from evaluation.measures.truth import TruthMeasure
 from evaluation.metrics.events import counts_right, order_right, recall
 from evaluation.protocol import Item
-from evaluation.score import Trial
+from evaluation.trial import Trial
 
 
 class _EventMeasure(TruthMeasure[int]):

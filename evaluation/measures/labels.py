@@ -13,7 +13,7 @@ from evaluation.features.extractor import Extractor, Features
 from evaluation.features.yamnet import audioset_classes
 from evaluation.measures.truth import TruthMeasure
 from evaluation.protocol import Item
-from evaluation.score import Ears, NothingToMeasure, Trial
+from evaluation.trial import Ears, NothingToMeasure, Trial
 
 
 @runtime_checkable

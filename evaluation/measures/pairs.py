@@ -12,8 +12,8 @@ from evaluation.measures.scoring import Resampling, clip_means, require_feature,
 from evaluation.metrics.divergence import DIVERGENCES
 from evaluation.metrics.similarity import cosine_similarity
 from evaluation.record import Score
-from evaluation.score import Ears, Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Ears, Trial
 
 _LABELS = {"softmax": "KL", "sigmoid": "KL sigmoid", "exact": "KL exact", "softmax_reversed": "KL reversed"}
 

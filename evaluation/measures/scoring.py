@@ -21,7 +21,7 @@ from evaluation.metrics.bootstrap import (
 )
 from evaluation.metrics.clips import ClipRows, FixedRows, Rows
 from evaluation.record import Score
-from evaluation.score import Ears, Trial
+from evaluation.trial import Ears, Trial
 
 Draws = tuple[tuple[float, ...], ...]
 Interval = tuple[tuple[float, float] | None, str]

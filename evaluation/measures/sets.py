@@ -29,7 +29,7 @@ from evaluation.metrics.frechet import (
 )
 from evaluation.metrics.kernel import kernel_audio_distance
 from evaluation.record import Score
-from evaluation.score import Ears, Trial
+from evaluation.trial import Ears, Trial
 
 _WIDE = 512  # features from which one resampled Frechet distance takes long
 _DRAWS_OF_WIDE = 50  # leave an error of a tenth in the standard error

@@ -12,7 +12,7 @@ from evaluation.measures.pairs import paired_score
 from evaluation.measures.scoring import Resampling
 from evaluation.protocol import Item
 from evaluation.record import Score
-from evaluation.score import Ears, NothingToMeasure, Trial
+from evaluation.trial import Ears, NothingToMeasure, Trial
 
 Numbers = TypeVar("Numbers")
 """What stands for a label among the classes of the network: a number, or several."""

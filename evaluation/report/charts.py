@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from audiolcm.pages.html import Html, element, joined
 from evaluation.record import Score, Timing
-from evaluation.tables import cell, decimals
+from evaluation.tables.table import cell, decimals
 
 REST = "other"
 """What the total has beyond the stages."""

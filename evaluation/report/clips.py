@@ -13,7 +13,7 @@ from audiolcm.pages.media import figure, sound_uris
 from evaluation.record import Record, Score, ScoredClip
 from evaluation.report.excerpts import MAX_SECONDS, read_excerpt
 from evaluation.report.sample import choose_clips
-from evaluation.tables import DASH, column, decimals
+from evaluation.tables.table import DASH, column, decimals
 
 KEYS = (
     "With a clip in focus: space plays it, R plays its reference, arrows go to the next and the previous one."

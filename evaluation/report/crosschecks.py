@@ -2,7 +2,7 @@
 
 from audiolcm.pages.html import Html, element, scrolling
 from evaluation.record import Crosscheck, Record
-from evaluation.tables import DASH
+from evaluation.tables.table import DASH
 
 _HEADS = ("Metric", "Package", "Theirs", "Ours", "Difference", "Relative", "Heard otherwise by ours")
 _NUMBERS = _HEADS[2:6]

@@ -13,7 +13,7 @@ from evaluation.record import Record, Score
 from evaluation.report.charts import stage_bar, stage_class, stage_seconds, whisker
 from evaluation.report.clips import clips_section
 from evaluation.report.crosschecks import crosschecks_section
-from evaluation.tables import (
+from evaluation.tables.table import (
     DASH,
     EMBEDDED_NOTE,
     TEXT_MEMORY,

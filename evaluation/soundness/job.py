@@ -18,8 +18,8 @@ from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.storage.files import atomic_path
+from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.embedded.stage import embedded_extractor
-from evaluation.features.embedded import EmbeddedExtractor
 from evaluation.features.yamnet import YamNet
 from evaluation.soundness.agreement import Agreement, agreements
 from evaluation.soundness.cases import SPOILINGS, steps_of

@@ -11,7 +11,7 @@ import numpy as np
 
 from audiolcm.configuration.build import build
 from audiolcm.weights.place import weights_folder
-from evaluation.features.embedded import EmbeddedExtractor
+from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.features.extractor import Extractor, Features
 from evaluation.features.patches import Patches
 from evaluation.features.texture import Texture

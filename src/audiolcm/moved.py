@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 
 _ROOMS: dict[str, str] = {
+    "audiolcm": "draws=random_numbers",
     "audiolcm.commands": (
         "cli data_command=prepare doctor.command=doctor options published.command=convert "
         "structure.command=structure"
@@ -20,6 +21,7 @@ _ROOMS: dict[str, str] = {
         "build checking choices config=schema fingerprint mistakes plugin_code plugins ranges sections "
         "stand_in words"
     ),
+    "audiolcm.data.loading": "data.batches data.cache data.dataset",
     "audiolcm.data.preparing": (
         "data.census data.parts data.plan data.prepare data.producing=make_shards data.report "
         "data.sealing=index"
@@ -29,10 +31,13 @@ _ROOMS: dict[str, str] = {
         "data.shards"
     ),
     "audiolcm.distributed": "processes training.hardware training.whole=sharded",
+    "audiolcm.environment": "interrupts terminal",
     "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue finished foresight preview run",
+    "audiolcm.models": "models.transplant=initialize_from",
     "audiolcm.sizing": (
         "describe planner.live=live_bytes planner.plan=memory_table planner.simulation=memory planner=."
     ),
+    "audiolcm.stages": "known_teacher recipe workshop=stage_runner",
     "audiolcm.storage": (
         "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder result "
         "tensors version"
@@ -42,7 +47,13 @@ _ROOMS: dict[str, str] = {
         "cluster.checkout cluster.command=become cluster.launcher cluster.parents=shared_parents "
         "cluster.settings cluster.snapshot cluster.submission cluster.waiting cluster=."
     ),
+    "audiolcm.training": "training.pieces=micro_batches",
     "audiolcm.weights": "artifacts card deadline",
+    "evaluation": "score=trial",
+    "evaluation.embedded": "features.embedded=features",
+    "evaluation.features": "features.shelf=feature_files",
+    "evaluation.report": "tracking=wandb_tables",
+    "evaluation.tables": "table_formats=formats",
 }
 """A package of today, and what moved there from the top of its project: ``old``, or ``old=new`` under another name."""
 

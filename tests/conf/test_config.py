@@ -15,7 +15,7 @@ from audiolcm.configuration.checking import check
 from audiolcm.configuration.schema import compose, load_yaml, register_resolvers, resolve, slug, to_yaml
 from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
-from audiolcm.workshop import Workshop
+from audiolcm.stages.stage_runner import Workshop
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 # See test_evaluate_config.py
@@ -86,7 +86,7 @@ def test_trainer_follows_the_data_set_unless_told_otherwise() -> None:
     [
         ({"_target_": "os.system", "command": "x"}, "refused"),
         ({"_target_": "audiolcm.data.store.shards.np.load", "file": "x", "allow_pickle": True}, "refused"),
-        ({"_target_": "audiolcm.workshop.torch.load", "f": "x", "weights_only": False}, "refused"),
+        ({"_target_": "audiolcm.stages.stage_runner.torch.load", "f": "x", "weights_only": False}, "refused"),
         ({"_target_": "audiolcm.commands.cli.logging.FileHandler", "filename": "x"}, "refused"),
         ({"_target_": "audiolcm.diffusion.solver.Nothing"}, "does not exist"),
         ({"_target_": "audiolcm.diffusion.solver.GridSolver", "kk": 5}, "Unknown setting solver.kk.*'k'"),

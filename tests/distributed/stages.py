@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiolcm import draws
+from audiolcm import random_numbers
 from audiolcm.diffusion.boundary import BoundaryScalings
 from audiolcm.diffusion.distance import Huber
 from audiolcm.diffusion.guidance import UniformGuidance
@@ -19,7 +19,7 @@ from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.diffusion.solver import GridSolver
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
-from audiolcm.interrupts import Interrupted
+from audiolcm.environment.interrupts import Interrupted
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.discriminator import MelPatchDiscriminator
 from audiolcm.models.feed_forward import SwiGLU
@@ -70,11 +70,14 @@ class Noise:
     def names(self, indices: list[int]) -> list[str]:
         return [f"clip {index}" for index in indices]
 
-    def batch(self, indices: list[int], generator: draws.Generator) -> dict[str, Tensor]:
+    def batch(self, indices: list[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
         self.batches += 1
         if self.batches == 3 and self.stopped_process == processes.rank():
             os.kill(os.getpid(), signal.SIGTERM)
-        return {name: draws.randn((len(indices), *shape), generator) for name, shape in self.shapes.items()}
+        return {
+            name: random_numbers.randn((len(indices), *shape), generator)
+            for name, shape in self.shapes.items()
+        }
 
 
 def data(stage: str) -> Noise:

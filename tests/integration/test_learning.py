@@ -10,7 +10,7 @@ from audiolcm import AudioLCM
 from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.configuration.schema import compose
 from audiolcm.data.foley import FoleyCorpus
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import newest
 
 LABELS = ["bell", "cricket", "rain", "wind"]

@@ -30,7 +30,7 @@ UNUSED = {
     "huggingface_hub", "laion_clap", "frechet_audio_distance",
 }  # fmt: skip
 TRAINING = {
-    "torch.distributed.fsdp", "audiolcm.objectives", "audiolcm.recipe", "audiolcm.jobs.run", "audiolcm.workshop",
+    "torch.distributed.fsdp", "audiolcm.objectives", "audiolcm.stages", "audiolcm.jobs.run",
     "audiolcm.training.loop", "audiolcm.training.parallel", "audiolcm.training.wandb_service", "audiolcm.data.foley",
     "audiolcm.data.corpora", "audiolcm.published.convert", "audiolcm.published.export", "audiolcm.models.clap_t5",
 }  # fmt: skip
@@ -83,7 +83,8 @@ def test_a_finished_run_and_a_whole_one_load_no_transformers(trained: Path) -> N
     finished = loaded(trained, *train_command()[1:])
     assert "audiolcm.jobs.run" in finished
     assert not finished & {
-        "transformers", "torchaudio", "torchvision", "pandas", "matplotlib", "wandb", "librosa", "audiolcm.recipe",
+        "transformers", "torchaudio", "torchvision", "pandas", "matplotlib", "wandb", "librosa",
+        "audiolcm.stages.recipe",
     }  # fmt: skip
     whole = set(json.loads((trained / "whole.json").read_text()))
     assert "audiolcm.jobs.preview" in whole

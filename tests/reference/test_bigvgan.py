@@ -17,7 +17,7 @@ from audiolcm.configuration.schema import compose, load_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan import AntiAliasedSnake, BigVGAN, kaiser_sinc_filter
 from audiolcm.models.bigvgan_checkpoint import fold_weight_norm, published_layout
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import Artifact
 
 SMALL = {

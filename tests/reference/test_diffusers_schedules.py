@@ -17,7 +17,7 @@ from audiolcm.diffusion.sampler import ConsistencySampler, DDIMSampler, NoiseSou
 from audiolcm.diffusion.schedule import LinearSchedule, NoiseSchedule, ScaledLinearSchedule
 from audiolcm.diffusion.solver import ddim_step
 from audiolcm.errors import UserError
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 
 PAPER = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 TEXT = torch.zeros(3, 1, 1)

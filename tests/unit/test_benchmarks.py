@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from audiolcm.configuration.schema import compose
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 
 FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "training.py"
 

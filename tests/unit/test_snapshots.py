@@ -11,10 +11,10 @@ from audiolcm.configuration.build import build_transformer
 from audiolcm.configuration.schema import compose
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.models.transplant import started_from
+from audiolcm.models.initialize_from import started_from
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from audiolcm.storage.result import write_result
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.settings import StageSettings

@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 
 import audiolcm
-from audiolcm import terminal
 from audiolcm.commands import convert, doctor, prepare, structure
 from audiolcm.commands.options import Parser
 from audiolcm.configuration.plugins import import_from_here
 from audiolcm.configuration.ranges import check_options
+from audiolcm.environment import terminal
 from audiolcm.environment.guard import explained
+from audiolcm.environment.interrupts import Interrupted, raise_on_signal
 from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
-from audiolcm.interrupts import Interrupted, raise_on_signal
 from audiolcm.storage.files import name_too_long
 
 log = logging.getLogger("audiolcm")

@@ -4,7 +4,7 @@ import argparse
 import json
 import logging
 
-from audiolcm.terminal import say
+from audiolcm.environment.terminal import say
 
 log = logging.getLogger("audiolcm")
 

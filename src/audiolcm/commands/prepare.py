@@ -36,7 +36,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Prepare and report; the exit code is BAD_ROWS when rows were left out."""
     from audiolcm.configuration.schema import compose
-    from audiolcm.recipe import Recipe
+    from audiolcm.stages.recipe import Recipe
 
     if options.part and (options.latents or options.verify or options.mend):
         raise UserError("--part goes with none of --latents, --verify and --mend: leave one out.")

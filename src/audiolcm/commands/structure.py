@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audiolcm.environment.terminal import printable
 from audiolcm.errors import UserError
-from audiolcm.terminal import printable
 
 if TYPE_CHECKING:
     from audiolcm.data.tables import Row

@@ -32,10 +32,10 @@ _ADDED = {
 """Settings that came after the first records: null is as it was without them."""
 DECIDING = (
     "audiolcm.audio", "audiolcm.configuration.build",
-    "audiolcm.data.batches", "audiolcm.data.cache", "audiolcm.data.dataset",
-    "audiolcm.diffusion", "audiolcm.draws", "audiolcm.known_teacher", "audiolcm.models",
-    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.recipe", "audiolcm.training.loop",
-    "audiolcm.training.optimization", "audiolcm.training.pieces", "audiolcm.training.reproducibility",
+    "audiolcm.data.loading.batches", "audiolcm.data.loading.cache", "audiolcm.data.loading.dataset",
+    "audiolcm.diffusion", "audiolcm.random_numbers", "audiolcm.stages.known_teacher", "audiolcm.models",
+    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.stages.recipe", "audiolcm.training.loop",
+    "audiolcm.training.optimization", "audiolcm.training.micro_batches", "audiolcm.training.reproducibility",
     "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.htk_mels", "evaluation.measures",
     "evaluation.metrics", "evaluation.protocol", "evaluation.sinc_hann", "evaluation.sound", "evaluation.systems",
 )  # fmt: skip

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from audiolcm.draws import Generator, rand
 from audiolcm.errors import UserError
+from audiolcm.random_numbers import Generator, rand
 from audiolcm.types import Latent, PerExample, Timesteps
 
 

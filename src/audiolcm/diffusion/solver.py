@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from audiolcm.diffusion.schedule import NoiseSchedule
-from audiolcm.draws import Generator, randint
 from audiolcm.errors import UserError
+from audiolcm.random_numbers import Generator, randint
 from audiolcm.types import Latent, Timesteps
 
 

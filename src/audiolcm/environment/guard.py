@@ -12,8 +12,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from audiolcm.environment.terminal import complain
 from audiolcm.errors import UserError
-from audiolcm.terminal import complain
 
 OLDEST_PYTHON = (3, 11)
 

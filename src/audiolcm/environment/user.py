@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from audiolcm.terminal import complain
+from audiolcm.environment.terminal import complain
 
 
 def settle_user() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from audiolcm.configuration.build import build, build_transformer
 from audiolcm.errors import UserError
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from audiolcm.storage.files import require_writable
 
 _WIDTH = 8  # of text and latents, which here are empty

@@ -16,8 +16,8 @@ from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.pages.media import save_spectrogram
 from audiolcm.pages.run import PAGE, Heard, write_page
 from audiolcm.pipeline import AudioLCM
-from audiolcm.recipe import Recipe
 from audiolcm.request import MAX_SECONDS, MIN_SECONDS
+from audiolcm.stages.recipe import Recipe
 from audiolcm.storage.files import atomic_path
 from audiolcm.weights.artifacts import Artifact
 from audiolcm.weights.embedded import embedded_name

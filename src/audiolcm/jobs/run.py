@@ -26,8 +26,8 @@ from audiolcm.data.preparing.census import census
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import missing_on_mps
 from audiolcm.environment.failures import explain
+from audiolcm.environment.interrupts import Interrupted, raise_on_signal, stop_on_signal
 from audiolcm.errors import UserError
-from audiolcm.interrupts import Interrupted, raise_on_signal, stop_on_signal
 from audiolcm.jobs.finished import found_finished, inputs_of, objective_of
 from audiolcm.jobs.requeue import requeue
 from audiolcm.storage.files import DISK_TROUBLE, explained, name_too_long
@@ -39,7 +39,7 @@ from audiolcm.weights.artifacts import Artifact
 from audiolcm.weights.embedded import is_embedded
 
 if TYPE_CHECKING:
-    from audiolcm.recipe import Recipe
+    from audiolcm.stages.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ def _typed() -> list[str]:
 def _recipe(plain: Mapping[str, Any]) -> "Recipe":
     """Return the recipe, once nothing speaks against any of its stages."""
     from audiolcm.jobs.foresight import foresee
-    from audiolcm.recipe import Recipe
+    from audiolcm.stages.recipe import Recipe
 
     if processes.is_first():
         check_tracker(build(plain["logger"], "logger"))

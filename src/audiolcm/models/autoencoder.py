@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiolcm.draws import Generator, randn
+from audiolcm.random_numbers import Generator, randn
 from audiolcm.types import Latent, Mel
 
 LOGVAR_MIN, LOGVAR_MAX = -30.0, 20.0

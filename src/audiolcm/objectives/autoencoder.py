@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from audiolcm.draws import Generator
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.objectives.adversary import HingeAdversary, NoAdversary
 from audiolcm.objectives.objective import Batch, Scalars
+from audiolcm.random_numbers import Generator
 
 _SMOOTH = 0.01
 """Curvature over the bands, in log10, below which a mel counts as smooth: recordings have some 0.2, silence none."""

@@ -12,9 +12,9 @@ from audiolcm.diffusion.guidance import UniformGuidance, guide
 from audiolcm.diffusion.sampler import DPMSolverPlusPlusSampler, NoiseSource
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import SkippingSolver
-from audiolcm.draws import Generator, randint, randn
 from audiolcm.models.ema import ema_update, frozen_copy
 from audiolcm.objectives.objective import Batch, Scalars
+from audiolcm.random_numbers import Generator, randint, randn
 from audiolcm.types import TextTokens
 
 

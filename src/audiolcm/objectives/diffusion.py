@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from audiolcm.diffusion.schedule import NoiseSchedule
-from audiolcm.draws import Generator, rand, randint, randn
 from audiolcm.errors import UserError
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.objectives.objective import Batch, Scalars
+from audiolcm.random_numbers import Generator, rand, randint, randn
 from audiolcm.types import TextTokens
 
 LOSS_WEIGHTING = {"epsilon": 0, "balanced": 1, "velocity": 2}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from audiolcm.draws import Generator
+from audiolcm.random_numbers import Generator
 
 Scalars = dict[str, float | Tensor]
 Batch = dict[str, Tensor]

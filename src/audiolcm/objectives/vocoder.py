@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from audiolcm.audio.mel import HOP_LENGTH, MelSpectrogram
 from audiolcm.distributed import processes
-from audiolcm.draws import Generator, first_examples, leading, randn
 from audiolcm.errors import UserError
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.models.vocoder_discriminator import MultiResolutionDiscriminator
 from audiolcm.models.vocoder_istft import IstftVocoder
 from audiolcm.objectives.objective import Batch, Scalars
+from audiolcm.random_numbers import Generator, first_examples, leading, randn
 
 _SMALL = 1e-3
 

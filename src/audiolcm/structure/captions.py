@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from audiolcm.environment.terminal import CONTROL
 from audiolcm.errors import UserError
 from audiolcm.storage.files import lines_of, read_text
 from audiolcm.structure.grammar import parse
-from audiolcm.terminal import CONTROL
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from audiolcm.environment.terminal import CONTROL
 from audiolcm.errors import UserError
-from audiolcm.terminal import CONTROL
 from audiolcm.weights.deadline import within
 
 log = logging.getLogger(__name__)

@@ -37,8 +37,8 @@ from audiolcm.configuration.fingerprint import settings_fingerprint
 from audiolcm.configuration.mistakes import explained
 from audiolcm.configuration.schema import assuming_at_hand, register_resolvers, scale_of
 from audiolcm.configuration.words import readable
+from audiolcm.environment.terminal import complain
 from audiolcm.errors import UserError
-from audiolcm.terminal import complain
 
 ENTRIES = ("train", "evaluate")
 SCALE_WORD = {"train": "profile", "evaluate": "scale"}

@@ -17,10 +17,10 @@ from audiolcm import text_tables
 from audiolcm.configuration.schema import slug
 from audiolcm.configuration.sections import check_paths, check_place
 from audiolcm.configuration.words import in_shell, quoted
+from audiolcm.environment.terminal import complain, printable
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path, require_writable
 from audiolcm.storage.result import RESULT, has_damaged_result, read_result, written
-from audiolcm.terminal import complain, printable
 from audiolcm.text_tables import frame
 
 if TYPE_CHECKING:

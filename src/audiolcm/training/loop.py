@@ -14,15 +14,15 @@ from tqdm import tqdm
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.distributed.sharded import whole
-from audiolcm.draws import Generator
+from audiolcm.environment.interrupts import Interrupted, stop_on_signal
 from audiolcm.errors import UserError
-from audiolcm.interrupts import Interrupted, stop_on_signal
 from audiolcm.objectives.objective import Batch, Objective
+from audiolcm.random_numbers import Generator
 from audiolcm.training.checkpoint import Checkpoints, save_snapshot
 from audiolcm.training.memory import advice_on_memory
+from audiolcm.training.micro_batches import check_pieces, training_pieces, validation_pieces
 from audiolcm.training.optimization import AdamW, learning_rate_at
 from audiolcm.training.parallel import Engine, Parallel
-from audiolcm.training.pieces import check_pieces, training_pieces, validation_pieces
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import MetricLog, Tracker
 from audiolcm.training.training_set import TrainingSet

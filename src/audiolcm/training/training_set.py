@@ -2,8 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
-from audiolcm.draws import Generator
 from audiolcm.objectives.objective import Batch
+from audiolcm.random_numbers import Generator
 
 
 @runtime_checkable

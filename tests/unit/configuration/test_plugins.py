@@ -25,8 +25,8 @@ from audiolcm.data.store.prepared import FORMAT_VERSION
 from audiolcm.errors import UserError
 from audiolcm.jobs import run
 from audiolcm.jobs.finished import inputs_of
+from audiolcm.stages.stage_runner import Workshop
 from audiolcm.storage.result import read_result
-from audiolcm.workshop import Workshop
 
 LOSSES = """
 import os

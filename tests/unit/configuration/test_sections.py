@@ -10,7 +10,7 @@ from audiolcm.configuration.choices import CONF
 from audiolcm.configuration.schema import assuming_at_hand, compose, register_resolvers, to_plain
 from audiolcm.errors import UserError
 from audiolcm.jobs.foresight import foresee
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from evaluation.run import SECTIONS, checked
 
 

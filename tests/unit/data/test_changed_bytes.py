@@ -10,7 +10,7 @@ from damage import REPLACED, flipped, outcome
 from test_dataset import HalvingEncoder
 from test_prepare import files
 
-from audiolcm.data.cache import encode_latents
+from audiolcm.data.loading.cache import encode_latents
 from audiolcm.data.preparing import prepare as preparing
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData

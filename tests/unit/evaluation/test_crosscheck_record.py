@@ -10,7 +10,7 @@ from records import HOSTILE, make_record
 from audiolcm.training.tracking import WandbTracker
 from evaluation.record import Crosscheck, read_record
 from evaluation.report.page import render
-from evaluation.tracking import log_record
+from evaluation.report.wandb_tables import log_record
 
 FAD = Crosscheck(
     "fad_vggish", "FAD (vggish)", "frechet-audio-distance", 2.5, 2.0, 0.5, notes=("ours pads", HOSTILE)

@@ -8,7 +8,7 @@ import pytest
 from records import HOSTILE, make_record
 
 from audiolcm.training.tracking import NoTracker, WandbTracker
-from evaluation.tracking import log_record
+from evaluation.report.wandb_tables import log_record
 
 
 def table_of(folder: Path, name: str) -> dict[str, list]:

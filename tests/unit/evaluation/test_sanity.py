@@ -6,8 +6,8 @@ from audiolcm.data.manifest import Clip
 from evaluation.protocol import Item
 from evaluation.record import Row, Score
 from evaluation.sanity import halves, shuffled, verdicts
-from evaluation.score import Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Trial
 
 
 def trial(captions):

@@ -11,7 +11,10 @@ from audiolcm.sweeps.row_sweeper import settings_of
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
 from experiments.rows import PlannedJob, planned
 
-METHOD = {"audiolcm.draws": code_hash("audiolcm.draws"), "audiolcm.pipeline": code_hash("audiolcm.pipeline")}
+METHOD = {
+    "audiolcm.random_numbers": code_hash("audiolcm.random_numbers"),
+    "audiolcm.pipeline": code_hash("audiolcm.pipeline"),
+}
 PLACE = "/home/someone/experiments"
 
 

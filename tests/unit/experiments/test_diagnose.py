@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.published.export import export
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from audiolcm.storage import plain_data
 from audiolcm.weights.artifacts import Artifact
 from audiolcm.weights.card import read_card, write_card

@@ -9,7 +9,7 @@ from made_results import fad, plan_of_project, record, write
 
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import SCALES
-from evaluation.tables import Column as EvaluationColumn
+from evaluation.tables.table import Column as EvaluationColumn
 from experiments.item import FAD, FigureItem, Item, TableItem
 from experiments.items import STEMS, item_of
 from experiments.printed import printed_figure, printed_table

@@ -73,10 +73,10 @@ def test_changed_settings_make_it_stale(done: Folders) -> None:
 
 def test_changed_code_makes_it_stale_and_is_named(done: Folders) -> None:
     (done.records / "method/ffffffffff.json").write_text(
-        json.dumps({"audiolcm.draws": "0", "audiolcm.gone": "0"})
+        json.dumps({"audiolcm.random_numbers": "0", "audiolcm.gone": "0"})
     )
     done.change(method="ffffffffff")
-    assert done.look().detail == "the code: audiolcm.draws, audiolcm.gone"
+    assert done.look().detail == "the code: audiolcm.random_numbers, audiolcm.gone"
     (done.records / "method/ffffffffff.json").write_text(json.dumps({f"gone.m{i}": "0" for i in range(5)}))
     assert done.look().detail == "the code: gone.m0, gone.m1, gone.m2 and 2 more"
     (done.records / "method/ffffffffff.json").unlink()
@@ -127,8 +127,8 @@ def test_the_sections_that_changed_are_named(done: Folders) -> None:
 def test_a_run_of_other_settings_or_code_is_stale(folders: Folders, job: Any) -> None:
     run(folders.runs, job, settings="0123456789")
     assert folders.look(job) == Standing(job, "stale", "the settings")
-    run(folders.runs, job, method={"audiolcm.draws": "0"})
-    assert folders.look(job) == Standing(job, "stale", "the code: audiolcm.draws")
+    run(folders.runs, job, method={"audiolcm.random_numbers": "0"})
+    assert folders.look(job) == Standing(job, "stale", "the code: audiolcm.random_numbers")
 
 
 def test_what_is_at_work_is_running(done: Folders) -> None:

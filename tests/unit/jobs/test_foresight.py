@@ -11,7 +11,7 @@ from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.jobs.foresight import _without_content, foresee
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 
 
 def foreseen(place: Path, *overrides: str) -> None:

@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from audiolcm.configuration.schema import register_resolvers
 from audiolcm.distributed import processes
+from audiolcm.environment.interrupts import Interrupted
 from audiolcm.errors import UserError
-from audiolcm.interrupts import Interrupted
 from audiolcm.jobs import run
 from audiolcm.jobs.run import _explain, _train, run_job
 from audiolcm.sweeps.summary import read_result

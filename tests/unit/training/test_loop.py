@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from toy_training import Numbers, run_in, settings
 
-from audiolcm.draws import Generator, randn
+from audiolcm.environment.interrupts import Interrupted
 from audiolcm.errors import UserError
-from audiolcm.interrupts import Interrupted
+from audiolcm.random_numbers import Generator, randn
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.loop import fit
 from audiolcm.training.tracking import read_metrics

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from toy_training import Numbers, run_in, settings
 
-from audiolcm.data.batches import batch_indices
+from audiolcm.data.loading.batches import batch_indices
 from audiolcm.distributed.hardware import Hardware
-from audiolcm.draws import ExampleGenerators, Generator
+from audiolcm.random_numbers import ExampleGenerators, Generator
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.optimization import AdamW, learning_rate_at
 from audiolcm.training.reproducibility import generator_for

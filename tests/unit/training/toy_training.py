@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from audiolcm.distributed.hardware import Hardware
-from audiolcm.draws import Generator, randn
+from audiolcm.random_numbers import Generator, randn
 from audiolcm.training.loop import StageRun
 from audiolcm.training.optimization import AdamW
 from audiolcm.training.settings import StageSettings

@@ -11,7 +11,7 @@ from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.store.arrow_rows import Rows
 from audiolcm.data.store.prepared import MISSING_FILE, MISSING_REPORT, NEEDED_SPLITS, PreparedData
 from audiolcm.data.tables import write_table
-from audiolcm.terminal import printable
+from audiolcm.environment.terminal import printable
 from audiolcm.text_tables import inert
 
 _NUM_SHOWN = 5

@@ -5,7 +5,7 @@ from corpus_in_memory import corpus_of
 from test_dataset import HalvingEncoder
 from test_prepare import files
 
-from audiolcm.data.dataset import encode_latents
+from audiolcm.data.loading.dataset import encode_latents
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData
 from audiolcm.data.store.repair import discard, verify

@@ -18,8 +18,8 @@ sys.path.append(str(Path(__file__).parents[1] / "features"))  # of clap_files
 from audiolcm.data.manifest import Clip
 from evaluation.features.vggish import VggishNetwork
 from evaluation.protocol import Item
-from evaluation.score import Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Trial
 
 RATE = 16000
 CAPTIONS = ("a dog barks", "the rain falls", "birds sing far away", "cat", "wind in the trees, then a bell")

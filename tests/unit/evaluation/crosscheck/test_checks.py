@@ -15,8 +15,8 @@ from evaluation.features.laion import LaionClap
 from evaluation.features.vggish import Vggish
 from evaluation.measures.pairs import ClapScore
 from evaluation.measures.sets import FrechetDistance, FrechetInfinity, KernelDistance
-from evaluation.score import Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Trial
 
 
 def bare(kind: type) -> object:

@@ -16,8 +16,8 @@ from evaluation.features.store import FeatureStore
 from evaluation.measures.pairs import ClapScore, Divergence
 from evaluation.measures.sets import FrechetDistance
 from evaluation.record import Crosscheck, Score
-from evaluation.score import Ears, Measure, Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Ears, Measure, Trial
 
 Check = Callable[..., tuple[dict[str, Crosscheck], tuple[str, ...]]]
 VGGISH = "evaluation.features.vggish.Vggish"

@@ -17,8 +17,8 @@ from audiolcm.configuration.choices import options_of
 from audiolcm.configuration.schema import register_resolvers, to_plain
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.errors import UserError
+from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.embedded.stage import embedded_extractor
-from evaluation.features.embedded import EmbeddedExtractor
 from evaluation.features.extractor import TextAudioExtractor
 from evaluation.soundness.cases import SPOILINGS
 from evaluation.soundness.figures import Soundness

@@ -13,8 +13,8 @@ from evaluation.features.store import FeatureStore
 from evaluation.features.texture import Texture, frame_deviation
 from evaluation.measures.deviation import FrameDeviation
 from evaluation.protocol import Item
-from evaluation.score import Ears, Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Ears, Trial
 
 RATE = 16_000
 

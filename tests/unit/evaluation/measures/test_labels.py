@@ -12,8 +12,8 @@ from audiolcm.errors import UserError
 from evaluation.features.store import FeatureStore
 from evaluation.measures.labels import LabelAmongBest, LabelProbability
 from evaluation.protocol import Item
-from evaluation.score import Ears, NothingToMeasure, Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Ears, NothingToMeasure, Trial
 
 MAP = {"dog": ("Dog", "Bark"), "rain": ("Rain",), "cow": ("Moo",), "sneezing": ("Sneeze",)}
 CLASSES = ("Dog", "Bark", "Rain", "Sneeze", "Moo", "Speech", "Music")

@@ -18,8 +18,8 @@ from evaluation.metrics.frechet import fit_gaussian, frechet_distance
 from evaluation.metrics.inception import inception_score
 from evaluation.metrics.kernel import kernel_audio_distance
 from evaluation.protocol import Item
-from evaluation.score import Ears, Trial
 from evaluation.sound import SoundReader
+from evaluation.trial import Ears, Trial
 
 CLIPS, CAPTIONS, SEEDS = 12, 2, 2
 

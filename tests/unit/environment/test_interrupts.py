@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.interrupts import SIGNALS, Interrupted, raise_on_signal, run_and_hand_on, stop_on_signal
+from audiolcm.environment.interrupts import (
+    SIGNALS,
+    Interrupted,
+    raise_on_signal,
+    run_and_hand_on,
+    stop_on_signal,
+)
 
 INTERRUPTS_ITS_PARENT = """
 import os, signal, time
@@ -19,13 +25,13 @@ raise SystemExit(130)
 """
 WRAPPER = """
 import sys
-from audiolcm.interrupts import run_and_hand_on
+from audiolcm.environment.interrupts import run_and_hand_on
 sys.exit(run_and_hand_on(sys.argv[1:]))
 """
 TRAINING = """
 import os, sys
 from pathlib import Path
-from audiolcm.interrupts import stop_on_signal
+from audiolcm.environment.interrupts import stop_on_signal
 with stop_on_signal() as arrived:
     Path("pid").write_text(str(os.getpid()))
     while not arrived:

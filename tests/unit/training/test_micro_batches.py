@@ -7,7 +7,7 @@ from toy_training import Numbers, settings
 
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
-from audiolcm.training.pieces import training_pieces
+from audiolcm.training.micro_batches import training_pieces
 
 
 def taken(monkeypatch, count, accumulate, data, step=3):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.terminal import printable
+from audiolcm.environment.terminal import printable
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HOSTILE = "a\x1b[2Jb\rc\x9b1m\u202ed\udc80e\x07"
 SHOWN = r"a\x1b[2Jb\rc\x9b1m\u202ed\udc80e\x07"
 PREPARED = "import logging, os, sys; from audiolcm import terminal; terminal.prepare(); "

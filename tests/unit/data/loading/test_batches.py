@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audiolcm.data.batches import batch_indices, bucketed_indices
+from audiolcm.data.loading.batches import batch_indices, bucketed_indices
 from audiolcm.errors import UserError
 
 

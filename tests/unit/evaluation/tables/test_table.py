@@ -11,8 +11,8 @@ from records import HOSTILE, make_record
 
 from audiolcm.errors import UserError
 from evaluation.record import Record, Score, read_record
-from evaluation.table_formats import console, csv_text, latex, markdown, write_tables
-from evaluation.tables import EMBEDDED_NOTE, Cell, build_table, cell, decimals
+from evaluation.tables.formats import console, csv_text, latex, markdown, write_tables
+from evaluation.tables.table import EMBEDDED_NOTE, Estimate, build_table, cell, decimals
 
 CUT = "intervals are cut where such figures end, and what rounding leaves of 0 is 0"
 
@@ -247,10 +247,10 @@ def test_no_figure_is_shown_beyond_where_such_figures_end(
     assert " ".join(filter(None, cell(score).figures)) == expected
     table = build_table([replace(record, row=replace(record.row, scores=(score,)), sanity=())])
     was_cut = any(note == f"{title}: {CUT}" for note in table.notes)
-    assert was_cut == (cell(score) != Cell(value, interval))
+    assert was_cut == (cell(score) != Estimate(value, interval))
     assert expected in markdown(table)
 
 
 def test_what_rounding_leaves_of_zero_is_zero() -> None:
-    assert Cell(-3e-14, (-2e-13, 1e-13)).figures == ("0.00", "[0.00, 0.00]")
-    assert Cell(-0.0331, (-0.079, 0.013)).figures == ("-0.033", "[-0.079, 0.013]")
+    assert Estimate(-3e-14, (-2e-13, 1e-13)).figures == ("0.00", "[0.00, 0.00]")
+    assert Estimate(-0.0331, (-0.079, 0.013)).figures == ("-0.033", "[-0.079, 0.013]")

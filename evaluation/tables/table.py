@@ -57,7 +57,7 @@ class Column:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class Estimate:
     """One figure: 95% interval if it has one, and the sounds on either side (0: needs none)."""
 
     value: float
@@ -87,7 +87,7 @@ class Line:
     """One system: its name and its cells by the key of their column; a metric that it lacks has none."""
 
     label: str
-    cells: dict[str, Cell]
+    cells: dict[str, Estimate]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,13 +148,13 @@ def column(score: Score) -> Column:
     return Column(score.key, score.title, score.better, score.is_embedded, identity)
 
 
-def cell(score: Score) -> Cell:
+def cell(score: Score) -> Estimate:
     """Return the cell of a score, cut where such figures end."""
     interval = score.interval and (
         within(score.interval[0], score.title),
         within(score.interval[1], score.title),
     )
-    return Cell(within(score.value, score.title), interval, score.num_generated, score.num_reference)
+    return Estimate(within(score.value, score.title), interval, score.num_generated, score.num_reference)
 
 
 def build_table(records: Sequence[Record]) -> Table:
@@ -225,11 +225,11 @@ def _labels(rows: Sequence[Row]) -> list[str]:
     return labels
 
 
-def _cells(row: Row) -> dict[str, Cell]:
+def _cells(row: Row) -> dict[str, Estimate]:
     return {score.key: cell(score) for score in row.scores}
 
 
-def timings(record: Record) -> Iterable[tuple[Column, Cell]]:
+def timings(record: Record) -> Iterable[tuple[Column, Estimate]]:
     """Yield the columns and cells of speed for each batch size; N counts calls.
 
     RTF in all, of the same calls with their captions remembered (warm), and of the sampler. Of what a system does not
@@ -247,7 +247,7 @@ def timings(record: Record) -> Iterable[tuple[Column, Cell]]:
             key = f"{name.lower().replace(' ', '_')}_{timing.batch_size}"
             yield (
                 Column(key, f"{name} (batch {timing.batch_size})", "lower", identity=identity),
-                Cell(value, None, timing.num_runs),
+                Estimate(value, None, timing.num_runs),
             )
 
 

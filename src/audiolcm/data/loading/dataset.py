@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiolcm import draws
+from audiolcm import random_numbers
 from audiolcm.audio.mel import LOG_MEL_MIN
-from audiolcm.data.cache import Latents, TextEmbeddings, encode_latents, encode_text
+from audiolcm.data.loading.cache import Latents, TextEmbeddings, encode_latents, encode_text
 from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.errors import UserError
 
@@ -31,7 +31,7 @@ class MelClips:
         """Names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
-    def batch(self, indices: Sequence[int], generator: draws.Generator) -> dict[str, Tensor]:
+    def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
         """One batch; `generator` (CPU) draws where clips are cut."""
         mels = []
         for position, index in enumerate(indices):
@@ -56,7 +56,7 @@ class WaveformClips:
         """Names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
-    def batch(self, indices: Sequence[int], generator: draws.Generator) -> dict[str, Tensor]:
+    def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
         """One batch; `generator` (CPU) draws where clips are cut."""
         waveforms = []
         for position, index in enumerate(indices):
@@ -112,7 +112,7 @@ class LatentClips:
         """Names of the clips of a batch."""
         return [self.latents.clips[index].name for index in indices]
 
-    def batch(self, indices: Sequence[int], generator: draws.Generator) -> dict[str, Tensor]:
+    def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
         """One batch; `generator` (CPU) draws where clips are cut, then the noise."""
         (bucket,) = {int(self._bucket_of[index]) for index in indices}
         num_frames = self.lengths[bucket]
@@ -123,15 +123,17 @@ class LatentClips:
         cuts = [(index, start, start + num_frames) for index, start in zip(indices, starts, strict=True)]
         mean = torch.from_numpy(np.stack([self.latents.mean(*cut) for cut in cuts]))
         std = torch.from_numpy(np.stack([self.latents.std(*cut) for cut in cuts]))
-        noise = draws.randn(mean.shape, generator)
+        noise = random_numbers.randn(mean.shape, generator)
         text = torch.from_numpy(np.stack([self.text.tokens(index) for index in indices]))
         return {"latent": (mean + std * noise) * self.scale_factor, "text": text}
 
 
-def _random_start(length: int, wanted: int, generator: draws.Generator, position: int) -> int:
+def _random_start(length: int, wanted: int, generator: random_numbers.Generator, position: int) -> int:
     """Where to cut; draws one number for every clip, long or short, so that batches stay comparable."""
     return int(
-        torch.randint(max(length - wanted, 0) + 1, (), generator=draws.of_example(generator, position))
+        torch.randint(
+            max(length - wanted, 0) + 1, (), generator=random_numbers.of_example(generator, position)
+        )
     )
 
 

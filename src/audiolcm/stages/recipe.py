@@ -13,25 +13,25 @@ from torch import nn
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.configuration.build import build, build_transformer
 from audiolcm.configuration.schema import load_yaml
-from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
+from audiolcm.data.loading.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData, PreparedSplit
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
-from audiolcm.known_teacher import DENOISER_SECTIONS, known_teacher
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.embedding import forget_guidance
-from audiolcm.models.transplant import started_from
+from audiolcm.models.initialize_from import started_from
 from audiolcm.objectives.objective import Objective
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_vocoder
 from audiolcm.published.untrained import keep_vocoder
+from audiolcm.stages.known_teacher import DENOISER_SECTIONS, known_teacher
+from audiolcm.stages.stage_runner import Config, Data, Workshop, variant_name
 from audiolcm.storage.hashing import content_hash
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.training_set import TrainingSet
 from audiolcm.types import Mel, TextEncoder, TextTokens, WeightedTextEncoder
 from audiolcm.weights.artifacts import Artifact, Identity, tensors_identity
-from audiolcm.workshop import Config, Data, Workshop, variant_name
 
 
 class Recipe:

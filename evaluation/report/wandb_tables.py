@@ -14,7 +14,7 @@ from audiolcm.training.tracking import NoTracker, Tracker, WandbTracker
 from evaluation.record import Record
 from evaluation.report.excerpts import read_excerpt
 from evaluation.report.sample import choose_clips
-from evaluation.tables import cell, column, timings
+from evaluation.tables.table import cell, column, timings
 
 if TYPE_CHECKING:
     import wandb

@@ -8,8 +8,8 @@ import torch
 from corpus_in_memory import CorpusInMemory, clip, corpus_of
 from torch import Tensor, nn
 
-from audiolcm.data.batches import bucketed_indices
-from audiolcm.data.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
+from audiolcm.data.loading.batches import bucketed_indices
+from audiolcm.data.loading.dataset import LatentClips, MelClips, WaveformClips, encode_latents, encode_text
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.errors import UserError

@@ -14,7 +14,7 @@ from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.consistency import ConsistencyDistillation
 from audiolcm.published.untrained import placed
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import Artifact, Identity
 
 TINY = [

@@ -10,7 +10,7 @@ from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.objectives.diffusion import DiffusionObjective
 from audiolcm.published.models import open_model
-from audiolcm.recipe import Recipe
+from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import Artifact, Identity
 from audiolcm.weights.embedded import FOLEY
 

@@ -12,7 +12,7 @@ from audiolcm import text_tables
 from audiolcm.storage.files import atomic_path
 from audiolcm.text_tables import MARKDOWN, escaped, frame
 from evaluation.record import Record
-from evaluation.tables import DASH, Cell, Line, Table, build_table
+from evaluation.tables.table import DASH, Estimate, Line, Table, build_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def csv_text(table: Table) -> str:
     return text_tables.csv_text(known)
 
 
-def _figures(entry: Cell | None) -> tuple[float | int | None, ...]:
+def _figures(entry: Estimate | None) -> tuple[float | int | None, ...]:
     if entry is None:
         return (None,) * len(_FIELDS)
     low, high = entry.interval or (None, None)

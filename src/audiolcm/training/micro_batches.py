@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from audiolcm.data.batches import batch_indices, bucketed_indices
+from audiolcm.data.loading.batches import batch_indices, bucketed_indices
 from audiolcm.distributed import processes
-from audiolcm.draws import ExampleGenerators
 from audiolcm.errors import UserError
+from audiolcm.random_numbers import ExampleGenerators
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.training_set import TrainingSet

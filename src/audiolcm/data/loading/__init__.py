@@ -1,0 +1,1 @@
+"""From prepared data to batches for training: mels, cached latents and text features."""
