@@ -18,10 +18,10 @@ with one_sentence():
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from audiolcm.sweeps.row_sweeper import SCALES
-    from experiments.diagnose_command import add_diagnose, run_diagnose
-    from experiments.render_command import add_render, run_render
-    from experiments.status import has_sweep, status
-    from experiments.sync import sync
+    from experiments.diagnosing.command import add_diagnose, run_diagnose
+    from experiments.rendering.command import add_render, run_render
+    from experiments.running.sweep_status import has_sweep, status
+    from experiments.running.sync import sync
 
 RUNS = Path("runs")
 RECORDS = Path("experiments/results/records")
@@ -83,19 +83,19 @@ def _add_strip(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _strip(given: argparse.Namespace) -> int:
-    from experiments.strip import run_strip
+    from experiments.rendering.strip import run_strip
 
     return run_strip(given)
 
 
 def _list(given: argparse.Namespace) -> int:
-    from experiments.running import list_items  # here and below: other commands should not wait for it
+    from experiments.running.run import list_items  # here and below: other commands should not wait for it
 
     return list_items()
 
 
 def _run(given: argparse.Namespace) -> int:
-    from experiments.running import run
+    from experiments.running.run import run
 
     return run(given.name, given.scale, given.words, given.dry_run)
 
@@ -107,7 +107,7 @@ def _status(given: argparse.Namespace) -> int:
         if items:
             raise UserError(f"--json and --all are for sweeps. Type: python -m experiments status {items[0]}")
         return status(folders, given.all, given.json)
-    from experiments.overview import overview
+    from experiments.running.overview import overview
 
     if items or not folders:
         _check_place()
@@ -124,7 +124,7 @@ def _told_apart(names: list[str]) -> tuple[list[str], list[Path]]:
     Raises:
         UserError: a name is neither of an item nor of a folder.
     """
-    from experiments.items import STEMS
+    from experiments.items.catalog import STEMS
 
     items = [name for name in names if name in STEMS]
     folders = [Path(name) for name in names if name not in STEMS]

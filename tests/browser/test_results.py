@@ -6,7 +6,7 @@ import pytest
 from chromium import Page
 from made_results import write_table6
 
-from experiments.render import render
+from experiments.rendering.render import render
 
 pytestmark = pytest.mark.browser
 

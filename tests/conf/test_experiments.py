@@ -18,11 +18,11 @@ from audiolcm.configuration.schema import resolve, to_plain
 from audiolcm.sweeps.row_sweeper import ENTRIES, SCALE_WORD, SCALES, settings_of
 from evaluation.run import SECTIONS as EVALUATION
 from evaluation.run import checked
-from experiments.collect import _TRAINING
-from experiments.item import TableItem
-from experiments.items import STEMS, item_of
-from experiments.records import Result
-from experiments.rows import CONF, PlannedJob, planned
+from experiments.items.catalog import STEMS, item_of
+from experiments.items.item import TableItem
+from experiments.records.records import Result
+from experiments.running.collect import _TRAINING
+from experiments.running.planned import CONF, PlannedJob, planned
 
 FILES = {path.stem: path for path in sorted(CONF.glob("*.yaml"))}
 SCRIPTS = [

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from experiments.items import STEMS
+from experiments.items.catalog import STEMS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELL = """

@@ -31,7 +31,7 @@ ODD = (
 )  # fmt: skip
 STARTUP = (
     "audiolcm.jobs.run, audiolcm.pipeline, audiolcm.sweeps.summary, evaluation.run, experiments.__main__, "
-    "experiments.status"
+    "experiments.running.sweep_status"
 )
 
 

@@ -17,7 +17,10 @@ from pathlib import Path
 from audiolcm.errors import UserError
 
 OUR_PACKAGES = ("audiolcm", "evaluation", "experiments")
-_OF_MODELS = tuple(f"audiolcm.{name}" for name in ("data", "diffusion", "models", "objectives", "training"))
+_OF_MODELS = tuple(
+    f"audiolcm.{name}"
+    for name in ("data", "diffusion", "distributed.hardware", "models", "objectives", "training")
+)
 """Of ours, what a model may be made of. The rest has classes that make folders or ask servers when they are built."""
 GROUP = "audiolcm.plugins"
 """Entry points of this group name a package each; a distribution that has one is allowed once it is installed."""

@@ -23,7 +23,7 @@ def stored(folder: Path, **sections: object) -> Path:
         "audiolcm.pipeline.AudioLCM.from_pretrained",  # asks the Hub
         "evaluation.features.panns.Panns16k",  # makes a folder and fetches weights into it
         "audiolcm.structure.language_model.OpenAICompatible.from_environment",
-        "experiments.item.TableItem",
+        "experiments.items.item.TableItem",
     ],
 )
 def test_a_model_names_only_classes_that_models_are_made_of(tmp_path: Path, target: str) -> None:

@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parent))
+_HERE = Path(__file__).parent
+sys.path += [str(_HERE), str(_HERE / "running")]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.record import Score
-from experiments.freshness import Freshness
-from experiments.render import Plan
-from experiments.rows import planned
+from experiments.rendering.render import Plan
+from experiments.running.freshness import Freshness
+from experiments.running.planned import planned
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,11 +9,11 @@ import pytest
 from made_results import FADS, PROTOCOL, Job, fad, jobs, record, timing, write, write_listening, write_table6
 from scipy import stats
 
-from experiments.items import item_of
-from experiments.records import read_results
-from experiments.sources import Fact, Millions, Reading
-from experiments.summary import EMPTY, student_interval, summarize
-from experiments.table import ShownTable, show
+from experiments.items.catalog import item_of
+from experiments.judging.cells import EMPTY, student_interval, summarize
+from experiments.judging.sources import Fact, Millions, Reading
+from experiments.records.records import read_results
+from experiments.rendering.shown import ShownTable, show
 
 STEM = "table6_backbone"
 

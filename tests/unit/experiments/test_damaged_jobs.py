@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from damage import REPLACED, flipped, remove
-from test_status import MULTIRUN, new_job, record
+from test_sweep_status import MULTIRUN, new_job, record
 
 from audiolcm.jobs import requeue
 from audiolcm.jobs.finished import found_finished, objective_of
@@ -16,7 +16,7 @@ from audiolcm.sweeps.planned import MULTIRUN as PLANNED
 from audiolcm.sweeps.planned import planned_jobs, summary_of
 from audiolcm.sweeps.summary import row_of, write_summary
 from experiments.__main__ import main
-from experiments.jobs import RECORD, jobs_of
+from experiments.running.jobs import RECORD, jobs_of
 
 ODD = [
     b"", b"null", b"[]", b"3", b'"a"', b"{}", b"[" * 99_999, b"{" * 99_999, b"\xff\xfe", b"&a [*a]",
@@ -38,8 +38,8 @@ FILES = (RESULT, PROGRESS, f"../{RECORD}", f"../{PLANNED}", ".hydra/overrides.ya
 @pytest.fixture
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sweep of five jobs: one at work, one done, one submitted, two to come."""
-    monkeypatch.setattr("experiments.status.queued", dict)
-    monkeypatch.setattr("experiments.status.ended", lambda ids: {})
+    monkeypatch.setattr("experiments.running.sweep_status.queued", dict)
+    monkeypatch.setattr("experiments.running.sweep_status.ended", lambda ids: {})
     folder = tmp_path / "sweep"
     folder.mkdir()
     (folder / "multirun.yaml").write_text(MULTIRUN)

@@ -11,12 +11,12 @@ from made_results import PROTOCOL, fad, record, write, write_fig2a, write_fig3, 
 from made_runs import job_of, run
 
 from audiolcm.configuration.fingerprint import changed_modules
-from experiments import collect
 from experiments.__main__ import main
-from experiments.freshness import Freshness
-from experiments.overview import Standings, overview
-from experiments.render import render
-from experiments.rows import planned
+from experiments.rendering.render import render
+from experiments.running import collect
+from experiments.running.freshness import Freshness
+from experiments.running.overview import Standings, overview
+from experiments.running.planned import planned
 
 TRAINING = {
     "item": "table6_backbone",

@@ -8,7 +8,7 @@ from matplotlib.image import imread
 
 from audiolcm.storage.result import read_result
 from audiolcm.sweeps.summary import markdown
-from experiments.fig2a_solver_k import ConvergencePicture, _mean_course
+from experiments.items.fig2a_solver_k import ConvergencePicture, _mean_course
 
 
 def finished(folder: Path, k: int) -> dict[str, object]:

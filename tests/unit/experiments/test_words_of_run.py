@@ -39,7 +39,7 @@ def test_a_typo_is_refused_before_a_script_starts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "experiments.running.run_and_hand_on", lambda command: pytest.fail(f"{command} was run")
+        "experiments.running.run.run_and_hand_on", lambda command: pytest.fail(f"{command} was run")
     )
     assert main(["run", "table6_backbone", "train:trainer.student.stepz=3"]) == 1
     assert "Did you mean 'trainer.student.steps'?" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""What is said of results beside the paper's: cells with their uncertainty, claims and whether they hold."""

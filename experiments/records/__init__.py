@@ -1,0 +1,1 @@
+"""Committed results: what a record holds, read from files that anyone may have edited."""

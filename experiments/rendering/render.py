@@ -1,0 +1,146 @@
+"""``python -m experiments render [NAME ...]``: every table and figure from the records, measured beside printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audiolcm.environment.terminal import say
+from audiolcm.errors import UserError
+from audiolcm.storage.files import atomic_path
+from audiolcm.sweeps.row_sweeper import SCALES
+from audiolcm.training.tracking import WandbTracker
+from experiments.items.catalog import STEMS, item_of
+from experiments.items.item import Item
+from experiments.records.records import LISTENING, RECORDS, SUMMED_UP, Planned, read_results
+from experiments.rendering.figures import draw
+from experiments.rendering.formats import csv_text, latex, markdown
+from experiments.rendering.page import page
+from experiments.rendering.readme import EVALUATED, check, rewrite
+from experiments.rendering.shown import ShownTable, show
+from experiments.rendering.wandb_tables import log_tables
+
+RESULTS = Path("experiments/results")
+README = Path("README.md")
+INDEX = "index.html"
+FORMATS: Mapping[str, Callable[[ShownTable], str]] = {"md": markdown, "tex": latex, "csv": csv_text}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What records are set against.
+
+    Args:
+        jobs: returns the planned jobs of an item (its stem) at a scale.
+        changes: tells what changed since a record of such a job; empty for a fresh one.
+    """
+
+    jobs: Callable[[str, str], Sequence[Planned]]
+    changes: Callable[[Mapping[str, Any], Any], Sequence[str]] | None = None
+
+
+def render(
+    names: Sequence[str],
+    scale: str | None,
+    results: Path = RESULTS,
+    plan: Plan | None = None,
+    readme: Path | None = None,
+    tracker: WandbTracker | None = None,
+) -> int:
+    """Write the files of the items, the page of all items and the README's section; return the exit code.
+
+    Args:
+        names: stems; none: all.
+        scale: replica, esc10 or paper; None: replica, and the others where they have records.
+        results: the folder that has the records and gets ``<scale>/<stem>.*`` and ``index.html``.
+        plan: without it nothing is called missing or stale.
+        readme: whose section is rewritten; None: none.
+        tracker: gets a W&B run of the rendered items; None: none.
+
+    Raises:
+        UserError: an item or a scale that does not exist, a README without markers, a folder that can not be written.
+    """
+    if scale is not None and scale not in SCALES:
+        raise UserError(f"There is no scale {scale}: choose {' or '.join(SCALES)}.")
+    chosen = [item_of(name).stem for name in names] or list(STEMS)
+    scales = (
+        [scale] if scale else [known for known in SCALES if known == "replica" or has_records(results, known)]
+    )
+    if readme is not None:
+        check(readme)
+    everything = [
+        shown(stem, known, results, plan)
+        for known in SCALES
+        if known in scales or has_records(results, known)
+        for stem in STEMS
+    ]
+    asked = [table for table in everything if table.scale in scales and table.item.stem in chosen]
+    for table in asked:
+        _write(table, results)
+    pictures = {
+        (table.scale, table.item.stem): path
+        for table in everything
+        if (path := _picture(table, results)).exists()
+    }
+    _write_text(results / INDEX, page(everything, pictures, results))
+    if readme is not None:
+        tables = [shown(stem, SUMMED_UP, results, plan) for stem in STEMS]
+        rewrite(readme, tables, evaluations(results, plan))
+    if tracker is not None:
+        found = {stem: path for (known, stem), path in pictures.items() if known in scales and stem in chosen}
+        log_tables(asked, found, results, tracker)
+    say(_summary(asked, results))
+    return 0
+
+
+def has_records(results: Path, scale: str) -> bool:
+    """Whether anything was measured at a scale."""
+    return any(any((results / kind / scale).glob("**/*.json")) for kind in (RECORDS, LISTENING))
+
+
+def shown(stem: str, scale: str, results: Path, plan: Plan | None) -> ShownTable:
+    """Return an item at a scale, from the records."""
+    return _shown(item_of(stem), scale, results, plan)
+
+
+def evaluations(results: Path, plan: Plan | None) -> dict[str, ShownTable]:
+    """Return the README's tables of evaluations, from the records."""
+    return {name: _shown(item, scale, results, plan) for name, (scale, item) in EVALUATED.items()}
+
+
+def _shown(item: Item, scale: str, results: Path, plan: Plan | None) -> ShownTable:
+    jobs = plan.jobs(item.stem, scale) if plan else None
+    return show(item, read_results(results, item.stem, scale, jobs, plan.changes if plan else None))
+
+
+def _picture(table: ShownTable, results: Path) -> Path:
+    return results / table.scale / f"{table.item.stem}.png"
+
+
+def _write(table: ShownTable, results: Path) -> None:
+    for suffix, made in FORMATS.items():
+        _write_text(results / table.scale / f"{table.item.stem}.{suffix}", made(table))
+    picture = _picture(table, results)
+    for path in (picture, picture.with_suffix(".pdf")):  # of records that are no longer there
+        path.unlink(missing_ok=True)
+    draw(table, picture)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _summary(tables: Sequence[ShownTable], results: Path) -> str:
+    """Return one line for each item and where to look."""
+    lines = []
+    for table in tables:
+        measured = sum(any(not cell.is_empty for cell in row.cells) for row in table.rows)
+        stale = sum("stale" in row.marks for row in table.rows)
+        refused = sum(bool(cell.refusal) for row in table.rows for cell in row.cells)
+        words = [f"{measured} of {len(table.rows)} rows measured"]
+        words += [f"{stale} stale"] * bool(stale) + [f"{refused} figures refused"] * bool(refused)
+        lines.append(f"{table.item.stem} ({table.scale}): {', '.join(words)}")
+    return "\n".join([*lines, f"Open {results / INDEX}"]) + "\n"

@@ -1,0 +1,285 @@
+"""An item as rows of cells, measured beside printed: what every format writes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from evaluation.tables.table import cut_note, protocol_title
+from experiments.items.guidance import omega_of_training
+from experiments.items.item import Column, FigureItem, Item, Line, TableItem
+from experiments.items.printed import printed_figure, printed_table
+from experiments.judging.cells import DAGGER, Cell, column_refusals, summarize
+from experiments.judging.claims import Judgment, judge
+from experiments.judging.sources import OLD_TIMING, Reading
+from experiments.records.records import ItemResults, Result
+from experiments.running.freshness import some
+
+ARROWS = {"lower": "↓", "higher": "↑", "": ""}
+OTHER_TASK = "It is another task than the paper's: compare rows with each other, not with the paper's column."
+STALE, NOT_PRINTED = "stale", "not in the paper"
+OLD_TIMING_NOTE = (
+    f"{DAGGER} {OLD_TIMING}: RTF may lack the text encoder, for captions were remembered from sounds made before. It "
+    "stands in no column with newer figures."
+)
+
+
+@dataclass(frozen=True)
+class ShownColumn:
+    """A heading; ``has_printed`` says whether the paper has such a column beside the measured one."""
+
+    title: str
+    has_printed: bool
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """One row: measured cells and printed texts, both in the order of the columns.
+
+    Attributes:
+        row: of the records.
+        seeds: such as "3", "2 of 3", "0 of 3"; "-" when nothing is planned and nothing is there.
+        marks: such as "stale".
+        results: the records behind it.
+        line: of a figure, the line that the point is of.
+    """
+
+    row: str
+    label: str
+    seeds: str
+    marks: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    printed: tuple[str | None, ...]
+    results: tuple[Result, ...]
+    line: str = ""
+
+    @property
+    def state(self) -> str:
+        """Seeds and marks in one text."""
+        return ", ".join((self.seeds, *self.marks))
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """One item at one scale, ready to be written.
+
+    Attributes:
+        measured, printed: headings of the two halves of each column.
+        said: what the paper says of a figure; "" for a table, which has printed cells.
+    """
+
+    item: Item
+    scale: str
+    first_column: str
+    columns: tuple[ShownColumn, ...]
+    rows: tuple[ShownRow, ...]
+    measured: str
+    printed: str
+    caption: str
+    said: str
+    notes: tuple[str, ...]
+    judgments: tuple[Judgment, ...]
+
+    @property
+    def title(self) -> str:
+        """Paper item and title."""
+        return f"{self.item.paper_item}: {self.item.title}"
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is any measured cell."""
+        return any(not cell.is_empty for row in self.rows for cell in row.cells)
+
+
+def show(item: Item, results: ItemResults) -> ShownTable:
+    """Return an item as rows of cells."""
+    return _show_table(item, results) if isinstance(item, TableItem) else _show_figure(item, results)
+
+
+def _show_table(item: TableItem, results: ItemResults) -> ShownTable:
+    printed = printed_table(item.printed) if item.printed else None
+    known = {line.row for line in item.lines}
+    lines = [line for line in item.lines if line.printed is not None or line.row in results.rows]
+    lines += [Line(row, row, None) for row in results.rows if row not in known]
+    found = zip(item.columns, _columns(item.columns, lines, results), strict=True)
+    kept = [
+        (c, cells) for c, cells in found if (printed and c.name) or any(not cell.is_empty for cell in cells)
+    ]
+    rows = []
+    for index, line in enumerate(lines):
+        texts = tuple(printed.cell(line.printed, column.name) if printed else None for column, _ in kept)
+        measured = tuple(cells[index] for _, cells in kept)
+        marks = () if line.printed or not printed else (NOT_PRINTED,)
+        rows.append(_row(line.row, line.label, measured, texts, marks, results))
+    columns = tuple(ShownColumn(_heading(c), has_printed=bool(printed and c.name)) for c, _ in kept)
+    notes = [f"{line.label}: {line.note}." for line in lines if line.note]
+    return _shown(item, results, item.first_column, columns, tuple(rows), (*item.notes, *notes), "")
+
+
+def _show_figure(item: FigureItem, results: ItemResults) -> ShownTable:
+    """Return the points of a figure, ordered by line and then along the horizontal axis."""
+    lines = [Line(row, row, None) for row in results.rows]
+    xs, ys = _columns((item.x, item.y), lines, results)
+    rows = []
+    for line, x, y in zip(lines, xs, ys, strict=True):
+        name, label = _point(item, results, line.row)
+        rows.append(replace(_row(line.row, label, (x, y), (None, None), (), results), line=name))
+    rows.sort(key=lambda row: (natural(row.line), row.cells[0].value or 0.0, natural(row.row)))
+    columns = tuple(ShownColumn(_heading(column), has_printed=False) for column in (item.x, item.y))
+    said = printed_figure(item.printed)
+    return _shown(item, results, item.line_title, columns, tuple(rows), item.notes, said)
+
+
+def _point(item: FigureItem, results: ItemResults, row: str) -> tuple[str, str]:
+    """Return the line that a row is a point of, and the row's label; what was not measured has only its name."""
+    found = results.of(row)
+    if not found:
+        return row.partition("-")[0], row
+    line = item.line(found[0])
+    return line, f"{line}, {item.told(found[0])}" if item.told else line
+
+
+def natural(text: str) -> tuple[tuple[int, float, str], ...]:
+    """Return a sorting key that takes the numbers in a text as numbers: k = 5 before k = 10."""
+    parts = re.findall(r"\d+(?:\.\d+)?|\D+", text)
+    return tuple((0, float(part), "") if part[0].isdecimal() else (1, 0.0, part) for part in parts)
+
+
+def _heading(column: Column) -> str:
+    return f"{column.title} {ARROWS[column.better]}".rstrip()
+
+
+def _columns(columns: Sequence[Column], lines: Sequence[Line], results: ItemResults) -> list[list[Cell]]:
+    """Return the measured cells of each column, those refused that were not measured as the others."""
+    found = []
+    for column in columns:
+        readings = [_readings(line, column, results) for line in lines]
+        odd = column_refusals(readings)
+        found.append([Cell(refusal=odd[i]) if i in odd else summarize(r) for i, r in enumerate(readings)])
+    return found
+
+
+def _readings(line: Line, column: Column, results: ItemResults) -> Mapping[int, Reading]:
+    source = line.source or column.sources.get(results.scale)
+    return source.readings(results, line.row) if source else {}
+
+
+def _row(
+    row: str,
+    label: str,
+    cells: tuple[Cell, ...],
+    printed: tuple[str | None, ...],
+    marks: tuple[str, ...],
+    results: ItemResults,
+) -> ShownRow:
+    found, planned = results.of(row), results.planned.get(row, ())
+    fresh = [result for result in found if result.seed in planned]
+    seeds = str(len(found)) if len(fresh) == len(planned) else f"{len(fresh)} of {len(planned)}"
+    if not found and not planned:
+        seeds = "-"
+    if any(result.changes for result in found):
+        marks = (*marks, STALE)
+    return ShownRow(row, label, seeds, marks, cells, printed, found)
+
+
+def _shown(
+    item: Item,
+    results: ItemResults,
+    first_column: str,
+    columns: tuple[ShownColumn, ...],
+    rows: tuple[ShownRow, ...],
+    notes: Sequence[str],
+    said: str,
+) -> ShownTable:
+    titles, data, ears = _measured_on(results)
+    is_paper = results.scale == "paper"
+    trained = omega_of_training(results.usable)
+    where = f"Measured at {'the ' * is_paper}{results.scale} scale: {'; '.join([*titles, *ears, *trained]) or data}."
+    caption = where if is_paper or item.printed is None else f"{where} {OTHER_TASK}"
+    own = [data] if data != results.scale else []
+    place = f"{results.scale}{' scale' * is_paper}{': ' if own else ', ' * bool(ears)}"
+    return ShownTable(
+        item=item,
+        scale=results.scale,
+        first_column=first_column,
+        columns=columns,
+        rows=rows,
+        measured=f"measured ({place}{', '.join([*own, *ears])})",
+        printed="paper",
+        caption=caption,
+        said=said,
+        notes=tuple(dict.fromkeys([*notes, *_notes(columns, rows, results)])),
+        judgments=tuple(judge(claim, results) for claim in item.claims),
+    )
+
+
+def _measured_on(results: ItemResults) -> tuple[list[str], str, list[str]]:
+    """Return the protocols' titles, the data in short, and which of the networks of small scales listened."""
+    protocols = [dict(result.protocol) for result in results.usable if result.protocol]
+    names = dict.fromkeys(protocol_title(protocol) for protocol in protocols)
+    titles = [name.removeprefix("replica: ") for name in names]
+    data = ", ".join(dict.fromkeys(str(p.get("dataset") or p.get("name")) for p in protocols))
+    scores = [score for result in results.usable for score in result.scores.values()]
+    heard = {
+        "YAMNet": any(score.extractor.get("name") == "yamnet" for score in scores),
+        "embedded evaluator": any(score.is_embedded for score in scores),
+    }
+    ears = [name for name, is_heard in heard.items() if is_heard]
+    return titles, data or ("no scores" if results.usable else "nothing yet"), ears
+
+
+def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: ItemResults) -> list[str]:
+    """Return what a reader must know of the cells: intervals, missing seeds, stale and refused figures."""
+    methods: dict[str, list[str]] = {}
+    notes = []
+    labels = Counter(row.label for row in rows)
+    cut = []
+    for row in rows:
+        name = row.label if labels[row.label] == 1 else f"{row.label} ({row.row})"
+        for column, cell in zip(columns, row.cells, strict=True):
+            if cell.interval is not None:
+                methods.setdefault(cell.method or "method not recorded", []).append(column.title)
+            cut += [column.title] * cell.is_cut
+            if cell.refusal:
+                notes.append(f"{name}, {column.title}: refused, {cell.refusal}.")
+            short = len(row.results) > len(cell.per_seed) > 0
+            if short:
+                notes.append(f"{name}, {column.title}: of seeds {_listed(cell.per_seed)} only.")
+    intervals = [
+        f"95% intervals of {', '.join(dict.fromkeys(names))}: {how}." for how, names in methods.items()
+    ]
+    intervals += [f"{note}." for note in cut_note(cut)]
+    intervals += [OLD_TIMING_NOTE] if any(cell.caveat for row in rows for cell in row.cells) else []
+    raters = [results.raters] if results.raters else []
+    others = sorted(results.listening.keys() - {row.row for row in rows})
+    raters += [f"Rated too, but no row of this table: {_rated(others, results)}."] if others else []
+    return [*intervals, *notes, *_plan_notes(rows, results), *results.faults, *raters]
+
+
+def _plan_notes(rows: Sequence[ShownRow], results: ItemResults) -> list[str]:
+    notes, missing = [], []
+    stale: dict[str, list[str]] = {}  # names by what is said of them
+    for row in dict.fromkeys(row.row for row in rows):
+        found = results.of(row)
+        absent = sorted(set(results.planned.get(row, ())) - {result.seed for result in found})
+        missing += [f"{row} (seed{'s' * (len(absent) > 1)} {_listed(absent)})"] if absent else []
+        for left_out, these in (("", found), (" and left out", results.left_out(row))):
+            for r in filter(lambda r: r.changes, these):
+                stale.setdefault(f"stale{left_out}: {'; '.join(r.changes)}.", []).append(r.name)
+        said = dict.fromkeys(note for result in found for note in result.notes)
+        notes += [f"{row}: {note}" for note in said]
+    told = [f"{some(names)} {'are' if len(names) > 1 else 'is'} {what}" for what, names in stale.items()]
+    return [*([f"Missing: {', '.join(missing)}."] if missing else []), *told, *notes]
+
+
+def _listed(seeds: Sequence[int] | Mapping[int, float]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def _rated(rows: Sequence[str], results: ItemResults) -> str:
+    """Return rows of a listening test with their scores."""
+    found = {row: results.listening[row].values() for row in rows}
+    opinions = {row: ", ".join(f"{s.title} {s.value:.1f}" for s in scores) for row, scores in found.items()}
+    return "; ".join(f"{row} ({words})" for row, words in opinions.items())

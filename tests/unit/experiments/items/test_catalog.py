@@ -1,0 +1,120 @@
+"""Every table and figure as it is described: names that exist, and nothing twice."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from made_results import fad, plan_of_project, record, write
+
+from audiolcm.errors import UserError
+from audiolcm.sweeps.row_sweeper import SCALES
+from evaluation.tables.table import Column as EvaluationColumn
+from experiments.items.catalog import STEMS, item_of
+from experiments.items.item import FAD, FigureItem, Item, TableItem
+from experiments.items.printed import printed_figure, printed_table
+from experiments.records.records import read_results
+
+ROOT = Path(__file__).parents[4]
+ITEMS = [item_of(stem) for stem in STEMS]
+TABLES = [item for item in ITEMS if isinstance(item, TableItem)]
+FIGURES = [item for item in ITEMS if isinstance(item, FigureItem)]
+SAME_PRINTED = {"table6": 2}  # the paper's Table 6 is read in two ways
+
+
+def test_stems_are_those_of_the_modules_and_experiments() -> None:
+    assert [item.stem for item in ITEMS] == list(STEMS)
+    assert len(set(STEMS)) == len(STEMS)
+    assert len({item.paper_item for item in ITEMS}) == len(ITEMS)
+    in_conf = {path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")}
+    assert in_conf <= set(STEMS), "an experiment without a module that shows it"
+    modules = {path.stem for path in (ROOT / "experiments/items").glob("*.py")}
+    assert {name for name in modules if name.startswith(("table", "fig"))} == set(STEMS)
+
+
+def test_printed_items_are_shown_once_each() -> None:
+    counts = Counter(item.printed for item in ITEMS)
+    assert {name: count for name, count in counts.items() if count > 1} == SAME_PRINTED
+    content = yaml.safe_load((ROOT / "experiments/items/printed.yaml").read_text())
+    assert counts.keys() == (content.keys() - {"figures"}) | content["figures"].keys()
+
+
+@pytest.mark.parametrize("item", TABLES, ids=lambda item: item.stem)
+def test_every_row_and_column_of_a_table_is_the_papers_or_said_to_be_added(item: TableItem) -> None:
+    printed = printed_table(item.printed)
+    shown = [line.printed for line in item.lines if line.printed is not None]
+    assert shown == list(printed.rows), (
+        "a row that the paper does not have, or one of it is missing or out of order"
+    )
+    names = [column.name for column in item.columns if column.name is not None]
+    assert names == list(next(iter(printed.rows.values())))
+    if len({line.row for line in item.lines}) > 1:  # Table 5 has one record for all lines
+        assert len({line.row for line in item.lines}) == len(item.lines)
+    added = [line for line in item.lines if line.printed is None]
+    assert [line.row for line in added] == {
+        "table1_audiocaps": ["stable_audio_open"], "table2_clotho": ["audiolcm_4_steps"],
+        "table4_corpora": ["esc10", "foley", "foley_music"],
+    }.get(item.stem, [])  # fmt: skip
+
+
+def test_every_planned_row_is_the_papers_or_said_to_be_added() -> None:
+    plan = plan_of_project()
+    for item in TABLES:
+        for scale in SCALES:
+            unknown = {job.row for job in plan.jobs(item.stem, scale)} - {line.row for line in item.lines}
+            assert not unknown, f"{item.stem}: rows without a printed counterpart"
+
+
+@pytest.mark.parametrize("item", FIGURES, ids=lambda item: item.stem)
+def test_the_paper_says_something_of_every_figure(item: FigureItem) -> None:
+    assert len(printed_figure(item.printed)) > 20
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.stem)
+def test_sources_are_of_known_scales_and_scores_are_configured(item: Item) -> None:
+    columns = item.columns if isinstance(item, TableItem) else (item.x, item.y)
+    metrics = {path.stem for path in (ROOT / "conf/metrics").glob("*.yaml")}
+    for column in columns:
+        EvaluationColumn("key", column.title, column.better)  # the same words for where better is
+        for scale, source in column.sources.items():
+            assert scale in SCALES
+            keys = [found.key for found in getattr(source, "sources", [source]) if hasattr(found, "key")]
+            of_scores = [key for key in keys if not key.startswith("mos_")]
+            assert set(of_scores) <= metrics
+            heard = {key.rpartition("_")[2] for key in of_scores}
+            assert not heard or ("embedded" in heard) == (scale != "paper"), heard
+
+
+def test_yamnet_comes_before_the_embedded_evaluator(tmp_path: Path) -> None:
+    both = fad(1.0), fad(2.0, key="fad_embedded", is_embedded=True)
+    for row, scores in (("full", both), ("without_rope", both[1:])):
+        write(tmp_path, record("table6_backbone", row, 0, *scores))
+    results = read_results(tmp_path, "table6_backbone", "replica")
+    found = {row: FAD.sources["replica"].readings(results, row)[0].value for row in ("full", "without_rope")}
+    assert found == {"full": 1.0, "without_rope": 2.0}
+
+
+def test_every_claim_names_rows_that_its_table_has() -> None:
+    for item in TABLES:
+        rows = {line.row for line in item.lines}
+        for claim in item.claims:
+            assert {claim.first.key, claim.second.key} <= rows
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "column", "printed"),
+    [
+        ("table1", "AudioLCM", "fad", "1.67"), ("table1", "ConsistencyTTA", "kl", "18.76"),
+        ("table1", "GT", "fad", None), ("table4", "WavCaps", "hours", "2056"),
+        ("table2", "AudioLCM", "rtf", "0.0006"), ("table3", "MusicLM", "fad", "4.00"),
+        ("table5", "Trainable parameters", "value", "159M"), ("table6", "w/o RoPE", "fad", "1.80"),
+        ("table7", "AudioLCM-XL", "parameters", "2.4B"),
+    ],
+)  # fmt: skip
+def test_printed_figures_are_the_papers(table: str, row: str, column: str, printed: str | None) -> None:
+    assert printed_table(table).cell(row, column) == printed
+
+
+def test_unknown_item_is_one_message() -> None:
+    with pytest.raises(UserError, match="table6_backbone"):
+        item_of("table6")

@@ -1,0 +1,253 @@
+"""``render``: all files of all items, the page that holds everything, the README's section, the W&B run."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_results import (
+    FADS,
+    Job,
+    fad,
+    plan_of_project,
+    record,
+    write,
+    write_fig2a,
+    write_table6,
+)
+
+from audiolcm.errors import UserError
+from audiolcm.training.tracking import WandbTracker
+from experiments.__main__ import main
+from experiments.items.catalog import STEMS, item_of
+from experiments.records.records import SUMMED_UP
+from experiments.rendering.readme import BEGIN, END, with_section
+from experiments.rendering.render import README, RESULTS, Plan, evaluations, render, shown
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_every_item_gets_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_table6(tmp_path)
+    write_fig2a(tmp_path)
+    assert render([], None, tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "table6_backbone (replica): 4 of 4 rows measured" in said
+    assert "table1_audiocaps (replica): 0 of 11 rows measured" in said
+    names = {path.name for path in (tmp_path / "replica").iterdir()}
+    expected = {f"{stem}.{suffix}" for stem in STEMS for suffix in ("md", "tex", "csv")}
+    assert names == expected | {"fig2a_solver_k.png", "fig2a_solver_k.pdf"}
+    assert not (tmp_path / "paper").exists(), "nothing was measured there"
+
+
+def test_one_item_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    write_table6(tmp_path)
+    write_fig2a(tmp_path)
+    render([], None, tmp_path)
+    (tmp_path / "replica/table6_backbone.md").write_text("mine")
+    render(["fig2a_solver_k"], "replica", tmp_path)
+    assert (tmp_path / "replica/table6_backbone.md").read_text() == "mine"
+    assert 'id="replica-table6_backbone"' in (tmp_path / "index.html").read_text(), "the page has all items"
+
+
+def test_a_figure_whose_records_are_gone_is_removed(tmp_path: Path) -> None:
+    write_fig2a(tmp_path)
+    render(["fig2a_solver_k"], None, tmp_path)
+    for path in (tmp_path / "records/replica/fig2a_solver_k").iterdir():
+        path.unlink()
+    render(["fig2a_solver_k"], None, tmp_path)
+    assert not list((tmp_path / "replica").glob("*.p*"))
+
+
+def test_both_scales_are_kept_apart(tmp_path: Path) -> None:
+    write_table6(tmp_path)
+    score = fad(1.7, key="fad_vggish", extractor={"name": "vggish"})
+    write(tmp_path, record("table6_backbone", "full", 0, score, scale="paper"))
+    render(["table6_backbone"], None, tmp_path)
+    paper = (tmp_path / "paper/table6_backbone.md").read_text()
+    assert "measured (paper scale: esc10)" in paper and "another task" not in paper
+    assert "11.0" not in paper and "1.70" not in (tmp_path / "replica/table6_backbone.md").read_text()
+
+
+def test_plan_and_changes_reach_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_table6(tmp_path)
+    asked = []
+
+    def planned(stem: str, scale: str) -> list[Job]:
+        asked.append((stem, scale))
+        return [Job(row, seed) for row in FADS for seed in range(4)] if stem == "table6_backbone" else []
+
+    render(["table6_backbone"], None, tmp_path, Plan(planned, lambda content, job: ["code changed"]))
+    text = (tmp_path / "replica/table6_backbone.md").read_text()
+    assert "| 3 of 4, stale |" in text and " and 9 more are stale: code changed." in text
+    assert "4 stale" in capsys.readouterr().out
+    assert set(asked) == {(stem, "replica") for stem in STEMS}
+
+
+@pytest.mark.parametrize(("names", "scale"), [(["table9"], None), ([], "huge")])
+def test_unknown_names_are_one_message(tmp_path: Path, names: list[str], scale: str | None) -> None:
+    with pytest.raises(UserError, match="There is no"):
+        render(names, scale, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_readme_gets_its_section(tmp_path: Path) -> None:
+    write_table6(tmp_path, "esc10")
+    write_fig2a(tmp_path, scale="esc10")
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n{BEGIN}\nwritten by hand\n{END}\nrest\n")
+    render([], None, tmp_path, readme=readme)
+    text = readme.read_text()
+    assert (
+        text.startswith(f"# Title\n{BEGIN}\n") and text.endswith(f"\n{END}\nrest\n") and "by hand" not in text
+    )
+    assert "| w/o RoPE | 3 | 14.7" in text and "![FAD against iterations" in text
+    assert "**[Table 1" not in text, "nothing was measured"
+    render([], None, tmp_path, readme=readme)
+    assert readme.read_text() == text
+
+
+def test_readme_counts_the_claims_of_items_without_records_as_the_page_does(tmp_path: Path) -> None:
+    write_fig2a(tmp_path, scale="esc10")
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    render([], None, tmp_path, readme=readme)
+    said = re.search(r"Of \d+ claims, [^.]*\.", readme.read_text())
+    claims = [claim for stem in STEMS for claim in item_of(stem).claims]
+    unmeasured = len(claims) - len(item_of("fig2a_solver_k").claims)
+    assert said and said[0].startswith(f"Of {len(claims)} claims, ")
+    assert said[0].endswith(f" {unmeasured} are not measured.")
+    assert f"Scale esc10. {said[0]}" in (tmp_path / "index.html").read_text()
+    (named,) = re.findall(r"At the scale esc10 nothing is measured yet of: (.*)\.", readme.read_text())
+    assert named.split(", ") == [item_of(stem).paper_item for stem in STEMS if stem != "fig2a_solver_k"]
+
+
+def test_readme_gets_its_tables_of_evaluations_from_records(tmp_path: Path) -> None:
+    for seed in range(3):
+        for row in ("teacher-steps32", "audiolcm-steps2"):
+            hits = fad(0.6, key="hit_rate", title="Hit rate", interval=None)
+            write(tmp_path, record("fig3_speed", row, seed, fad(3.0 + seed), hits, scale="esc10"))
+    readme = tmp_path / "README.md"
+    places = "".join(
+        f"## {name}\n<!-- {name}:begin -->\nby hand\n<!-- {name}:end -->\n" for name in ("esc10", "foley")
+    )
+    readme.write_text(f"{places}{BEGIN}\n{END}\n")
+    render([], None, tmp_path, readme=readme)
+    text = readme.read_text()
+    assert (
+        "by hand" not in text and text.count("## esc10\n<!-- esc10:begin -->\nMeasured at esc10 scale: ") == 1
+    )
+    assert "| system | seeds | FAD ↓ | hit rate ↑ |" in text, "columns without figures are not shown"
+    assert "| student, 2 steps | 3 | 4.0 \\[1.5, 6.5] N=80/80 | 0.600" in text
+    assert "not in the paper" not in text.partition(BEGIN)[0]
+    assert "code abc1234, on device cpu." in text
+    assert "<!-- foley:begin -->\nNo records of it are committed.\n<!-- foley:end -->" in text
+    render([], None, tmp_path, readme=readme)
+    assert readme.read_text() == text
+
+
+ONLY_BEGUN = f"{BEGIN}\n{END}\n<!-- foley:begin -->"
+
+
+@pytest.mark.parametrize("text", [ONLY_BEGUN, "none", f"{END}\n{BEGIN}", f"{BEGIN}\n{BEGIN}\n{END}"])
+def test_readme_without_markers_is_refused_before_anything_is_written(text: str, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(UserError, match="results go between"):
+        render([], None, tmp_path / "results", readme=readme)
+    assert readme.read_text() == text and not (tmp_path / "results").exists()
+
+
+def test_readme_is_what_the_committed_records_give() -> None:
+    tables = [shown(stem, SUMMED_UP, ROOT / RESULTS, plan_of_project()) for stem in STEMS]
+    text = (ROOT / README).read_text(encoding="utf-8")
+    others = evaluations(ROOT / RESULTS, plan_of_project())
+    assert text == with_section(text, tables, others), "run `python -m experiments render`"
+    assert text.count(":begin -->") == 1 + len(others), "no table of figures is written by hand"
+
+
+def test_tables_and_figures_go_to_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+    write_table6(tmp_path)
+    write_fig2a(tmp_path)
+    render(
+        ["table6_backbone", "table5_hyperparameters", "fig2a_solver_k"],
+        None,
+        tmp_path,
+        tracker=WandbTracker(),
+    )
+    found = {}
+    for path in tmp_path.glob("wandb/offline-run-*/files/media/table/*.table.json"):
+        found[path.name.rpartition("_")[0].rpartition("_")[0]] = json.loads(path.read_text())
+    assert found.keys() == {
+        "table6_backbone", "table6_backbone_claims", "table5_hyperparameters", "fig2a_solver_k", "fig2a_solver_k_claims"
+    }  # fmt: skip
+    table = found["table6_backbone"]
+    rows = [dict(zip(table["columns"], line, strict=True)) for line in table["data"]]
+    assert rows[1]["variant"] == "w/o RoPE" and rows[1]["FAD ↓ paper"] == "1.80" and rows[1]["seeds"] == "3"
+    assert rows[1]["FAD ↓ measured"] == pytest.approx(14.7) and rows[1]["FAD ↓ N"] == "N=80/80"
+    assert found["table5_hyperparameters"]["data"][0][2] is None
+    assert list(tmp_path.glob("wandb/offline-run-*/files/media/images/fig2a_solver_k_picture_*.png"))
+
+
+def test_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "experiments.running.collect.planned", lambda stem, scale: []
+    )  # first: it takes that of rows
+    monkeypatch.setattr(
+        "experiments.running.planned.planned", lambda stem, scale: [Job("full", seed) for seed in range(4)]
+    )
+    monkeypatch.setattr("experiments.running.freshness.Freshness.__call__", lambda self, content, job: [])
+    monkeypatch.chdir(tmp_path)
+    write_table6(tmp_path / RESULTS, "esc10")
+    Path("README.md").write_text(f"{BEGIN}\n{END}\n")
+    cut = [
+        Path(".README.md.0123abcd.partial"),
+        RESULTS / ".index.html.0123abcd.partial",
+        RESULTS / "esc10/.x.tex.0.partial",
+    ]
+    for file in [*cut, Path(".other.partial")]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    assert main(["render", "table6_backbone"]) == 0
+    assert not any(file.exists() for file in cut) and Path(".other.partial").exists()
+    assert not (tmp_path / RESULTS / ".lease").exists()
+    assert "| AudioLCM | 3 of 4 | 11.0" in Path("README.md").read_text()
+    assert (tmp_path / RESULTS / "esc10/table6_backbone.tex").exists()
+    Path("README.md").write_text("kept")
+    write_table6(tmp_path / "other")
+    assert main(["render", "table6_backbone", "--results", "other", "--scale", "replica"]) == 0
+    assert Path("README.md").read_text() == "kept" and (tmp_path / "other/index.html").exists()
+    assert main(["render"]) == 1 and "results:begin" in capsys.readouterr().err
+    assert main(["render", "table9"]) == 1 and "There is no table or figure table9" in capsys.readouterr().err
+
+
+def test_elsewhere_than_in_the_project_nothing_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["render"]) == 1
+    words = capsys.readouterr().err
+    assert f"There is no folder {RESULTS} in {tmp_path}." in words
+    assert "project's root" in words and "--results FOLDER --runs FOLDER" in words
+    assert main(["render", "--results", "new", "--runs", "none"]) == 1
+    assert "There is no folder none." in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert main(["render", "--results", "new", "table6_backbone"]) == 0
+    assert (tmp_path / "new/index.html").exists()
+
+
+def test_command_line_of_other_commands_stays_light() -> None:
+    code = "import sys, experiments.__main__; sys.exit('matplotlib' in sys.modules or 'scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_printed_number_is_in_the_readmes_measured_columns(tmp_path: Path) -> None:
+    text = with_section(f"{BEGIN}\n{END}", [shown(stem, "replica", tmp_path, None) for stem in STEMS])
+    assert not re.search(r"\d\.\d", text), "without records there is no number"
