@@ -20,14 +20,19 @@ REFERENCE, LOW_ANCHOR = "reference", "low_anchor"
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
+class ListeningTrial:
     """One sound under one question.
 
-    token: random, its name for raters.  sound: token of the sound heard; several trials may share one.
-    system: of the command line, or reference, low_anchor; "" in a check of attention.  item: ``<clip>__<i>``.
-    shown: the text above the sound: a caption, the instruction of a check, or "".
-    seconds: how long the sound is.  choose: the right answer of a check.  repeats: token of the trial that this one
-    is heard again for.
+    Attributes:
+        token: Random, its name for raters.
+        question: The key of the question.
+        system: Of the command line, or reference, low_anchor; "" in a check of attention.
+        item: ``<clip>__<i>``.
+        sound: Token of the sound heard; several trials may share one.
+        shown: The text above the sound: a caption, the instruction of a check, or "".
+        seconds: How long the sound is.
+        choose: The right answer of a check.
+        repeats: Token of the trial that this one is heard again for.
     """
 
     token: str
@@ -45,21 +50,26 @@ class Trial:
         """Whether its rating counts for a mean opinion score: checks and repetitions do not."""
         return self.choose is None and not self.repeats
 
+    @property
+    def kind(self) -> str:
+        """What the text above the sound is."""
+        return "Description" if self.choose is None else "Instruction"
+
 
 @dataclasses.dataclass(frozen=True)
-class Key:
-    """A test: its random name, its title, when and from what it was made, and its trials."""
+class ListeningKey:
+    """A test: its random name, its title, when and from what it was made, and its trials, sorted by token."""
 
     test: str
     title: str
     date: str
     seed: int
     systems: dict[str, str]
-    trials: tuple[Trial, ...]
+    trials: tuple[ListeningTrial, ...]
     format_version: int = FORMAT_VERSION
 
     @functools.cached_property
-    def by_token(self) -> dict[str, Trial]:
+    def by_token(self) -> dict[str, ListeningTrial]:
         """The trials by their token."""
         return {trial.token: trial for trial in self.trials}
 
@@ -75,17 +85,17 @@ class Key:
             temporary.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
-def read_key(path: Path) -> Key:
+def read_key(path: Path) -> ListeningKey:
     """Return the key that ``build`` wrote.
 
     Raises:
-        UserError: when the file is missing, damaged or of a newer format.
+        UserError: The file is missing, damaged or of a newer format.
     """
     try:
         content = read_json(path)
         if content["format_version"] > FORMAT_VERSION:
             raise UserError(f"{path} has format {content['format_version']}: upgrade audiolcm.")
-        return Key(**content | {"trials": tuple(_trial(trial) for trial in content["trials"])})
+        return ListeningKey(**content | {"trials": tuple(map(_trial, content["trials"]))})
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the {KEY_NAME} of build.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -94,8 +104,8 @@ def read_key(path: Path) -> Key:
         ) from error
 
 
-def _trial(content: dict[str, Any]) -> Trial:
-    trial = Trial(**content)
+def _trial(content: dict[str, Any]) -> ListeningTrial:
+    trial = ListeningTrial(**content)
     if trial.question not in QUESTIONS or trial.choose not in (None, *SCALE):
         raise ValueError(f"trial {trial.token}")
     return trial

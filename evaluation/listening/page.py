@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
+from collections.abc import Mapping
 from typing import Any
 
-from audiolcm.pages.html import Html, element, head
-from audiolcm.pages.media import data_uri
-from evaluation.listening.design import Design
-from evaluation.listening.key import Key, Trial
-from evaluation.listening.questions import DEVICES, SCALE, Question
-from evaluation.listening.sounds import flac, tone
+import numpy as np
 
+from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.pages.html import Html, asset, element, head
+from audiolcm.pages.media import data_uri, encoded
+from evaluation.listening.key import ListeningKey
+from evaluation.listening.questions import DEVICES, SCALE
+
+PACKAGE = "evaluation.listening"
 RATER_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.@\\-]{0,63}"
 """What may name a rater: nothing that a spreadsheet would compute."""
 
@@ -32,59 +34,55 @@ KEYS = (
     "Keys: Space plays and stops, 1 to 5 rate, arrow up and down change the rating, Enter or arrow right goes on, "
     "arrow left goes back."
 )
+_TONE_SECONDS, _TONE_HZ, _TONE_LEVEL = 1.5, 500.0, 0.1
 
 
-def render(key: Key, plan: Design) -> str:
-    """Return the page."""
-    payload = _as_script(_payload(key, plan))
+def render(key: ListeningKey, sounds: Mapping[str, bytes]) -> str:
+    """Return the page.
+
+    Args:
+        key: Of it the page tells no system.
+        sounds: FLAC files by token, sorted: their order tells nothing.
+    """
+    known = {
+        "test": key.test,
+        "scale": SCALE,
+        "questions": [_fields(question, "key", "heading", "text", "labels") for question in key.questions],
+        "trials": [_fields(trial, "token", "question", "sound", "kind", "shown") for trial in key.trials],
+        "sounds": {token: data_uri("audio/flac", sound) for token, sound in sounds.items()},
+        "tone": data_uri("audio/flac", flac(_tone())),
+    }
+    script = asset("page.js", PACKAGE)
     body = element(
         "body",
         element("main", _welcome(key), _trial(), _done()),
         element("noscript", "This test needs JavaScript: please allow it for this page."),
-        element("script", payload, type="application/json", id="test"),
-        element("script", asset("page.js")),
+        element("script", _as_script(known), type="application/json", id="test"),
+        element("script", script),
     )
-    top = head(key.title, asset("page.css"), asset("page.js"))
+    top = head(key.title, asset("page.css", PACKAGE), script)
     return "<!doctype html>\n" + element("html", top, body, lang="en") + "\n"
 
 
-def asset(name: str) -> Html:
-    """Return a style or script of this package."""
-    return Html(files("evaluation.listening").joinpath(name).read_text(encoding="utf-8"))
+def flac(waveform: np.ndarray) -> bytes:
+    """Return a waveform (samples,) at 16 kHz as a FLAC file of 16 bits; beyond full scale, 1, it is clipped."""
+    return encoded(waveform, "FLAC", "PCM_16")
 
 
-def _payload(key: Key, plan: Design) -> dict[str, Any]:
-    """Return what the script knows. Nothing in it names a system; tokens are random and sorted."""
-    return {
-        "test": key.test,
-        "scale": SCALE,
-        "questions": [_question(question) for question in key.questions],
-        "trials": [_shown(trial) for trial in plan.trials],
-        "sounds": {
-            token: data_uri("audio/flac", flac(sound.waveform)) for token, sound in plan.sounds.items()
-        },
-        "tone": data_uri("audio/flac", flac(tone())),
-    }
+def radio(name: str, value: object, text: str, **attributes: Any) -> Html:
+    """Return a radio button with the text beside it."""
+    return element("label", element("input", type="radio", name=name, value=value, **attributes), f" {text}")
 
 
-def _question(question: Question) -> dict[str, Any]:
-    return {
-        "key": question.key,
-        "heading": question.heading,
-        "text": question.text,
-        "labels": question.labels,
-    }
+def _tone() -> np.ndarray:
+    """Return the sound by which raters set their volume: 500 Hz at -20 dB with soft ends, (samples,)."""
+    time = np.arange(round(_TONE_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
+    fade = np.clip(np.minimum(time, _TONE_SECONDS - time) / 0.1, 0.0, 1.0)
+    return (_TONE_LEVEL * fade * np.sin(2 * np.pi * _TONE_HZ * time)).astype(np.float32)
 
 
-def _shown(trial: Trial) -> dict[str, Any]:
-    kind = "Description" if trial.choose is None else "Instruction"
-    return {
-        "token": trial.token,
-        "question": trial.question,
-        "sound": trial.sound,
-        "kind": kind,
-        "shown": trial.shown,
-    }
+def _fields(one: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in names}
 
 
 def _as_script(content: dict[str, Any]) -> Html:
@@ -92,14 +90,11 @@ def _as_script(content: dict[str, Any]) -> Html:
     return Html(json.dumps(content).replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def _welcome(key: Key) -> Html:
+def _welcome(key: ListeningKey) -> Html:
     minutes = sum(trial.seconds + 5.0 for trial in key.trials) / 60  # five seconds to decide
     parts = " and ".join(question.heading.lower() for question in key.questions)
     about = f"You will hear {len(key.trials)} sounds and rate their {parts}. This takes some {minutes:.0f} minutes."
-    devices = [
-        element("label", element("input", type="radio", name="device", value=name, required=True), f" {name}")
-        for name in DEVICES
-    ]
+    devices = [radio("device", name, name, required=True) for name in DEVICES]
     return element(
         "section",
         element("h1", key.title),

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-
-import numpy as np
+from statistics import mean, median
 
 from audiolcm.errors import UserError
-from evaluation.listening.answer import Answer
-from evaluation.listening.key import LOW_ANCHOR, REFERENCE, Key, Trial
+from evaluation.listening.answers import Answer
+from evaluation.listening.key import LOW_ANCHOR, REFERENCE, ListeningKey, ListeningTrial
+from evaluation.listening.questions import QUESTIONS
 
 _FEWEST_ANSWERS = 8  # of one question, before equal ratings say anything of a rater
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class ScreeningLimits:
     """Where a rule begins to be broken.
 
-    failed_checks: share of failed checks of attention.  pace: median of the seconds for a trial by the seconds of its
-    sound.  same: share of the commonest rating.  difference: mean difference of two ratings of one sound, in points.
+    Attributes:
+        failed_checks: Share of failed checks of attention.
+        pace: Median of the seconds for a trial by the seconds of its sound.
+        same: Share of the commonest rating.
+        difference: Mean difference of two ratings of one sound, in points.
 
     Raises:
-        UserError: when a share is not between 0 and 1, or a number is negative.
+        UserError: A share is not between 0 and 1, or a number is negative.
     """
 
     failed_checks: float = 0.25
@@ -37,57 +40,60 @@ class Limits:
                 raise UserError(f"--{name.replace('_', '-')} {value:g} must lie between 0 and {highest:g}.")
 
 
-Answers = Sequence[tuple[Trial, Answer]]
-Rule = Callable[[Answers, Limits], bool]
+Answered = list[tuple[ListeningTrial, Answer]]
+"""What one rater answered."""
 
 
-def _attention(answers: Answers, limits: Limits) -> bool:
+def _attention(answered: Answered, limits: ScreeningLimits) -> bool:
     """More checks of attention failed than allowed."""
-    failed = [answer.rating != trial.choose for trial, answer in answers if trial.choose is not None]
-    return bool(failed) and float(np.mean(failed)) > limits.failed_checks
+    failed = [answer.rating != trial.choose for trial, answer in answered if trial.choose is not None]
+    return bool(failed) and mean(failed) > limits.failed_checks
 
 
-def _anchors(answers: Answers, limits: Limits) -> bool:
+def _anchors(answered: Answered, limits: ScreeningLimits) -> bool:
     """The true sounds rated below the low anchor, in a question."""
-    for question in {trial.question for trial, _ in answers}:
-        ratings = {
-            row: [a.rating for trial, a in answers if trial.question == question and trial.system == row]
-            for row in (REFERENCE, LOW_ANCHOR)
-        }
-        if all(ratings.values()) and np.mean(ratings[REFERENCE]) < np.mean(ratings[LOW_ANCHOR]):
-            return True
-    return False
+    ratings = defaultdict(list)
+    for trial, answer in answered:
+        ratings[trial.question, trial.system].append(answer.rating)
+    return any(
+        mean(ratings[question, REFERENCE]) < mean(ratings[question, LOW_ANCHOR])
+        for question in QUESTIONS
+        if ratings[question, REFERENCE] and ratings[question, LOW_ANCHOR]
+    )
 
 
-def _too_fast(answers: Answers, limits: Limits) -> bool:
+def _too_fast(answered: Answered, limits: ScreeningLimits) -> bool:
     """Half of the answers came in less time than their sounds last."""
-    return float(np.median([answer.seconds / trial.seconds for trial, answer in answers])) < limits.pace
+    return median([answer.seconds / trial.seconds for trial, answer in answered]) < limits.pace
 
 
-def _straight_lining(answers: Answers, limits: Limits) -> bool:
+def _straight_lining(answered: Answered, limits: ScreeningLimits) -> bool:
     """Nearly all sounds of a question have one rating."""
-    for question in {trial.question for trial, _ in answers}:
-        ratings = [a.rating for trial, a in answers if trial.question == question and trial.choose is None]
-        if len(ratings) >= _FEWEST_ANSWERS and max(Counter(ratings).values()) > limits.same * len(ratings):
-            return True
-    return False
+    counts = {question: Counter() for question in QUESTIONS}
+    for trial, answer in answered:
+        if trial.choose is None:
+            counts[trial.question][answer.rating] += 1
+    return any(
+        count.total() >= _FEWEST_ANSWERS and max(count.values()) > limits.same * count.total()
+        for count in counts.values()
+    )
 
 
-def _inconsistent(answers: Answers, limits: Limits) -> bool:
+def _inconsistent(answered: Answered, limits: ScreeningLimits) -> bool:
     """Sounds that were heard twice have ratings far apart."""
-    ratings = {trial.token: answer.rating for trial, answer in answers}
+    ratings = {trial.token: answer.rating for trial, answer in answered}
     differences = [
-        abs(answer.rating - ratings[trial.repeats]) for trial, answer in answers if trial.repeats in ratings
+        abs(answer.rating - ratings[trial.repeats]) for trial, answer in answered if trial.repeats in ratings
     ]
-    return bool(differences) and float(np.mean(differences)) > limits.difference
+    return bool(differences) and mean(differences) > limits.difference
 
 
-def _loudspeakers(answers: Answers, limits: Limits) -> bool:
+def _loudspeakers(answered: Answered, limits: ScreeningLimits) -> bool:
     """Listened with loudspeakers."""
-    return any(answer.device == "loudspeakers" for _, answer in answers)
+    return any(answer.device == "loudspeakers" for _, answer in answered)
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, Callable[[Answered, ScreeningLimits], bool]] = {
     "attention": _attention,
     "anchors": _anchors,
     "too_fast": _too_fast,
@@ -103,7 +109,7 @@ def chosen_rules(words: str) -> tuple[str, ...]:
     """Return the rules that a list such as ``attention,anchors`` names; ``none`` for none.
 
     Raises:
-        UserError: when a word is no rule.
+        UserError: A word is no rule.
     """
     if words.strip() == NO_RULES:
         return ()
@@ -122,14 +128,16 @@ class Screening:
     counts: dict[str, int]
 
 
-def screen(answers: Sequence[Answer], key: Key, rules: Sequence[str], limits: Limits) -> Screening:
+def screen(
+    answers: Sequence[Answer], key: ListeningKey, rules: Sequence[str], limits: ScreeningLimits
+) -> Screening:
     """Look at every rater by the rules that are switched on."""
-    by_rater: dict[str, list[tuple[Trial, Answer]]] = {}
+    by_rater: dict[str, Answered] = defaultdict(list)
     for answer in answers:
-        by_rater.setdefault(answer.rater, []).append((key.by_token[answer.trial], answer))
+        by_rater[answer.rater].append((key.by_token[answer.trial], answer))
     broken = {
-        rater: tuple(name for name in rules if RULES[name](given, limits))
-        for rater, given in sorted(by_rater.items())
+        rater: tuple(name for name in rules if RULES[name](answered, limits))
+        for rater, answered in sorted(by_rater.items())
     }
     return Screening(
         tuple(rater for rater, names in broken.items() if not names),

@@ -84,7 +84,7 @@ def test_files_that_are_cut_off_or_no_answers(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(UserError, match=message):
             read_answers([path], KEY)
-    with pytest.raises(UserError, match="can not be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_answers([tmp_path / "absent.csv"], KEY)
 
 

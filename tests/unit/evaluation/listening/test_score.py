@@ -8,7 +8,7 @@ import pytest
 from answering import OPINION, batch_rows, make_key, rows_of, sensible, write_rows
 
 from evaluation.listening.__main__ import main
-from evaluation.listening.key import Trial
+from evaluation.listening.key import ListeningTrial
 from evaluation.record import Score
 
 KEY = make_key()
@@ -20,12 +20,12 @@ def key_path(tmp_path: Path) -> Path:
     return tmp_path / "key.json"
 
 
-def milder(trial: Trial) -> int:
+def milder(trial: ListeningTrial) -> int:
     """Rates what is not perfect a step higher."""
     return trial.choose or min(100, OPINION[trial.system] + 20)
 
 
-def careless(trial: Trial) -> int:
+def careless(trial: ListeningTrial) -> int:
     return 60
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from answering import OPINION, assignment, make_key, sensible, write_rows
 
-from evaluation.listening.key import Key
+from evaluation.listening.key import ListeningKey
 from evaluation.listening.score import score_files
-from evaluation.listening.screening import DEFAULT_RULES, Limits
+from evaluation.listening.screening import DEFAULT_RULES, ScreeningLimits
 from evaluation.listening.turk import _markup, hits_of
 
 
-def test_hits_deal_every_trial_once_with_a_check_in_each(key: Key) -> None:
+def test_hits_deal_every_trial_once_with_a_check_in_each(key: ListeningKey) -> None:
     hits = hits_of(key, 6)
     dealt = [trial.token for _, trials in hits for trial in trials if trial.choose is None]
     assert sorted(dealt) == sorted(trial.token for trial in key.trials if trial.choose is None)
@@ -24,7 +24,7 @@ def test_hits_deal_every_trial_once_with_a_check_in_each(key: Key) -> None:
         assert 5 <= len(trials) <= 7
 
 
-def test_hit_files_fit_each_other(built: Path, key: Key) -> None:
+def test_hit_files_fit_each_other(built: Path, key: ListeningKey) -> None:
     text = (built / "mturk" / "hits.csv").read_bytes().decode("ascii")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     layout = (built / "mturk" / "hit_layout.html").read_text()
@@ -67,7 +67,7 @@ def test_workers_who_did_some_hits_each_are_scored_together(tmp_path: Path) -> N
         for offset in range(3)
     ]
     path = write_rows(tmp_path / "batch.csv", rows)
-    found = score_files(tmp_path / "key.json", [path], DEFAULT_RULES, Limits(), 500, 0)
+    found = score_files(tmp_path / "key.json", [path], DEFAULT_RULES, ScreeningLimits(), 500, 0)
     assert len(found.screening.used) == 5
     for system, scores in found.systems.items():
         for score in scores:
