@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from evaluation.listening.key import ListeningKey
+from evaluation.listening.key import ListeningKey, ListeningTrial
 from evaluation.listening.questions import DEVICES, SCALE
 
 PAGE_COLUMNS = (
@@ -20,10 +20,10 @@ PAGE_COLUMNS = (
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """One rating: of which rater and trial (its token), after how many seconds, and where it stands."""
+    """One rating by one rater: of which trial, after how many seconds, and where it stands."""
 
     rater: str
-    trial: str
+    trial: ListeningTrial
     rating: int
     seconds: float
     device: str
@@ -40,50 +40,49 @@ class AnswerRow:
     def __getitem__(self, column: str) -> str:
         return self.texts[column]
 
-    def seconds(self, column: str) -> float:
-        """Return a column as seconds.
+    def error(self, message: str) -> UserError:
+        """Return what to raise about this row."""
+        return UserError(f"{self.place}: {message}")
 
-        Raises:
-            UserError: It is no finite number of 0 or more.
-        """
+    def seconds(self, column: str) -> float:
+        """Return a column as seconds; UserError where it is no finite number of 0 or more."""
+        text = self[column]
         try:
-            value = float(self[column])
+            value = float(text)
         except ValueError:
             value = math.nan
-        if not (math.isfinite(value) and value >= 0):
-            raise UserError(
-                f"{self.place}: {column} is {self[column]!r}, no number of seconds. Ask for the file again."
-            )
+        if not 0 <= value < math.inf:
+            raise self.error(f"{column} is {text!r}, no number of seconds. Ask for the file again.")
         return value
 
     def answer(
-        self, key: ListeningKey, rater: str, trial: str, rating: str, seconds: float, device: str
+        self, key: ListeningKey, rater: str, token: str, rating: str, seconds: float, device: str
     ) -> Answer:
         """Return an answer of this row.
 
         Raises:
-            UserError: The trial is unknown, the rating not on the scale, or the device none of the form's.
+            UserError: the trial is unknown, the rating not on the scale, or the device none of the form's.
         """
         if not rater:
-            raise UserError(f"{self.place}: no rater is named. Ask for the file again.")
-        if trial not in key.by_token:
-            raise UserError(
-                f"{self.place}: trial {trial!r} is not in the key: the file was edited, or the key is another."
+            raise self.error("no rater is named. Ask for the file again.")
+        if token not in key.by_token:
+            raise self.error(
+                f"trial {token!r} is not in the key: the file was edited, or the key is another."
             )
-        for name, value, known in (
-            ("rating", rating, tuple(map(str, SCALE))),
+        for name, text, known in (
+            ("rating", rating, [str(one) for one in SCALE]),
             ("device", device, DEVICES),
         ):
-            if value not in known:
-                raise UserError(f"{self.place}: the {name} {value!r} is none of {', '.join(known)}.")
-        return Answer(rater, trial, int(rating), seconds, device, self.place)
+            if text not in known:
+                raise self.error(f"the {name} {text!r} is none of {', '.join(known)}.")
+        return Answer(rater, key.by_token[token], int(rating), seconds, device, self.place)
 
 
 def read_answers(paths: Sequence[Path], key: ListeningKey) -> tuple[list[Answer], list[str]]:
     """Return the answers of all files, and what must be told of them.
 
     Raises:
-        UserError: A file holds no answers, belongs to another test or is damaged, or answers come twice.
+        UserError: a file holds no answers, belongs to another test or is damaged, or answers come twice.
     """
     answers: list[Answer] = []
     notes: list[str] = []
@@ -93,7 +92,7 @@ def read_answers(paths: Sequence[Path], key: ListeningKey) -> tuple[list[Answer]
         if columns >= set(PAGE_COLUMNS):
             answers += page_answers(path, rows, key)
             continue
-        from evaluation.listening import turk  # only who used it needs it
+        from evaluation.listening import turk  # an optional part
 
         if not columns >= set(turk.BATCH_COLUMNS):
             raise UserError(
@@ -103,7 +102,7 @@ def read_answers(paths: Sequence[Path], key: ListeningKey) -> tuple[list[Answer]
         found, told = turk.batch_answers(path, rows, key)
         answers += found
         notes += told
-    _check_rated_once(answers, key)
+    _check_rated_once(answers)
     return answers, notes
 
 
@@ -111,21 +110,21 @@ def _read_rows(path: Path) -> list[AnswerRow]:
     """Return the rows of a CSV file.
 
     Raises:
-        UserError: It is missing, no CSV, empty, or a row has not as many fields as the header.
+        UserError: it is missing, no CSV, empty, or a row has not as many fields as the header.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            rows = [(f"{path}, row {reader.line_num}", fields) for fields in reader if fields]
+            lines = [(f"{path}, row {reader.line_num}", fields) for fields in reader if fields]
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the files of answers.") from error
     except (ValueError, csv.Error) as error:
         raise UserError(
             f"{path} is no CSV file in UTF-8, or it is cut off ({error}). Ask for it again."
         ) from error
-    if len(rows) < 2:
-        raise UserError(f"{path} holds no answers: it has {len(rows)} rows. Ask for it again.")
-    (_, head), *others = rows
+    if len(lines) < 2:
+        raise UserError(f"{path} holds no answers: it has {len(lines)} rows. Ask for it again.")
+    (_, head), *others = lines
     for place, fields in others:
         if len(fields) != len(head):
             raise UserError(
@@ -139,47 +138,42 @@ def page_answers(path: Path, rows: Sequence[AnswerRow], key: ListeningKey) -> li
     """Return the answers of a file of the page: one rater, every trial once.
 
     Raises:
-        UserError: It belongs to another test, is not complete, holds two raters, or a field is wrong.
+        UserError: it belongs to another test, is not complete, holds two raters, or a field is wrong.
     """
     for row in rows:
         if row["test"] != key.test:
-            raise UserError(
-                f"{row.place}: an answer of test {row['test']!r}, but the key is of test {key.test}: "
+            raise row.error(
+                f"an answer of test {row['test']!r}, but the key is of test {key.test}: "
                 "give the key.json of the same build."
             )
     raters = sorted({row["rater"] for row in rows})
     if len(raters) > 1:
         raise UserError(f"{path} holds answers of {' and '.join(raters)}: one file a rater, please.")
+    again = f"Ask {raters[0]} to download it again."
     answers: dict[str, Answer] = {}
     for row in rows:
-        answer = row.answer(
-            key, row["rater"], row["trial"], row["rating"], row.seconds("seconds"), row["device"]
-        )
-        asked = key.by_token[answer.trial].question
-        if row["question"] != asked:
-            raise UserError(
-                f"{row.place}: trial {answer.trial} asked {asked!r}, not {row['question']!r}: the file was edited. "
-                f"Ask {answer.rater} to download it again."
-            )
-        if (first := answers.setdefault(answer.trial, answer)) is not answer:
-            raise UserError(
-                f"{first.place}: the trial {first.trial} is rated twice in this file. Ask for it again."
-            )
+        token, seconds = row["trial"], row.seconds("seconds")
+        answer = row.answer(key, raters[0], token, row["rating"], seconds, row["device"])
+        if row["question"] != answer.trial.question:
+            asked = f"asked {answer.trial.question!r}, not {row['question']!r}"
+            raise row.error(f"trial {token} {asked}: the file was edited. {again}")
+        if token in answers:
+            place = answers[token].place
+            raise UserError(f"{place}: the trial {token} is rated twice in this file. Ask for it again.")
+        answers[token] = answer
     if len(answers) != len(key.trials):
-        raise UserError(
-            f"{path}: {len(answers)} of {len(key.trials)} ratings: the file is cut off or was edited. "
-            f"Ask {raters[0]} to download it again."
-        )
+        ratings = f"{len(answers)} of {len(key.trials)} ratings"
+        raise UserError(f"{path}: {ratings}: the file is cut off or was edited. {again}")
     return list(answers.values())
 
 
-def _check_rated_once(answers: Sequence[Answer], key: ListeningKey) -> None:
+def _check_rated_once(answers: Sequence[Answer]) -> None:
     """Refuse two ratings of one trial by one rater; a check of attention may come again in other HITs."""
-    seen: dict[tuple[str, str], Answer] = {}
+    first: dict[tuple[str, str], Answer] = {}
     for answer in answers:
-        first = seen.setdefault((answer.rater, answer.trial), answer)
-        if first is not answer and key.by_token[answer.trial].choose is None:
+        one = first.setdefault((answer.rater, answer.trial.token), answer)
+        if one is not answer and answer.trial.choose is None:
             raise UserError(
-                f"{answer.place}: rater {answer.rater} has rated this trial already in {first.place}: "
+                f"{answer.place}: rater {answer.rater} has rated this trial already in {one.place}: "
                 "the same answers were given twice. Leave one file out."
             )

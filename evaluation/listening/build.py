@@ -39,7 +39,7 @@ class Amounts:
     """How much is asked: options of the command line. Low anchors, checks and repeats are counted for each question.
 
     Raises:
-        UserError: A number is too small.
+        UserError: a number is too small.
     """
 
     items: int = 20
@@ -74,7 +74,7 @@ def build(
         given: Systems as ``NAME=FOLDER``, of which plain folders need the table of ``captions``.
 
     Raises:
-        UserError: The folder holds a test already, a system cannot be used, or the page would be too large.
+        UserError: the folder holds a test already, a system cannot be used, or the page would be too large.
     """
     key_path, page_path = folder / KEY_NAME, folder / PAGE_NAME
     if key_path.exists():

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import json
 from pathlib import Path
-from typing import Any
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
@@ -23,16 +22,16 @@ REFERENCE, LOW_ANCHOR = "reference", "low_anchor"
 class ListeningTrial:
     """One sound under one question.
 
-    Attributes:
-        token: Random, its name for raters.
-        question: The key of the question.
-        system: Of the command line, or reference, low_anchor; "" in a check of attention.
+    Args:
+        token: random, its name for raters.
+        question: key of the question.
+        system: of the command line, or ``REFERENCE``, ``LOW_ANCHOR``; "" in a check of attention.
         item: ``<clip>__<i>``.
-        sound: Token of the sound heard; several trials may share one.
-        shown: The text above the sound: a caption, the instruction of a check, or "".
-        seconds: How long the sound is.
-        choose: The right answer of a check.
-        repeats: Token of the trial that this one is heard again for.
+        sound: token of the sound heard; several trials may share one.
+        shown: what stands above the sound: a caption, the instruction of a check, or "".
+        seconds: of the sound.
+        choose: the right answer of a check.
+        repeats: token of the trial that this one is heard again for.
     """
 
     token: str
@@ -44,6 +43,10 @@ class ListeningTrial:
     seconds: float
     choose: int | None = None
     repeats: str = ""
+
+    def __post_init__(self) -> None:
+        if self.question not in QUESTIONS or self.choose not in (None, *SCALE):
+            raise ValueError(f"trial {self.token}")
 
     @property
     def is_scored(self) -> bool:
@@ -89,23 +92,18 @@ def read_key(path: Path) -> ListeningKey:
     """Return the key that ``build`` wrote.
 
     Raises:
-        UserError: The file is missing, damaged or of a newer format.
+        UserError: the file is missing, damaged or of a newer format.
     """
     try:
         content = read_json(path)
         if content["format_version"] > FORMAT_VERSION:
             raise UserError(f"{path} has format {content['format_version']}: upgrade audiolcm.")
-        return ListeningKey(**content | {"trials": tuple(map(_trial, content["trials"]))})
+        return ListeningKey(
+            **content | {"trials": tuple(ListeningTrial(**trial) for trial in content["trials"])}
+        )
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the {KEY_NAME} of build.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{path} is not the key of a listening test ({error!r}): give the {KEY_NAME} that build wrote."
         ) from error
-
-
-def _trial(content: dict[str, Any]) -> ListeningTrial:
-    trial = ListeningTrial(**content)
-    if trial.question not in QUESTIONS or trial.choose not in (None, *SCALE):
-        raise ValueError(f"trial {trial.token}")
-    return trial

@@ -20,13 +20,11 @@ _BITS = 0xFFFFFFFF
 class Question:
     """What a rater is asked.
 
-    Attributes:
-        key: Its word on the command line and in answers.
-        score_key: That of its mean opinion score.
-        title: Of that score.
-        heading: Names it to raters.
-        text: The sentence shown; the quoted part is the paper's own.
-        labels: A word for each rating of ``SCALE``.
+    Args:
+        key: its word on the command line and in answers.
+        score_key, title: of its mean opinion score.
+        heading, text: for raters; "focus on examining ..." and the question of faithfulness are the paper's own words.
+        labels: a word for each rating of ``SCALE``.
     """
 
     key: str
@@ -66,7 +64,7 @@ def chosen_questions(words: str) -> tuple[Question, ...]:
     """Return the questions that a list such as ``quality,faithfulness`` names, in the order of ``QUESTIONS``.
 
     Raises:
-        UserError: A word is none of them.
+        UserError: a word is none of them.
     """
     given = [word.strip() for word in words.split(",")]
     if unknown := [word for word in given if word not in QUESTIONS]:

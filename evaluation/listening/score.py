@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,59 +27,47 @@ FORMAT_VERSION = 1
 
 @dataclasses.dataclass(frozen=True)
 class ListeningResult:
-    """What a test came to.
-
-    Attributes:
-        key: Of the test.
-        screening: Of its raters.
-        systems: Scores by system.
-        agreement: Of the raters, by the key of the score.
-        told_by_files: What a reader must know of the files of answers.
-    """
+    """What a test came to: scores by system, agreement by the key of a score, and what is told of the files."""
 
     key: ListeningKey
     screening: Screening
     systems: dict[str, list[Score]]
     agreement: dict[str, dict[str, float | None]]
-    told_by_files: Sequence[str]
+    told: Sequence[str]
 
     def notes(self) -> Iterator[str]:
         """Yield what a reader must know, raters first, intervals last."""
-        yield from self.told_by_files
-        used, screened, counts = (getattr(self.screening, name) for name in ("used", "screened", "counts"))
-        rules = ", ".join(f"{name} {count}" for name, count in counts.items()) or "no rules"
-        yield f"{len(used)} raters used, {len(screened)} screened out ({rules})."
+        yield from self.told
+        found = self.screening
+        rules = ", ".join(f"{name} {count}" for name, count in found.counts.items()) or "no rules"
+        yield f"{len(found.used)} raters used, {len(found.screened)} screened out ({rules})."
         for question in self.key.questions:
-            alpha, one, mean = (
-                "none" if value is None else f"{value:.2f}"
-                for value in self.agreement[question.score_key].values()
-            )
+            agreed = self.agreement[question.score_key].values()
+            alpha, one, mean = ("none" if value is None else f"{value:.2f}" for value in agreed)
             yield f"Agreement on {question.title}: Krippendorff's alpha {alpha}, ICC(2,1) {one}, ICC(2,k) {mean}."
-        for name in self.key.systems:
-            scored = {score.key for score in self.systems.get(name, ())}
-            for question in self.key.questions:
-                if question.score_key not in scored:
-                    yield f"{name} has no rating under {question.title}."
-        scores = [(name, score) for name, found in self.systems.items() for score in found]
-        if any(score.interval is not None for _, score in scores):
+        scores = [(name, score) for name, scores in self.systems.items() for score in scores]
+        known = {(name, score.key) for name, score in scores}
+        for name, question in itertools.product(self.key.systems, self.key.questions):
+            if (name, question.score_key) not in known:
+                yield f"{name} has no rating under {question.title}."
+        if any(score.interval for _, score in scores):
             yield f"95% intervals: {METHOD}."
         yield from (f"{name}, {score.title}: {note}." for name, score in scores for note in score.notes)
 
     def write(self, path: Path) -> None:
         """Write the file of results as JSON, atomically; raters are counted, never named."""
-        systems = {name: list(map(dataclasses.asdict, scores)) for name, scores in self.systems.items()}
-        for score in (score for scores in systems.values() for score in scores):
+        raters = self.screening
+        systems = {
+            name: [dataclasses.asdict(score) for score in found] for name, found in self.systems.items()
+        }
+        for score in itertools.chain(*systems.values()):
             del score["per_clip"]
         content = {
             "format_version": FORMAT_VERSION,
             "test": self.key.test,
             "title": self.key.title,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "raters": {
-                "used": len(self.screening.used),
-                "screened": len(self.screening.screened),
-                "rules": self.screening.counts,
-            },
+            "raters": {"used": len(raters.used), "screened": len(raters.screened), "rules": raters.counts},
             "agreement": self.agreement,
             "notes": list(self.notes()),
             "systems": systems,
@@ -88,16 +77,12 @@ class ListeningResult:
 
     def table(self) -> str:
         """Return the scores as a Markdown table with notes."""
-        columns = {score.key: column(score) for scores in self.systems.values() for score in scores}
-        lines = {
-            name: Line(name, {score.key: cell(score) for score in scores})
-            for name, scores in self.systems.items()
-        }
-        sanity = [lines.pop(LOW_ANCHOR)] if LOW_ANCHOR in lines else []
+        columns = {score.key: column(score) for score in itertools.chain(*self.systems.values())}
+        lines = {name: Line(name, {s.key: cell(s) for s in found}) for name, found in self.systems.items()}
+        sanity = (lines.pop(LOW_ANCHOR),) if LOW_ANCHOR in lines else ()
         title = f"{self.key.title}: mean opinion, 20 to 100"
-        return markdown(
-            Table(title, tuple(columns.values()), tuple(lines.values()), tuple(sanity), tuple(self.notes()))
-        )
+        table = Table(title, tuple(columns.values()), tuple(lines.values()), sanity, tuple(self.notes()))
+        return markdown(table)
 
 
 def score_files(
@@ -111,18 +96,18 @@ def score_files(
     """Return the result of answer files.
 
     Raises:
-        UserError: The key or a file cannot be used, or no rater is left.
+        UserError: the key or a file cannot be used, or no rater is left.
     """
     key = read_key(key_path)
-    answers, notes = read_answers(paths, key)
-    screening = screen(answers, key, rules, limits)
+    answers, told = read_answers(paths, key)
+    screening = screen(answers, rules, limits)
     if not screening.used:
-        told = ", ".join(f"{name} {count}" for name, count in screening.counts.items() if count)
+        broken = ", ".join(f"{name} {count}" for name, count in screening.counts.items() if count)
         raise UserError(
-            f"All {len(screening.screened)} raters were screened out ({told}): look at their files, or "
+            f"All {len(screening.screened)} raters were screened out ({broken}): look at their files, or "
             "name fewer --rules."
         )
-    ratings = {(answer.rater, answer.trial): float(answer.rating) for answer in answers}
+    ratings = {(answer.rater, answer.trial.token): answer.rating for answer in answers}
     systems: dict[str, list[Score]] = {}
     agreement = {}
     for question in key.questions:
@@ -132,21 +117,21 @@ def score_files(
             if np.isfinite(heard).any():
                 systems.setdefault(name, []).append(_score(question, heard, num_resamples, seed))
         # Of the systems' sounds alone: anchors would flatter it.
-        between = _table(ratings, screening.used, [trial for trial in scored if trial.system in key.systems])
-        single, average = intraclass_correlations(between) or (None, None)
-        alpha = krippendorff_alpha(between)
+        made = _table(ratings, screening.used, [trial for trial in scored if trial.system in key.systems])
+        single, average = intraclass_correlations(made) or (None, None)
+        alpha = krippendorff_alpha(made)
         agreement[question.score_key] = {"krippendorff_alpha": alpha, "icc_2_1": single, "icc_2_k": average}
-    return ListeningResult(key, screening, systems, agreement, notes)
+    return ListeningResult(key, screening, systems, agreement, told)
 
 
 def _table(
-    ratings: Mapping[tuple[str, str], float], raters: Sequence[str], trials: Sequence[ListeningTrial]
+    ratings: Mapping[tuple[str, str], int], raters: Sequence[str], trials: Sequence[ListeningTrial]
 ) -> np.ndarray:
     """Return the ratings (raters, trials), NaN where there is none."""
     # Sorted, so that the same draws of clips mean the same clips for every system.
     ordered = sorted(trials, key=lambda trial: (trial.item, trial.system))
     rows = [[ratings.get((rater, trial.token), np.nan) for trial in ordered] for rater in raters]
-    return np.array(rows, np.float64).reshape(len(raters), len(ordered))
+    return np.array(rows, np.float64)
 
 
 def _score(question: Question, table: np.ndarray, num_resamples: int, seed: int) -> Score:
@@ -158,7 +143,7 @@ def _score(question: Question, table: np.ndarray, num_resamples: int, seed: int)
         value=value,
         better="higher",
         interval=interval,
-        interval_method=METHOD if interval is not None else "",
+        interval_method=METHOD if interval else "",
         num_generated=int(rated.any(axis=0).sum()),
         details={"num_raters": int(rated.any(axis=1).sum()), "num_ratings": int(rated.sum())},
         notes=(why_not,) if why_not else (),

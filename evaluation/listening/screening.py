@@ -9,7 +9,7 @@ from statistics import mean, median
 
 from audiolcm.errors import UserError
 from evaluation.listening.answers import Answer
-from evaluation.listening.key import LOW_ANCHOR, REFERENCE, ListeningKey, ListeningTrial
+from evaluation.listening.key import LOW_ANCHOR, REFERENCE
 from evaluation.listening.questions import QUESTIONS
 
 _FEWEST_ANSWERS = 8  # of one question, before equal ratings say anything of a rater
@@ -19,14 +19,14 @@ _FEWEST_ANSWERS = 8  # of one question, before equal ratings say anything of a r
 class ScreeningLimits:
     """Where a rule begins to be broken.
 
-    Attributes:
-        failed_checks: Share of failed checks of attention.
-        pace: Median of the seconds for a trial by the seconds of its sound.
-        same: Share of the commonest rating.
-        difference: Mean difference of two ratings of one sound, in points.
+    Args:
+        failed_checks: share of failed checks of attention.
+        pace: median of the seconds for a trial by the seconds of its sound.
+        same: share of the commonest rating.
+        difference: mean difference of two ratings of one sound, in points.
 
     Raises:
-        UserError: A share is not between 0 and 1, or a number is negative.
+        UserError: a share is not between 0 and 1, or a number is negative.
     """
 
     failed_checks: float = 0.25
@@ -40,60 +40,49 @@ class ScreeningLimits:
                 raise UserError(f"--{name.replace('_', '-')} {value:g} must lie between 0 and {highest:g}.")
 
 
-Answered = list[tuple[ListeningTrial, Answer]]
-"""What one rater answered."""
-
-
-def _attention(answered: Answered, limits: ScreeningLimits) -> bool:
+def _attention(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """More checks of attention failed than allowed."""
-    failed = [answer.rating != trial.choose for trial, answer in answered if trial.choose is not None]
+    failed = [one.rating != one.trial.choose for one in answers if one.trial.choose is not None]
     return bool(failed) and mean(failed) > limits.failed_checks
 
 
-def _anchors(answered: Answered, limits: ScreeningLimits) -> bool:
+def _anchors(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """The true sounds rated below the low anchor, in a question."""
     ratings = defaultdict(list)
-    for trial, answer in answered:
-        ratings[trial.question, trial.system].append(answer.rating)
-    return any(
-        mean(ratings[question, REFERENCE]) < mean(ratings[question, LOW_ANCHOR])
-        for question in QUESTIONS
-        if ratings[question, REFERENCE] and ratings[question, LOW_ANCHOR]
-    )
+    for one in answers:
+        ratings[one.trial.question, one.trial.system].append(one.rating)
+    pairs = [(ratings[question, REFERENCE], ratings[question, LOW_ANCHOR]) for question in QUESTIONS]
+    return any(mean(true) < mean(low) for true, low in pairs if true and low)
 
 
-def _too_fast(answered: Answered, limits: ScreeningLimits) -> bool:
+def _too_fast(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """Half of the answers came in less time than their sounds last."""
-    return median([answer.seconds / trial.seconds for trial, answer in answered]) < limits.pace
+    return median(one.seconds / one.trial.seconds for one in answers) < limits.pace
 
 
-def _straight_lining(answered: Answered, limits: ScreeningLimits) -> bool:
+def _straight_lining(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """Nearly all sounds of a question have one rating."""
-    counts = {question: Counter() for question in QUESTIONS}
-    for trial, answer in answered:
-        if trial.choose is None:
-            counts[trial.question][answer.rating] += 1
-    return any(
-        count.total() >= _FEWEST_ANSWERS and max(count.values()) > limits.same * count.total()
-        for count in counts.values()
-    )
+    counts = defaultdict(Counter)
+    for one in answers:
+        if one.trial.choose is None:
+            counts[one.trial.question][one.rating] += 1
+    enough = [count for count in counts.values() if count.total() >= _FEWEST_ANSWERS]
+    return any(max(count.values()) > limits.same * count.total() for count in enough)
 
 
-def _inconsistent(answered: Answered, limits: ScreeningLimits) -> bool:
+def _inconsistent(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """Sounds that were heard twice have ratings far apart."""
-    ratings = {trial.token: answer.rating for trial, answer in answered}
-    differences = [
-        abs(answer.rating - ratings[trial.repeats]) for trial, answer in answered if trial.repeats in ratings
-    ]
-    return bool(differences) and mean(differences) > limits.difference
+    ratings = {one.trial.token: one.rating for one in answers}
+    apart = [abs(one.rating - ratings[one.trial.repeats]) for one in answers if one.trial.repeats in ratings]
+    return bool(apart) and mean(apart) > limits.difference
 
 
-def _loudspeakers(answered: Answered, limits: ScreeningLimits) -> bool:
+def _loudspeakers(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """Listened with loudspeakers."""
-    return any(answer.device == "loudspeakers" for _, answer in answered)
+    return any(one.device == "loudspeakers" for one in answers)
 
 
-RULES: dict[str, Callable[[Answered, ScreeningLimits], bool]] = {
+RULES: dict[str, Callable[[list[Answer], ScreeningLimits], bool]] = {
     "attention": _attention,
     "anchors": _anchors,
     "too_fast": _too_fast,
@@ -109,7 +98,7 @@ def chosen_rules(words: str) -> tuple[str, ...]:
     """Return the rules that a list such as ``attention,anchors`` names; ``none`` for none.
 
     Raises:
-        UserError: A word is no rule.
+        UserError: a word is no rule.
     """
     if words.strip() == NO_RULES:
         return ()
@@ -128,19 +117,17 @@ class Screening:
     counts: dict[str, int]
 
 
-def screen(
-    answers: Sequence[Answer], key: ListeningKey, rules: Sequence[str], limits: ScreeningLimits
-) -> Screening:
+def screen(answers: Sequence[Answer], rules: Sequence[str], limits: ScreeningLimits) -> Screening:
     """Look at every rater by the rules that are switched on."""
-    by_rater: dict[str, Answered] = defaultdict(list)
+    by_rater = defaultdict(list)
     for answer in answers:
-        by_rater[answer.rater].append((key.by_token[answer.trial], answer))
+        by_rater[answer.rater].append(answer)
     broken = {
-        rater: tuple(name for name in rules if RULES[name](answered, limits))
-        for rater, answered in sorted(by_rater.items())
+        rater: tuple(name for name in rules if RULES[name](given, limits))
+        for rater, given in sorted(by_rater.items())
     }
+    used = tuple(rater for rater, names in broken.items() if not names)
+    screened = {rater: names for rater, names in broken.items() if names}
     return Screening(
-        tuple(rater for rater, names in broken.items() if not names),
-        {rater: names for rater, names in broken.items() if names},
-        {name: sum(name in names for names in broken.values()) for name in rules},
+        used, screened, {name: sum(name in found for found in screened.values()) for name in rules}
     )

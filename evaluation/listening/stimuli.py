@@ -48,7 +48,7 @@ def read_systems(given: Sequence[str], captions: Path | None) -> dict[str, Stimu
         captions: Table with name, caption and, for the true sounds, audio_path; for folders without a record.
 
     Raises:
-        UserError: A name or folder cannot be used, or sounds do not match their captions.
+        UserError: a name or folder cannot be used, or sounds do not match their captions.
     """
     folders: dict[str, Path] = {}
     for text in given:
@@ -109,7 +109,7 @@ def common_items(systems: dict[str, Stimuli]) -> list[str]:
     """Return the names of the items that all systems have, sorted.
 
     Raises:
-        UserError: There are none, or two systems were given different captions for one item.
+        UserError: there are none, or two systems were given different captions for one item.
     """
     first, *others = systems
     common = sorted(set.intersection(*map(set, systems.values())))
@@ -137,7 +137,7 @@ def references(systems: dict[str, Stimuli], items: Sequence[str]) -> dict[str, P
     """Return the true sound of each item, from the first system that knows it.
 
     Raises:
-        UserError: No system knows that of an item.
+        UserError: no system knows that of an item.
     """
     found = {}
     for item in items:

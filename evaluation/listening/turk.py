@@ -42,7 +42,7 @@ class TurkTask:
     """Where the sounds will lie, and how many are rated in one HIT (besides one check).
 
     Raises:
-        UserError: The address is not https, or the number below 1.
+        UserError: the address is not https, or the number below 1.
     """
 
     base_url: str
@@ -60,32 +60,33 @@ class TurkTask:
     def write(self, key: ListeningKey, sounds: Mapping[str, bytes], folder: Path) -> None:
         """Write layout, variables and sounds (FLAC files by token) into the folder."""
         hits = hits_of(key, self.clips_per_hit)
-        num_slots = max(len(trials) for _, trials in hits)
+        layout = _layout(max(len(trials) for _, trials in hits))
         with atomic_path(folder / LAYOUT_NAME) as temporary:
-            temporary.write_text(_layout(num_slots), encoding="ascii", newline="")
+            temporary.write_text(layout, encoding="ascii", newline="")
+        rows = [self._variables(question, trials) for question, trials in hits]
         with atomic_path(folder / HITS_NAME) as temporary:
             with temporary.open("w", encoding="ascii", newline="") as file:
-                csv.writer(file).writerows(self._variables(hits, num_slots))
+                writer = csv.DictWriter(
+                    file, max(rows, key=len)
+                )  # HITs with fewer sounds leave variables empty
+                writer.writeheader()
+                writer.writerows(rows)
         for token, sound in sounds.items():
             with atomic_path(folder / SOUNDS_NAME / f"{token}.flac") as temporary:
                 temporary.write_bytes(sound)
 
-    def _variables(
-        self, hits: Sequence[tuple[Question, list[ListeningTrial]]], num_slots: int
-    ) -> list[list[str]]:
-        """Return a row for each HIT; slots that it has no sound for are empty, and the layout's script removes them."""
-        slots = [
-            f"{name}_{slot}" for slot in range(1, num_slots + 1) for name in ("clip", "url", "kind", "shown")
-        ]
-        rows = [["heading", "question", *(f"label_{rating}" for rating in SCALE), *slots]]
-        for question, trials in hits:
-            row = [question.heading, question.text, *question.labels]
-            for trial in trials:
-                url = f"{self.base_url.rstrip('/')}/{trial.sound}.flac"
-                row += [trial.token, url, f"{trial.kind}:" if trial.shown else "", trial.shown]
-            row += [""] * (len(rows[0]) - len(row))
-            rows.append([_markup(text) for text in row])
-        return rows
+    def _variables(self, question: Question, trials: Sequence[ListeningTrial]) -> dict[str, str]:
+        """Return the variables of a HIT; the layout's script removes slots whose variables are empty."""
+        found = {"heading": question.heading, "question": question.text}
+        found |= {f"label_{rating}": label for rating, label in zip(SCALE, question.labels, strict=True)}
+        for slot, trial in enumerate(trials, start=1):
+            found |= {
+                f"clip_{slot}": trial.token,
+                f"url_{slot}": f"{self.base_url.rstrip('/')}/{trial.sound}.flac",
+                f"kind_{slot}": f"{trial.kind}:" if trial.shown else "",
+                f"shown_{slot}": trial.shown,
+            }
+        return {name: _markup(text) for name, text in found.items()}
 
 
 def hits_of(key: ListeningKey, clips_per_hit: int) -> list[tuple[Question, list[ListeningTrial]]]:
@@ -114,25 +115,19 @@ def _markup(text: str) -> str:
 
 def _layout(num_slots: int) -> str:
     """Return the HIT layout: paste it into the design of a project, "Edit source"."""
+    devices = (radio("device", name, name) for name in DEVICES)
     form = element(
         "crowd-form",
         element("h2", "${heading}"),
         element("p", INSTRUCTIONS),
         element("p", CONSENT),
-        element(
-            "fieldset",
-            element("legend", "You listen with"),
-            *(radio("device", name, name) for name in DEVICES),
-        ),
+        element("fieldset", element("legend", "You listen with"), *devices),
         element("p", element("b", "${question}")),
-        *(_slot(slot) for slot in range(1, num_slots + 1)),
+        *map(_slot, range(1, num_slots + 1)),
         element("p", id="trouble", role="alert"),
         answer_format="flatten-objects",
     )
-    style, script = (
-        element(name, asset(f"turk.{end}", PACKAGE)) for name, end in (("style", "css"), ("script", "js"))
-    )
-    return joined(element("script", src=CROWD_SCRIPT), style, form, script) + "\n"
+    return joined(element("script", src=CROWD_SCRIPT), form, asset("turk.html", PACKAGE))
 
 
 def _slot(slot: int) -> Html:
@@ -154,7 +149,7 @@ def batch_answers(path: Path, rows: Sequence[AnswerRow], key: ListeningKey) -> t
     The seconds of an answer are the assignment's by the number of its sounds: more is not known.
 
     Raises:
-        UserError: A field is wrong or a sound was not rated.
+        UserError: a field is wrong or a sound was not rated.
     """
     kept = [row for row in rows if row["AssignmentStatus"] != "Rejected"]
     answers = [answer for row in kept for answer in _assignment(row, key)]
@@ -163,17 +158,14 @@ def batch_answers(path: Path, rows: Sequence[AnswerRow], key: ListeningKey) -> t
 
 
 def _assignment(row: AnswerRow, key: ListeningKey) -> list[Answer]:
-    tokens = {
-        name.removeprefix(_CLIP): token
-        for name, token in row.texts.items()
-        if name.startswith(_CLIP) and token
-    }
-    seconds = row.seconds("WorkTimeInSeconds") / max(1, len(tokens))
+    clips = {name: token for name, token in row.texts.items() if name.startswith(_CLIP) and token}
+    seconds = row.seconds("WorkTimeInSeconds") / max(1, len(clips))
     device = _chosen(row, "device", DEVICES)
-    return [
-        row.answer(key, row["WorkerId"], token, _chosen(row, f"rating_{slot}", SCALE), seconds, device)
-        for slot, token in tokens.items()
-    ]
+    answers = []
+    for name, token in clips.items():
+        rating = _chosen(row, name.replace(_CLIP, "rating_"), SCALE)
+        answers.append(row.answer(key, row["WorkerId"], token, rating, seconds, device))
+    return answers
 
 
 def _chosen(row: AnswerRow, name: str, options: Sequence[object]) -> str:
@@ -183,9 +175,8 @@ def _chosen(row: AnswerRow, name: str, options: Sequence[object]) -> str:
     """
     if plain := row.texts.get(f"Answer.{name}", ""):
         return plain
-    chosen = [
-        str(option) for option in options if row.texts.get(f"Answer.{name}.{option}", "").lower() == "true"
-    ]
+    pressed = {column for column, text in row.texts.items() if text.lower() == "true"}
+    chosen = [str(option) for option in options if f"Answer.{name}.{option}" in pressed]
     if len(chosen) != 1:
         raise UserError(
             f"{row.place}: {len(chosen)} answers to {name} instead of one: reject this assignment, or repair the file."

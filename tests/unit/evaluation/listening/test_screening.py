@@ -26,7 +26,7 @@ def screened(
 ) -> Screening:
     rows = rows_of(KEY, "ann", rates, seconds, device)
     answered = [AnswerRow(row, f"ann.csv, row {number}") for number, row in enumerate(rows, 2)]
-    return screen(page_answers("ann.csv", answered, KEY), KEY, rules, limits)
+    return screen(page_answers("ann.csv", answered, KEY), rules, limits)
 
 
 def inattentive(trial: ListeningTrial) -> int:
