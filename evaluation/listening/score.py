@@ -57,11 +57,11 @@ class ListeningResult:
     def write(self, path: Path) -> None:
         """Write the file of results as JSON, atomically; raters are counted, never named."""
         raters = self.screening
+        kept = [field.name for field in dataclasses.fields(Score) if field.name != "per_clip"]
         systems = {
-            name: [dataclasses.asdict(score) for score in found] for name, found in self.systems.items()
+            name: [{field: getattr(score, field) for field in kept} for score in scores]
+            for name, scores in self.systems.items()
         }
-        for score in itertools.chain(*systems.values()):
-            del score["per_clip"]
         content = {
             "format_version": FORMAT_VERSION,
             "test": self.key.test,
