@@ -36,23 +36,27 @@ def render(key: ListeningKey, sounds: Mapping[str, bytes]) -> str:
         sounds: FLAC files by token, sorted: their order tells nothing.
     """
     script = asset("page.js", PACKAGE)
-    parts = {
-        "title": key.title,
-        "count": len(key.trials),
-        "parts": " and ".join(question.heading.lower() for question in key.questions),
-        "minutes": f"{sum(trial.seconds + _DECIDING for trial in key.trials) / 60:.0f}",
-        "keys": _KEYS,
-        "devices": joined(*(radio("device", name, name, required=True) for name in DEVICES)),
-        "consent": CONSENT,
-        "ratings": joined(*(_rating(number, value) for number, value in enumerate(SCALE, start=1))),
-        "test": _test(key, sounds),
-        "script": script,
-    }
-    body = Template(asset("page.html", PACKAGE)).substitute(
-        {name: joined(part) for name, part in parts.items()}
+    body = filled(
+        "page.html",
+        title=key.title,
+        count=len(key.trials),
+        parts=" and ".join(question.heading.lower() for question in key.questions),
+        minutes=f"{sum(trial.seconds + _DECIDING for trial in key.trials) / 60:.0f}",
+        keys=_KEYS,
+        devices=joined(*(radio("device", name, name, required=True) for name in DEVICES)),
+        consent=CONSENT,
+        ratings=joined(*(_rating(number, value) for number, value in enumerate(SCALE, start=1))),
+        test=_test(key, sounds),
+        script=script,
     )
     top = head(key.title, asset("page.css", PACKAGE), script)
-    return "<!doctype html>\n" + element("html", top, Html(body), lang="en") + "\n"
+    return "<!doctype html>\n" + element("html", top, body, lang="en") + "\n"
+
+
+def filled(name: str, **parts: object) -> Html:
+    """Return a file of this package with what stands there as ``$part`` filled in, escaped as in ``element``."""
+    markup = {part: joined(content) for part, content in parts.items()}
+    return Html(Template(asset(name, PACKAGE)).substitute(markup))
 
 
 def radio(name: str, value: object, text: str, **attributes: Any) -> Html:

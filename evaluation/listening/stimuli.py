@@ -142,7 +142,7 @@ def references(systems: dict[str, Stimuli], items: Sequence[str]) -> dict[str, P
     found = {}
     for item in items:
         known = [stimuli[item].reference for stimuli in systems.values()]
-        path = next((path for path in known if path is not None), None)
+        path = next(filter(None, known), None)
         if path is None:
             raise UserError(
                 f"The true sound of clip {item} is not known, so there is no hidden reference: add a column "

@@ -17,20 +17,14 @@ from pathlib import Path
 
 from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
-from audiolcm.pages.html import Html, asset, element, joined
+from audiolcm.pages.html import Html, element, joined
 from audiolcm.text_tables import FORMULA
 from evaluation.listening.answers import Answer, AnswerRow
 from evaluation.listening.key import ListeningKey, ListeningTrial
-from evaluation.listening.page import CONSENT, PACKAGE, radio
+from evaluation.listening.page import CONSENT, filled, radio
 from evaluation.listening.questions import DEVICES, SCALE, Question
 
 LAYOUT_NAME, HITS_NAME, SOUNDS_NAME = "hit_layout.html", "hits.csv", "sounds"
-CROWD_SCRIPT = "https://assets.crowd.aws/crowd-html-elements.js"
-"""Amazon's own elements: a form made with ``crowd-form`` is what hands answers in."""
-INSTRUCTIONS = (
-    "Hear each sound to its end, then rate it; use headphones in a quiet place. Where a line asks you to choose a "
-    "certain rating, choose that one, whatever you hear."
-)
 BATCH_COLUMNS = ("HITId", "WorkerId", "AssignmentStatus", "WorkTimeInSeconds", "Input.clip_1")
 """By these the results of a batch are known, as requesters download them."""
 _CLIP = "Input.clip_"
@@ -115,19 +109,10 @@ def _markup(text: str) -> str:
 
 def _layout(num_slots: int) -> str:
     """Return the HIT layout: paste it into the design of a project, "Edit source"."""
-    devices = (radio("device", name, name) for name in DEVICES)
-    form = element(
-        "crowd-form",
-        element("h2", "${heading}"),
-        element("p", INSTRUCTIONS),
-        element("p", CONSENT),
-        element("fieldset", element("legend", "You listen with"), *devices),
-        element("p", element("b", "${question}")),
-        *map(_slot, range(1, num_slots + 1)),
-        element("p", id="trouble", role="alert"),
-        answer_format="flatten-objects",
+    devices = joined(*(radio("device", name, name) for name in DEVICES))
+    return filled(
+        "turk.html", consent=CONSENT, devices=devices, slots=joined(*map(_slot, range(1, num_slots + 1)))
     )
-    return joined(element("script", src=CROWD_SCRIPT), form, asset("turk.html", PACKAGE))
 
 
 def _slot(slot: int) -> Html:
