@@ -71,7 +71,7 @@ def build(
     """Write ``listening.html`` and ``key.json`` into the folder, and ``mturk/`` where there is a task.
 
     Args:
-        given: Systems as ``NAME=FOLDER``, of which plain folders need the table of ``captions``.
+        given: systems as ``NAME=FOLDER``, of which plain folders need the table of ``captions``.
 
     Raises:
         UserError: the folder holds a test already, a system cannot be used, or the page would be too large.

@@ -23,8 +23,7 @@ from evaluation.systems.folder import Folder
 
 RECORD_NAME = "metrics.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_PASS_HZ, _STOP_HZ = 3500.0, 4000.0
-_STOP_DB = 60.0
+_PASS_HZ, _STOP_HZ, _STOP_DB = 3500.0, 4000.0, 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +43,8 @@ def read_systems(given: Sequence[str], captions: Path | None) -> dict[str, Stimu
     """Return the sounds of each system, given as ``NAME=FOLDER``.
 
     Args:
-        given: The systems.
-        captions: Table with name, caption and, for the true sounds, audio_path; for folders without a record.
+        given: the systems.
+        captions: table with name, caption and, for the true sounds, audio_path; for folders without a record.
 
     Raises:
         UserError: a name or folder cannot be used, or sounds do not match their captions.
@@ -141,8 +140,7 @@ def references(systems: dict[str, Stimuli], items: Sequence[str]) -> dict[str, P
     """
     found = {}
     for item in items:
-        known = [stimuli[item].reference for stimuli in systems.values()]
-        path = next(filter(None, known), None)
+        path = next(filter(None, (stimuli[item].reference for stimuli in systems.values())), None)
         if path is None:
             raise UserError(
                 f"The true sound of clip {item} is not known, so there is no hidden reference: add a column "
@@ -166,6 +164,4 @@ def low_pass_filter() -> np.ndarray:
 
 def low_passed(waveform: np.ndarray) -> np.ndarray:
     """Return a waveform (samples,) without what lies above 3.5 kHz, not shifted in time."""
-    taps = low_pass_filter()
-    delay = len(taps) // 2
-    return np.convolve(waveform, taps)[delay : delay + len(waveform)].astype(np.float32)
+    return np.convolve(waveform, low_pass_filter(), "same").astype(np.float32)

@@ -60,9 +60,7 @@ class TurkTask:
         rows = [self._variables(question, trials) for question, trials in hits]
         with atomic_path(folder / HITS_NAME) as temporary:
             with temporary.open("w", encoding="ascii", newline="") as file:
-                writer = csv.DictWriter(
-                    file, max(rows, key=len)
-                )  # HITs with fewer sounds leave variables empty
+                writer = csv.DictWriter(file, max(rows, key=len))  # of fewer sounds the last cells stay empty
                 writer.writeheader()
                 writer.writerows(rows)
         for token, sound in sounds.items():

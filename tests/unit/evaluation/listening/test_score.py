@@ -102,3 +102,18 @@ def test_keys_that_are_none(
     assert main(["score", str(tmp_path / "key.json"), "a.csv"]) == 1
     told = capsys.readouterr().err
     assert message in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((), "python -m evaluation.listening build ..."),
+        (("audiolcm listening",), "usage: audiolcm listening [-h]"),
+    ],
+)
+def test_help_calls_the_program_as_it_was_called(
+    capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"], *more)
+    assert said in " ".join(capsys.readouterr().out.split())

@@ -1,5 +1,6 @@
 """The files of a Mechanical Turk task: every trial once, layout and variables that fit, values that are harmless."""
 
+import ast
 import csv
 import io
 import re
@@ -8,10 +9,19 @@ from pathlib import Path
 import pytest
 from answering import OPINION, assignment, make_key, sensible, write_rows
 
+from evaluation import listening
 from evaluation.listening.key import ListeningKey
 from evaluation.listening.score import score_files
 from evaluation.listening.screening import DEFAULT_RULES, ScreeningLimits
 from evaluation.listening.turk import _markup, hits_of
+
+
+def test_only_who_uses_mechanical_turk_loads_it() -> None:
+    """At the top of a module nobody imports it; in functions the command line and the reader of answers do."""
+    for path in Path(listening.__file__).parent.glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            assert "turk" not in names and getattr(node, "module", None) != "evaluation.listening.turk", path
 
 
 def test_hits_deal_every_trial_once_with_a_check_in_each(key: ListeningKey) -> None:
