@@ -69,12 +69,10 @@ class AnswerRow:
             raise self.error(
                 f"trial {token!r} is not in the key: the file was edited, or the key is another."
             )
-        for name, text, known in (
-            ("rating", rating, [str(one) for one in SCALE]),
-            ("device", device, DEVICES),
-        ):
-            if text not in known:
-                raise self.error(f"the {name} {text!r} is none of {', '.join(known)}.")
+        if rating not in map(str, SCALE):
+            raise self.error(f"the rating {rating!r} is none of {', '.join(map(str, SCALE))}.")
+        if device not in DEVICES:
+            raise self.error(f"the device {device!r} is none of {', '.join(DEVICES)}.")
         return Answer(rater, key.by_token[token], int(rating), seconds, device, self.place)
 
 

@@ -122,10 +122,7 @@ class _Design:
             for name, stimuli in systems.items()
             for item in self.items
         }
-        for (
-            item,
-            path,
-        ) in true.items():  # a true sound that is longer than all others would be known by its length
+        for item, path in true.items():  # one that is longer than all others would be known by its length
             longest = max(len(self.sounds[self.tokens[name, item]]) for name in systems)
             self.tokens[REFERENCE, item] = self._added(self._read(path)[:longest])
         self.trials = [trial for question in amounts.questions for trial in self._asked(question)]
@@ -164,9 +161,8 @@ class _Design:
             yield replace(trial, token=_random_token(), repeats=trial.token)
         for trial in [self.draws.choice(plain) for _ in range(self.amounts.checks)]:
             choose = self.draws.choice(SCALE)
-            shown = (
-                f"This is a check of attention: whatever you hear, choose {question.in_words(choose)} here."
-            )
+            words = question.in_words(choose)
+            shown = f"This is a check of attention: whatever you hear, choose {words} here."
             yield replace(trial, token=_random_token(), system="", item="", shown=shown, choose=choose)
 
     def _trial(self, question: Question, row: str, item: str) -> ListeningTrial:

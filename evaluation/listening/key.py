@@ -98,9 +98,8 @@ def read_key(path: Path) -> ListeningKey:
         content = read_json(path)
         if content["format_version"] > FORMAT_VERSION:
             raise UserError(f"{path} has format {content['format_version']}: upgrade audiolcm.")
-        return ListeningKey(
-            **content | {"trials": tuple(ListeningTrial(**trial) for trial in content["trials"])}
-        )
+        trials = tuple(ListeningTrial(**trial) for trial in content["trials"])
+        return ListeningKey(**content | {"trials": trials})
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the {KEY_NAME} of build.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

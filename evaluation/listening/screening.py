@@ -128,6 +128,5 @@ def screen(answers: Sequence[Answer], rules: Sequence[str], limits: ScreeningLim
     }
     used = tuple(rater for rater, names in broken.items() if not names)
     screened = {rater: names for rater, names in broken.items() if names}
-    return Screening(
-        used, screened, {name: sum(name in found for found in screened.values()) for name in rules}
-    )
+    counts = {name: sum(name in found for found in screened.values()) for name in rules}
+    return Screening(used, screened, counts)

@@ -64,12 +64,11 @@ def read_systems(given: Sequence[str], captions: Path | None) -> dict[str, Stimu
 
 def _read_system(folder: Path, captions: Path | None) -> Stimuli:
     if (folder / RECORD_NAME).is_file():
-        return {
-            clip.name: Stimulus(
-                clip.caption, folder / clip.audio, folder / clip.reference if clip.reference else None
-            )
-            for clip in read_record(folder / RECORD_NAME).clips
-        }
+        stimuli = {}
+        for clip in read_record(folder / RECORD_NAME).clips:
+            true = folder / clip.reference if clip.reference else None
+            stimuli[clip.name] = Stimulus(clip.caption, folder / clip.audio, true)
+        return stimuli
     if captions is None:
         raise UserError(
             f"{folder} holds no {RECORD_NAME}: give the folder of an evaluate.py run, or add --captions TABLE "

@@ -98,7 +98,7 @@ def test_page_does_not_tell_who_made_a_sound(built: Path, key: ListeningKey) -> 
     assert len({len(token) for token in key.by_token}) == 1
 
 
-def test_page_can_not_be_broken_by_a_caption_and_has_no_eval(built: Path) -> None:
+def test_page_cannot_be_broken_by_a_caption_and_has_no_eval(built: Path) -> None:
     page = (built / "listening.html").read_text()
     assert page.count("<script") == page.count("</script>") == 2
     assert "<img" not in page
