@@ -1,8 +1,10 @@
 """Listening tests: ``python -m evaluation.listening build ...`` and ``python -m evaluation.listening score ...``."""
 
 import argparse
+import dataclasses
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 try:
@@ -17,19 +19,20 @@ with one_sentence():
     from audiolcm.environment import terminal
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
-    from evaluation.listening.design import ANCHORS, Settings
     from evaluation.listening.questions import QUESTIONS, chosen_questions
-    from evaluation.listening.screening import DEFAULT_RULES, RULES, Limits, chosen_rules
+    from evaluation.listening.screening import DEFAULT_RULES, RULES, ScreeningLimits, chosen_rules
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code; a user's mistake is one message."""
-    parser: argparse.ArgumentParser = Parser(prog="python -m evaluation.listening", description=__doc__)
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m evaluation.listening") -> int:
+    """Run one command and return its exit code; a user's mistake is one message. Help calls the program ``prog``."""
+    about = f"Listening tests: ``{prog} build ...`` and ``{prog} score ...``."
+    parser: argparse.ArgumentParser = Parser(prog=prog, description=about)
     commands = parser.add_subparsers(dest="command", required=True)
-    _add_build(
-        commands.add_parser("build", help="a test page and its key from the sounds of several systems")
-    )
-    _add_score(commands.add_parser("score", help="MOS-Q and MOS-F from the files of answers"))
+    for add_options, name, told in (
+        (_add_build, "build", "a test page and its key from the sounds of several systems"),
+        (_add_score, "score", "MOS-Q and MOS-F from the files of answers"),
+    ):
+        add_options(commands.add_parser(name, help=told))
     given = parser.parse_args(arguments)
     terminal.prepare()
     settle_user()
@@ -37,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with one_sentence():
             check_options(vars(given))
-            return given.run(given) or terminal.exit_code()
+            given.run(given)
+            return terminal.exit_code()
     except UserError as error:
         terminal.complain(f"{error}\n")
         return 1
@@ -56,7 +60,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add("--questions", default=",".join(QUESTIONS), help="quality,faithfulness or one of them")
     add("--items", type=int, default=20, help="clips, the same for all systems (default: 20)")
     add("--seed", type=int, default=0, help="draws the clips (default: 0)")
-    add("--without-anchors", action="store_true", help="neither true sounds nor low anchors")
+    add("--without-anchors", dest="anchors", action="store_false", help="neither true sounds nor low anchors")
     add("--low-anchors", type=int, default=4, help="for each question (default: 4)")
     add("--checks", type=int, default=2, help="of attention, for each question (default: 2)")
     add("--repeats", type=int, default=2, help="sounds heard twice, for each question (default: 2)")
@@ -66,27 +70,21 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_build)
 
 
-def _build(given: argparse.Namespace) -> int:
-    from evaluation.listening.build import build
-    from evaluation.listening.turk import HitSettings
+def _build(given: argparse.Namespace) -> None:
+    from evaluation.listening.build import Amounts, build
 
-    settings = Settings(
-        num_items=given.items,
-        seed=given.seed,
-        questions=chosen_questions(given.questions),
-        anchors=() if given.without_anchors else ANCHORS,
-        num_low_anchors=given.low_anchors,
-        num_checks=given.checks,
-        num_repeats=given.repeats,
-        max_seconds=given.max_seconds,
-    )
-    hits = None if given.mturk is None else HitSettings(given.mturk, given.clips_per_hit)
-    build(given.systems, given.captions, given.output, given.title, settings, hits)
-    return 0
+    given.questions = chosen_questions(given.questions)
+    amounts = Amounts(**{field.name: getattr(given, field.name) for field in dataclasses.fields(Amounts)})
+    task = None
+    if given.mturk is not None:
+        from evaluation.listening.turk import TurkTask
+
+        task = TurkTask(given.mturk, given.clips_per_hit)
+    build(given.systems, given.captions, given.output, given.title, amounts, task)
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
-    add, limits = parser.add_argument, Limits()
+    add, limits = parser.add_argument, ScreeningLimits()
     add("key", type=Path, help="key.json of build")
     add("answers", nargs="+", type=Path, help="files that raters sent, batch results of Mechanical Turk")
     add("-o", "--output", type=Path, help="file of results, JSON")
@@ -100,18 +98,17 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_score)
 
 
-def _score(given: argparse.Namespace) -> int:
+def _score(given: argparse.Namespace) -> None:
     from evaluation.listening.score import score_files
 
     if given.resamples < 100:
         raise UserError(f"--resamples {given.resamples}: 95% intervals need 100 draws or more.")
-    limits = Limits(given.failed_checks, given.pace, given.same, given.difference)
+    limits = ScreeningLimits(given.failed_checks, given.pace, given.same, given.difference)
     rules = chosen_rules(given.rules)
     result = score_files(given.key, given.answers, rules, limits, given.resamples, given.seed)
     if given.output is not None:
         result.write(given.output)
     terminal.say(result.table())
-    return 0
 
 
 if __name__ == "__main__":

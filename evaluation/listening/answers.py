@@ -1,15 +1,16 @@
-"""Answers: one form for those of the page and those of Mechanical Turk; every field is checked."""
+"""What raters sent: every field is checked, and whatever is wrong is one message that names file and row."""
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from evaluation.listening.answer import Answer, answer
-from evaluation.listening.key import Key
-from evaluation.listening.lines import Line, read_lines, seconds
-from evaluation.listening.turk_answers import batch_answers, is_batch
+from evaluation.listening.key import ListeningKey, ListeningTrial
+from evaluation.listening.questions import DEVICES, SCALE
 
 PAGE_COLUMNS = (
     "test", "rater", "device", "position", "trials", "question", "trial", "rating", "seconds", "plays", "answered_at",
@@ -17,81 +18,160 @@ PAGE_COLUMNS = (
 """The header that page.js writes."""
 
 
-def read_answers(paths: Sequence[Path], key: Key) -> tuple[list[Answer], list[str]]:
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """One rating by one rater: of which trial, after how many seconds, and where it stands."""
+
+    rater: str
+    trial: ListeningTrial
+    rating: int
+    seconds: float
+    device: str
+    place: str
+
+
+@dataclasses.dataclass(frozen=True)
+class AnswerRow:
+    """A row of a CSV file by column; ``place`` names file and row (the header is row 1)."""
+
+    texts: dict[str, str]
+    place: str
+
+    def __getitem__(self, column: str) -> str:
+        return self.texts[column]
+
+    def error(self, message: str) -> UserError:
+        """Return what to raise about this row."""
+        return UserError(f"{self.place}: {message}")
+
+    def seconds(self, column: str) -> float:
+        """Return a column as seconds; UserError where it is no finite number of 0 or more."""
+        text = self[column]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise self.error(f"{column} is {text!r}, no number of seconds. Ask for the file again.")
+        return value
+
+    def answer(
+        self, key: ListeningKey, rater: str, token: str, rating: str, seconds: float, device: str
+    ) -> Answer:
+        """Return an answer of this row.
+
+        Raises:
+            UserError: the trial is unknown, the rating not on the scale, or the device none of the form's.
+        """
+        if not rater:
+            raise self.error("no rater is named. Ask for the file again.")
+        if token not in key.by_token:
+            raise self.error(
+                f"trial {token!r} is not in the key: the file was edited, or the key is another."
+            )
+        if rating not in map(str, SCALE):
+            raise self.error(f"the rating {rating!r} is none of {', '.join(map(str, SCALE))}.")
+        if device not in DEVICES:
+            raise self.error(f"the device {device!r} is none of {', '.join(DEVICES)}.")
+        return Answer(rater, key.by_token[token], int(rating), seconds, device, self.place)
+
+
+def read_answers(paths: Sequence[Path], key: ListeningKey) -> tuple[list[Answer], list[str]]:
     """Return the answers of all files, and what must be told of them.
 
     Raises:
-        UserError: when a file is none of answers, belongs to another test, is damaged, or answers come twice.
+        UserError: a file holds no answers, belongs to another test or is damaged, or answers come twice.
     """
     answers: list[Answer] = []
     notes: list[str] = []
     for path in paths:
-        lines = read_lines(path)
-        if set(PAGE_COLUMNS) <= lines[0].texts.keys():
-            answers += page_answers(path, lines, key)
-        elif is_batch(lines[0]):
-            found, told = batch_answers(path, lines, key)
-            answers += found
-            notes += told
-        else:
+        rows = _read_rows(path)
+        columns = rows[0].texts.keys()
+        if columns >= set(PAGE_COLUMNS):
+            answers += page_answers(path, rows, key)
+            continue
+        from evaluation.listening import turk  # an optional part
+
+        if not columns >= set(turk.BATCH_COLUMNS):
             raise UserError(
                 f"{path} is neither a file that the page let raters download nor a batch of Mechanical Turk: "
-                f"its columns are {', '.join(lines[0].texts)}."
+                f"its columns are {', '.join(columns)}."
             )
-    rated_once(answers, key)
+        found, told = turk.batch_answers(path, rows, key)
+        answers += found
+        notes += told
+    _check_rated_once(answers)
     return answers, notes
 
 
-def page_answers(path: Path, lines: Sequence[Line], key: Key) -> list[Answer]:
+def _read_rows(path: Path) -> list[AnswerRow]:
+    """Return the rows of a CSV file.
+
+    Raises:
+        UserError: it is missing, no CSV, empty, or a row has not as many fields as the header.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            lines = [(f"{path}, row {reader.line_num}", fields) for fields in reader if fields]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): give the files of answers.") from error
+    except (ValueError, csv.Error) as error:
+        raise UserError(
+            f"{path} is no CSV file in UTF-8, or it is cut off ({error}). Ask for it again."
+        ) from error
+    if len(lines) < 2:
+        raise UserError(f"{path} holds no answers: it has {len(lines)} rows. Ask for it again.")
+    (_, head), *others = lines
+    for place, fields in others:
+        if len(fields) != len(head):
+            raise UserError(
+                f"{place}: {len(fields)} fields instead of {len(head)}: the file is cut off or was edited. "
+                "Ask for it again."
+            )
+    return [AnswerRow(dict(zip(head, fields, strict=True)), place) for place, fields in others]
+
+
+def page_answers(path: Path, rows: Sequence[AnswerRow], key: ListeningKey) -> list[Answer]:
     """Return the answers of a file of the page: one rater, every trial once.
 
     Raises:
-        UserError: when it belongs to another test, is not complete, holds two raters, or a field is wrong.
+        UserError: it belongs to another test, is not complete, holds two raters, or a field is wrong.
     """
-    for line in lines:
-        if line["test"] != key.test:
-            raise UserError(
-                f"{line.place}: an answer of test {line['test']!r}, but the key is of test {key.test}: "
+    for row in rows:
+        if row["test"] != key.test:
+            raise row.error(
+                f"an answer of test {row['test']!r}, but the key is of test {key.test}: "
                 "give the key.json of the same build."
             )
-    raters = sorted({line["rater"] for line in lines})
+    raters = sorted({row["rater"] for row in rows})
     if len(raters) > 1:
         raise UserError(f"{path} holds answers of {' and '.join(raters)}: one file a rater, please.")
-    for line in lines:
-        trial = key.by_token.get(line["trial"])
-        if trial is not None and line["question"] != trial.question:
-            raise UserError(
-                f"{line.place}: trial {line['trial']} asked {trial.question!r}, not {line['question']!r}: the file was "
-                f"edited. Ask {raters[0]} to download it again."
-            )
-    answers = [
-        answer(
-            line["rater"], line["trial"], line["rating"], seconds(line, "seconds"), line["device"], line.place, key
-        )
-        for line in lines
-    ]  # fmt: skip
-    if len({one.trial for one in answers}) != len(answers):
-        twice = next(one for one in answers if [other.trial for other in answers].count(one.trial) > 1)
-        raise UserError(
-            f"{twice.place}: the trial {twice.trial} is rated twice in this file. Ask for it again."
-        )
+    again = f"Ask {raters[0]} to download it again."
+    answers: dict[str, Answer] = {}
+    for row in rows:
+        token, seconds = row["trial"], row.seconds("seconds")
+        answer = row.answer(key, raters[0], token, row["rating"], seconds, row["device"])
+        if row["question"] != answer.trial.question:
+            asked = f"asked {answer.trial.question!r}, not {row['question']!r}"
+            raise row.error(f"trial {token} {asked}: the file was edited. {again}")
+        if token in answers:
+            place = answers[token].place
+            raise UserError(f"{place}: the trial {token} is rated twice in this file. Ask for it again.")
+        answers[token] = answer
     if len(answers) != len(key.trials):
-        raise UserError(
-            f"{path}: {len(answers)} of {len(key.trials)} ratings: the file is cut off or was edited. "
-            f"Ask {raters[0]} to download it again."
-        )
-    return answers
+        ratings = f"{len(answers)} of {len(key.trials)} ratings"
+        raise UserError(f"{path}: {ratings}: the file is cut off or was edited. {again}")
+    return list(answers.values())
 
 
-def rated_once(answers: Sequence[Answer], key: Key) -> None:
-    """Raise UserError when a rater rated a trial twice; a check of attention may come again in other HITs."""
-    seen: dict[tuple[str, str], Answer] = {}
-    for one in answers:
-        if key.by_token[one.trial].choose is not None:
-            continue
-        first = seen.setdefault((one.rater, one.trial), one)
-        if first is not one:
+def _check_rated_once(answers: Sequence[Answer]) -> None:
+    """Refuse two ratings of one trial by one rater; a check of attention may come again in other HITs."""
+    first: dict[tuple[str, str], Answer] = {}
+    for answer in answers:
+        one = first.setdefault((answer.rater, answer.trial.token), answer)
+        if one is not answer and answer.trial.choose is None:
             raise UserError(
-                f"{one.place}: rater {one.rater} has rated this trial already in {first.place}: "
+                f"{answer.place}: rater {answer.rater} has rated this trial already in {one.place}: "
                 "the same answers were given twice. Leave one file out."
             )

@@ -11,7 +11,7 @@
   let order = [];
   let since = null; // when the trial on show came up
 
-  // ---- order: evaluation/listening/order.py has the same two functions
+  // ---- order: evaluation/listening/questions.py has the same two functions
   function mixed(text) {
     let value = 0x811c9dc5;
     for (const sign of text) value = Math.imul(value ^ sign.charCodeAt(0), 0x01000193);
@@ -116,8 +116,8 @@
   function toggle() {
     if (!audio.paused) {
       audio.pause();
-      audio.currentTime = 0; // no part may be skipped: it starts anew
-    } else audio.play().catch(() => tell("The sound can not be played in this browser."));
+      audio.currentTime = 0; // no part may be skipped: it starts again
+    } else audio.play().catch(() => tell("The sound cannot be played in this browser."));
     refresh();
   }
   function rate(rating) {

@@ -1,8 +1,9 @@
-"""The two questions of the paper's appendix C.1 and the scale that answers them."""
+"""The two questions of the paper's appendix C.1, the scale that answers them, and the order in which sounds come."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from audiolcm.errors import UserError
 
@@ -12,13 +13,18 @@ SCALE = (20, 40, 60, 80, 100)
 DEVICES = ("headphones", "earphones", "loudspeakers")
 """What raters listen with."""
 
+_BITS = 0xFFFFFFFF
+
 
 @dataclasses.dataclass(frozen=True)
 class Question:
     """What a rater is asked.
 
-    key: its word on the command line and in answers.  score_key, title: of its mean opinion score.
-    text: the sentence shown; the quoted part is the paper's own.  labels: a word for each rating of ``SCALE``.
+    Args:
+        key: its word on the command line and in answers.
+        score_key, title: of its mean opinion score.
+        heading, text: for raters; "focus on examining ..." and the question of faithfulness are the paper's own words.
+        labels: a word for each rating of ``SCALE``.
     """
 
     key: str
@@ -27,6 +33,10 @@ class Question:
     heading: str
     text: str
     labels: tuple[str, ...]
+
+    def in_words(self, rating: int) -> str:
+        """Return a rating with its word, such as "40 (poor)"."""
+        return f"{rating} ({self.labels[SCALE.index(rating)]})"
 
 
 QUALITY = Question(
@@ -54,7 +64,7 @@ def chosen_questions(words: str) -> tuple[Question, ...]:
     """Return the questions that a list such as ``quality,faithfulness`` names, in the order of ``QUESTIONS``.
 
     Raises:
-        UserError: when a word is none of them.
+        UserError: a word is none of them.
     """
     given = [word.strip() for word in words.split(",")]
     if unknown := [word for word in given if word not in QUESTIONS]:
@@ -62,6 +72,19 @@ def chosen_questions(words: str) -> tuple[Question, ...]:
     return tuple(question for key, question in QUESTIONS.items() if key in given)
 
 
-def rating_in_words(question: Question, rating: int) -> str:
-    """Return a rating with its word, such as "40 (poor)"."""
-    return f"{rating} ({question.labels[SCALE.index(rating)]})"
+def order_for(rater: str, tokens: Iterable[str]) -> list[str]:
+    """Return the tokens of one question's trials as this rater hears them; ``page.js`` computes the same.
+
+    Tokens are random, so hashes of rater and token are a random order that an answer file tells at any time.
+    """
+    return sorted(tokens, key=lambda token: (mixed(f"{rater}|{token}"), token))
+
+
+def mixed(text: str) -> int:
+    """Return 32 bits of an ASCII text: FNV-1a, then the finalizer of MurmurHash3 for bits that all depend on all."""
+    value = 0x811C9DC5
+    for byte in text.encode("ascii"):
+        value = (value ^ byte) * 0x01000193 & _BITS
+    value = (value ^ value >> 16) * 0x85EBCA6B & _BITS
+    value = (value ^ value >> 13) * 0xC2B2AE35 & _BITS
+    return value ^ value >> 16

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-
-import numpy as np
+from statistics import mean, median
 
 from audiolcm.errors import UserError
-from evaluation.listening.answer import Answer
-from evaluation.listening.key import LOW_ANCHOR, REFERENCE, Key, Trial
+from evaluation.listening.answers import Answer
+from evaluation.listening.key import LOW_ANCHOR, REFERENCE
+from evaluation.listening.questions import QUESTIONS
 
 _FEWEST_ANSWERS = 8  # of one question, before equal ratings say anything of a rater
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class ScreeningLimits:
     """Where a rule begins to be broken.
 
-    failed_checks: share of failed checks of attention.  pace: median of the seconds for a trial by the seconds of its
-    sound.  same: share of the commonest rating.  difference: mean difference of two ratings of one sound, in points.
+    Args:
+        failed_checks: share of failed checks of attention.
+        pace: median of the seconds for a trial by the seconds of its sound.
+        same: share of the commonest rating.
+        difference: mean difference of two ratings of one sound, in points.
 
     Raises:
-        UserError: when a share is not between 0 and 1, or a number is negative.
+        UserError: a share is not between 0 and 1, or a number is negative.
     """
 
     failed_checks: float = 0.25
@@ -37,57 +40,49 @@ class Limits:
                 raise UserError(f"--{name.replace('_', '-')} {value:g} must lie between 0 and {highest:g}.")
 
 
-Answers = Sequence[tuple[Trial, Answer]]
-Rule = Callable[[Answers, Limits], bool]
-
-
-def _attention(answers: Answers, limits: Limits) -> bool:
+def _attention(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """More checks of attention failed than allowed."""
-    failed = [answer.rating != trial.choose for trial, answer in answers if trial.choose is not None]
-    return bool(failed) and float(np.mean(failed)) > limits.failed_checks
+    failed = [one.rating != one.trial.choose for one in answers if one.trial.choose is not None]
+    return bool(failed) and mean(failed) > limits.failed_checks
 
 
-def _anchors(answers: Answers, limits: Limits) -> bool:
+def _anchors(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """The true sounds rated below the low anchor, in a question."""
-    for question in {trial.question for trial, _ in answers}:
-        ratings = {
-            row: [a.rating for trial, a in answers if trial.question == question and trial.system == row]
-            for row in (REFERENCE, LOW_ANCHOR)
-        }
-        if all(ratings.values()) and np.mean(ratings[REFERENCE]) < np.mean(ratings[LOW_ANCHOR]):
-            return True
-    return False
+    ratings = defaultdict(list)
+    for one in answers:
+        ratings[one.trial.question, one.trial.system].append(one.rating)
+    pairs = [(ratings[question, REFERENCE], ratings[question, LOW_ANCHOR]) for question in QUESTIONS]
+    return any(mean(true) < mean(low) for true, low in pairs if true and low)
 
 
-def _too_fast(answers: Answers, limits: Limits) -> bool:
+def _too_fast(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """Half of the answers came in less time than their sounds last."""
-    return float(np.median([answer.seconds / trial.seconds for trial, answer in answers])) < limits.pace
+    return median(one.seconds / one.trial.seconds for one in answers) < limits.pace
 
 
-def _straight_lining(answers: Answers, limits: Limits) -> bool:
+def _straight_lining(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """Nearly all sounds of a question have one rating."""
-    for question in {trial.question for trial, _ in answers}:
-        ratings = [a.rating for trial, a in answers if trial.question == question and trial.choose is None]
-        if len(ratings) >= _FEWEST_ANSWERS and max(Counter(ratings).values()) > limits.same * len(ratings):
-            return True
-    return False
+    counts = defaultdict(Counter)
+    for one in answers:
+        if one.trial.choose is None:
+            counts[one.trial.question][one.rating] += 1
+    enough = [count for count in counts.values() if count.total() >= _FEWEST_ANSWERS]
+    return any(max(count.values()) > limits.same * count.total() for count in enough)
 
 
-def _inconsistent(answers: Answers, limits: Limits) -> bool:
+def _inconsistent(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """Sounds that were heard twice have ratings far apart."""
-    ratings = {trial.token: answer.rating for trial, answer in answers}
-    differences = [
-        abs(answer.rating - ratings[trial.repeats]) for trial, answer in answers if trial.repeats in ratings
-    ]
-    return bool(differences) and float(np.mean(differences)) > limits.difference
+    ratings = {one.trial.token: one.rating for one in answers}
+    apart = [abs(one.rating - ratings[one.trial.repeats]) for one in answers if one.trial.repeats in ratings]
+    return bool(apart) and mean(apart) > limits.difference
 
 
-def _loudspeakers(answers: Answers, limits: Limits) -> bool:
+def _loudspeakers(answers: list[Answer], limits: ScreeningLimits) -> bool:
     """Listened with loudspeakers."""
-    return any(answer.device == "loudspeakers" for _, answer in answers)
+    return any(one.device == "loudspeakers" for one in answers)
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, Callable[[list[Answer], ScreeningLimits], bool]] = {
     "attention": _attention,
     "anchors": _anchors,
     "too_fast": _too_fast,
@@ -103,7 +98,7 @@ def chosen_rules(words: str) -> tuple[str, ...]:
     """Return the rules that a list such as ``attention,anchors`` names; ``none`` for none.
 
     Raises:
-        UserError: when a word is no rule.
+        UserError: a word is no rule.
     """
     if words.strip() == NO_RULES:
         return ()
@@ -122,17 +117,16 @@ class Screening:
     counts: dict[str, int]
 
 
-def screen(answers: Sequence[Answer], key: Key, rules: Sequence[str], limits: Limits) -> Screening:
+def screen(answers: Sequence[Answer], rules: Sequence[str], limits: ScreeningLimits) -> Screening:
     """Look at every rater by the rules that are switched on."""
-    by_rater: dict[str, list[tuple[Trial, Answer]]] = {}
+    by_rater = defaultdict(list)
     for answer in answers:
-        by_rater.setdefault(answer.rater, []).append((key.by_token[answer.trial], answer))
+        by_rater[answer.rater].append(answer)
     broken = {
         rater: tuple(name for name in rules if RULES[name](given, limits))
         for rater, given in sorted(by_rater.items())
     }
-    return Screening(
-        tuple(rater for rater, names in broken.items() if not names),
-        {rater: names for rater, names in broken.items() if names},
-        {name: sum(name in names for names in broken.values()) for name in rules},
-    )
+    used = tuple(rater for rater, names in broken.items() if not names)
+    screened = {rater: names for rater, names in broken.items() if names}
+    counts = {name: sum(name in found for found in screened.values()) for name in rules}
+    return Screening(used, screened, counts)

@@ -40,4 +40,4 @@ def printed_figure(name: str) -> str:
 
 @cache
 def _content() -> dict[str, Any]:
-    return yaml.safe_load(files(__package__).joinpath("printed.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load(files("experiments.items").joinpath("printed.yaml").read_text(encoding="utf-8"))

@@ -31,7 +31,9 @@ def page(tables: Sequence[ShownTable], pictures: Mapping[tuple[str, str], Path],
         pictures: PNG files by scale and stem.
         folder: where the page will lie; links to the reports of runs go from there to the folder of this call.
     """
-    style = asset("page.css") + files(__package__).joinpath("results.css").read_text(encoding="utf-8")
+    style = asset("page.css") + files("experiments.rendering").joinpath("results.css").read_text(
+        encoding="utf-8"
+    )
     measured = sorted((t for t in tables if t.is_measured), key=lambda table: table.scale != SUMMED_UP)
     links = [element("li", element("a", _name(table), href=f"#{_anchor(table)}")) for table in measured]
     links += [element("li", element("a", "not measured", href=f"#{UNMEASURED_ANCHOR}"))]

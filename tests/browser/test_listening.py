@@ -11,9 +11,8 @@ from chromium import Page
 from records import HOSTILE, make_record
 
 from evaluation.listening.__main__ import main
-from evaluation.listening.key import Key, Trial, read_key
-from evaluation.listening.order import order_for
-from evaluation.listening.questions import SCALE
+from evaluation.listening.key import ListeningKey, ListeningTrial, read_key
+from evaluation.listening.questions import SCALE, order_for
 
 pytestmark = pytest.mark.browser
 
@@ -41,11 +40,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def key(built: Path) -> Key:
+def key(built: Path) -> ListeningKey:
     return read_key(built / "key.json")
 
 
-def trials_of(rater: str, key: Key) -> list[Trial]:
+def trials_of(rater: str, key: ListeningKey) -> list[ListeningTrial]:
     """What this rater hears, one after the other, as Python computes it."""
     parts = [[trial.token for trial in key.trials if trial.question == one.key] for one in key.questions]
     return [key.by_token[token] for part in parts for token in order_for(rater, part)]
@@ -75,7 +74,7 @@ def hear(page: Page) -> None:
     page.wait_for(RATINGS_OPEN)
 
 
-def opinion(trial: Trial) -> int:
+def opinion(trial: ListeningTrial) -> int:
     return trial.choose or OPINION[trial.system]
 
 
@@ -83,7 +82,7 @@ def rate(page: Page, rating: int) -> None:
     page.press(str(SCALE.index(rating) + 1))
 
 
-def rate_all(page: Page, built: Path, trials: list[Trial]) -> None:
+def rate_all(page: Page, built: Path, trials: list[ListeningTrial]) -> None:
     """Hear and rate every sound; on the way try to rate before hearing, and reload the page once."""
     for number, trial in enumerate(trials):
         if number == 2:
@@ -115,7 +114,7 @@ def downloaded(page: Page, path: Path) -> list[dict[str, str]]:
 
 
 def test_from_the_first_key_to_the_table(
-    page: Page, built: Path, key: Key, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    page: Page, built: Path, key: ListeningKey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened(page, built)
     begin(page, "ann")

@@ -71,9 +71,12 @@ def head(title: str, style: str, script: str | None = None) -> Html:
     )
 
 
-def asset(name: str) -> Html:
-    """Return a style or script that pages share: ``page.css``, or ``player.js``, which needs figures with sounds."""
-    return Html(files("audiolcm.pages").joinpath(name).read_text(encoding="utf-8"))
+def asset(name: str, package: str = "audiolcm.pages") -> Html:
+    """Return a style or script of a package.
+
+    Those of the default are shared: ``page.css``, or ``player.js``, which needs figures with sounds.
+    """
+    return Html(files(package).joinpath(name).read_text(encoding="utf-8"))
 
 
 def _policy_hash(text: str) -> str:

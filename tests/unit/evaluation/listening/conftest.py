@@ -8,7 +8,7 @@ import pytest
 from records import make_record
 
 from audiolcm.audio.io import write_wav
-from evaluation.listening.key import Key, read_key
+from evaluation.listening.key import ListeningKey, read_key
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -38,5 +38,5 @@ def built(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def key(built: Path) -> Key:
+def key(built: Path) -> ListeningKey:
     return read_key(built / "key.json")

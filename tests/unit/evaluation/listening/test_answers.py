@@ -15,7 +15,7 @@ Rows = list[dict[str, str]]
 
 def test_file_of_the_page(tmp_path: Path) -> None:
     answers, notes = read_answers([write_rows(tmp_path / "a.csv", rows_of(KEY, "ann"))], KEY)
-    assert [(one.trial, one.rating) for one in answers] == [(t.token, sensible(t)) for t in KEY.trials]
+    assert [(one.trial.token, one.rating) for one in answers] == [(t.token, sensible(t)) for t in KEY.trials]
     assert {(one.rater, one.seconds, one.device) for one in answers} == {("ann", 4.0, "headphones")}
     assert notes == []
 
@@ -24,7 +24,7 @@ def test_batch_of_mechanical_turk(tmp_path: Path) -> None:
     rejected = [row | {"AssignmentStatus": "Rejected"} for row in batch_rows(KEY, "W2")]
     path = write_rows(tmp_path / "batch.csv", [*batch_rows(KEY, "W1", work=52), *rejected])
     answers, notes = read_answers([path], KEY)
-    assert [(one.trial, one.rating) for one in answers] == [(t.token, sensible(t)) for t in KEY.trials]
+    assert [(one.trial.token, one.rating) for one in answers] == [(t.token, sensible(t)) for t in KEY.trials]
     assert {(one.rater, one.seconds, one.device) for one in answers} == {("W1", 2.0, "earphones")}
     assert notes == ["1 rejected assignments of batch.csv are left out."]
 
@@ -84,7 +84,7 @@ def test_files_that_are_cut_off_or_no_answers(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(UserError, match=message):
             read_answers([path], KEY)
-    with pytest.raises(UserError, match="can not be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_answers([tmp_path / "absent.csv"], KEY)
 
 

@@ -17,12 +17,12 @@ from sklearn.utils import murmurhash3_32
 
 from audiolcm.audio.io import read_audio, write_wav
 from evaluation.listening.__main__ import main
-from evaluation.listening.key import LOW_ANCHOR, REFERENCE, Key, read_key
-from evaluation.listening.order import mixed, order_for
-from evaluation.listening.sounds import low_pass_filter, low_passed
+from evaluation.listening.key import LOW_ANCHOR, REFERENCE, ListeningKey, read_key
+from evaluation.listening.questions import mixed, order_for
+from evaluation.listening.stimuli import low_pass_filter, low_passed
 
 
-def test_every_system_has_the_same_items_under_each_question(key: Key) -> None:
+def test_every_system_has_the_same_items_under_each_question(key: ListeningKey) -> None:
     for question in ("quality", "faithfulness"):
         mine = [trial for trial in key.trials if trial.question == question]
         scored = [trial for trial in mine if trial.is_scored]
@@ -40,7 +40,9 @@ def test_every_system_has_the_same_items_under_each_question(key: Key) -> None:
             assert (first.sound, first.shown, first.system) == (trial.sound, trial.shown, trial.system)
 
 
-def test_captions_are_shown_for_faithfulness_alone_and_wrong_ones_in_the_low_anchor(key: Key) -> None:
+def test_captions_are_shown_for_faithfulness_alone_and_wrong_ones_in_the_low_anchor(
+    key: ListeningKey,
+) -> None:
     true = {f"clip{i}__0": f"Tone number {i}, a bell" for i in range(1, 5)} | {"clip0__0": HOSTILE}
     for trial in key.trials:
         if trial.choose is not None:
@@ -65,7 +67,7 @@ def sounds_of(folder: Path) -> dict[str, np.ndarray]:
     return sounds
 
 
-def test_each_trial_has_the_sound_that_the_key_names(built: Path, key: Key, runs: Path) -> None:
+def test_each_trial_has_the_sound_that_the_key_names(built: Path, key: ListeningKey, runs: Path) -> None:
     sounds = sounds_of(built)
     for trial in key.trials:
         if trial.choose is not None:
@@ -80,7 +82,7 @@ def test_each_trial_has_the_sound_that_the_key_names(built: Path, key: Key, runs
         assert trial.seconds == 0.1
 
 
-def test_page_does_not_tell_who_made_a_sound(built: Path, key: Key) -> None:
+def test_page_does_not_tell_who_made_a_sound(built: Path, key: ListeningKey) -> None:
     page = re.sub('base64,[^"]*', "", (built / "listening.html").read_text())
     content = json.loads(re.search('id="test">(.*?)</script>', page)[1])
     assert [trial["token"] for trial in content["trials"]] == sorted(key.by_token)
@@ -96,7 +98,7 @@ def test_page_does_not_tell_who_made_a_sound(built: Path, key: Key) -> None:
     assert len({len(token) for token in key.by_token}) == 1
 
 
-def test_page_can_not_be_broken_by_a_caption_and_has_no_eval(built: Path) -> None:
+def test_page_cannot_be_broken_by_a_caption_and_has_no_eval(built: Path) -> None:
     page = (built / "listening.html").read_text()
     assert page.count("<script") == page.count("</script>") == 2
     assert "<img" not in page

@@ -8,7 +8,7 @@ import pytest
 from answering import OPINION, batch_rows, make_key, rows_of, sensible, write_rows
 
 from evaluation.listening.__main__ import main
-from evaluation.listening.key import Trial
+from evaluation.listening.key import ListeningTrial
 from evaluation.record import Score
 
 KEY = make_key()
@@ -20,12 +20,12 @@ def key_path(tmp_path: Path) -> Path:
     return tmp_path / "key.json"
 
 
-def milder(trial: Trial) -> int:
+def milder(trial: ListeningTrial) -> int:
     """Rates what is not perfect a step higher."""
     return trial.choose or min(100, OPINION[trial.system] + 20)
 
 
-def careless(trial: Trial) -> int:
+def careless(trial: ListeningTrial) -> int:
     return 60
 
 
@@ -102,3 +102,18 @@ def test_keys_that_are_none(
     assert main(["score", str(tmp_path / "key.json"), "a.csv"]) == 1
     told = capsys.readouterr().err
     assert message in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((), "python -m evaluation.listening build ..."),
+        (("audiolcm listening",), "usage: audiolcm listening [-h]"),
+    ],
+)
+def test_help_calls_the_program_as_it_was_called(
+    capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"], *more)
+    assert said in " ".join(capsys.readouterr().out.split())

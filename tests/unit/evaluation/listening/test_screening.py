@@ -6,38 +6,44 @@ import pytest
 from answering import make_key, rows_of, sensible
 
 from audiolcm.errors import UserError
-from evaluation.listening.answers import page_answers
-from evaluation.listening.key import Trial
-from evaluation.listening.lines import Line
-from evaluation.listening.screening import DEFAULT_RULES, RULES, Limits, Screening, chosen_rules, screen
+from evaluation.listening.answers import AnswerRow, page_answers
+from evaluation.listening.key import ListeningTrial
+from evaluation.listening.screening import (
+    DEFAULT_RULES,
+    RULES,
+    Screening,
+    ScreeningLimits,
+    chosen_rules,
+    screen,
+)
 
 KEY = make_key()
-STANDARD = Limits()
+STANDARD = ScreeningLimits()
 
 
 def screened(
     rates=sensible, seconds=4.0, device="headphones", rules=tuple(RULES), limits=STANDARD
 ) -> Screening:
     rows = rows_of(KEY, "ann", rates, seconds, device)
-    lines = [Line(row, f"ann.csv, row {number}") for number, row in enumerate(rows, 2)]
-    return screen(page_answers("ann.csv", lines, KEY), KEY, rules, limits)
+    answered = [AnswerRow(row, f"ann.csv, row {number}") for number, row in enumerate(rows, 2)]
+    return screen(page_answers("ann.csv", answered, KEY), rules, limits)
 
 
-def inattentive(trial: Trial) -> int:
+def inattentive(trial: ListeningTrial) -> int:
     return 60 if trial.choose and trial.token.endswith("c0") else sensible(trial)
 
 
-def upside_down(trial: Trial) -> int:
+def upside_down(trial: ListeningTrial) -> int:
     if trial.question == "faithfulness" and trial.system in ("reference", "low_anchor"):
         return 120 - sensible(trial)
     return sensible(trial)
 
 
-def straight(trial: Trial) -> int:
+def straight(trial: ListeningTrial) -> int:
     return trial.choose or 60
 
 
-def wavering(trial: Trial) -> int:
+def wavering(trial: ListeningTrial) -> int:
     return 20 if trial.repeats else sensible(trial)
 
 
@@ -98,6 +104,6 @@ def test_rules_are_chosen_by_name() -> None:
 
 def test_limits_that_are_none_are_refused() -> None:
     with pytest.raises(UserError, match="--failed-checks 25 must lie between 0 and 1"):
-        Limits(failed_checks=25)
+        ScreeningLimits(failed_checks=25)
     with pytest.raises(UserError, match="--pace -1"):
-        Limits(pace=-1)
+        ScreeningLimits(pace=-1)

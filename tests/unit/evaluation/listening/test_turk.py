@@ -1,5 +1,6 @@
 """The files of a Mechanical Turk task: every trial once, layout and variables that fit, values that are harmless."""
 
+import ast
 import csv
 import io
 import re
@@ -8,13 +9,22 @@ from pathlib import Path
 import pytest
 from answering import OPINION, assignment, make_key, sensible, write_rows
 
-from evaluation.listening.key import Key
+from evaluation import listening
+from evaluation.listening.key import ListeningKey
 from evaluation.listening.score import score_files
-from evaluation.listening.screening import DEFAULT_RULES, Limits
+from evaluation.listening.screening import DEFAULT_RULES, ScreeningLimits
 from evaluation.listening.turk import _markup, hits_of
 
 
-def test_hits_deal_every_trial_once_with_a_check_in_each(key: Key) -> None:
+def test_only_who_uses_mechanical_turk_loads_it() -> None:
+    """At the top of a module nobody imports it; in functions the command line and the reader of answers do."""
+    for path in Path(listening.__file__).parent.glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            assert "turk" not in names and getattr(node, "module", None) != "evaluation.listening.turk", path
+
+
+def test_hits_deal_every_trial_once_with_a_check_in_each(key: ListeningKey) -> None:
     hits = hits_of(key, 6)
     dealt = [trial.token for _, trials in hits for trial in trials if trial.choose is None]
     assert sorted(dealt) == sorted(trial.token for trial in key.trials if trial.choose is None)
@@ -24,7 +34,7 @@ def test_hits_deal_every_trial_once_with_a_check_in_each(key: Key) -> None:
         assert 5 <= len(trials) <= 7
 
 
-def test_hit_files_fit_each_other(built: Path, key: Key) -> None:
+def test_hit_files_fit_each_other(built: Path, key: ListeningKey) -> None:
     text = (built / "mturk" / "hits.csv").read_bytes().decode("ascii")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     layout = (built / "mturk" / "hit_layout.html").read_text()
@@ -67,7 +77,7 @@ def test_workers_who_did_some_hits_each_are_scored_together(tmp_path: Path) -> N
         for offset in range(3)
     ]
     path = write_rows(tmp_path / "batch.csv", rows)
-    found = score_files(tmp_path / "key.json", [path], DEFAULT_RULES, Limits(), 500, 0)
+    found = score_files(tmp_path / "key.json", [path], DEFAULT_RULES, ScreeningLimits(), 500, 0)
     assert len(found.screening.used) == 5
     for system, scores in found.systems.items():
         for score in scores:

@@ -1,13 +1,18 @@
-"""Where the sounds of a test come from: runs of evaluate.py, or plain folders beside a table of captions."""
+"""Stimuli: the sounds of runs of evaluate.py or of plain folders, and the filter that makes low anchors."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
@@ -17,8 +22,8 @@ from evaluation.record import read_record
 from evaluation.systems.folder import Folder
 
 RECORD_NAME = "metrics.json"
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PASS_HZ, _STOP_HZ, _STOP_DB = 3500.0, 4000.0, 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,15 +42,17 @@ Stimuli = dict[str, Stimulus]
 def read_systems(given: Sequence[str], captions: Path | None) -> dict[str, Stimuli]:
     """Return the sounds of each system, given as ``NAME=FOLDER``.
 
-    captions: TSV, CSV or Parquet with name, caption and, for the true sounds, audio_path; for folders without a record.
+    Args:
+        given: the systems.
+        captions: table with name, caption and, for the true sounds, audio_path; for folders without a record.
 
     Raises:
-        UserError: when a name or folder can not be used, or sounds do not match their captions.
+        UserError: a name or folder cannot be used, or sounds do not match their captions.
     """
     folders: dict[str, Path] = {}
     for text in given:
-        name, sign, folder = text.partition("=")
-        if not sign or not folder or _NAME.fullmatch(name) is None:
+        name, _, folder = text.partition("=")
+        if not folder or _NAME.fullmatch(name) is None:
             raise UserError(
                 f"{text!r} names no system: write NAME=FOLDER, NAME of letters, digits, _, - and dots."
             )
@@ -57,36 +64,26 @@ def read_systems(given: Sequence[str], captions: Path | None) -> dict[str, Stimu
 
 def _read_system(folder: Path, captions: Path | None) -> Stimuli:
     if (folder / RECORD_NAME).is_file():
-        clips = read_record(folder / RECORD_NAME).clips
-        return {
-            clip.name: Stimulus(
-                clip.caption,
-                folder / clip.audio,
-                None if clip.reference is None else folder / clip.reference,
-            )
-            for clip in clips
-        }
+        stimuli = {}
+        for clip in read_record(folder / RECORD_NAME).clips:
+            true = folder / clip.reference if clip.reference else None
+            stimuli[clip.name] = Stimulus(clip.caption, folder / clip.audio, true)
+        return stimuli
     if captions is None:
         raise UserError(
             f"{folder} holds no {RECORD_NAME}: give the folder of an evaluate.py run, or add --captions TABLE "
             "with the columns name and caption for a plain folder of sounds."
         )
-    items = read_items(captions)
+    items = _read_items(captions)
     files = Folder(str(folder)).sounds(TestSet(tuple(items), 0.0, "", ""), 0, folder)
     return {
-        item.name: Stimulus(
-            item.clip.caption, path, item.reference if item.clip.audio_path is not None else None
-        )
+        item.name: Stimulus(item.clip.caption, path, item.clip.audio_path)
         for item, path in zip(items, files, strict=True)
     }
 
 
-def read_items(table: Path) -> list[Item]:
-    """Return the captions of a table as items; captions of one clip are counted from 0 in the order of its rows.
-
-    Raises:
-        UserError: when the table is no such table, or a row has no name or no caption.
-    """
+def _read_items(table: Path) -> list[Item]:
+    """Return the captions of a table as items; captions of one clip are counted from 0 in the order of its rows."""
     if not table.is_file():
         raise UserError(
             f"There is no table {table}: give --captions a file with the columns name and caption."
@@ -97,7 +94,7 @@ def read_items(table: Path) -> list[Item]:
         name, caption, audio = row["name"], row["caption"], row.get("audio_path", "")
         if row.problem or not name or not caption:
             raise UserError(
-                f"{table}, row {row.line}: {row.problem or 'name or caption is empty.'} Mend the row."
+                f"{table}, row {row.line}: {row.problem or 'name or caption is empty.'} Repair the row."
             )
         path = table.parent / audio if audio else None
         clip = Clip(name, path, caption, "", 0.0, "", (), row=row.line)
@@ -110,36 +107,39 @@ def common_items(systems: dict[str, Stimuli]) -> list[str]:
     """Return the names of the items that all systems have, sorted.
 
     Raises:
-        UserError: when there are none, or two systems were given different captions for one item.
+        UserError: there are none, or two systems were given different captions for one item.
     """
     first, *others = systems
-    common = sorted(set.intersection(*(set(stimuli) for stimuli in systems.values())))
+    common = sorted(set.intersection(*map(set, systems.values())))
     if not common:
         examples = ", ".join(f"{name}: {next(iter(stimuli), 'none')}" for name, stimuli in systems.items())
         raise UserError(
             f"The systems have no clip in common ({examples}): evaluate all of them under one protocol."
         )
-    for item in common:
-        for other in others:
-            mine, theirs = systems[first][item].caption, systems[other][item].caption
-            if mine != theirs:
-                raise UserError(
-                    f"Clip {item} has the caption {mine!r} for {first} and {theirs!r} for {other}: "
-                    "evaluate both under one protocol."
-                )
+    for item, other in itertools.product(common, others):
+        mine, theirs = systems[first][item].caption, systems[other][item].caption
+        if mine != theirs:
+            raise UserError(
+                f"Clip {item} has the caption {mine!r} for {first} and {theirs!r} for {other}: "
+                "evaluate both under one protocol."
+            )
     return common
+
+
+def counted(systems: dict[str, Stimuli]) -> str:
+    """Return how many clips each system has, in words."""
+    return ", ".join(f"{name} {len(stimuli)}" for name, stimuli in systems.items())
 
 
 def references(systems: dict[str, Stimuli], items: Sequence[str]) -> dict[str, Path]:
     """Return the true sound of each item, from the first system that knows it.
 
     Raises:
-        UserError: when no system knows that of an item.
+        UserError: no system knows that of an item.
     """
     found = {}
     for item in items:
-        known = [stimuli[item].reference for stimuli in systems.values()]
-        path = next((path for path in known if path is not None), None)
+        path = next(filter(None, (stimuli[item].reference for stimuli in systems.values())), None)
         if path is None:
             raise UserError(
                 f"The true sound of clip {item} is not known, so there is no hidden reference: add a column "
@@ -147,3 +147,20 @@ def references(systems: dict[str, Stimuli], items: Sequence[str]) -> dict[str, P
             )
         found[item] = path
     return found
+
+
+@functools.cache
+def low_pass_filter() -> np.ndarray:
+    """Return the taps of the low anchor's filter at 16 kHz.
+
+    ITU-R BS.1534-3, section 5.1: flat within 0.1 dB to 3.5 kHz, 25 dB down at 4 kHz, 50 dB at 4.5 kHz.
+    """
+    from scipy import signal  # a second, wanted only when a test is built
+
+    taps, beta = signal.kaiserord(_STOP_DB, (_STOP_HZ - _PASS_HZ) / (SAMPLE_RATE / 2))
+    return signal.firwin(taps | 1, (_PASS_HZ + _STOP_HZ) / 2, window=("kaiser", beta), fs=SAMPLE_RATE)
+
+
+def low_passed(waveform: np.ndarray) -> np.ndarray:
+    """Return a waveform (samples,) without what lies above 3.5 kHz, not shifted in time."""
+    return np.convolve(waveform, low_pass_filter(), "same").astype(np.float32)
