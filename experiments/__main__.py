@@ -80,6 +80,10 @@ def _add_strip(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     strip.add_argument("--seed", type=int, default=0)
     strip.add_argument("--steps", type=int, help="sampling steps; none: the model's own")
     strip.add_argument("--omega", type=float, help="guidance; none: the model's own")
+    words = (
+        "captions of test clips: beside the true sound the teacher's, and the student's at 1, 2 and 4 steps"
+    )
+    strip.add_argument("--beside", action="store_true", help=words)
 
 
 def _strip(given: argparse.Namespace) -> int:

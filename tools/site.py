@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = {"README.md": "index.md", "CONTRIBUTING.md": "CONTRIBUTING.md", "CHANGELOG.md": "CHANGELOG.md"}
 """Of the top folder, and their names on the site."""
 RESULTS = "experiments/results"
-FIRST = ("installation.md",)
+FIRST = ("first_hour.md", "installation.md")
 """Guides that stand before the others, which stand in the order of their names."""
 PACKAGES = {"audiolcm": "src/audiolcm", "evaluation": "evaluation", "experiments": "experiments"}
 LINK = re.compile(r"(!?)\[((?:[^\]\n]|\n(?!\n))+)\]\(([^)\s:#]+)(#[^)\s]*)?\)")  # may go on in the next line

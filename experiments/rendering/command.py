@@ -1,6 +1,7 @@
 """The command line of ``render``; what it needs is imported when it is called, so that other commands stay quick."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.errors import UserError
@@ -14,7 +15,11 @@ def add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     shown = commands.add_parser("render", help="write every table and figure, measured beside printed")
     shown.add_argument("names", nargs="*", help="items such as table6_backbone; none: all")
     shown.add_argument("--scale", choices=SCALES, help="none: those that have records")
-    shown.add_argument("--results", type=Path, help="folder of results (experiments/results; else no README)")
+    shown.add_argument(
+        "--results",
+        type=Path,
+        help="folder of results (experiments/results; else README and docs stay as they are)",
+    )
     shown.add_argument(
         "--runs", type=Path, help="folder of runs, whose records are taken in (runs, if it is there)"
     )
@@ -32,7 +37,8 @@ def run_render(given: argparse.Namespace) -> int:
     from audiolcm.training.tracking import WandbTracker, check_tracker
     from experiments.items.catalog import STEMS
     from experiments.records.records import RECORDS
-    from experiments.rendering.render import README, RESULTS, Plan, render
+    from experiments.rendering.readme import pages_of
+    from experiments.rendering.render import RESULTS, Plan, render
     from experiments.running.collect import collect
     from experiments.running.freshness import Freshness
     from experiments.running.planned import planned
@@ -42,21 +48,21 @@ def run_render(given: argparse.Namespace) -> int:
     if tracker:
         check_tracker(tracker)
     results = given.results or RESULTS
-    readme = README if given.results is None and README.exists() else None
+    root = Path() if given.results is None and Path("README.md").exists() else None
     with exclusive(results):
-        _remove_leftovers(results, readme)
+        _remove_leftovers(results, pages_of(root) if root else [])
         for stem in STEMS:
             collect(stem, given.runs or Path("runs"), results / RECORDS)
         plan = Plan(planned, Freshness(results / RECORDS))
-        return render(given.names, given.scale, results, plan, readme, tracker)
+        return render(given.names, given.scale, results, plan, root, tracker)
 
 
-def _remove_leftovers(results: Path, readme: Path | None) -> None:
+def _remove_leftovers(results: Path, pages: Sequence[Path]) -> None:
     """Remove the hidden files of a call that was cut off."""
     for folder in (results, *(path for path in results.rglob("*") if path.is_dir())):
         remove_leftovers(folder)
-    if readme is not None:
-        remove_leftovers(readme.parent, readme.name)
+    for page in pages:
+        remove_leftovers(page.parent, page.name)
 
 
 def _check_folders(results: Path | None, runs: Path | None, usual: Path) -> None:

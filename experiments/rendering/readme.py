@@ -1,12 +1,13 @@
-"""The README's tables of results, each between two markers: made from the committed records alone."""
+"""The tables of README and docs, each a block between two marked lines: made from the committed records alone."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.storage.files import atomic_path
 from evaluation.tables.table import as_text
 from experiments.items.guidance import omega_of_training
 from experiments.items.item import (
@@ -30,10 +31,13 @@ from experiments.rendering.formats import markdown_claims, markdown_notes, markd
 from experiments.rendering.shown import ShownTable
 
 RESULTS = "results"
-BEGIN, END = f"<!-- {RESULTS}:begin -->", f"<!-- {RESULTS}:end -->"
+"""The block with the paper's items; the others are those of ``EVALUATED``."""
+PAGES = ("README.md", "docs/*.md")
+"""Where blocks may stand."""
 FOLDER = "experiments/results"
 IN_FULL = ("table6_backbone",)
-"""The tables that the section of results shows; of the others it has the claims, and links."""
+"""The tables that the block of results shows; of the others it has the claims, and links."""
+_MARKER = re.compile(r"^<!-- (\w+):(begin|end) -->$", re.MULTILINE)
 
 
 def _scored(title: str, better: str, *keys: str) -> Column:
@@ -58,38 +62,33 @@ _TRUTH = (
 )
 _STEPS = {"teacher": (32, 16, 8, 4, 2), "audiolcm": (8, 4, 2, 1)}
 _NAMES = {"teacher": "teacher", "audiolcm": "student"}
+_MAIN_JOB = [
+    Line(row, _NAMES.get(row, "true sounds"), None) for row in ("audiolcm", "teacher", "ground_truth")
+]
+_SPEED = [
+    Line(f"{row}-steps{count}", f"{_NAMES[row]}, {count} step{'s' * (count > 1)}", None)
+    for row, counts in _STEPS.items()
+    for count in counts
+]
+_IN_SHORT = (NFE, FAD, _TOP5, *_TRUTH, RTF)
+_OF_FOLEY = (NFE, FAD, KL, _IS, _CLAP, _HITS, _TOP5, *_TRUTH, RTF, RTF_WARM)
+_OF_ESC10 = (FAD, _KAD, KL, _IS, _CLAP, _HITS, _TOP5, RTF, RTF_WARM)
 EVALUATED: Mapping[str, tuple[str, TableItem]] = {
-    "foley": (
-        "replica",
-        _evaluated(
-            "table1_audiocaps",
-            [
-                Line(row, _NAMES.get(row, "true sounds"), None)
-                for row in ("audiolcm", "teacher", "ground_truth")
-            ],
-            (NFE, FAD, KL, _IS, _CLAP, _HITS, _TOP5, *_TRUTH, RTF, RTF_WARM),
-        ),
-    ),
-    "esc10": (
-        "esc10",
-        _evaluated(
-            "fig3_speed",
-            [
-                Line(f"{row}-steps{count}", f"{_NAMES[row]}, {count} step{'s' * (count > 1)}", None)
-                for row, counts in _STEPS.items()
-                for count in counts
-            ],
-            (FAD, _KAD, KL, _IS, _CLAP, _HITS, _TOP5, RTF, RTF_WARM),
-        ),
-    ),
+    "summary": ("replica", _evaluated("table1_audiocaps", _MAIN_JOB, _IN_SHORT)),
+    "foley": ("replica", _evaluated("table1_audiocaps", _MAIN_JOB, _OF_FOLEY)),
+    "esc10": ("esc10", _evaluated("fig3_speed", _SPEED, _OF_ESC10)),
 }
-"""The README's tables of evaluations by the name of their markers: the scale, and the rows and columns of an item."""
+"""The tables of evaluations by the names of their blocks: the scale, and the rows and columns of an item."""
 
 
-def section(tables: Sequence[ShownTable]) -> str:
+def section(tables: Sequence[ShownTable], base: str = "") -> str:
     """Return the text on the paper's items, for the tables of the scale that is summed up.
 
     All claims of the scale are counted; tables without any measured cell are only named.
+
+    Args:
+        tables: the paper's items.
+        base: the way from the page to the project's root, such as ``../``, for links.
     """
     everything = [table for table in tables if table.scale == SUMMED_UP]
     shown = [table for table in everything if table.is_measured]
@@ -100,12 +99,13 @@ def section(tables: Sequence[ShownTable]) -> str:
     scale = "; ".join([f"Scale {SUMMED_UP}", *omega_of_training(results)])
     parts = [
         f"{scale}. It is another task than the paper's: compare rows, not columns. Of {len(judgments)} claims, "
-        f"{summed_up(judgments)} How each is judged: [docs/results.md](docs/results.md)."
+        f"{summed_up(judgments)} "
+        f"[How each is judged]({base}docs/results.md#how-the-papers-claims-are-judged)."
     ]
     for table in shown:
-        parts.append(f"**[{table.title}]({_place(table)})**, {table.measured}")
+        parts.append(f"**[{table.title}]({base}{_place(table)})**, {table.measured}")
         if isinstance(table.item, FigureItem):
-            parts.append(f"![{table.item.title}]({FOLDER}/{table.scale}/{table.item.stem}.png)")
+            parts.append(f"![{table.item.title}]({base}{FOLDER}/{table.scale}/{table.item.stem}.png)")
         elif table.item.stem in IN_FULL:
             parts.append(markdown_rows(table))
         if table.judgments:
@@ -121,7 +121,7 @@ def _place(table: ShownTable) -> str:
     return f"{FOLDER}/{table.scale}/{table.item.stem}.md"
 
 
-def evaluated(table: ShownTable) -> str:
+def evaluated(table: ShownTable, base: str = "") -> str:
     """Return the text of a table of evaluations: its rows, what a reader must know of them, where they come from."""
     if not table.is_measured:
         return "No records of it are committed."
@@ -133,55 +133,67 @@ def evaluated(table: ShownTable) -> str:
     code, hardware = ("; ".join(found) for found in origins)
     made = (
         f"- Made by `python -m experiments run {table.item.stem} --scale {table.scale}`, code {code}, on {hardware}. "
-        f"[The records' page]({_place(table)})"
+        f"[The records' page]({base}{_place(table)})"
     )
     return "\n\n".join([table.caption, markdown_rows(table), f"{markdown_notes(table.notes)}\n{made}"])
 
 
-def check(path: Path) -> None:
-    """Make sure that a README has places for its tables.
+def pages_of(root: Path) -> list[Path]:
+    """Return the pages of a project that have marked lines."""
+    found = [path for pattern in PAGES for path in sorted(root.glob(pattern))]
+    return [path for path in found if _MARKER.search(path.read_text(encoding="utf-8"))]
+
+
+def check(root: Path) -> None:
+    """Make sure that the pages of a project have a place for every block.
 
     Raises:
-        UserError: it does not have the markers of the results once, in order; or others twice, or only one of a pair.
+        UserError: a block is on no page, or a line that begins or ends one is alone or has an unknown name.
     """
-    text = path.read_text(encoding="utf-8")
-    for name in (RESULTS, *EVALUATED):
-        begin, end = _markers(name)
-        counts = text.count(begin), text.count(end)
-        if counts == (0, 0) and name in EVALUATED:
-            continue
-        if counts != (1, 1) or text.index(begin) > text.index(end):
+    known = {RESULTS, *EVALUATED}
+    missing = set(known)
+    for path in pages_of(root):
+        marks = _MARKER.findall(path.read_text(encoding="utf-8"))
+        names = [name for name, _ in marks[::2]]
+        if marks != [(name, end) for name in names for end in ("begin", "end")]:
             raise UserError(
-                f"The README needs one line {begin} and after it one line {end}: results go between them."
+                f"{path}: blocks need a line <!-- NAME:begin --> and after it one <!-- NAME:end -->."
             )
+        if odd := set(names) - known:
+            raise UserError(f"{path}: there is no block {min(odd)}. Choose from {', '.join(sorted(known))}.")
+        missing -= set(names)
+    if missing:
+        name = min(missing)
+        raise UserError(
+            f"No page has the block {name}: put the lines <!-- {name}:begin --> and <!-- {name}:end --> into "
+            f"{' or '.join(PAGES)}."
+        )
 
 
-def _markers(name: str) -> tuple[str, str]:
-    return f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-
-
-def with_section(
-    text: str, tables: Sequence[ShownTable], evaluations: Mapping[str, ShownTable] | None = None
-) -> str:
-    """Return the text of a README that ``check`` lets pass, with what lies between its markers written anew.
-
-    Args:
-        text: of the README.
-        tables: the paper's items.
-        evaluations: the tables of ``EVALUATED`` by their names; those without markers in the text are not written.
-    """
-    sections = {RESULTS: section(tables)}
-    sections |= {name: evaluated(table) for name, table in (evaluations or {}).items()}
-    for name, content in sections.items():
-        begin, end = _markers(name)
-        if begin in text:
-            before, _, rest = text.partition(begin)
-            text = f"{before}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
+def with_blocks(text: str, blocks: Mapping[str, str]) -> str:
+    """Return the text of a page that ``check`` lets pass, with what lies between its marked lines replaced."""
+    for name, content in blocks.items():
+        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+        pattern = re.compile(f"^{begin}.*?^{end}$", re.MULTILINE | re.DOTALL)
+        text = pattern.sub(lambda _, new=f"{begin}{content}\n{end}": new, text)
     return text
 
 
-def rewrite(path: Path, tables: Sequence[ShownTable], evaluations: Mapping[str, ShownTable]) -> None:
-    """Rewrite the sections of a README that is there."""
-    text = with_section(path.read_text(encoding="utf-8"), tables, evaluations)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def rewritten(
+    root: Path, tables: Sequence[ShownTable], evaluations: Mapping[str, ShownTable]
+) -> dict[Path, str]:
+    """Return the pages of a project that have blocks, with their new texts.
+
+    Args:
+        root: the project's folder.
+        tables: the paper's items.
+        evaluations: the tables of ``EVALUATED`` by their names.
+    """
+    texts = {}
+    for path in pages_of(root):
+        way = os.path.relpath(root, path.parent)
+        base = "" if way == os.curdir else f"{way}/"
+        blocks = {RESULTS: section(tables, base)}
+        blocks |= {name: evaluated(table, base) for name, table in evaluations.items()}
+        texts[path] = with_blocks(path.read_text(encoding="utf-8"), blocks)
+    return texts

@@ -18,12 +18,11 @@ from experiments.records.records import LISTENING, RECORDS, SUMMED_UP, Planned, 
 from experiments.rendering.figures import draw
 from experiments.rendering.formats import csv_text, latex, markdown
 from experiments.rendering.page import page
-from experiments.rendering.readme import EVALUATED, check, rewrite
+from experiments.rendering.readme import EVALUATED, check, rewritten
 from experiments.rendering.shown import ShownTable, show
 from experiments.rendering.wandb_tables import log_tables
 
 RESULTS = Path("experiments/results")
-README = Path("README.md")
 INDEX = "index.html"
 FORMATS: Mapping[str, Callable[[ShownTable], str]] = {"md": markdown, "tex": latex, "csv": csv_text}
 
@@ -46,21 +45,22 @@ def render(
     scale: str | None,
     results: Path = RESULTS,
     plan: Plan | None = None,
-    readme: Path | None = None,
+    root: Path | None = None,
     tracker: WandbTracker | None = None,
 ) -> int:
-    """Write the files of the items, the page of all items and the README's section; return the exit code.
+    """Write the files of the items, the page of all items and the tables of README and docs; return the exit code.
 
     Args:
         names: stems; none: all.
         scale: replica, esc10 or paper; None: replica, and the others where they have records.
         results: the folder that has the records and gets ``<scale>/<stem>.*`` and ``index.html``.
         plan: without it nothing is called missing or stale.
-        readme: whose section is rewritten; None: none.
+        root: the project, of which README and docs get their tables; None: none.
         tracker: gets a W&B run of the rendered items; None: none.
 
     Raises:
-        UserError: an item or a scale that does not exist, a README without markers, a folder that can not be written.
+        UserError: an item or a scale that does not exist, a table that has no place in README and docs, a folder that
+            cannot be written.
     """
     if scale is not None and scale not in SCALES:
         raise UserError(f"There is no scale {scale}: choose {' or '.join(SCALES)}.")
@@ -68,8 +68,8 @@ def render(
     scales = (
         [scale] if scale else [known for known in SCALES if known == "replica" or has_records(results, known)]
     )
-    if readme is not None:
-        check(readme)
+    if root is not None:
+        check(root)
     everything = [
         shown(stem, known, results, plan)
         for known in SCALES
@@ -85,9 +85,9 @@ def render(
         if (path := _picture(table, results)).exists()
     }
     _write_text(results / INDEX, page(everything, pictures, results))
-    if readme is not None:
-        tables = [shown(stem, SUMMED_UP, results, plan) for stem in STEMS]
-        rewrite(readme, tables, evaluations(results, plan))
+    if root is not None:
+        for path, text in pages(root, results, plan).items():
+            _write_text(path, text)
     if tracker is not None:
         found = {stem: path for (known, stem), path in pictures.items() if known in scales and stem in chosen}
         log_tables(asked, found, results, tracker)
@@ -105,9 +105,11 @@ def shown(stem: str, scale: str, results: Path, plan: Plan | None) -> ShownTable
     return _shown(item_of(stem), scale, results, plan)
 
 
-def evaluations(results: Path, plan: Plan | None) -> dict[str, ShownTable]:
-    """Return the README's tables of evaluations, from the records."""
-    return {name: _shown(item, scale, results, plan) for name, (scale, item) in EVALUATED.items()}
+def pages(root: Path, results: Path, plan: Plan | None) -> dict[Path, str]:
+    """Return the texts of README and docs with their tables, from the records."""
+    tables = [shown(stem, SUMMED_UP, results, plan) for stem in STEMS]
+    others = {name: _shown(item, scale, results, plan) for name, (scale, item) in EVALUATED.items()}
+    return rewritten(root, tables, others)
 
 
 def _shown(item: Item, scale: str, results: Path, plan: Plan | None) -> ShownTable:

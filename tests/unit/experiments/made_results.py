@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.record import Score
+from experiments.rendering.readme import EVALUATED
+from experiments.rendering.readme import RESULTS as BLOCK
 from experiments.rendering.render import Plan
 from experiments.running.freshness import Freshness
 from experiments.running.planned import planned
@@ -135,3 +137,19 @@ def write_fig3(folder: Path) -> None:
                     folder,
                     record("fig3_speed", f"{system}-steps{count}", seed, score, facts=facts, timings=[time]),
                 )
+
+
+NAMES = (BLOCK, *EVALUATED)
+
+
+def place(*names: str, text: str = "by hand") -> str:
+    """Return lines with a block for each name."""
+    return "".join(f"## {name}\n<!-- {name}:begin -->\n{text}\n<!-- {name}:end -->\n" for name in names)
+
+
+def project(folder: Path, readme: str = "# Title\n", page: str = place(*NAMES)) -> Path:
+    """Write a README and one page of docs; return the page."""
+    (folder / "docs").mkdir()
+    (folder / "README.md").write_text(readme)
+    (folder / "docs/page.md").write_text(page)
+    return folder / "docs/page.md"

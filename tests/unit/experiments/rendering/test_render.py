@@ -1,7 +1,6 @@
-"""``render``: all files of all items, the page that holds everything, the README's section, the W&B run."""
+"""``render``: all files of all items, the page that holds everything, the W&B run."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +8,11 @@ from pathlib import Path
 import pytest
 from made_results import (
     FADS,
+    NAMES,
     Job,
     fad,
-    plan_of_project,
+    place,
+    project,
     record,
     write,
     write_fig2a,
@@ -21,12 +22,10 @@ from made_results import (
 from audiolcm.errors import UserError
 from audiolcm.training.tracking import WandbTracker
 from experiments.__main__ import main
-from experiments.items.catalog import STEMS, item_of
-from experiments.records.records import SUMMED_UP
-from experiments.rendering.readme import BEGIN, END, with_section
-from experiments.rendering.render import README, RESULTS, Plan, evaluations, render, shown
+from experiments.items.catalog import STEMS
+from experiments.rendering.render import RESULTS, Plan, render
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 
 
 def test_every_item_gets_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,81 +92,6 @@ def test_unknown_names_are_one_message(tmp_path: Path, names: list[str], scale: 
     assert not list(tmp_path.iterdir())
 
 
-def test_readme_gets_its_section(tmp_path: Path) -> None:
-    write_table6(tmp_path, "esc10")
-    write_fig2a(tmp_path, scale="esc10")
-    readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n{BEGIN}\nwritten by hand\n{END}\nrest\n")
-    render([], None, tmp_path, readme=readme)
-    text = readme.read_text()
-    assert (
-        text.startswith(f"# Title\n{BEGIN}\n") and text.endswith(f"\n{END}\nrest\n") and "by hand" not in text
-    )
-    assert "| w/o RoPE | 3 | 14.7" in text and "![FAD against iterations" in text
-    assert "**[Table 1" not in text, "nothing was measured"
-    render([], None, tmp_path, readme=readme)
-    assert readme.read_text() == text
-
-
-def test_readme_counts_the_claims_of_items_without_records_as_the_page_does(tmp_path: Path) -> None:
-    write_fig2a(tmp_path, scale="esc10")
-    readme = tmp_path / "README.md"
-    readme.write_text(f"{BEGIN}\n{END}\n")
-    render([], None, tmp_path, readme=readme)
-    said = re.search(r"Of \d+ claims, [^.]*\.", readme.read_text())
-    claims = [claim for stem in STEMS for claim in item_of(stem).claims]
-    unmeasured = len(claims) - len(item_of("fig2a_solver_k").claims)
-    assert said and said[0].startswith(f"Of {len(claims)} claims, ")
-    assert said[0].endswith(f" {unmeasured} are not measured.")
-    assert f"Scale esc10. {said[0]}" in (tmp_path / "index.html").read_text()
-    (named,) = re.findall(r"At the scale esc10 nothing is measured yet of: (.*)\.", readme.read_text())
-    assert named.split(", ") == [item_of(stem).paper_item for stem in STEMS if stem != "fig2a_solver_k"]
-
-
-def test_readme_gets_its_tables_of_evaluations_from_records(tmp_path: Path) -> None:
-    for seed in range(3):
-        for row in ("teacher-steps32", "audiolcm-steps2"):
-            hits = fad(0.6, key="hit_rate", title="Hit rate", interval=None)
-            write(tmp_path, record("fig3_speed", row, seed, fad(3.0 + seed), hits, scale="esc10"))
-    readme = tmp_path / "README.md"
-    places = "".join(
-        f"## {name}\n<!-- {name}:begin -->\nby hand\n<!-- {name}:end -->\n" for name in ("esc10", "foley")
-    )
-    readme.write_text(f"{places}{BEGIN}\n{END}\n")
-    render([], None, tmp_path, readme=readme)
-    text = readme.read_text()
-    assert (
-        "by hand" not in text and text.count("## esc10\n<!-- esc10:begin -->\nMeasured at esc10 scale: ") == 1
-    )
-    assert "| system | seeds | FAD ↓ | hit rate ↑ |" in text, "columns without figures are not shown"
-    assert "| student, 2 steps | 3 | 4.0 \\[1.5, 6.5] N=80/80 | 0.600" in text
-    assert "not in the paper" not in text.partition(BEGIN)[0]
-    assert "code abc1234, on device cpu." in text
-    assert "<!-- foley:begin -->\nNo records of it are committed.\n<!-- foley:end -->" in text
-    render([], None, tmp_path, readme=readme)
-    assert readme.read_text() == text
-
-
-ONLY_BEGUN = f"{BEGIN}\n{END}\n<!-- foley:begin -->"
-
-
-@pytest.mark.parametrize("text", [ONLY_BEGUN, "none", f"{END}\n{BEGIN}", f"{BEGIN}\n{BEGIN}\n{END}"])
-def test_readme_without_markers_is_refused_before_anything_is_written(text: str, tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(text)
-    with pytest.raises(UserError, match="results go between"):
-        render([], None, tmp_path / "results", readme=readme)
-    assert readme.read_text() == text and not (tmp_path / "results").exists()
-
-
-def test_readme_is_what_the_committed_records_give() -> None:
-    tables = [shown(stem, SUMMED_UP, ROOT / RESULTS, plan_of_project()) for stem in STEMS]
-    text = (ROOT / README).read_text(encoding="utf-8")
-    others = evaluations(ROOT / RESULTS, plan_of_project())
-    assert text == with_section(text, tables, others), "run `python -m experiments render`"
-    assert text.count(":begin -->") == 1 + len(others), "no table of figures is written by hand"
-
-
 def test_tables_and_figures_go_to_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.delenv("WANDB_MODE", raising=False)
@@ -206,11 +130,12 @@ def test_command_line(
     monkeypatch.setattr("experiments.running.freshness.Freshness.__call__", lambda self, content, job: [])
     monkeypatch.chdir(tmp_path)
     write_table6(tmp_path / RESULTS, "esc10")
-    Path("README.md").write_text(f"{BEGIN}\n{END}\n")
+    project(tmp_path, readme=place(*NAMES))
     cut = [
         Path(".README.md.0123abcd.partial"),
         RESULTS / ".index.html.0123abcd.partial",
         RESULTS / "esc10/.x.tex.0.partial",
+        Path("docs/.page.md.0123abcd.partial"),
     ]
     for file in [*cut, Path(".other.partial")]:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -220,11 +145,12 @@ def test_command_line(
     assert not (tmp_path / RESULTS / ".lease").exists()
     assert "| AudioLCM | 3 of 4 | 11.0" in Path("README.md").read_text()
     assert (tmp_path / RESULTS / "esc10/table6_backbone.tex").exists()
-    Path("README.md").write_text("kept")
+    for page in ("README.md", "docs/page.md"):
+        Path(page).write_text("kept")
     write_table6(tmp_path / "other")
     assert main(["render", "table6_backbone", "--results", "other", "--scale", "replica"]) == 0
     assert Path("README.md").read_text() == "kept" and (tmp_path / "other/index.html").exists()
-    assert main(["render"]) == 1 and "results:begin" in capsys.readouterr().err
+    assert main(["render"]) == 1 and "esc10:begin" in capsys.readouterr().err
     assert main(["render", "table9"]) == 1 and "There is no table or figure table9" in capsys.readouterr().err
 
 
@@ -246,8 +172,3 @@ def test_elsewhere_than_in_the_project_nothing_is_begun(
 def test_command_line_of_other_commands_stays_light() -> None:
     code = "import sys, experiments.__main__; sys.exit('matplotlib' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_no_printed_number_is_in_the_readmes_measured_columns(tmp_path: Path) -> None:
-    text = with_section(f"{BEGIN}\n{END}", [shown(stem, "replica", tmp_path, None) for stem in STEMS])
-    assert not re.search(r"\d\.\d", text), "without records there is no number"
