@@ -24,6 +24,7 @@ GROUPS = [
     (str(file.parent.relative_to(CONF)), file.stem)
     for file in sorted(CONF.rglob("*.yaml"))
     if file.parent != CONF
+    and file.parent.name != "base"  # what options share, no option
     and file.relative_to(CONF).parts[0] not in ("experiment", "hydra", "profile", *OF_EVALUATE)
 ]
 EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
