@@ -13,6 +13,7 @@ with one_sentence():
     from omegaconf import DictConfig
 
     from audiolcm import terminal
+    from audiolcm.choices import respelled
     from audiolcm.cluster.launcher import register_launcher
     from audiolcm.config import register_resolvers, rows_are_a_sweep
     from audiolcm.environment.hydra_help import allow_lazy_help
@@ -29,7 +30,7 @@ allow_lazy_help()
 import_from_here()
 register_resolvers()
 register_launcher()
-sys.argv = rows_are_a_sweep([sys.argv[0], *readable(sys.argv[1:])])
+sys.argv = rows_are_a_sweep([sys.argv[0], *respelled("train", readable(sys.argv[1:]))])
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

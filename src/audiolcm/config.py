@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm import plain_data, stand_in
 from audiolcm.checking import allowed_calls, check, nearest
-from audiolcm.choices import CONF, refuse_odd_choices
+from audiolcm.choices import CONF, option, refuse_odd_choices, respelled, tell_options
 from audiolcm.errors import UserError
 from audiolcm.mistakes import explained
 from audiolcm.plugins import allowing
@@ -34,14 +34,17 @@ _TYPED: ContextVar[list[str] | None] = ContextVar("words", default=None)
 
 
 def register_resolvers() -> None:
-    """Make eight resolvers known to Hydra.
+    """Make nine resolvers known to Hydra.
 
     ``${scale:}`` is the profile (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
     ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys;
     ``${data_folder:}`` the folder of all corpora; ``${corpus:name}`` that of one of them (``corpus_folder``);
     ``${if_at_hand:file,a,b}`` is a where the folder of published weights has the file, else b;
-    ``${embedded_if_fitting:teacher}`` names the embedded teacher of the configuration, if one fits (``stand_in``).
+    ``${embedded_if_fitting:teacher}`` names the embedded teacher of the configuration, if one fits (``stand_in``);
+    ``${option:group,a,b}``, of lists of defaults, is a where the group has such an option, else b.
     """
+    tell_options()
+    OmegaConf.register_new_resolver("option", option, replace=True)
     OmegaConf.register_new_resolver("scale", scale_of, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
@@ -243,7 +246,7 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
     if not CONF.is_dir():
         raise UserError(f"{CONF} is missing: install the project from its checkout, `pip install -e .`.")
     register_resolvers()
-    words = readable(overrides)
+    words = respelled("train", readable(overrides))
     refuse_odd_choices(words)
     check_local(CONF)
     token = _TYPED.set(words)

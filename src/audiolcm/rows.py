@@ -32,7 +32,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.checking import nearest
-from audiolcm.choices import CONF
+from audiolcm.choices import CONF, SCALE_WORD
 from audiolcm.config import assuming_at_hand, register_resolvers, scale_of
 from audiolcm.errors import UserError
 from audiolcm.fingerprint import settings_fingerprint
@@ -41,7 +41,6 @@ from audiolcm.terminal import complain
 from audiolcm.words import readable
 
 ENTRIES = ("train", "evaluate")
-SCALE_WORD = {"train": "profile", "evaluate": "scale"}
 SCALES = ("replica", "esc10", "paper")
 """Profiles: embedded data, a few real recordings, and the paper's."""
 
