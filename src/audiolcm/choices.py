@@ -68,25 +68,19 @@ def respelled(entry: str, words: Sequence[str]) -> list[str]:
 
     Of former versions only where all options are ours: a user's own folder of options may have one of that name.
     """
-    scales = tuple(f"{word}=" for word in SCALE_WORD.values())
     ours = not any(word.startswith(("hydra.searchpath=", "--config-dir", "-cd")) for word in words)
-    return [
-        f"{SCALE_WORD[entry]}={word.partition('=')[2]}"
-        if word.startswith(scales)
-        else _as_named_now(word)
-        if ours
-        else word
-        for word in words
-    ]
+    return [_respelled(entry, word, ours) for word in words]
 
 
-def _as_named_now(word: str) -> str:
-    group, _, names = word.partition("=")
-    if group not in FORMER:
+def _respelled(entry: str, word: str, ours: bool) -> str:
+    key, equals, value = word.partition("=")
+    if equals and key in SCALE_WORD.values():
+        return f"{SCALE_WORD[entry]}={value}"
+    if not equals or key not in FORMER or not ours:
         return word
-    start, now = FORMER[group]
-    former = {f"{start}{name}" for name in options_of("dataset")} - set(options_of(group))
-    return f"{group}={','.join(now if name in former else name for name in names.split(','))}"
+    start, now = FORMER[key]
+    former = {f"{start}{name}" for name in options_of("dataset")} - set(options_of(key))
+    return f"{key}={','.join(now if name in former else name for name in value.split(','))}"
 
 
 def option(group: str, name: str, otherwise: str) -> str:

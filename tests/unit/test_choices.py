@@ -65,13 +65,21 @@ def test_a_folder_of_options_counts(tmp_path: Path) -> None:
 
 
 def test_words_of_former_versions_and_of_the_other_script_are_understood() -> None:
-    words = ["trainer=macs", "trainer=esc10,clotho", "trainer=smoke", "protocol=for_macs", "protocol=macs"]
+    words = [
+        "trainer=macs",
+        "trainer=esc10,clotho",
+        "trainer=smoke",
+        "protocol=for_macs",
+        "protocol=macs",
+        "trainer",
+    ]
     now = [
         "trainer=recordings",
         "trainer=esc10,recordings",
         "trainer=smoke",
         "protocol=replica",
         "protocol=macs",
+        "trainer",
     ]
     assert respelled("train", words) == now
     assert respelled("train", ["scale=esc10", "-m", "seed=1"]) == ["profile=esc10", "-m", "seed=1"]
