@@ -12,9 +12,10 @@ with one_sentence():
     import hydra
     from omegaconf import DictConfig
 
+    from audiolcm.configuration.choices import respelled, rows_are_a_sweep
     from audiolcm.configuration.mistakes import explained_words
     from audiolcm.configuration.plugins import import_from_here
-    from audiolcm.configuration.schema import register_resolvers, rows_are_a_sweep
+    from audiolcm.configuration.resolvers import register_resolvers
     from audiolcm.configuration.words import readable
     from audiolcm.environment import terminal
     from audiolcm.environment.hydra_help import allow_lazy_help
@@ -29,9 +30,7 @@ allow_lazy_help()
 import_from_here()
 register_resolvers()
 register_launchers()
-# As for train.py; Hydra would look for its group of that name, whose choices are of training.
-sys.argv = [f"scale={word[8:]}" if word.startswith("profile=") else word for word in sys.argv]
-sys.argv = rows_are_a_sweep([sys.argv[0], *readable(sys.argv[1:])])
+sys.argv = rows_are_a_sweep([sys.argv[0], *respelled("evaluate", readable(sys.argv[1:]))])
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")

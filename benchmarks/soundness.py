@@ -16,7 +16,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from audiolcm.configuration.schema import check, register_resolvers, to_plain
+from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.schema import check, to_plain
 from audiolcm.jobs.run import run_job
 from evaluation.soundness.job import SECTIONS, assess
 

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
-from audiolcm.configuration.schema import compose, load_yaml, register_resolvers, resolve, slug, to_yaml
+from audiolcm.configuration.resolvers import register_resolvers, slug
+from audiolcm.configuration.schema import compose, load_yaml, resolve, to_yaml
 from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
 from audiolcm.stages.stage_runner import Workshop
@@ -24,6 +25,7 @@ GROUPS = [
     (str(file.parent.relative_to(CONF)), file.stem)
     for file in sorted(CONF.rglob("*.yaml"))
     if file.parent != CONF
+    and file.parent.name != "base"  # what options share, no option
     and file.relative_to(CONF).parts[0] not in ("experiment", "hydra", "profile", *OF_EVALUATE)
 ]
 EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))

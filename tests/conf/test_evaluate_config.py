@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import assuming_at_hand, register_resolvers, to_plain
+from audiolcm.configuration.resolvers import assuming_at_hand, register_resolvers
+from audiolcm.configuration.schema import to_plain
 from audiolcm.errors import UserError
 from evaluation.protocol import Protocol
 from evaluation.run import SECTIONS, checked

@@ -7,8 +7,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from audiolcm.configuration.choices import CONF
-from audiolcm.configuration.schema import register_resolvers, rows_are_a_sweep
+from audiolcm.configuration.choices import CONF, rows_are_a_sweep
+from audiolcm.configuration.resolvers import register_resolvers
 
 ENTRIES = ("train", "evaluate")
 

@@ -9,7 +9,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from audiolcm.configuration.fingerprint import settings_fingerprint
-from audiolcm.configuration.schema import check_local, register_resolvers
+from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.schema import check_local
 from audiolcm.errors import UserError
 from audiolcm.sweeps.slurm.snapshot import take_snapshot
 

@@ -8,7 +8,8 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import compose, register_resolvers, to_plain
+from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.schema import compose, to_plain
 from evaluation.features.laion import CHECKPOINTS, LaionClap
 from evaluation.run import SECTIONS, checked
 

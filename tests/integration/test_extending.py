@@ -61,6 +61,7 @@ def test_the_page_shows_every_kind() -> None:
         "backbone/norm", "solver", "metrics", "dataset", "system", "objective", "objective/distance",
     }  # fmt: skip
     assert len(COMMANDS) == 6
+    assert [name for name in FILES if "tones" in name] == ["mypkg/tones.py", "mypkg/conf/dataset/tones.yaml"]
 
 
 def test_every_class_of_the_page_did_its_work(reader: Path) -> None:

@@ -20,7 +20,7 @@ from transformers import BertConfig
 
 sys.path.append(str(Path(__file__).parents[1] / "unit/evaluation/features"))  # of clap_files
 
-from audiolcm.configuration.schema import register_resolvers
+from audiolcm.configuration.resolvers import register_resolvers
 from audiolcm.data.tables import read_table
 from evaluation.run import evaluate
 

@@ -11,7 +11,7 @@ from cluster import LAUNCHER, ROOT, SMALL, Cluster, submitted, until
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from audiolcm.configuration.schema import register_resolvers
+from audiolcm.configuration.resolvers import register_resolvers
 from audiolcm.sweeps.slurm.settings import checked
 from audiolcm.sweeps.slurm.shared_parents import Planned
 from audiolcm.sweeps.slurm.submission import Order, submit

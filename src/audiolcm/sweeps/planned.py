@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from audiolcm.configuration.schema import slug
+from audiolcm.configuration.resolvers import slug
 from audiolcm.storage.plain_data import read_yaml
 from audiolcm.sweeps.summary import TRAINING_FIGURES
 

@@ -32,16 +32,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.configuration.checking import nearest
-from audiolcm.configuration.choices import CONF
+from audiolcm.configuration.choices import CONF, SCALE_WORD
 from audiolcm.configuration.fingerprint import settings_fingerprint
 from audiolcm.configuration.mistakes import explained
-from audiolcm.configuration.schema import assuming_at_hand, register_resolvers, scale_of
+from audiolcm.configuration.resolvers import assuming_at_hand, register_resolvers, scale_of
 from audiolcm.configuration.words import readable
 from audiolcm.environment.terminal import complain
 from audiolcm.errors import UserError
 
 ENTRIES = ("train", "evaluate")
-SCALE_WORD = {"train": "profile", "evaluate": "scale"}
 SCALES = ("replica", "esc10", "paper")
 """Profiles: embedded data, a few real recordings, and the paper's."""
 

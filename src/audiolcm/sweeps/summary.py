@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from audiolcm import text_tables
-from audiolcm.configuration.schema import slug
+from audiolcm.configuration.resolvers import slug
 from audiolcm.configuration.sections import check_paths, check_place
 from audiolcm.configuration.words import in_shell, quoted
 from audiolcm.environment.terminal import complain, printable

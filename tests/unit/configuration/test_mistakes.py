@@ -8,8 +8,8 @@ from hydra.errors import HydraException
 
 from audiolcm.configuration.choices import CONF, refuse_odd_choices
 from audiolcm.configuration.mistakes import explained, explained_words
+from audiolcm.configuration.resolvers import register_resolvers
 from audiolcm.configuration.schema import compose as resolved
-from audiolcm.configuration.schema import register_resolvers
 from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
 

@@ -9,7 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.audio.io import write_wav
-from audiolcm.configuration.schema import register_resolvers, to_plain
+from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.schema import to_plain
 from audiolcm.errors import UserError
 from audiolcm.weights import files
 from audiolcm.weights.artifacts import Artifact

@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from audiolcm.configuration.schema import register_resolvers
+from audiolcm.configuration.resolvers import register_resolvers
 from audiolcm.distributed import processes
 from audiolcm.environment.interrupts import Interrupted
 from audiolcm.errors import UserError

@@ -11,7 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from audiolcm.configuration.fingerprint import settings_fingerprint
-from audiolcm.configuration.schema import compose, register_resolvers
+from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import (
     CONF,

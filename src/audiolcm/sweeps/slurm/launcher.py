@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.configuration.plugins import imported
-from audiolcm.configuration.schema import slug
+from audiolcm.configuration.resolvers import slug
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
 from audiolcm.sweeps.slurm.settings import checked

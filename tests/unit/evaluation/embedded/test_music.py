@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import register_resolvers, to_plain
+from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.schema import to_plain
 from audiolcm.data.tunes.instruments import LEADS
 from evaluation.embedded.stage import embedded_extractor
 from evaluation.run import SECTIONS, checked

@@ -14,7 +14,8 @@ from hydra.core.global_hydra import GlobalHydra
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
 from audiolcm.configuration.choices import options_of
-from audiolcm.configuration.schema import register_resolvers, to_plain
+from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.schema import to_plain
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.errors import UserError
 from evaluation.embedded.features import EmbeddedExtractor

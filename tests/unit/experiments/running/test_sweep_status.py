@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.configuration.schema import slug
+from audiolcm.configuration.resolvers import slug
 from audiolcm.storage.result import write_result
 from audiolcm.storage.run_folder import PROGRESS, at_stage, begin
 from experiments.__main__ import main

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from audiolcm.configuration.schema import register_resolvers
+from audiolcm.configuration.resolvers import register_resolvers
 from audiolcm.errors import UserError
 from audiolcm.sweeps.slurm import settings
 from audiolcm.sweeps.slurm.settings import checked
