@@ -11,7 +11,7 @@ from audiolcm.errors import UserError
 from audiolcm.files import atomic_path
 from audiolcm.rows import SCALES
 from audiolcm.terminal import say
-from audiolcm.training.tracking import WandbTracker
+from audiolcm.training.wandb_service import WandbTracker
 from experiments.curves import draw
 from experiments.formats import csv_text, latex, markdown
 from experiments.item import Item

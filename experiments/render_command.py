@@ -29,7 +29,8 @@ def run_render(given: argparse.Namespace) -> int:
     Raises:
         UserError: a folder that is needed does not exist, or what ``render`` raises.
     """
-    from audiolcm.training.tracking import WandbTracker, check_tracker
+    from audiolcm.training.tracking import check_tracker
+    from audiolcm.training.wandb_service import WandbTracker
     from experiments.collect import collect
     from experiments.freshness import Freshness
     from experiments.items import STEMS

@@ -19,7 +19,7 @@ from made_results import (
 )
 
 from audiolcm.errors import UserError
-from audiolcm.training.tracking import WandbTracker
+from audiolcm.training.wandb_service import WandbTracker
 from experiments.__main__ import main
 from experiments.items import STEMS, item_of
 from experiments.readme import BEGIN, END, with_section
