@@ -11,15 +11,18 @@ The evaluator is trained first if it is not among the artifacts. The tables are 
 ``runs/soundness/<overrides>/soundness.md``, with all figures in ``soundness.json`` beside it.
 """
 
+import sys
 from pathlib import Path
+
+# Of the checkout, which holds the package of this name
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import hydra
 from omegaconf import DictConfig
 
-from audiolcm.configuration.resolvers import register_resolvers
-from audiolcm.configuration.schema import check, to_plain
+from audiolcm.configuration.schema import check, register_resolvers, to_plain
 from audiolcm.jobs.run import run_job
-from evaluation.soundness.job import SECTIONS, assess
+from benchmarks.soundness.job import SECTIONS, assess
 
 register_resolvers()
 

@@ -8,10 +8,11 @@ Writes ``<label>__<i>.wav``; clips that are there already are kept, so the same 
 """
 
 import argparse
+import itertools
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -28,12 +29,14 @@ from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
+from audiolcm.generating import Wanted, add_model_options, write_sounds
 from audiolcm.pipeline import AudioLCM
+from audiolcm.published.models import open_model
+from audiolcm.request import sampler_settings
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import sealed, unsealed
 from audiolcm.storage.plain_data import read_json
 from audiolcm.training.reproducibility import derived_seed
-from audiolcm.weights.artifacts import newest, open_artifact
 
 log = logging.getLogger("evaluation")
 
@@ -58,15 +61,14 @@ def generate_classes(
     batch_size: int,
 ) -> None:
     """Write ``per_class`` clips of every class; clip i of a class has its own seed, whatever was made before."""
-    jobs = [(label, i) for label in classes for i in range(per_class)]
-    missing = [(label, i) for label, i in jobs if not target(folder, label, i).exists()]
-    for batch in tqdm(list(_batches(missing, batch_size)), "generate"):
-        clips = [classes[label][i % len(classes[label])] for label, i in batch]
-        seeds = [derived_seed(label, i) for label, i in batch]
-        structured = [clip.structured_caption for clip in clips]
-        made = model([clip.caption for clip in clips], duration, seeds, structured)
-        for (label, i), waveform in zip(batch, made.waveforms, strict=True):
-            write_wav(target(folder, label, i), waveform)
+    wanted = [
+        Wanted(path, clip.caption, clip.structured_caption, derived_seed(label, i))
+        for label, clips in classes.items()
+        for i, clip in enumerate(itertools.islice(itertools.cycle(clips), per_class))
+        if not (path := target(folder, label, i)).exists()
+    ]
+    for _ in tqdm(write_sounds(model, wanted, duration, batch_size), "generate", len(wanted)):
+        pass
 
 
 def reconstruct_classes(model: AudioLCM, split: PreparedSplit, per_class: int, folder: Path) -> None:
@@ -110,21 +112,14 @@ def target(folder: Path, label: str, i: int) -> Path:
     return folder / f"{label}__{i}.wav"
 
 
-def _batches(jobs: list[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
-    for first in range(0, len(jobs), size):
-        yield jobs[first : first + size]
-
-
 def _run(options: argparse.Namespace) -> None:
-    root: Path = options.checkpoint
-    artifact = newest(root, "student") if (root / "student").is_dir() else open_artifact(root, "student")
+    artifact = open_model(options.checkpoint, "student")
     cfg = load_yaml(artifact.config_file())
     data = prepare(build(cfg["dataset"], "dataset"), Path(cfg["paths"]["cache"]))
     split = data.split(options.split)
     chosen = artifact.parent("teacher") if options.system == "teacher" else artifact
     vocoder = artifact.parent("vocoder").folder if options.vocoder is None else options.vocoder
-    asked = {"num_steps": options.steps, "omega": options.omega}
-    sampler = {name: value for name, value in asked.items() if value is not None}
+    sampler = sampler_settings(options.steps, options.omega)
     model = AudioLCM.from_checkpoint(chosen.folder, vocoder, sampler, Hardware(device=options.device))
     settings = {
         "system": options.system,
@@ -152,16 +147,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--checkpoint", type=Path, default=Path("artifacts"), help="a student's folder, or artifacts"
     )
     parser.add_argument("--system", choices=("student", "teacher", "reconstruction"), default="student")
-    parser.add_argument("--steps", type=int, help="sampling steps (default: as trained)")
-    parser.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    add_model_options(parser, batch_size=10, vocoder=Path)
     parser.add_argument("--clips-per-class", type=int, default=10)
     parser.add_argument(
         "--split", default="train", help="where captions (or the clips to reconstruct) come from"
     )
-    parser.add_argument("--vocoder", type=Path, help="another vocoder's folder")
-    parser.add_argument("--plugins", action="append", help="a package besides ours that the student may name")
-    parser.add_argument("--batch-size", type=int, default=10)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args(arguments)
     try:

@@ -6,18 +6,16 @@ import hashlib
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.pages.media import mel_levels, palette
-from audiolcm.training.tracking import NoTracker, Tracker, WandbTracker
+from audiolcm.training.tracking import NoTracker, Tracker
+from audiolcm.training.wandb_service import WandbTracker, picture, sound, table
 from evaluation.record import Record
 from evaluation.report.excerpts import read_excerpt
 from evaluation.report.sample import choose_clips
 from evaluation.tables.table import cell, column, timings
-
-if TYPE_CHECKING:
-    import wandb
 
 log = logging.getLogger(__name__)
 
@@ -61,79 +59,51 @@ def _identity(record: Record) -> str:
     return hashlib.sha256(json.dumps(record.content(), sort_keys=True).encode()).hexdigest()[:10]
 
 
-def _metrics(record: Record) -> wandb.Table:
-    """Return one line for each figure, those of the sanity rows too."""
-    import wandb
-
-    names: list[str | int] = [
-        "system",
-        "kind",
-        "metric",
-        "better",
-        "value",
-        "low",
-        "high",
-        "generated",
-        "reference",
-        "embedded",
-        "notes",
-    ]
-    table = wandb.Table(columns=names)
+def _metrics(record: Record) -> Any:
+    """Return a table of one line for each figure, those of the sanity rows too."""
+    names = [
+        "system", "kind", "metric", "better", "value", "low", "high", "generated", "reference", "embedded", "notes",
+    ]  # fmt: skip
+    lines: list[tuple[object, ...]] = []
     for row in (record.row, *record.sanity):
         kind = "system" if row is record.row else "sanity"
         for score in row.scores:
             shown = cell(score)
             low, high = shown.interval or (None, None)
-            counts = (shown.num_generated, shown.num_reference)
-            table.add_data(
-                row.system, kind, column(score).name, score.better, shown.value, low, high, *counts, score.is_embedded,
-                "; ".join(score.notes),
-            )  # fmt: skip
+            lines.append((
+                row.system, kind, column(score).name, score.better, shown.value, low, high, shown.num_generated,
+                shown.num_reference, score.is_embedded, "; ".join(score.notes),
+            ))  # fmt: skip
     for found, timed in timings(record):
-        counts = (timed.num_generated, timed.num_reference)
-        table.add_data(
-            record.row.system, "system", found.name, found.better, timed.value, None, None, *counts, False, ""
-        )
-    return table
+        lines.append((
+            record.row.system, "system", found.name, found.better, timed.value, None, None, timed.num_generated,
+            timed.num_reference, False, "",
+        ))  # fmt: skip
+    return table(names, lines)
 
 
-def _crosschecks(record: Record) -> wandb.Table:
-    """Return one line for each figure that another package was asked for."""
-    import wandb
-
-    table = wandb.Table(columns=["metric", "package", "theirs", "ours", "difference", "problem", "notes"])
-    for one in record.crosschecks:
-        table.add_data(
-            one.key, one.package, one.theirs, one.ours, one.difference, one.problem, "; ".join(one.notes)
-        )
-    return table
+def _crosschecks(record: Record) -> Any:
+    """Return a table of one line for each figure that another package was asked for."""
+    names = ["metric", "package", "theirs", "ours", "difference", "problem", "notes"]
+    return table(names, [
+        (one.key, one.package, one.theirs, one.ours, one.difference, one.problem, "; ".join(one.notes))
+        for one in record.crosschecks
+    ])  # fmt: skip
 
 
-def _clips(record: Record, folder: Path, max_clips: int) -> wandb.Table:
-    """Return one line for each clip of the sample: caption, sounds, spectrograms, scores."""
-    import wandb
-
+def _clips(record: Record, folder: Path, max_clips: int) -> Any:
+    """Return a table of one line for each clip of the sample: caption, sounds, spectrograms, scores."""
     scores = [score for score in record.row.scores if score.per_clip]
-    names: list[str | int] = [
-        "name",
-        "caption",
-        "generated",
-        "mel",
-        "reference",
-        "reference mel",
-        *(column(s).name for s in scores),
-    ]
-    table = wandb.Table(columns=names)
+    names = ["name", "caption", "generated", "mel", "reference", "reference mel"]
+    lines: list[tuple[object, ...]] = []
     for clip in choose_clips(record, max_clips):
-        media: list[wandb.Audio | wandb.Image | None] = []
+        media: list[object] = []
         for file in (clip.audio, clip.reference):
             media += [None, None] if file is None else _media(folder / file)
-        table.add_data(clip.name, clip.caption, *media, *(score.per_clip.get(clip.name) for score in scores))
-    return table
+        lines.append((clip.name, clip.caption, *media, *(score.per_clip.get(clip.name) for score in scores)))
+    return table([*names, *(column(score).name for score in scores)], lines)
 
 
-def _media(path: Path) -> list[wandb.Audio | wandb.Image]:
-    import wandb
-
+def _media(path: Path) -> list[Any]:
     waveform = read_excerpt(path)
-    return [wandb.Audio(waveform, sample_rate=SAMPLE_RATE), wandb.Image(palette()[mel_levels(waveform)])]
+    return [sound(waveform, SAMPLE_RATE), picture(palette()[mel_levels(waveform)])]

@@ -34,7 +34,8 @@ def run_render(given: argparse.Namespace) -> int:
     Raises:
         UserError: a folder that is needed does not exist, or what ``render`` raises.
     """
-    from audiolcm.training.tracking import WandbTracker, check_tracker
+    from audiolcm.training.tracking import check_tracker
+    from audiolcm.training.wandb_service import WandbTracker
     from experiments.items.catalog import STEMS
     from experiments.records.records import RECORDS
     from experiments.rendering.readme import pages_of

@@ -11,7 +11,7 @@ from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
 from audiolcm.sweeps.row_sweeper import SCALES
-from audiolcm.training.tracking import WandbTracker
+from audiolcm.training.wandb_service import WandbTracker
 from experiments.items.catalog import STEMS, item_of
 from experiments.items.item import Item
 from experiments.records.records import LISTENING, RECORDS, SUMMED_UP, Planned, read_results

@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from audiolcm.training.tracking import WandbTracker
+from audiolcm.training.wandb_service import WandbTracker, picture, table
 from experiments.rendering.formats import csv_text
 from experiments.rendering.shown import ShownRow, ShownTable
-
-if TYPE_CHECKING:
-    import wandb
 
 
 def log_tables(
@@ -33,33 +30,28 @@ def log_tables(
         folder, f"results/{'-'.join(scales)}", identity, {"items": [table.item.stem for table in tables]}
     )
     try:
-        for table in tables:
-            tracker.send({table.item.stem: measured_beside_printed(table)})
-            if table.judgments:
-                tracker.send({f"{table.item.stem}_claims": _claims(table)})
-        for stem, picture in pictures.items():
-            tracker.send({f"{stem}_picture": _image(picture)})
+        for shown in tables:
+            tracker.send({shown.item.stem: measured_beside_printed(shown)})
+            if shown.judgments:
+                tracker.send({f"{shown.item.stem}_claims": _claims(shown)})
+        for stem, file in pictures.items():
+            tracker.send({f"{stem}_picture": picture(file)})
     finally:
         tracker.finish()
 
 
-def measured_beside_printed(table: ShownTable) -> wandb.Table:
-    """Return one line for each row: for each column the measured value, its interval and N, and the printed text."""
-    import wandb
-
-    names: list[str | int] = [table.first_column, "seeds"]
-    for column in table.columns:
+def measured_beside_printed(shown: ShownTable) -> Any:
+    """Return a line for each row: for each column the measured value, its interval and N, and the printed text."""
+    names = [shown.first_column, "seeds"]
+    for column in shown.columns:
         names += [f"{column.title} {half}" for half in ("measured", "low", "high", "N", "note")]
         names += [f"{column.title} paper"] if column.has_printed else []
-    made = wandb.Table(columns=names)
-    for row in table.rows:
-        made.add_data(row.label, row.state, *_entries(table, row))
-    return made
+    return table(names, [(row.label, row.state, *_entries(shown, row)) for row in shown.rows])
 
 
-def _entries(table: ShownTable, row: ShownRow) -> list[Any]:
+def _entries(shown: ShownTable, row: ShownRow) -> list[Any]:
     found: list[Any] = []
-    for column, cell, printed in zip(table.columns, row.cells, row.printed, strict=True):
+    for column, cell, printed in zip(shown.columns, row.cells, row.printed, strict=True):
         low, high = cell.interval or (None, None)
         words = cell.refusal or cell.text or cell.caveat or None
         found += [cell.value, low, high, cell.count or None, words]
@@ -67,22 +59,14 @@ def _entries(table: ShownTable, row: ShownRow) -> list[Any]:
     return found
 
 
-def _claims(table: ShownTable) -> wandb.Table:
-    import wandb
-
-    made = wandb.Table(
-        columns=["the paper says", "compared", "difference", "low", "high", "seeds", "verdict", "why"]
-    )
-    for judgment in table.judgments:
+def _claims(shown: ShownTable) -> Any:
+    lines: list[tuple[object, ...]] = []
+    for judgment in shown.judgments:
         low, high = judgment.interval or (None, None)
-        made.add_data(
+        lines.append((
             judgment.claim.sentence, judgment.comparison, judgment.change, low, high, len(judgment.seeds),
             judgment.verdict, judgment.reason or judgment.method,
-        )  # fmt: skip
-    return made
-
-
-def _image(path: Path) -> wandb.Image:
-    import wandb
-
-    return wandb.Image(str(path))
+        ))  # fmt: skip
+    return table(
+        ["the paper says", "compared", "difference", "low", "high", "seeds", "verdict", "why"], lines
+    )

@@ -1,21 +1,16 @@
 """``python -m experiments sync [FOLDER ...]``: upload the offline W&B runs below folders. Imports no torch."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
-from audiolcm.training.tracking import NOT_UPLOADED
-from audiolcm.training.wandb_service import NoAnswer, check_server
+from audiolcm.training.wandb_service import NOT_UPLOADED, NoAnswer, check_server, upload
 
 DEFAULT_FOLDERS = (Path("artifacts"), Path("runs"))
 QUIET_SECONDS = 600.0
 """A run of an unfinished training that changed since may still be written."""
-_UPLOAD_SECONDS = 900.0
 _ENDED = ("card.json", "metrics.json")
 
 
@@ -43,9 +38,13 @@ def sync(folders: Sequence[Path], unfinished: bool) -> int:
         check_server()
     except NoAnswer as error:
         raise UserError(f"{error}. Nothing is lost: type the same command again later.") from error
-    failures = [run for run in taken if not _upload(run)]
-    say(f"{len(taken) - len(failures)} of {len(taken)} runs went up.\n")
-    return int(bool(failures))
+    failures = 0
+    for run in taken:
+        trouble = upload(run)
+        failures += bool(trouble)
+        say(f"NOT UP  {run}: {trouble}\n" if trouble else f"up  {run}\n")
+    say(f"{len(taken) - failures} of {len(taken)} runs went up.\n")
+    return int(failures > 0)
 
 
 def _checked(folders: Sequence[Path]) -> list[Path]:
@@ -73,20 +72,3 @@ def _being_written(run: Path) -> bool:
     if any((run.parents[1] / name).exists() for name in _ENDED):
         return False
     return time.time() - max(log.lstat().st_mtime for log in run.glob("*.wandb")) < QUIET_SECONDS
-
-
-def _upload(run: Path) -> bool:
-    """Upload one run; say and return whether it is up, which W&B marks by a file."""
-    command = [sys.executable, "-m", "wandb", "sync", "--include-online", str(run)]
-    environment = os.environ | {"WANDB_DIR": str(run.parents[1])}
-    try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_UPLOAD_SECONDS, check=False
-        )
-        lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
-    except subprocess.TimeoutExpired:
-        lines = [f"it took over {_UPLOAD_SECONDS / 60:.0f} minutes"]
-    up = any(run.glob("*.wandb.synced"))
-    trouble = "" if up else f": {lines[-1] if lines else 'wandb sync said nothing'}"
-    say(f"{'up' if up else 'NOT UP'}  {run}{trouble}\n")
-    return up

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import audiolcm
-from audiolcm.commands import convert, doctor, prepare, structure
+from audiolcm.commands import convert as published
+from audiolcm.commands import doctor as doctor
+from audiolcm.commands import prepare as data_command
+from audiolcm.commands import structure as structure
 from audiolcm.commands.options import Parser
 from audiolcm.configuration.plugins import import_from_here
 from audiolcm.configuration.ranges import check_options
@@ -16,6 +19,7 @@ from audiolcm.environment.guard import explained
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal
 from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
+from audiolcm.generating import Wanted, add_model_options, write_sounds
 from audiolcm.storage.files import name_too_long
 
 log = logging.getLogger("audiolcm")
@@ -57,21 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--checkpoint", help="a student or teacher folder, or an artifacts folder for its newest "
                           "student, or embedded:foley or published:audiolcm (default: artifacts; where it has "
                           "no model, embedded:foley)")  # fmt: skip
-    generate.add_argument("--vocoder", help="another vocoder's folder, or griffin_lim")
-    generate.add_argument("--steps", type=int, help="sampling steps (default: as trained, 2)")
-    generate.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained, 4)")
+    add_model_options(generate, batch_size=8, vocoder=str)
     generate.add_argument("--duration", type=float, default=5.0, help="seconds, 1 to 30 (default: 5)")
     generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--batch-size", type=int, default=8)
-    generate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    generate.add_argument("--plugins", action="append", metavar="PACKAGE", help="a package besides ours whose classes "
-                          "the checkpoint may name; it is imported and run")  # fmt: skip
     generate.add_argument("-o", "--output", default="sound.wav",
                           help="wav file or folder; a new folder whose name has a dot ends in /")  # fmt: skip
     generate.set_defaults(run=_generate)
-    convert.add_parser(commands)
+    published.add_parser(commands)
     structure.add_parser(commands)
-    prepare.add_parser(commands)
+    data_command.add_parser(commands)
     doctor.add_parser(commands)
     return parser
 
@@ -89,24 +87,19 @@ def _generate(options: argparse.Namespace) -> int:
     import_from_here()
     targets = wav_paths(options.output, len(captions))
     sampler = sampler_settings(options.steps, options.omega)
-    request = {name: getattr(options, name) for name in ("duration", "seed")}
-    read_request(captions, structured=structured, **request)
+    request = read_request(captions, options.duration, options.seed, structured)
+    wanted = map(Wanted, targets, request.captions, request.structured, request.seeds)
     for folder in dict.fromkeys(target.parent for target in targets):
         require_writable(folder, "-o FILE")
-    hardware = Hardware(device=options.device)
     model = AudioLCM.from_pretrained(
         options.checkpoint or default_model(Path("artifacts")),
         vocoder=options.vocoder,
         sampler=sampler,
-        hardware=hardware,
+        hardware=Hardware(device=options.device),
         plugins=options.plugins,
     )
-    for first in range(0, len(captions), options.batch_size):
-        batch = slice(first, first + options.batch_size)
-        for sound, target in zip(
-            model(captions[batch], structured=structured[batch], **request), targets[batch], strict=True
-        ):
-            log.info("%s", sound.save(target))
+    for path in write_sounds(model, list(wanted), request.duration, options.batch_size):
+        log.info("%s", path)
     return 0
 
 

@@ -6,6 +6,10 @@ another it watches the count: standing still for ``PATIENCE`` seconds of the wat
 and its lease is taken over. No two clocks are ever compared.
 
 A holder that was only asleep finds its lease gone, and stops itself by SIGTERM.
+
+The leases of ``filelock`` 4.2 are no substitute: they take a folder from a holder on the same machine that lives but
+stands still, wait out the patience for a dead one that nobody has reaped, and wait without an end for one that was
+killed before its first word.
 """
 
 import contextlib

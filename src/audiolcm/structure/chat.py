@@ -1,4 +1,9 @@
-"""One question to a server of OpenAI's chat protocol: the standard library, limits, retries, clear errors."""
+"""One question to a server of OpenAI's chat protocol: the standard library, limits, retries, clear errors.
+
+The package ``openai`` would take over little of it: it limits neither the length nor the whole time of an answer,
+sleeps between tries when nobody waits any more, tries again where nobody is there, and its HTTP library logs a server's
+reason, which may hold the key.
+"""
 
 import http.client
 import json

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from records import HOSTILE, make_record
 
-from audiolcm.training.tracking import WandbTracker
+from audiolcm.training.wandb_service import WandbTracker
 from evaluation.record import Crosscheck, read_record
 from evaluation.report.page import render
 from evaluation.report.wandb_tables import log_record

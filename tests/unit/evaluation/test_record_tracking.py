@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from records import HOSTILE, make_record
 
-from audiolcm.training.tracking import NoTracker, WandbTracker
+from audiolcm.training.tracking import NoTracker
+from audiolcm.training.wandb_service import WandbTracker
 from evaluation.report.wandb_tables import log_record
 
 

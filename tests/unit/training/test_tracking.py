@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.training.tracking import MetricLog, NoTracker, WandbTracker, read_metrics
+from audiolcm.training.tracking import MetricLog, NoTracker, read_metrics
+from audiolcm.training.wandb_service import WandbTracker
 
 
 def test_resuming_drops_the_steps_that_are_taken_again(tmp_path: Path) -> None:

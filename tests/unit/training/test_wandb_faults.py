@@ -13,8 +13,8 @@ from wandb_server import KEY, WandbServer, serving
 
 from audiolcm.errors import UserError
 from audiolcm.training import wandb_service
-from audiolcm.training.tracking import NOT_UPLOADED, WandbTracker, tracking_facts
-from audiolcm.training.wandb_service import NoAnswer, check_server
+from audiolcm.training.tracking import tracking_facts
+from audiolcm.training.wandb_service import NOT_UPLOADED, NoAnswer, WandbTracker, check_server
 
 
 @pytest.fixture
@@ -125,13 +125,13 @@ def test_a_service_that_dies_or_stands_still_stops_no_training(
 ) -> None:
     tracker = WandbTracker(seconds=1.0)
     tracker.start(tmp_path, "student/toy", "abc123", {})
-    for pid in wandb_service._service_processes():
+    for pid in wandb_service.service_processes():
         os.kill(pid, number)
     for step in range(1, 3000):
         tracker.record(step, {f"loss{index}": 1.0 for index in range(20)})
     tracker.finish()
     assert tracker.trouble
-    assert not wandb_service._service_processes()
+    assert not wandb_service.service_processes()
     train(again := WandbTracker(seconds=20.0), tmp_path)
     assert again.trouble is None
 

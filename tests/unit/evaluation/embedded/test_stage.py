@@ -14,18 +14,17 @@ from hydra.core.global_hydra import GlobalHydra
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
 from audiolcm.configuration.choices import options_of
-from audiolcm.configuration.resolvers import register_resolvers
-from audiolcm.configuration.schema import to_plain
+from audiolcm.configuration.schema import register_resolvers, to_plain
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.errors import UserError
+from benchmarks.soundness.cases import SPOILINGS
+from benchmarks.soundness.figures import Soundness
+from benchmarks.soundness.job import SECTIONS, assess, true_sounds
+from benchmarks.soundness.judges import embedded_judge, hits, with_other_captions
+from benchmarks.soundness.spoiling import Spoiling
 from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.embedded.stage import embedded_extractor
 from evaluation.features.extractor import TextAudioExtractor
-from evaluation.soundness.cases import SPOILINGS
-from evaluation.soundness.figures import Soundness
-from evaluation.soundness.job import SECTIONS, assess, true_sounds
-from evaluation.soundness.judges import embedded_judge, hits, with_other_captions
-from evaluation.soundness.spoiling import Spoiling
 
 CONF = Path(__file__).resolve().parents[4] / "conf"
 RATE = 16000
@@ -133,7 +132,7 @@ def few_ways(monkeypatch: pytest.MonkeyPatch) -> list[Spoiling]:
     named = {way.name: way for way in SPOILINGS}
     names = ("low-pass", "swapped classes", "mel of few components", "Griffin-Lim")
     ways = [dataclasses.replace(named[name], levels=named[name].levels[::3]) for name in names]
-    monkeypatch.setattr("evaluation.soundness.job.SPOILINGS", ways)
+    monkeypatch.setattr("benchmarks.soundness.job.SPOILINGS", ways)
     return ways
 
 

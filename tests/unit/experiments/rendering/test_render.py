@@ -20,7 +20,7 @@ from made_results import (
 )
 
 from audiolcm.errors import UserError
-from audiolcm.training.tracking import WandbTracker
+from audiolcm.training.wandb_service import WandbTracker
 from experiments.__main__ import main
 from experiments.items.catalog import STEMS
 from experiments.rendering.render import RESULTS, Plan, render

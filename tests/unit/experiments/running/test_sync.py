@@ -11,7 +11,7 @@ import pytest
 import wandb
 
 from audiolcm.training import wandb_service
-from audiolcm.training.tracking import WandbTracker
+from audiolcm.training.wandb_service import WandbTracker
 from experiments.__main__ import main
 
 sys.path.append(str(Path(__file__).parents[2] / "training"))

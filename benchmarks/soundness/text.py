@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from audiolcm.text_tables import frame, markdown
+from benchmarks.soundness.agreement import LEAST, Agreement
+from benchmarks.soundness.judges import Column
 from evaluation.metrics.rate import wilson_interval
-from evaluation.soundness.agreement import LEAST, Agreement
-from evaluation.soundness.judges import Column
 
 _NO_AUTHORITY = (
     "YAMNet is not at hand, so that nothing tells which of these columns may judge a claim: give it by "

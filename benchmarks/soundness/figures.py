@@ -9,10 +9,10 @@ import numpy as np
 from numpy.random import default_rng
 
 from audiolcm.data.manifest import Stated
+from benchmarks.soundness.judges import Column, Judge
+from benchmarks.soundness.spoiling import Spoiling, TrueSounds
 from evaluation.features.extractor import Features
 from evaluation.metrics.events import counts_right, order_right, recall
-from evaluation.soundness.judges import Column, Judge
-from evaluation.soundness.spoiling import Spoiling, TrueSounds
 
 Figures = dict[str, float]
 """Of one set of sounds, by column."""

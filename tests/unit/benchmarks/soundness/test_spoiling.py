@@ -9,17 +9,17 @@ from numpy.random import default_rng
 
 from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.data.manifest import Stated
-from evaluation.features.texture import frame_deviation
-from evaluation.soundness.cases import SPOILINGS, steps_of
-from evaluation.soundness.figures import detection
-from evaluation.soundness.resynthesis import (
+from benchmarks.soundness.cases import SPOILINGS, steps_of
+from benchmarks.soundness.figures import detection
+from benchmarks.soundness.resynthesis import (
     bend_noise,
     griffin_lim,
     keep_components,
     smooth_bands,
     smooth_frames,
 )
-from evaluation.soundness.spoiling import TrueSounds, add_noise, cut_highs, shuffle_time, swap_classes
+from benchmarks.soundness.spoiling import TrueSounds, add_noise, cut_highs, shuffle_time, swap_classes
+from evaluation.features.texture import frame_deviation
 
 RATE = 16000
 

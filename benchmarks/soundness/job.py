@@ -18,13 +18,10 @@ from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.storage.files import atomic_path
-from evaluation.embedded.features import EmbeddedExtractor
-from evaluation.embedded.stage import embedded_extractor
-from evaluation.features.yamnet import YamNet
-from evaluation.soundness.agreement import Agreement, agreements
-from evaluation.soundness.cases import SPOILINGS, steps_of
-from evaluation.soundness.figures import Figures, Soundness, detection, is_monotone
-from evaluation.soundness.judges import (
+from benchmarks.soundness.agreement import Agreement, agreements
+from benchmarks.soundness.cases import SPOILINGS, steps_of
+from benchmarks.soundness.figures import Figures, Soundness, detection, is_monotone
+from benchmarks.soundness.judges import (
     Judge,
     embedded_judge,
     hits,
@@ -34,8 +31,11 @@ from evaluation.soundness.judges import (
     yamnet_at_hand,
     yamnet_judge,
 )
-from evaluation.soundness.spoiling import Spoiling, TrueSounds
-from evaluation.soundness.text import agreement_table, heading, remarks, table
+from benchmarks.soundness.spoiling import Spoiling, TrueSounds
+from benchmarks.soundness.text import agreement_table, heading, remarks, table
+from evaluation.embedded.features import EmbeddedExtractor
+from evaluation.embedded.stage import embedded_extractor
+from evaluation.features.yamnet import YamNet
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from scipy.stats import spearmanr
 
-from evaluation.soundness.judges import Column
+from benchmarks.soundness.judges import Column
 
 AUTHORITIES = ("fad_yamnet", "hits_yamnet")
 LEAST = 0.8

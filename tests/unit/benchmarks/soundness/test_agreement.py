@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from evaluation.soundness.agreement import LEAST, Agreement, agreements, rank_correlation
-from evaluation.soundness.figures import is_monotone
-from evaluation.soundness.judges import Column, yamnet_at_hand
-from evaluation.soundness.text import agreement_table, table
+from benchmarks.soundness.agreement import LEAST, Agreement, agreements, rank_correlation
+from benchmarks.soundness.figures import is_monotone
+from benchmarks.soundness.judges import Column, yamnet_at_hand
+from benchmarks.soundness.text import agreement_table, table
 
 COLUMNS = {
     "good": Column("Good", len),

@@ -16,7 +16,7 @@ from audiolcm.models.autoencoder_linear import LinearPathAutoencoder
 from audiolcm.models.griffin_lim import GriffinLim
 from audiolcm.models.shaped_noise import ShapedNoise
 from audiolcm.types import Mel
-from evaluation.soundness.spoiling import TrueSounds, as_long
+from benchmarks.soundness.spoiling import TrueSounds, as_long
 
 _AT_ONCE = 8  # sounds through a vocoder
 _KEPT = 20  # components of what noise is bent to: about as smooth as the small autoencoder's mels

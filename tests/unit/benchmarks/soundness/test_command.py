@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_it_starts_and_knows_its_settings() -> None:
-    """Beside it lies evaluation.py, whose name is that of the package."""
+    """Beside it lies a package of its name."""
     command = [sys.executable, "benchmarks/soundness.py", "dataset=esc10", "--cfg", "job"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

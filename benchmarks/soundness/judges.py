@@ -11,6 +11,7 @@ import numpy as np
 
 from audiolcm.configuration.build import build
 from audiolcm.weights.place import weights_folder
+from benchmarks.soundness.spoiling import TrueSounds
 from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.features.extractor import Extractor, Features
 from evaluation.features.patches import Patches
@@ -25,7 +26,6 @@ from evaluation.metrics.frechet import frechet_distance_from_rows
 from evaluation.metrics.kernel import kernel_audio_distance
 from evaluation.metrics.rate import hit_rate
 from evaluation.metrics.similarity import cosine_similarity
-from evaluation.soundness.spoiling import TrueSounds
 
 Figure = Callable[[Sequence[Features]], float]
 """A figure of as many sounds as the true ones, in their order."""

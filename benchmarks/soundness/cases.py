@@ -6,14 +6,14 @@ import numpy as np
 from numpy.random import Generator
 
 from audiolcm.pipeline import AudioLCM
-from evaluation.soundness.resynthesis import (
+from benchmarks.soundness.resynthesis import (
     bend_noise,
     griffin_lim,
     keep_components,
     smooth_bands,
     smooth_frames,
 )
-from evaluation.soundness.spoiling import (
+from benchmarks.soundness.spoiling import (
     Spoiling,
     TrueSounds,
     add_noise,
