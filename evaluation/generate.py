@@ -19,6 +19,7 @@ import torch
 from tqdm import tqdm
 
 from audiolcm.audio.io import write_wav
+from audiolcm.commands.generate import Wanted, add_model_options, write_sounds
 from audiolcm.commands.options import Parser
 from audiolcm.configuration.build import build
 from audiolcm.configuration.plugins import allowing, import_from_here
@@ -29,7 +30,6 @@ from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.generating import Wanted, add_model_options, write_sounds
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
 from audiolcm.request import sampler_settings
@@ -137,12 +137,10 @@ def _run(options: argparse.Namespace) -> None:
     log.info("Written to %s", options.output)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run; returns the exit code."""
+def main(arguments: list[str] | None = None, prog: str = "python -m evaluation.generate") -> int:
+    """Parse the command line and run; return the exit code. Help calls the program ``prog``."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser: argparse.ArgumentParser = Parser(
-        prog="python -m evaluation.generate", description=__doc__.splitlines()[0]
-    )
+    parser: argparse.ArgumentParser = Parser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument(
         "--checkpoint", type=Path, default=Path("artifacts"), help="a student's folder, or artifacts"
     )

@@ -27,9 +27,9 @@ RUNS = Path("runs")
 RECORDS = Path("experiments/results/records")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code; a user's mistake is one message."""
-    parser: argparse.ArgumentParser = Parser(prog="python -m experiments", description=__doc__)
+def main(arguments: list[str] | None = None, prog: str = "python -m experiments") -> int:
+    """Run one command and return its exit code; a user's mistake is one message. Help calls the program ``prog``."""
+    parser: argparse.ArgumentParser = Parser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the paper's tables and figures")
     started = commands.add_parser("run", help="train and evaluate all rows of one of them")

@@ -1,28 +1,46 @@
-"""The ``audiolcm`` command: generate sound, convert released weights, structure captions, prepare data."""
+"""The ``audiolcm`` command: the front door of everything that is typed."""
 
 import argparse
+import importlib
 import logging
 import os
 import sys
 from pathlib import Path
 
 import audiolcm
-from audiolcm.commands import convert as published
-from audiolcm.commands import doctor as doctor
-from audiolcm.commands import prepare as data_command
-from audiolcm.commands import structure as structure
+from audiolcm.commands import convert, doctor, generate, prepare, structure
 from audiolcm.commands.options import Parser
-from audiolcm.configuration.plugins import import_from_here
+from audiolcm.configuration.choices import CONF
 from audiolcm.configuration.ranges import check_options
 from audiolcm.environment import terminal
 from audiolcm.environment.guard import explained
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal
 from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
-from audiolcm.generating import Wanted, add_model_options, write_sounds
 from audiolcm.storage.files import name_too_long
 
 log = logging.getLogger("audiolcm")
+
+DOORS = {
+    "train": ("train.py", "train a student, and whatever it lacks; as python train.py"),
+    "evaluate": ("evaluate.py", "score a system under a protocol; as python evaluate.py"),
+    "experiments": ("experiments.__main__", "the paper's tables and figures: run, status, render, ..."),
+    "listening": ("evaluation.listening.__main__", "listening tests: build one, score its answers"),
+    "generate-classes": ("evaluation.generate", "clips of each class of a labelled data set"),
+}
+"""Commands with a command line of their own, which packages above this one have: a script or a module, and its help."""
+EXAMPLES = """\
+examples:
+  audiolcm generate "a sheep bleats" -o sheep.wav
+  audiolcm train trainer=smoke
+  audiolcm evaluate dataset=clotho dataset.root=FOLDER
+  audiolcm experiments status
+  audiolcm listening build a=runs/eval_a b=runs/eval_b -o test
+  audiolcm prepare dataset=esc10 dataset.root=FOLDER
+  audiolcm structure --from-file captions.txt -o structured.tsv
+  audiolcm convert published:audiolcm -o artifacts
+  audiolcm doctor
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,8 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
     terminal.prepare()
     settle_user()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
     try:
+        if words and words[0] in DOORS:
+            return _through(words[0], words[1:])
+        options = _parser().parse_args(words)
         with explained(), raise_on_signal():
             check_options(vars(options))
             return options.run(options) or terminal.exit_code()
@@ -48,74 +69,35 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = Parser(
-        prog="audiolcm", description="Few-step text-to-audio generation."
+        prog="audiolcm",
+        description="Few-step text-to-audio generation.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"audiolcm {audiolcm.__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    generate = commands.add_parser("generate", help="turn captions into wav files")
-    generate.add_argument("captions", nargs="*", help="what is to be heard")
-    generate.add_argument("--from-file", type=Path, help="text file with one caption a line, and after "
-                          "a tab, if you like, its structured caption")  # fmt: skip
-    generate.add_argument("--structured", action="append", default=[], metavar="STRUCTURED",
-                          help="structured caption, <event& tag>@<event& tag>; one for each caption")  # fmt: skip
-    generate.add_argument("--checkpoint", help="a student or teacher folder, or an artifacts folder for its newest "
-                          "student, or embedded:foley or published:audiolcm (default: artifacts; where it has "
-                          "no model, embedded:foley)")  # fmt: skip
-    add_model_options(generate, batch_size=8, vocoder=str)
-    generate.add_argument("--duration", type=float, default=5.0, help="seconds, 1 to 30 (default: 5)")
-    generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("-o", "--output", default="sound.wav",
-                          help="wav file or folder; a new folder whose name has a dot ends in /")  # fmt: skip
-    generate.set_defaults(run=_generate)
-    published.add_parser(commands)
-    structure.add_parser(commands)
-    data_command.add_parser(commands)
-    doctor.add_parser(commands)
+    for command in (generate, prepare, structure, convert, doctor):
+        command.add_parser(commands)
+    for name, (_, told) in DOORS.items():
+        commands.add_parser(name, help=told, add_help=False)
     return parser
 
 
-def _generate(options: argparse.Namespace) -> int:
-    captions, structured = _captions(options)
+def _through(name: str, words: list[str]) -> int:
+    """Run a script or a module's command line with ``words``, and return its exit code.
 
-    from audiolcm.distributed.hardware import Hardware
-    from audiolcm.pipeline import AudioLCM
-    from audiolcm.published.models import default_model
-    from audiolcm.request import read_request, sampler_settings
-    from audiolcm.sound import wav_paths
-    from audiolcm.storage.files import require_writable
-
-    import_from_here()
-    targets = wav_paths(options.output, len(captions))
-    sampler = sampler_settings(options.steps, options.omega)
-    request = read_request(captions, options.duration, options.seed, structured)
-    wanted = map(Wanted, targets, request.captions, request.structured, request.seeds)
-    for folder in dict.fromkeys(target.parent for target in targets):
-        require_writable(folder, "-o FILE")
-    model = AudioLCM.from_pretrained(
-        options.checkpoint or default_model(Path("artifacts")),
-        vocoder=options.vocoder,
-        sampler=sampler,
-        hardware=Hardware(device=options.device),
-        plugins=options.plugins,
-    )
-    for path in write_sounds(model, list(wanted), request.duration, options.batch_size):
-        log.info("%s", path)
-    return 0
-
-
-def _captions(options: argparse.Namespace) -> tuple[list[str], list[str]]:
-    from audiolcm.data.manifest import fallback_structure
-    from audiolcm.structure.captions import read_captions, typed_captions
-
-    pairs = typed_captions(options.captions, options.structured)
-    if options.from_file is not None:
-        pairs += read_captions(options.from_file)
-    if not pairs:
-        raise UserError(
-            'No caption. Type audiolcm generate "A dog is barking" -o dog.wav, or use --from-file.'
-        )
-    captions = [pair.caption for pair in pairs]
-    return captions, [pair.structured or fallback_structure(pair.caption) for pair in pairs]
+    A script takes the place of this process, so that it is what a sweep or a cluster calls again.
+    """
+    place, _ = DOORS[name]
+    if place.endswith(".py"):
+        script = str(CONF.parent / place)
+        if not Path(script).is_file():
+            raise UserError(
+                f"{script} is missing: install the project from its checkout, `pip install -e .`."
+            )
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, script, *words])
+    return importlib.import_module(place).main(words, prog=f"audiolcm {name}")
 
 
 if __name__ == "__main__":

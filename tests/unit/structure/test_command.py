@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.commands import cli
+from audiolcm.commands import cli, generate
 from audiolcm.data.manifest import read_manifest
 from audiolcm.data.tables import read_table, write_table
 
@@ -27,7 +27,7 @@ def test_text_file_becomes_lines_that_generate_reads(tmp_path: Path) -> None:
     assert cli.main(["structure", "--from-file", str(source), "-o", str(target)]) == 0
     assert target.read_text() == f"{DOG}\t{DOG_STRUCTURED}\nWind\t<gale& background>\n...\t\n"
     options = cli._parser().parse_args(["generate", "--from-file", str(target)])
-    captions, structured = cli._captions(options)
+    captions, structured = generate._captions(options)
     assert captions == [DOG, "Wind", "..."]
     assert structured == [DOG_STRUCTURED, "<gale& background>", "<...& all>"]
 
@@ -121,8 +121,8 @@ def test_a_caption_that_is_no_text_is_one_message(command: str, tmp_path: Path, 
 def test_generate_takes_one_for_each_caption_and_the_fallback_otherwise() -> None:
     parse = cli._parser().parse_args
     given = parse(["generate", "A", "B", "--structured", "<a& mid-end>", "--structured", "<b& all>"])
-    assert cli._captions(given) == (["A", "B"], ["<a& mid-end>", "<b& all>"])
-    assert cli._captions(parse(["generate", "A"])) == (["A"], ["<A& all>"])
+    assert generate._captions(given) == (["A", "B"], ["<a& mid-end>", "<b& all>"])
+    assert generate._captions(parse(["generate", "A"])) == (["A"], ["<A& all>"])
 
 
 def test_killed_run_goes_on_where_it_stopped(server, tmp_path: Path) -> None:
