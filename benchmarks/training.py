@@ -25,8 +25,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from audiolcm.assembly import build_denoiser
 from audiolcm.audio.mel import HOP_LENGTH
-from audiolcm.configuration.build import build, build_transformer
+from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.models.autoencoder import Autoencoder
@@ -62,7 +63,7 @@ def report(
     name: str, objective: Objective, batch: Batch, recipe: Recipe, stage: str, repeats: int = REPEATS
 ) -> None:
     """Print steps per second, the floor and the peak memory of one objective's training step."""
-    hardware, settings = recipe.workshop.hardware, recipe.workshop.settings[stage]
+    hardware, settings = recipe.runner.hardware, recipe.runner.settings[stage]
     optimizer = build(recipe.cfg["optimizer"], "optimizer")
     optimizers = {part: optimizer.make(weights) for part, weights in objective.parts().items()}
 
@@ -103,47 +104,30 @@ def vocoder_objective(recipe: Recipe) -> Objective:
 def denoiser(recipe: Recipe) -> nn.Module:
     """Return an untrained denoiser; unlike the recipe's, it waits for no trained autoencoder."""
     channels = recipe.cfg["autoencoder"]["model"]["latent_channels"]
-    return build_transformer(recipe.cfg, recipe.text_encoder.width, channels)
+    return build_denoiser(recipe.cfg, recipe.text_encoder.width, channels)
 
 
 def teacher_objective(recipe: Recipe) -> Objective:
     """Return the untrained teacher's objective."""
-    return build(
-        recipe.cfg["objective"]["diffusion"],
-        "objective.diffusion",
-        model=denoiser(recipe),
-        schedule=recipe.schedule,
-        unconditional=recipe.unconditional,
-    )
+    return recipe.method.noise_prediction(denoiser(recipe), recipe.unconditional)
 
 
 def student_objective(recipe: Recipe) -> Objective:
     """Return the distillation of an untrained teacher."""
-    cfg = recipe.cfg["objective"]
-    return build(
-        cfg["consistency"],
-        "objective.consistency",
-        teacher=denoiser(recipe),
-        schedule=recipe.schedule,
-        boundary=build(cfg["boundary"], "objective.boundary"),
-        solver=recipe.solver,
-        guidance=recipe.guidance,
-        distance=recipe.distance,
-        unconditional=recipe.unconditional,
-    )
+    return recipe.method.distillation(denoiser(recipe), recipe.unconditional)
 
 
 def latents_batch(recipe: Recipe, size: int, frames: int) -> Batch:
     """Return random latents with the text of one caption."""
     channels = recipe.cfg["autoencoder"]["model"]["latent_channels"]
     text = recipe.text_encoder(["A dog is barking"], ["<dog barking& all>"]).expand(size, -1, -1)
-    device = recipe.workshop.hardware.torch_device()
+    device = recipe.runner.hardware.torch_device()
     return {"latent": torch.randn(size, channels, frames, device=device), "text": text}
 
 
 def replica_step(recipe: Recipe, name: str) -> tuple[Objective, Batch]:
     """Return the objective of one stage of the replica profile, and a batch of random content."""
-    size, frames = recipe.workshop.settings[name].batch_size, recipe.crop_frames(name)
+    size, frames = recipe.runner.settings[name].batch_size, recipe.crop_frames(name)
     if name == "autoencoder":
         return autoencoder_objective(recipe), {"mel": torch.randn(size, 80, frames)}
     if name == "vocoder":
@@ -176,7 +160,7 @@ def precision() -> None:
         ratio = medians["float32"] / medians["bfloat16"]
         sys.stdout.write(
             f"{name:12s} float32 {medians['float32']:6.3f} s, bfloat16 {medians['bfloat16']:6.3f} s: "
-            f"bfloat16 is {ratio:.2f} times as fast  {recipe.workshop.hardware.describe()}\n"
+            f"bfloat16 is {ratio:.2f} times as fast  {recipe.runner.hardware.describe()}\n"
         )
 
 

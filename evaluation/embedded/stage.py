@@ -12,8 +12,8 @@ from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData
-from audiolcm.stages.stage_runner import Data, Workshop
 from audiolcm.storage.files import require_writable
+from audiolcm.training.stage_runner import Data, StageRunner
 from audiolcm.weights.artifacts import Artifact, Identity
 from evaluation.embedded.data import EvaluatorClips
 from evaluation.embedded.features import EmbeddedExtractor
@@ -32,10 +32,10 @@ def embedded_extractor(cfg: Mapping[str, Any]) -> EmbeddedExtractor:
         UserError: when the data set has no labels.
     """
     data, classes, network = _made_of(cfg)
-    workshop = Workshop(cfg)
-    artifact = _train(cfg, workshop, data, classes)
+    runner = StageRunner(cfg)
+    artifact = _train(cfg, runner, data, classes)
     return EmbeddedExtractor(
-        artifact, artifact.load_weights(network), classes, workshop.hardware.torch_device()
+        artifact, artifact.load_weights(network), classes, runner.hardware.torch_device()
     )
 
 
@@ -46,12 +46,12 @@ def untrained_extractor(cfg: Mapping[str, Any]) -> EmbeddedExtractor:
         UserError: as ``embedded_extractor`` would once it trained, or no place to keep it can be written.
     """
     data, classes, network = _made_of(cfg)
-    workshop = Workshop(cfg)
-    build(workshop.optimizer("evaluator"), "optimizer")
+    runner = StageRunner(cfg)
+    build(runner.optimizer("evaluator"), "optimizer")
     build(cfg["evaluator"]["objective"], "evaluator.objective", model=network)
-    if workshop.store.find(_identity(cfg, workshop, data)) is None:
-        require_writable(workshop.store.root, "paths.artifacts=FOLDER")
-    return EmbeddedExtractor(None, network.eval(), classes, workshop.hardware.torch_device())
+    if runner.store.find(_identity(cfg, runner, data)) is None:
+        require_writable(runner.store.root, "paths.artifacts=FOLDER")
+    return EmbeddedExtractor(None, network.eval(), classes, runner.hardware.torch_device())
 
 
 def _made_of(cfg: Mapping[str, Any]) -> tuple[PreparedData, list[str], EvaluatorNetwork]:
@@ -62,23 +62,23 @@ def _made_of(cfg: Mapping[str, Any]) -> tuple[PreparedData, list[str], Evaluator
         return data, classes, build(cfg["evaluator"]["model"], "evaluator.model", num_classes=len(classes))
 
 
-def _identity(cfg: Mapping[str, Any], workshop: Workshop, data: PreparedData) -> Identity:
+def _identity(cfg: Mapping[str, Any], runner: StageRunner, data: PreparedData) -> Identity:
     sections = {"evaluator": cfg["evaluator"]}
-    return workshop.identity("evaluator", data.name, data.fingerprint, {}, sections)
+    return runner.identity("evaluator", data.name, data.fingerprint, {}, sections)
 
 
-def _train(cfg: Mapping[str, Any], workshop: Workshop, data: PreparedData, classes: list[str]) -> Artifact:
+def _train(cfg: Mapping[str, Any], runner: StageRunner, data: PreparedData, classes: list[str]) -> Artifact:
     def objective() -> EvaluatorObjective:
         model = build(cfg["evaluator"]["model"], "evaluator.model", num_classes=len(classes))
         return build(cfg["evaluator"]["objective"], "evaluator.objective", model=model)
 
     def sets() -> Data:
         model = build(cfg["evaluator"]["model"], "evaluator.model", num_classes=len(classes))
-        num_samples = round(workshop.settings["evaluator"].crop_seconds * SAMPLE_RATE)
+        num_samples = round(runner.settings["evaluator"].crop_seconds * SAMPLE_RATE)
         made = (
             EvaluatorClips(data.split(name), num_samples, classes, model.text_encoder)
             for name in ("train", "validation")
         )
         return next(made), next(made)
 
-    return workshop.make(_identity(cfg, workshop, data), objective, sets, {})
+    return runner.make(_identity(cfg, runner, data), objective, sets, {})

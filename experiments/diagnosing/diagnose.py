@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from audiolcm.configuration.build import build, build_transformer
+from audiolcm.assembly import build_denoiser
+from audiolcm.configuration.build import build
 from audiolcm.configuration.plugins import allowing, import_from_here
 from audiolcm.configuration.schema import read_yaml
 from audiolcm.configuration.sections import check_there
@@ -32,7 +33,7 @@ from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_model
-from audiolcm.stages.recipe import even_frames
+from audiolcm.stages.ingredients import even_frames
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.tensors import without_initialization
@@ -278,5 +279,5 @@ def _split(subject: Subject, given: Namespace) -> PreparedSplit:
 def _denoiser(artifact: Artifact, text_encoder: TextEncoder, latents: Latent) -> nn.Module:
     """Return a student's or a teacher's network where the latents are."""
     with without_initialization():
-        network = build_transformer(read_yaml(artifact.config_file()), text_encoder.width, latents.shape[1])
+        network = build_denoiser(read_yaml(artifact.config_file()), text_encoder.width, latents.shape[1])
     return artifact.load_weights(network).to(latents.device)

@@ -33,11 +33,10 @@ _ROOMS: dict[str, str] = {
     "audiolcm.distributed": "processes training.hardware training.whole=sharded",
     "audiolcm.environment": "interrupts terminal",
     "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue finished foresight preview run",
-    "audiolcm.models": "models.transplant=initialize_from",
     "audiolcm.sizing": (
         "describe planner.live=live_bytes planner.plan=memory_table planner.simulation=memory planner=."
     ),
-    "audiolcm.stages": "known_teacher recipe workshop=stage_runner",
+    "audiolcm.stages": "known_teacher models.transplant=student recipe",
     "audiolcm.storage": (
         "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder result "
         "tensors version"
@@ -47,7 +46,7 @@ _ROOMS: dict[str, str] = {
         "cluster.checkout cluster.command=become cluster.launcher cluster.parents=shared_parents "
         "cluster.settings cluster.snapshot cluster.submission cluster.waiting cluster=."
     ),
-    "audiolcm.training": "training.pieces=micro_batches",
+    "audiolcm.training": "training.pieces=micro_batches workshop=stage_runner",
     "audiolcm.weights": "artifacts card deadline",
     "evaluation": "score=trial",
     "evaluation.embedded": "features.embedded=features",
@@ -81,6 +80,11 @@ def _old_and_new() -> dict[str, str]:
 
 
 MOVED = _old_and_new()
+SPLIT = {
+    "audiolcm.build": ("audiolcm.configuration.build", "audiolcm.assembly"),
+    "audiolcm.recipe": ("audiolcm.stages",),
+}
+"""Modules whose code is in several now: a record that names one is fresh while none of these changes."""
 _BEFORE = {new: old for old, new in MOVED.items()}
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from audiolcm.assembly import build_denoiser
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
-from audiolcm.configuration.build import build, build_transformer
+from audiolcm.configuration.build import build
 from audiolcm.configuration.plugins import allowing
 from audiolcm.configuration.schema import read_yaml
 from audiolcm.diffusion.sampler import NoiseSource, Sampler
@@ -113,7 +114,7 @@ class AudioLCM:
         chosen.timesteps(schedule.num_timesteps)  # refuses what it cannot do before anything large is read
         text_encoder = load_text_encoder(artifact, cfg)
         with without_initialization():  # all of them are loaded at once
-            denoiser = build_transformer(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
+            denoiser = build_denoiser(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
             autoencoder_model = build(autoencoder_cfg, "autoencoder.model", Autoencoder)
             vocoder_model = build(vocoder_cfg, "vocoder.model", nn.Module)
         made = cls(

@@ -16,7 +16,7 @@ from audiolcm.configuration.resolvers import register_resolvers, slug
 from audiolcm.configuration.schema import compose, load_yaml, resolve, to_yaml
 from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
-from audiolcm.stages.stage_runner import Workshop
+from audiolcm.training.stage_runner import StageRunner
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 # See test_evaluate_config.py
@@ -70,8 +70,8 @@ def test_the_paper_profile_has_no_replica_shortcut() -> None:
 
 
 def test_a_stage_may_have_its_own_optimizer() -> None:
-    workshop = Workshop(compose(["profile=paper", "hardware=cpu"]))
-    autoencoder, student = (workshop.optimizer(stage) for stage in ("autoencoder", "student"))
+    runner = StageRunner(compose(["profile=paper", "hardware=cpu"]))
+    autoencoder, student = (runner.optimizer(stage) for stage in ("autoencoder", "student"))
     assert (autoencoder["beta1"], autoencoder["beta2"]) == (0.5, 0.9)
     assert (student["beta1"], student["beta2"]) == (0.9, 0.999)
 
@@ -88,7 +88,10 @@ def test_trainer_follows_the_data_set_unless_told_otherwise() -> None:
     [
         ({"_target_": "os.system", "command": "x"}, "refused"),
         ({"_target_": "audiolcm.data.store.shards.np.load", "file": "x", "allow_pickle": True}, "refused"),
-        ({"_target_": "audiolcm.stages.stage_runner.torch.load", "f": "x", "weights_only": False}, "refused"),
+        (
+            {"_target_": "audiolcm.training.stage_runner.torch.load", "f": "x", "weights_only": False},
+            "refused",
+        ),
         ({"_target_": "audiolcm.commands.cli.logging.FileHandler", "filename": "x"}, "refused"),
         ({"_target_": "audiolcm.diffusion.solver.Nothing"}, "does not exist"),
         ({"_target_": "audiolcm.diffusion.solver.GridSolver", "kk": 5}, "Unknown setting solver.kk.*'k'"),

@@ -233,4 +233,4 @@ def test_content_and_not_the_path_is_what_a_run_is_made_from(tmp_path: Path) -> 
     words = ["teacher=scratch", *paths]
     read = Recipe(compose(["schedule=diffusers", f"schedule.path={saved(tmp_path / 'model')}", *words]))
     written = Recipe(compose(words))
-    assert read.cfg == written.cfg == read.workshop.cfg
+    assert read.cfg == written.cfg == read.runner.cfg

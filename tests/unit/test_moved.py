@@ -13,7 +13,7 @@ from audiolcm.configuration.fingerprint import (
     method_fingerprint,
     settings_fingerprint,
 )
-from audiolcm.moved import MOVED, former
+from audiolcm.moved import MOVED, SPLIT, former
 from audiolcm.storage.hashing import content_hash, sealed, unsealed
 
 METHODS = Path(__file__).parents[2] / "experiments/results/records/method"
@@ -76,3 +76,10 @@ def test_every_module_that_a_committed_record_names_is_there() -> None:
     named = {name for path in METHODS.glob("*.json") for name in json.loads(path.read_text())}
     assert len(named) > 50
     assert [name for name in sorted(named) if code_hash(MOVED.get(name, name)) is None] == []
+
+
+def test_a_module_that_was_split_is_as_fresh_as_all_of_its_parts() -> None:
+    for old, parts in SPLIT.items():
+        whole = str(code_now(old))
+        assert changed_modules({old: whole}) == []
+        assert whole == code_of(parts) != code_hash(MOVED[old])

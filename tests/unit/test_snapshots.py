@@ -7,14 +7,14 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
-from audiolcm.configuration.build import build_transformer
+from audiolcm.assembly import build_denoiser
 from audiolcm.configuration.schema import compose
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.models.initialize_from import started_from
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
 from audiolcm.stages.recipe import Recipe
+from audiolcm.stages.student import initialize_from
 from audiolcm.storage.result import write_result
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.settings import StageSettings
@@ -119,9 +119,9 @@ def test_a_student_of_another_backbone_shares_the_teacher(folder: Path, student:
 def test_all_but_the_exchanged_part_starts_as_the_teacher(folder: Path) -> None:
     source, other = recipe(folder).cfg, recipe(folder, "backbone/feed_forward=gelu", *FULL).cfg
     torch.manual_seed(0)
-    teacher, fresh = build_transformer(source, 8, 4), build_transformer(other, 8, 4)
+    teacher, fresh = build_denoiser(source, 8, 4), build_denoiser(other, 8, 4)
     before = {name: tensor.clone() for name, tensor in fresh.state_dict().items()}
-    started = started_from(teacher, fresh).state_dict()
+    started = initialize_from(fresh, teacher).state_dict()
     known = teacher.state_dict()
     kept = {name for name in started if name not in known or known[name].shape != started[name].shape}
     assert kept and all("feed_forward" in name for name in kept), kept

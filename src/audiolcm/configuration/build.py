@@ -10,7 +10,7 @@ from audiolcm.configuration.checking import check
 from audiolcm.errors import UserError
 from audiolcm.storage.plain_data import plain
 
-_BAD_VALUE = (
+BAD_VALUE = (
     TypeError, ValueError, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError,
 )  # fmt: skip
 """What constructors, and those of torch, raise for a value that will not do, such as a width of a billion."""
@@ -42,29 +42,13 @@ def build(node: Mapping[str, Any], path: str, kind: type = object, /, **given: A
     except InstantiationException as error:  # of a node below this one
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
-        if isinstance(error.__cause__, _BAD_VALUE):
+        if isinstance(error.__cause__, BAD_VALUE):
             raise UserError(f"{path} cannot be built: {error.__cause__}") from error.__cause__
         raise
     try:
         made = maker if tree.get("_partial_", False) and not given else maker(**given)
-    except _BAD_VALUE as error:
+    except BAD_VALUE as error:
         raise UserError(f"{path} cannot be built: {error}") from error
     if not isinstance(made, kind):
         raise UserError(f"{path} cannot be built: {tree['_target_']} makes no {kind.__name__}.")
     return made
-
-
-def build_transformer(cfg: Mapping[str, Any], text_width: int, latent_channels: int) -> Any:
-    """Return the denoiser, a noise prediction network: sizes of ``model`` and three factories of ``backbone``."""
-    from audiolcm.diffusion.velocity import VelocityPrediction
-    from audiolcm.models.transformer import Transformer  # torch is slow to import, --help should not wait
-
-    factories = {name: build(cfg["backbone"][name], f"backbone.{name}") for name in cfg["backbone"]}
-    size = {name: cfg["model"][name] for name in ("width", "depth", "num_heads")}
-    try:
-        network = Transformer(latent_channels=latent_channels, text_width=text_width, **size, **factories)
-    except _BAD_VALUE as error:
-        raise UserError(f"model cannot be built: {error}") from error
-    if cfg["model"]["prediction_type"] == "epsilon":
-        return network
-    return VelocityPrediction(network, build(cfg["schedule"], "schedule"))

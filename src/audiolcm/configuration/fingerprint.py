@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from audiolcm.moved import MOVED
+from audiolcm.moved import MOVED, SPLIT
 from audiolcm.storage.hashing import content_hash
 
 _PLACES = {
@@ -31,10 +31,10 @@ _ADDED = {
 }  # fmt: skip
 """Settings that came after the first records: null is as it was without them."""
 DECIDING = (
-    "audiolcm.audio", "audiolcm.configuration.build",
+    "audiolcm.assembly", "audiolcm.audio", "audiolcm.configuration.build",
     "audiolcm.data.loading.batches", "audiolcm.data.loading.cache", "audiolcm.data.loading.dataset",
-    "audiolcm.diffusion", "audiolcm.random_numbers", "audiolcm.stages.known_teacher", "audiolcm.models",
-    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.stages.recipe", "audiolcm.training.loop",
+    "audiolcm.diffusion", "audiolcm.random_numbers", "audiolcm.models",
+    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.stages", "audiolcm.training.loop",
     "audiolcm.training.optimization", "audiolcm.training.micro_batches", "audiolcm.training.reproducibility",
     "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.htk_mels", "evaluation.measures",
     "evaluation.metrics", "evaluation.protocol", "evaluation.sinc_hann", "evaluation.sound", "evaluation.systems",
@@ -84,7 +84,9 @@ def changed_modules(method: Mapping[str, str]) -> list[str]:
 
 
 def code_now(module: str) -> str | None:
-    """Return ``code_hash`` of a module by the name that it has or had; None: there is no such module."""
+    """Return a hash of a module's code by the name that it has or had; None: there is no such module."""
+    if module in SPLIT:
+        return code_of(SPLIT[module])
     return code_hash(MOVED.get(module, module))
 
 

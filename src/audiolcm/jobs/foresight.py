@@ -6,8 +6,10 @@ from pathlib import Path
 
 import torch
 
-from audiolcm.configuration.build import build, build_transformer
+from audiolcm.assembly import build_denoiser
+from audiolcm.configuration.build import build
 from audiolcm.errors import UserError
+from audiolcm.stages.ingredients import of_teacher
 from audiolcm.stages.recipe import Recipe
 from audiolcm.storage.files import require_writable
 
@@ -24,7 +26,7 @@ def foresee(recipe: Recipe) -> None:
     """
     for name in ("artifacts", "cache"):
         require_writable(Path(recipe.cfg["paths"][name]), f"paths.{name}=FOLDER")
-    recipe.workshop.hardware.torch_device()
+    recipe.runner.hardware.torch_device()
     stages = recipe.trained_stages()
     with torch.random.fork_rng(devices=[]):
         for stage in stages:
@@ -36,7 +38,7 @@ def foresee(recipe: Recipe) -> None:
 
 
 def _foresee_optimizer(recipe: Recipe, stage: str) -> None:
-    optimizer = build(recipe.workshop.optimizer(stage), "optimizer")
+    optimizer = build(recipe.runner.optimizer(stage), "optimizer")
     try:
         optimizer.make([torch.nn.Parameter(torch.zeros(1))])
     except ValueError as error:
@@ -56,31 +58,11 @@ def _foresee_sound(recipe: Recipe, stages: list[str]) -> None:
 
 
 def _foresee_denoisers(recipe: Recipe) -> None:
-    cfg = recipe.cfg["objective"]
-    with torch.device("cpu"):  # numbers only
-        boundary = build(cfg["boundary"], "objective.boundary")
     with _without_content():
         nothing = torch.zeros(1, 1, _WIDTH)
-        teacher = build_transformer(recipe.of_teacher(recipe.cfg), _WIDTH, _WIDTH)
-        build(
-            cfg["diffusion"],
-            "objective.diffusion",
-            model=teacher,
-            schedule=recipe.schedule,
-            unconditional=nothing,
-        )
-        build(
-            cfg["consistency"],
-            "objective.consistency",
-            teacher=teacher,
-            student=build_transformer(recipe.cfg, _WIDTH, _WIDTH),
-            schedule=recipe.schedule,
-            boundary=boundary,
-            solver=recipe.solver,
-            guidance=recipe.guidance,
-            distance=recipe.distance,
-            unconditional=nothing,
-        )
+        teacher = build_denoiser(of_teacher(recipe.cfg), _WIDTH, _WIDTH)
+        recipe.method.noise_prediction(teacher, nothing)
+        recipe.method.distillation(teacher, nothing, build_denoiser(recipe.cfg, _WIDTH, _WIDTH))
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ def write_preview(
     """
     split, indices = _captions(recipe)
     vocoder = recipe.vocoder.folder
-    hardware = recipe.workshop.hardware
+    hardware = recipe.runner.hardware
     cfg = recipe.cfg
     listener = AudioLCM.from_checkpoint(recipe.teacher.folder, vocoder, cfg["teacher_sampler"], hardware)
     sounds = {
@@ -113,7 +113,7 @@ def _summary(
 |---|---|---|---|
 {chr(10).join(map(_row, stages))}
 
-This call took {seconds:.0f} s before the preview. Hardware: {recipe.workshop.hardware.describe()}.
+This call took {seconds:.0f} s before the preview. Hardware: {recipe.runner.hardware.describe()}.
 
 ## Listen
 Open `{folder / PAGE}` in a browser, or take the wav files and spectrograms of `{folder / "samples"}`: the true

@@ -162,7 +162,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
 
     _tell_choices(plain)
     recipe = _recipe(plain)
-    recipe.workshop.announce = partial(at_stage, folder)
+    recipe.runner.announce = partial(at_stage, folder)
     if plain["stage"] != "student":
         _only(plain["stage"], recipe, folder, began)
         return

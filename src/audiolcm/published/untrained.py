@@ -1,6 +1,6 @@
 """Parts that need no training, kept as artifacts: vocoders by formula or from published files.
 
-What generates sound imports this module, and not ``workshop``, which loads all of the training.
+What generates sound imports this module, and not ``runner``, which loads all of the training.
 """
 
 import os

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import BertConfig, PretrainedConfig, T5Config
 
+from audiolcm.assembly import Method, build_denoiser
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
-from audiolcm.configuration.build import build, build_transformer
+from audiolcm.configuration.build import build
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.bigvgan import BigVGAN
@@ -52,8 +53,10 @@ def describe(cfg: Config) -> Figures:
         text_encoder = _text_encoder(cfg["text_encoder"])
         text, width = _of_text(cfg["text_encoder"], text_encoder)
         heard = _of_autoencoder(autoencoder, cfg["dataset"]["duration"])
-        network = build_transformer(cfg, width, heard["latent_size"][0])
-        distillation = _distillation(cfg, network, width)
+        network = build_denoiser(cfg, width, heard["latent_size"][0])
+        with torch.device("cpu"):  # schedules and solvers compute, with little
+            method = Method(cfg)
+        distillation: ConsistencyDistillation = method.distillation(network, torch.zeros(1, 1, width))
         vocoder = _vocoder(cfg["vocoder"]["model"])
     student = distillation.trained["student"]
     (transformer,) = (part for part in student.modules() if isinstance(part, Transformer))
@@ -167,18 +170,3 @@ def _vocoder(cfg: Config) -> nn.Module:
         return BigVGAN()
     with torch.device("cpu"):  # the small ones compute their filters, and are small
         return build(cfg, "vocoder.model")
-
-
-def _distillation(cfg: Config, network: nn.Module, text_width: int) -> ConsistencyDistillation:
-    """Return the objective, which holds student, target and teacher."""
-    with torch.device("cpu"):  # schedules and solvers compute, with little
-        given: dict[str, Any] = {
-            "schedule": build(cfg["schedule"], "schedule"),
-            "boundary": build(cfg["objective"]["boundary"], "objective.boundary"),
-            "solver": build(cfg["solver"], "solver"),
-            "guidance": build(cfg["guidance"], "guidance"),
-            "distance": build(cfg["objective"]["distance"], "objective.distance"),
-        }
-    nothing: Tensor = torch.zeros(1, 1, text_width)
-    cfg = cfg["objective"]["consistency"]
-    return build(cfg, "objective.consistency", teacher=network, unconditional=nothing, **given)

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from audiolcm.assembly import Method, build_denoiser
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
-from audiolcm.configuration.build import build, build_transformer
 from audiolcm.models.transformer import Transformer, TransformerBlock
 from audiolcm.objectives.objective import Objective
 from audiolcm.sizing.live_bytes import LiveBytes
@@ -106,21 +106,10 @@ def untrained(cfg: Config, stage: str) -> Objective:
     """Return the objective of teacher or student with a new network."""
     tokens, width = text_shape(cfg)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
-    network: nn.Module = build_transformer(cfg, width, channels)
-    parts = cfg["objective"]
-    given = {
-        "schedule": build(cfg["schedule"], "schedule"),
-        "unconditional": torch.zeros(1, tokens, width),
-    }
-    if stage == "teacher":
-        return build(parts["diffusion"], "objective.diffusion", model=network, **given)
-    given |= {
-        "boundary": build(parts["boundary"], "objective.boundary"),
-        "solver": build(cfg["solver"], "solver"),
-        "guidance": build(cfg["guidance"], "guidance"),
-        "distance": build(parts["distance"], "objective.distance"),
-    }
-    return build(parts["consistency"], "objective.consistency", teacher=network, **given)
+    network: nn.Module = build_denoiser(cfg, width, channels)
+    method, nothing = Method(cfg), torch.zeros(1, tokens, width)
+    made = method.noise_prediction if stage == "teacher" else method.distillation
+    return made(network, nothing)
 
 
 def random_batch(cfg: Config, stage: str, examples: int) -> dict[str, torch.Tensor]:

@@ -25,8 +25,8 @@ from audiolcm.data.store.prepared import FORMAT_VERSION
 from audiolcm.errors import UserError
 from audiolcm.jobs import run
 from audiolcm.jobs.finished import inputs_of
-from audiolcm.stages.stage_runner import Workshop
 from audiolcm.storage.result import read_result
+from audiolcm.training.stage_runner import StageRunner
 
 LOSSES = """
 import os
@@ -243,11 +243,11 @@ def test_identities_have_the_code_of_plugins_only_where_there_is_some(where: str
     cfg = compose(["hardware=cpu"])
     with allowing(["strange"]):
         code = code_of_plugins(NODE)
-        plain = Workshop(cfg).identity("student", "name", "data", {}, {"solver": cfg["solver"]})
+        plain = StageRunner(cfg).identity("student", "name", "data", {}, {"solver": cfg["solver"]})
         assert "plugins" not in plain.content
         section = NODE if where == "section" else cfg["solver"]
-        workshop = Workshop(cfg | ({"optimizer": NODE} if where == "optimizer" else {}))
-        identity = workshop.identity("student", "name", "data", {}, {"solver": section})
+        runner = StageRunner(cfg | ({"optimizer": NODE} if where == "optimizer" else {}))
+        identity = runner.identity("student", "name", "data", {}, {"solver": section})
     assert identity.content["plugins"] == code and code
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from audiolcm.configuration.build import build_transformer
+from audiolcm.assembly import build_denoiser
 from audiolcm.configuration.schema import compose
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.diffusion.velocity import VelocityPrediction
@@ -41,10 +41,10 @@ def test_an_error_is_not_amplified_at_the_noisiest_timestep() -> None:
 
 
 def test_configuration_chooses_it() -> None:
-    made = build_transformer(compose([]), text_width=8, latent_channels=4)
+    made = build_denoiser(compose([]), text_width=8, latent_channels=4)
     assert isinstance(made, VelocityPrediction)
     assert made.network.blocks[0].feed_forward.expand.kernel_size == (3,)
-    papers = build_transformer(compose(["model=tiny", "model.prediction_type=epsilon"]), 8, 4)
+    papers = build_denoiser(compose(["model=tiny", "model.prediction_type=epsilon"]), 8, 4)
     assert isinstance(papers, Transformer)
 
 

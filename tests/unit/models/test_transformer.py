@@ -9,7 +9,7 @@ from diffusers import LatentConsistencyModelPipeline
 from diffusers.models.embeddings import get_timestep_embedding
 from torch.testing import assert_close
 
-from audiolcm.configuration.build import build_transformer
+from audiolcm.assembly import build_denoiser
 from audiolcm.configuration.schema import compose
 from audiolcm.models.attention import SelfAttention
 from audiolcm.models.embedding import TimestepEmbedding, omega_sinusoid, sinusoid
@@ -58,7 +58,7 @@ def test_parameter_counts_are_those_of_table_7(
 ) -> None:
     cfg = compose([f"model={size}", *(f"backbone/{choice}" for choice in variant)])
     with torch.device("meta"):
-        network = build_transformer(cfg, text_width=1024, latent_channels=20)
+        network = build_denoiser(cfg, text_width=1024, latent_channels=20)
     assert isinstance(network, Transformer)
     count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     assert count == pytest.approx(millions, rel=tolerance)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from released_file import Layout
 
-from audiolcm.configuration.build import build, build_transformer
+from audiolcm.assembly import build_denoiser
+from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.sizing.describe import describe
@@ -50,7 +51,7 @@ def test_counts_are_those_of_real_modules(overrides: list[str]) -> None:
     cfg = compose(overrides)
     found = describe(cfg)
     autoencoder = build(cfg["autoencoder"]["model"], "autoencoder.model")
-    denoiser = build_transformer(cfg, 128, autoencoder.latent_channels)
+    denoiser = build_denoiser(cfg, 128, autoencoder.latent_channels)
     count = {name: sum(p.numel() for p in module.parameters()) for name, module in {
         "autoencoder": autoencoder, "denoiser": denoiser, "vocoder": build(cfg["vocoder"]["model"], "vocoder.model"),
     }.items()}  # fmt: skip

@@ -10,6 +10,7 @@ from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.objectives.diffusion import DiffusionObjective
 from audiolcm.published.models import open_model
+from audiolcm.stages.latents import new_denoiser
 from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import Artifact, Identity
 from audiolcm.weights.embedded import FOLEY
@@ -60,10 +61,14 @@ def test_its_weights_autoencoder_and_identity_are_those_of_its_start(
         made.append((identity, objective()))
         return open_model(FOLEY, "teacher")
 
-    monkeypatch.setattr(started.workshop, "make", make)
+    monkeypatch.setattr(started.runner, "make", make)
     assert started.teacher
     ((identity, objective),) = made
-    known = open_model(FOLEY, "teacher").load_weights(started.new_denoiser(started.cfg)).state_dict()
+    known = (
+        open_model(FOLEY, "teacher")
+        .load_weights(new_denoiser(started, started.cfg, started.autoencoder))
+        .state_dict()
+    )
     for network in (objective.trained["model"], objective.product()):
         torch.testing.assert_close(dict(network.state_dict()), dict(known), rtol=0, atol=0)
     assert identity.content["parents"]["initial"] == open_model(FOLEY, "teacher").hash

@@ -14,6 +14,8 @@ from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.objectives.consistency import ConsistencyDistillation
 from audiolcm.published.untrained import placed
+from audiolcm.stages.autoencoder import measure_scale
+from audiolcm.stages.latents import new_denoiser
 from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import Artifact, Identity
 
@@ -56,7 +58,7 @@ def test_scaled_latents_have_unit_variance() -> None:
     """scale_factor = 1 / std of training latents, as in the released code."""
     torch.manual_seed(0)
     autoencoder, mels = Autoencoder(32, (1, 2), 1, 4), torch.randn(3, 80, 16) - 2.0
-    Recipe._measure_scale(SimpleNamespace(_spread_mels=lambda: mels), autoencoder)
+    measure_scale(autoencoder, mels)
     with torch.no_grad():
         latents = autoencoder.encode(mels).mode()
     assert abs(float(latents.std()) - 1.0) > 0.1
@@ -78,7 +80,7 @@ def test_a_student_starts_as_the_published_teacher_whatever_omega_is(
     recipe = Recipe(cfg)
     recipe.text_encoder = SimpleNamespace(width=48)
     recipe.text_identity, recipe.unconditional = {}, torch.zeros(1, 8, 48)
-    kept = recipe.teacher.load_weights(recipe.new_denoiser(recipe.cfg))
+    kept = recipe.teacher.load_weights(new_denoiser(recipe, recipe.cfg, recipe.autoencoder))
     assert kept.timestep_embedding.omega_projection.weight.any()
     made: list[ConsistencyDistillation] = []
 
@@ -86,7 +88,7 @@ def test_a_student_starts_as_the_published_teacher_whatever_omega_is(
         made.append(objective())
         return recipe.teacher
 
-    monkeypatch.setattr(recipe.workshop, "make", make)
+    monkeypatch.setattr(recipe.runner, "make", make)
     assert recipe.student
     (objective,) = made
     z, text, t = torch.randn(2, 20, 12), torch.randn(2, 8, 48), torch.tensor([19, 999])

@@ -37,7 +37,7 @@ Parents = Mapping[str, Artifact]
 Data = tuple[TrainingSet, TrainingSet | None]
 
 
-class Workshop:
+class StageRunner:
     """Makes artifacts of one configuration."""
 
     def __init__(self, cfg: Config) -> None:

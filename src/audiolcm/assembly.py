@@ -1,0 +1,79 @@
+"""From a configuration to the network and the objectives of Algorithm 1: each is put together here, and only here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from audiolcm.configuration.build import BAD_VALUE, build
+from audiolcm.errors import UserError
+
+
+def build_denoiser(cfg: Mapping[str, Any], text_width: int, latent_channels: int) -> Any:
+    """Return the denoiser, a noise prediction network: sizes of ``model`` and three factories of ``backbone``."""
+    from audiolcm.diffusion.velocity import VelocityPrediction
+    from audiolcm.models.transformer import Transformer
+
+    factories = {name: build(cfg["backbone"][name], f"backbone.{name}") for name in cfg["backbone"]}
+    size = {name: cfg["model"][name] for name in ("width", "depth", "num_heads")}
+    try:
+        network = Transformer(latent_channels=latent_channels, text_width=text_width, **size, **factories)
+    except BAD_VALUE as error:
+        raise UserError(f"model cannot be built: {error}") from error
+    if cfg["model"]["prediction_type"] == "epsilon":
+        return network
+    return VelocityPrediction(network, build(cfg["schedule"], "schedule"))
+
+
+class Method:
+    """The mathematics that a configuration chooses, which has no weights, and the objectives that are made with it.
+
+    Raises:
+        UserError: a schedule, k, range of guidance or distance that cannot be; before anything is trained.
+    """
+
+    def __init__(self, cfg: Mapping[str, Any]) -> None:
+        self.cfg = cfg["objective"]
+        self.schedule = build(cfg["schedule"], "schedule")
+        self.solver = build(cfg["solver"], "solver")
+        self.guidance = build(cfg["guidance"], "guidance")
+        self.distance = build(self.cfg["distance"], "objective.distance")
+        self.boundary = build(self.cfg["boundary"], "objective.boundary")
+
+    def noise_prediction(self, denoiser: nn.Module, unconditional: Tensor) -> Any:
+        """Return the objective of a teacher: noise prediction with dropped captions.
+
+        Args:
+            denoiser: the network that is trained.
+            unconditional: text features of the empty caption, (1, tokens, width).
+        """
+        return build(
+            self.cfg["diffusion"],
+            "objective.diffusion",
+            model=denoiser,
+            schedule=self.schedule,
+            unconditional=unconditional,
+        )
+
+    def distillation(
+        self, teacher: nn.Module, unconditional: Tensor, student: nn.Module | None = None
+    ) -> Any:
+        """Return the objective of a student: Algorithm 1.
+
+        Args:
+            teacher: a trained noise prediction network.
+            unconditional: text features of the empty caption, (1, tokens, width).
+            student: what the student starts as; None for a copy of the teacher.
+        """
+        return build(
+            self.cfg["consistency"],
+            "objective.consistency",
+            teacher=teacher,
+            student=student,
+            schedule=self.schedule,
+            boundary=self.boundary,
+            solver=self.solver,
+            guidance=self.guidance,
+            distance=self.distance,
+            unconditional=unconditional,
+        )

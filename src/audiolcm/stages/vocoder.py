@@ -1,0 +1,49 @@
+"""The second stage: mels to waveforms."""
+
+from collections.abc import Callable
+
+from audiolcm.audio.mel import HOP_LENGTH
+from audiolcm.configuration.build import build
+from audiolcm.data.loading.dataset import WaveformClips
+from audiolcm.distributed import processes
+from audiolcm.objectives.objective import Objective
+from audiolcm.published.models import open_vocoder
+from audiolcm.published.untrained import keep_vocoder
+from audiolcm.stages.autoencoder import load_autoencoder
+from audiolcm.stages.ingredients import Ingredients
+from audiolcm.training.stage_runner import Data
+from audiolcm.weights.artifacts import Artifact
+
+
+def is_trained(ingredients: Ingredients) -> bool:
+    """Return whether the vocoder is one that this configuration trains."""
+    return ingredients.cfg["vocoder"]["objective"] is not None and not ingredients.cfg["parents"].get(
+        "vocoder"
+    )
+
+
+def vocoder(ingredients: Ingredients, autoencoder: Callable[[], Artifact]) -> Artifact:
+    """Return the vocoder, trained behind the autoencoder; one without an objective is kept as it is.
+
+    Args:
+        ingredients: what it is made of.
+        autoencoder: makes the autoencoder; called where the vocoder is trained.
+    """
+    if place := ingredients.cfg["parents"].get("vocoder"):
+        return processes.first_then_others(lambda: open_vocoder(place))
+    cfg, runner = ingredients.cfg["vocoder"], ingredients.runner
+    if cfg["objective"] is None:
+        return processes.first_then_others(lambda: keep_vocoder(runner.store, ingredients.cfg))
+    parents = {"autoencoder": autoencoder()}
+
+    def objective() -> Objective:
+        model = build(cfg["model"], "vocoder.model")
+        before = load_autoencoder(parents["autoencoder"], runner.hardware.torch_device())
+        return build(cfg["objective"], "vocoder.objective", model=model, autoencoder=before)
+
+    def data() -> Data:
+        samples = ingredients.crop_frames("vocoder") * HOP_LENGTH
+        return ingredients.training_and_validation(lambda split: WaveformClips(split, samples))
+
+    identity = ingredients.identity("vocoder", "", parents, {"vocoder": cfg})
+    return runner.make(identity, objective, data, parents)
