@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from audiolcm.types import Mel
-from evaluation.embedded.network import LOG_FLOOR
+from evaluation.features.mel import LOG_FLOOR
 
 _MIXED = 0.5  # of the examples get company
 _QUIETEST = 0.05  # share of the power that company has at least: labels count it as heard

@@ -12,9 +12,10 @@ from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.manifest import fallback_structure
 from audiolcm.storage.hashing import content_hash
 from audiolcm.weights.artifacts import Artifact
-from evaluation.embedded.network import EvaluatorNetwork, log_mel
+from evaluation.embedded.network import EvaluatorNetwork
 from evaluation.features.batching import in_equal_lengths, require_length
 from evaluation.features.extractor import Features
+from evaluation.features.mel import log_mel
 
 _VERSION = "embedded-v1"  # change it with anything in `log_mel` or `extract`
 

@@ -16,12 +16,8 @@ from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.errors import UserError
 from audiolcm.models.text_encoder import HashedTextEncoder
 from audiolcm.types import Mel, TextTokens, Waveform
-from evaluation.htk_mels import htk_filters
+from evaluation.features.mel import HOP, NUM_BANDS
 
-NUM_BANDS = 64
-LOG_FLOOR = 1e-5  # added to the power: ln(1e-5) = -11.5 is silence
-WINDOW = 512  # samples
-HOP = 320  # samples
 POOLED = 4  # front-end frames that make one frame of the network
 FRAME_SECONDS = POOLED * HOP / SAMPLE_RATE  # 0.08
 ROW_FRAMES = 12  # frames of the network in one row of the embedding: 0.96 s
@@ -32,27 +28,6 @@ Frames = Float[Tensor, "batch frames classes"]
 Rows = Float[Tensor, "batch rows width"]
 Vectors = Float[Tensor, "batch width"]
 Logits = Float[Tensor, "batch classes"]
-
-
-@functools.cache
-def _front_end() -> tuple[Tensor, Tensor]:
-    """Return the window, (512,), and the filters, (257, 64)."""
-    filters = htk_filters(WINDOW // 2 + 1, NUM_BANDS, SAMPLE_RATE, min_frequency=50.0, max_frequency=8000.0)
-    return torch.hann_window(WINDOW), filters
-
-
-@torch.no_grad()
-def log_mel(waveforms: Waveform) -> Mel:
-    """Return ln(mel power + 1e-5), (batch, 64, samples // 320 + 1): 32 ms windows every 20 ms, HTK mel scale.
-
-    It differs from the mel of the models in bands, scale, window, hop and logarithm, so that a sound does not score
-    well merely for being smooth on the grid on which it was generated.
-    """
-    window, filters = (part.to(waveforms.device) for part in _front_end())
-    with torch.autocast(waveforms.device.type, enabled=False):
-        spectrum = torch.stft(waveforms.float(), WINDOW, HOP, window=window, return_complex=True)
-        power = spectrum.abs().square()
-        return ((power.transpose(1, 2) @ filters).transpose(1, 2) + LOG_FLOOR).log()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from audiolcm.objectives.objective import Batch, Scalars
 from audiolcm.random_numbers import Generator, of_example
 from audiolcm.types import Mel
 from evaluation.embedded.augmentation import augment
-from evaluation.embedded.network import EvaluatorNetwork, Heard, log_mel
+from evaluation.embedded.network import EvaluatorNetwork, Heard
+from evaluation.features.mel import log_mel
 
 
 class EvaluatorObjective(nn.Module):

@@ -9,9 +9,9 @@ import torch
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.storage.hashing import content_hash
-from evaluation.embedded.network import HOP, log_mel
 from evaluation.features.batching import in_equal_lengths, require_length
 from evaluation.features.extractor import Features
+from evaluation.features.mel import HOP, log_mel
 
 BANDS, FRAMES = 8, 8  # of a patch: an eighth of the mel scale, 0.16 s
 _VERSION = "patches-v1"  # change it with anything that can change the features

@@ -17,9 +17,9 @@ import torch
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.storage.hashing import content_hash
-from evaluation.embedded.network import log_mel
 from evaluation.features.batching import require_length
 from evaluation.features.extractor import Features
+from evaluation.features.mel import log_mel
 
 NUM_BANDS = 24
 LOWEST, HIGHEST = 50.0, 7600.0  # Hz, where the first band begins and the last one ends

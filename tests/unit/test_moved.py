@@ -10,6 +10,8 @@ import pytest
 from audiolcm.configuration.fingerprint import (
     changed_modules,
     code_hash,
+    code_now,
+    code_of,
     method_fingerprint,
     settings_fingerprint,
 )

@@ -6,7 +6,8 @@ import torch
 from packages import needs_package
 
 from audiolcm.errors import UserError
-from evaluation.embedded.network import EvaluatorNetwork, log_mel
+from evaluation.embedded.network import EvaluatorNetwork
+from evaluation.features.mel import log_mel
 
 RATE = 16000
 
