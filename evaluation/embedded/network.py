@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.errors import UserError
 from audiolcm.models.text_encoder import HashedTextEncoder
-from audiolcm.types import Mel, TextTokens, Waveform
+from audiolcm.types import Mel, TextTokens
 from evaluation.features.mel import HOP, NUM_BANDS
 
 POOLED = 4  # front-end frames that make one frame of the network

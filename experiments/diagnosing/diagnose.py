@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from audiolcm.assembly import build_denoiser
+from audiolcm.assembly import build_denoiser, load_text_encoder
 from audiolcm.configuration.build import build
 from audiolcm.configuration.plugins import allowing, import_from_here
 from audiolcm.configuration.schema import read_yaml
@@ -31,7 +31,6 @@ from audiolcm.distributed.hardware import Hardware
 from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
-from audiolcm.pipeline import load_text_encoder
 from audiolcm.published.models import open_model
 from audiolcm.stages.ingredients import even_frames
 from audiolcm.storage.files import atomic_path

@@ -1,4 +1,4 @@
-"""From a configuration to the network and the objectives of Algorithm 1: each is put together here, and only here."""
+"""From a configuration to networks and the objectives of Algorithm 1: each is put together here, and only here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from audiolcm.configuration.build import BAD_VALUE, build
 from audiolcm.errors import UserError
+from audiolcm.storage.tensors import without_initialization
+from audiolcm.types import TextEncoder
+from audiolcm.weights.artifacts import Artifact
 
 
 def build_denoiser(cfg: Mapping[str, Any], text_width: int, latent_channels: int) -> Any:
@@ -23,6 +26,16 @@ def build_denoiser(cfg: Mapping[str, Any], text_width: int, latent_channels: int
     if cfg["model"]["prediction_type"] == "epsilon":
         return network
     return VelocityPrediction(network, build(cfg["schedule"], "schedule"))
+
+
+def load_text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
+    """Return the text encoder of a student or a teacher: its own artifact, or what its configuration describes."""
+    if not model.has_parent("text_encoder"):
+        return build(cfg["text_encoder"], "text_encoder", TextEncoder)
+    own = model.parent("text_encoder")
+    with without_initialization():
+        encoder = build(cfg["text_encoder"], "text_encoder", TextEncoder, folder=own.config_file().parent)
+    return own.load_weights(encoder)
 
 
 class Method:

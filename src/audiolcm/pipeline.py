@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from audiolcm.assembly import build_denoiser
+from audiolcm.assembly import build_denoiser, load_text_encoder
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.configuration.plugins import allowing
@@ -288,13 +288,3 @@ class AudioLCM:
         """Return waveforms in float32, a sound above full scale turned down to it rather than clipped."""
         waveforms = self.vocoder(mels).float()[:, :num_samples]
         return (waveforms / waveforms.abs().amax(dim=1, keepdim=True).clamp_min(1.0)).cpu().numpy()
-
-
-def load_text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
-    """Return the text encoder of a student or a teacher: its own artifact, or what its configuration describes."""
-    if not model.has_parent("text_encoder"):
-        return build(cfg["text_encoder"], "text_encoder", TextEncoder)
-    own = model.parent("text_encoder")
-    with without_initialization():
-        encoder = build(cfg["text_encoder"], "text_encoder", TextEncoder, folder=own.config_file().parent)
-    return own.load_weights(encoder)

@@ -13,81 +13,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"audiolcm": "src/audiolcm", "evaluation": "evaluation", "experiments": "experiments"}
+sys.path += [str(ROOT / "tools"), str(Path(__file__).parent)]
 
-FOUNDATION = {"draws", "types", "errors", "files", "plain_data", "tensors"}
-METHOD = {"audio", "data", "models", "objectives"}
-# What a part of audiolcm may import of audiolcm, itself aside. Parts not named here compose the others: they may import
-# anything of audiolcm, and nothing named here may import them.
-PARTS = {
-    "draws": set(),
-    "types": set(),
-    "processes": {"errors"},
-    "errors": set(),
-    "interrupts": set(),
-    "terminal": set(),
-    "deadline": set(),
-    "plain_data": set(),
-    "files": {"errors"},
-    "hashing": set(),
-    "card": {"errors", "files", "hashing", "plain_data", "weights"},
-    "environment": {"errors", "files", "terminal"},
-    "fingerprint": {"hashing"},
-    "plugins": {"errors"},
-    "checking": {"environment", "errors", "plugins"},
-    "plugin_code": {"fingerprint", "plugins"},
-    "tensors": {"errors", "files"},
-    "text_tables": set(),
-    "audio": FOUNDATION,
-    "diffusion": {"draws", "errors", "plain_data", "types"},
-    "locks": {"errors", "files", "plain_data"},
-    "weights": {"deadline", "errors", "files", "locks", "plain_data"},
-    "models": FOUNDATION | {"audio", "weights"},
-    "data": FOUNDATION
-    | {"audio", "hashing", "locks", "plain_data", "plugin_code", "terminal", "text_tables"},
-    "structure": {"data", "deadline", "errors", "files", "plain_data", "terminal"},
-    "objectives": FOUNDATION | {"audio", "data", "diffusion", "models", "processes"},
-    "result": {"files", "hashing", "plain_data"},
-    "cluster": {
-        "checking",
-        "environment",
-        "errors",
-        "files",
-        "plain_data",
-        "config",
-        "plugins",
-        "result",
-        "sections",
-        "sweep",
-        "version",
-    },
-    "training": FOUNDATION | METHOD | {"deadline", "interrupts", "plain_data", "processes", "weights"},
-}
+from house import PACKAGES, floors, house, imports, module_of, room_of  # noqa: E402
+from rooms import GROUND, MAY_IMPORT  # noqa: E402
+
+PACKAGE_FOLDERS = set(MAY_IMPORT) | GROUND
+"""Rooms are packages, but for the modules that lie right under a top package."""
 FORBIDDEN_PACKAGES = {
     "audiolcm": {"evaluation", "experiments", "benchmarks", "train", "evaluate"},
     "evaluation": {"experiments", "benchmarks", "train", "evaluate"},
     "experiments": {"benchmarks", "train", "evaluate"},
 }
 DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
-HYDRA = {"hydra", "omegaconf"}
-# The last ones are the bodies of root scripts: what train.py and evaluate.py call, the callback that ends a sweep.
-HYDRA_PARTS = (
-    "build",
-    "checking",
-    "cli",
-    "config",
-    "local",
-    "choices",
-    "mistakes",
-    "planned",
-    "rows",
-    "run",
-    "sweep",
-    "words",
-)
-HYDRA_MODULES = {f"audiolcm.{name}" for name in (*HYDRA_PARTS, "cluster.launcher", "cluster.settings")} | {
-    "evaluation.run"
-}
+HYDRA = {"hydra", "omegaconf", "hydra_plugins"}
+HYDRA_ROOMS = {"audiolcm.configuration", "audiolcm.sweeps", "audiolcm.sweeps.slurm"}
+"""What composes, and what launches. Besides, the bodies of the two root scripts:"""
+HYDRA_MODULES = {"audiolcm.jobs.run", "evaluation.run"}
 
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40
@@ -109,19 +51,14 @@ class Source:
         return self.module.partition(".")[0]
 
     @property
-    def part(self) -> str:
-        """What comes after audiolcm in the module's name: models, diffusion, config, ..."""
-        return self.module.split(".")[1] if self.module.startswith("audiolcm.") else ""
+    def room(self) -> str:
+        """Where it lies, such as audiolcm.models; "" outside of the three packages."""
+        return room_of(self.module, PACKAGE_FOLDERS) if self.module else ""
 
 
 def read_source(root: Path, path: Path) -> Source:
     text = path.read_text(encoding="utf-8")
-    module = ""
-    for package, folder in PACKAGES.items():
-        if path.is_relative_to(root / folder):
-            names = [package, *path.relative_to(root / folder).with_suffix("").parts]
-            module = ".".join(names).removesuffix(".__init__")
-    return Source(path.relative_to(root), module, text, ast.parse(text))
+    return Source(path.relative_to(root), module_of(root, path), text, ast.parse(text))
 
 
 def sources(root: Path) -> Iterator[Source]:
@@ -131,34 +68,29 @@ def sources(root: Path) -> Iterator[Source]:
         yield read_source(root, path)
 
 
-def imported(source: Source) -> Iterator[tuple[int, str]]:
-    """Line and absolute name of everything that is imported, also inside functions."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parents = source.module.split(".")
-                is_package = source.path.name == "__init__.py"
-                kept = parents[: len(parents) - node.level + is_package]
-                base = ".".join([*kept, *([node.module] if node.module else [])])
-            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
-
-
 def import_faults(source: Source) -> Iterator[str]:
-    for line, name in imported(source):
+    for line, name in imports(source.tree, source.module, source.path.name == "__init__.py"):
         where, top = f"{source.path}:{line}: ", name.partition(".")[0]
         if top in FORBIDDEN_PACKAGES.get(source.package, ()):
             yield f"{where}{source.package} imports {top}"
-        if top in HYDRA and source.package and source.module not in HYDRA_MODULES:
-            yield f"{where}{top} outside of {', '.join(sorted(HYDRA_MODULES))} and the root scripts"
-        part = name.split(".")[1] if top == "audiolcm" and "." in name else ""
-        if part and source.part in PARTS and part != source.part and part not in PARTS[source.part]:
-            yield f"{where}{source.part} imports {part}"
+        elif top in PACKAGES and source.room:
+            yield from (
+                f"{where}{fault}" for fault in room_faults(source.room, room_of(name, PACKAGE_FOLDERS))
+            )
+        in_bounds = source.room in HYDRA_ROOMS or source.module in HYDRA_MODULES
+        if top in HYDRA and source.package and not in_bounds:
+            bounds = ", ".join(sorted(HYDRA_ROOMS | HYDRA_MODULES))
+            yield f"{where}{top} outside of {bounds} and the root scripts"
         outside = top not in DIFFUSION_MAY_IMPORT | {"audiolcm"} | sys.stdlib_module_names
-        if source.part == "diffusion" and outside:
-            yield f"{where}diffusion imports {top}"
+        if source.room == "audiolcm.diffusion" and outside:
+            yield f"{where}audiolcm.diffusion imports {top}"
+
+
+def room_faults(room: str, other: str) -> Iterator[str]:
+    if room not in MAY_IMPORT and room not in GROUND:
+        yield f"{room} is in no list of tests/architecture/rooms.py"
+    elif other != room and other not in GROUND | MAY_IMPORT.get(room, set()):
+        yield f"{room} imports {other}"
 
 
 def size_faults(source: Source) -> Iterator[str]:
@@ -217,30 +149,66 @@ def test_project_keeps_the_rules() -> None:
     assert not found, "\n".join(found)
 
 
-def test_every_part_was_read() -> None:
-    seen = {source.part for source in sources(ROOT)}
-    assert PARTS.keys() - seen <= {"tensors"}, "a part was renamed: mend PARTS"
+def test_the_rooms_are_those_that_are_listed_and_import_all_that_they_may() -> None:
+    drawn = {room: others - GROUND for room, others in house(ROOT).items() if room not in GROUND}
+    assert drawn == MAY_IMPORT
+    assert all(others <= GROUND for room, others in house(ROOT).items() if room in GROUND)
+
+
+def test_no_room_leads_back_to_itself() -> None:
+    assert floors(house(ROOT))["audiolcm.errors"] == 0
+    with pytest.raises(ValueError, match="a circle: a -> b -> a"):
+        floors({"a": {"b"}, "b": {"a"}})
 
 
 BODY = "\n".join(["    x = 0"] * 40)
 BROKEN = [
-    ("src/audiolcm/models/a.py", "import audiolcm.diffusion.schedule", "models imports diffusion"),
-    ("src/audiolcm/models/a.py", "from audiolcm.data.loading.dataset import MelClips", "models imports data"),
-    ("src/audiolcm/models/a.py", "from audiolcm import training", "models imports training"),
-    ("src/audiolcm/models/sub/a.py", "from ...training import loop", "models imports training"),
-    ("src/audiolcm/models/__init__.py", "from ..build import build", "models imports build"),
+    (
+        "src/audiolcm/models/a.py",
+        "import audiolcm.diffusion.schedule",
+        "models imports audiolcm.diffusion",
+    ),
+    (
+        "src/audiolcm/models/a.py",
+        "from audiolcm.data.loading.dataset import MelClips",
+        "models imports audiolcm.data.loading",
+    ),
+    (
+        "src/audiolcm/models/a.py",
+        "from audiolcm import training",
+        "models imports audiolcm.training",
+    ),
+    (
+        "src/audiolcm/models/sub/a.py",
+        "from ...training import loop",
+        "models imports audiolcm.training",
+    ),
+    (
+        "src/audiolcm/models/__init__.py",
+        "from ..configuration.build import build",
+        "models imports audiolcm.configuration",
+    ),
     (
         "src/audiolcm/audio/a.py",
         "def f() -> None:\n    from audiolcm.models import b",
-        "audio imports models",
+        "audio imports audiolcm.models",
     ),
-    ("src/audiolcm/data/a.py", "from audiolcm.models.autoencoder import Autoencoder", "data imports models"),
-    ("src/audiolcm/diffusion/a.py", "from audiolcm.models import b", "diffusion imports models"),
-    ("src/audiolcm/diffusion/a.py", "import scipy.special", "diffusion imports scipy"),
+    (
+        "src/audiolcm/data/a.py",
+        "from audiolcm.models.autoencoder import Autoencoder",
+        "data imports audiolcm.models",
+    ),
+    (
+        "src/audiolcm/diffusion/a.py",
+        "from audiolcm.models import b",
+        "diffusion imports audiolcm.models",
+    ),
+    ("src/audiolcm/diffusion/a.py", "import scipy.special", "audiolcm.diffusion imports scipy"),
     ("src/audiolcm/pipeline.py", "import evaluation.metrics", "audiolcm imports evaluation"),
     ("src/audiolcm/pipeline.py", "from experiments import table", "audiolcm imports experiments"),
     ("evaluation/trial.py", "from experiments import table", "evaluation imports experiments"),
     ("evaluation/trial.py", "import benchmarks.soundness", "evaluation imports benchmarks"),
+    ("src/audiolcm/new/a.py", "import audiolcm.errors", "audiolcm.new is in no list"),
     ("src/audiolcm/training/a.py", "from omegaconf import DictConfig", "omegaconf outside of"),
     ("evaluation/trial.py", "import hydra.utils", "hydra outside of"),
     ("tests/a.py", "x = 1\n" * 300, "302 lines, must be under 300"),
@@ -265,7 +233,10 @@ ALLOWED = [
     ("src/audiolcm/a.py", f'def f() -> None:\n    """{"one line" + chr(10) * 50}"""\n    return None'),
     ("src/audiolcm/a.py", "import torch\ntorch.load('x', weights_only=True)\nzip((), (), strict=False)"),
     ("train.py", "import hydra\nfrom audiolcm.jobs.run import run_training\nfrom evaluation import score"),
-    ("experiments/a.py", "from evaluation import score\nfrom audiolcm.pipeline import AudioLCM"),
+    (
+        "experiments/rendering/a.py",
+        "from evaluation.tables import table\nfrom audiolcm.pipeline import AudioLCM",
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from audiolcm.assembly import Method, build_denoiser
+from audiolcm.assembly import Method, build_denoiser, load_text_encoder
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import load_yaml
@@ -15,7 +15,6 @@ from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData, PreparedSplit
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
-from audiolcm.pipeline import load_text_encoder
 from audiolcm.stages.known_teacher import known_teacher
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.stage_runner import Config, Data, StageRunner
