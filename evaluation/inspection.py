@@ -1,7 +1,5 @@
 """A look at sounds before they are scored: what would bend a figure is told with names and counts, and stops it."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Collection, Sequence

@@ -1,7 +1,5 @@
 """Protocols: which captions are spoken for, how long sounds last, what they are compared with, how they are heard."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os
@@ -76,7 +74,7 @@ class TestSet:
         """Every reference once, in order of appearance."""
         return list(dict.fromkeys(item.reference for item in self.items))
 
-    def first(self, count: int | None) -> TestSet:
+    def first(self, count: int | None) -> "TestSet":
         """Return the first ``count`` items; None for all.
 
         Raises:
@@ -90,7 +88,7 @@ class TestSet:
             )
         return dataclasses.replace(self, items=self.items[:count], whole=self.all_items)
 
-    def with_references(self) -> TestSet:
+    def with_references(self) -> "TestSet":
         """Return the items whose reference is there.
 
         Raises:

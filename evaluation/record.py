@@ -1,7 +1,5 @@
 """The record of one evaluation, as ``metrics.json`` keeps it: every table, picture and report is made from it."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Rows that a figure must beat, or can not: silence, noise, shuffled captions; reconstructions, the truth in halves."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Which class of which package computes a metric, and what it has to be given to compute it on the same files."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Asks the packages for their figures, one process a metric, and puts them beside ours."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import logging

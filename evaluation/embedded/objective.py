@@ -1,7 +1,5 @@
 """The evaluator's losses: classes of sounds and of frames, and each sound nearest to its own caption."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """Sounds of equal lengths through a network together, so that none has to be padded for a neighbor's sake."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 

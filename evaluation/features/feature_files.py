@@ -1,7 +1,5 @@
 """A folder of named arrays in batches: written whole or not at all, read without loading the rest."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 from typing import Any

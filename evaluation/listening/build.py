@@ -1,7 +1,5 @@
 """The command ``build``: draws the clips, lays out what is asked of them, and writes the page and its key."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import logging
@@ -66,7 +64,7 @@ def build(
     folder: Path,
     title: str,
     amounts: Amounts,
-    task: TurkTask | None = None,
+    task: "TurkTask | None" = None,
 ) -> None:
     """Write ``listening.html`` and ``key.json`` into the folder, and ``mturk/`` where there is a task.
 

@@ -1,7 +1,5 @@
 """The drawings of the report as inline SVG: no text inside, so that they stretch with the page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from audiolcm.pages.html import Html, element, joined

@@ -1,7 +1,5 @@
 """The page around the clips: headline, metrics, sanity rows, speed, provenance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path

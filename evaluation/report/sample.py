@@ -1,7 +1,5 @@
 """Which clips a reader hears: the best, the worst, and some of all the others."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A record as a Weights & Biases run: a table of its metrics, and one of a sample of its clips to look at and hear."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -61,7 +59,7 @@ def _identity(record: Record) -> str:
     return hashlib.sha256(json.dumps(record.content(), sort_keys=True).encode()).hexdigest()[:10]
 
 
-def _metrics(record: Record) -> wandb.Table:
+def _metrics(record: Record) -> "wandb.Table":
     """Return one line for each figure, those of the sanity rows too."""
     import wandb
 
@@ -97,7 +95,7 @@ def _metrics(record: Record) -> wandb.Table:
     return table
 
 
-def _crosschecks(record: Record) -> wandb.Table:
+def _crosschecks(record: Record) -> "wandb.Table":
     """Return one line for each figure that another package was asked for."""
     import wandb
 
@@ -109,7 +107,7 @@ def _crosschecks(record: Record) -> wandb.Table:
     return table
 
 
-def _clips(record: Record, folder: Path, max_clips: int) -> wandb.Table:
+def _clips(record: Record, folder: Path, max_clips: int) -> "wandb.Table":
     """Return one line for each clip of the sample: caption, sounds, spectrograms, scores."""
     import wandb
 
@@ -132,7 +130,7 @@ def _clips(record: Record, folder: Path, max_clips: int) -> wandb.Table:
     return table
 
 
-def _media(path: Path) -> list[wandb.Audio | wandb.Image]:
+def _media(path: Path) -> "list[wandb.Audio | wandb.Image]":
     import wandb
 
     waveform = read_excerpt(path)

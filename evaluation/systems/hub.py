@@ -1,7 +1,5 @@
 """Models that other people published: where their files lie, and that every weight in memory came from them."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError

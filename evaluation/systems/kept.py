@@ -1,7 +1,5 @@
 """Sounds that were made before: their checksums, by which a change of one since is noticed before it is scored."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """AudioLDM, AudioLDM 2, MusicLDM and Stable Audio Open, as the library diffusers runs them."""
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from collections.abc import Sequence

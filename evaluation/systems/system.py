@@ -1,7 +1,5 @@
 """What a system is, and how sounds that are missing get made: resumable, one file a sound."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 A table belongs to one protocol, a column to one metric by one network. Each cell has a value, its 95% interval and N.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections import Counter

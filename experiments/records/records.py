@@ -3,8 +3,6 @@
 A record that can not be used is no error of the page: it is left out, and the page says which and why.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence

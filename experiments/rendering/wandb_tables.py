@@ -1,7 +1,5 @@
 """The rendered tables and figures as one Weights & Biases run: a W&B Table for each item of the paper."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,7 +41,7 @@ def log_tables(
         tracker.finish()
 
 
-def measured_beside_printed(table: ShownTable) -> wandb.Table:
+def measured_beside_printed(table: ShownTable) -> "wandb.Table":
     """Return one line for each row: for each column the measured value, its interval and N, and the printed text."""
     import wandb
 
@@ -67,7 +65,7 @@ def _entries(table: ShownTable, row: ShownRow) -> list[Any]:
     return found
 
 
-def _claims(table: ShownTable) -> wandb.Table:
+def _claims(table: ShownTable) -> "wandb.Table":
     import wandb
 
     made = wandb.Table(
@@ -82,7 +80,7 @@ def _claims(table: ShownTable) -> wandb.Table:
     return made
 
 
-def _image(path: Path) -> wandb.Image:
+def _image(path: Path) -> "wandb.Image":
     import wandb
 
     return wandb.Image(str(path))

@@ -1,7 +1,5 @@
 """``python -m experiments list`` and ``run``: what there is, what it would run, and running it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What libsndfile does not say of a sound file: that its end is missing, or that more follows than it reads."""
 
-from __future__ import annotations
-
 import io
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a file is that has the name of a sound and is none, or none that libsndfile reads."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Sound files and pictures of sound: reading at any rate, writing 16-bit WAV, drawing spectrograms."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import math

@@ -3,8 +3,6 @@
 libsndfile stops where the header says, or where it guesses the end from the bit rate of the first frame.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ JSON: a list of names, or {"AudioSet": [...], "FreeSound": [...]} as WavCaps has
 Parquet): its column of file names or ids.  Any other text: a name a line, where # begins a comment.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence

@@ -5,8 +5,6 @@ without a publisher name no recordings; there a name like that of a video is hel
 A sound that is both trained and validated on stays, since a validation split is often cut off by us, and is told.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """Files by the names that people and their tools give them, which are not always those that the disk keeps."""
 
-from __future__ import annotations
-
 import logging
 import os
 import unicodedata

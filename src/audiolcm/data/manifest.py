@@ -1,7 +1,5 @@
 """Clips, corpora and the manifest file: what the rest of the project knows about a data set."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence

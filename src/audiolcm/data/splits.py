@@ -1,7 +1,5 @@
 """Cutting a validation part off a data set that has none: by hash, so that it is the same everywhere."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable

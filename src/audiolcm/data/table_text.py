@@ -3,8 +3,6 @@
 Other programs write UTF-16, semicolons and JSON lines. What is unmistakable is read; anything else is named.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

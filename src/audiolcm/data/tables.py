@@ -1,7 +1,5 @@
 """Tables of text: TSV, CSV, JSON and Parquet in, rows of strings out."""
 
-from __future__ import annotations
-
 import csv
 import importlib
 import io

@@ -1,7 +1,5 @@
 """Names of YouTube videos: how publishers write them, and how tools that download parts of videos name files."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Markup that can not be broken by the text in it: whatever is not ``Html`` already is escaped."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html

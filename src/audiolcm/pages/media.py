@@ -1,7 +1,5 @@
 """Sounds and pictures of sounds: as bytes that a page can carry inside, and as files."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import io

@@ -1,7 +1,5 @@
 """SHA-256 of sound files, remembered so that each is read once."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import stat

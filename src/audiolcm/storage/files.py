@@ -1,7 +1,5 @@
 """Writing files so that a killed process or a full disk never leaves half of one under its final name."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

@@ -1,7 +1,5 @@
 """AudioCaps (Kim et al., 2019): captions for 10-second parts of YouTube videos."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

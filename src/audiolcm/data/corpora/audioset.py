@@ -1,7 +1,5 @@
 """AudioSet (Gemmeke et al., 2017): labels of 527 classes for 10-second parts of two million YouTube videos."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import logging
@@ -111,7 +109,7 @@ class AudioSet(FolderCorpus):
             )
         return found
 
-    def _clip(self, segment: Segment, classes: dict[str, str], split: str, files: YouTubeFiles) -> Clip:
+    def _clip(self, segment: "Segment", classes: dict[str, str], split: str, files: YouTubeFiles) -> Clip:
         name = f"Y{segment.youtube_id}"
         if split == "train" and is_held_out(segment.youtube_id, self.validation_every):
             split = "validation"

@@ -1,7 +1,5 @@
 """Corpora of Table 4 that come with captions and a table of their own: WavText5K, MACS, LP-MusicCaps."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

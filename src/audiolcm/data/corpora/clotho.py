@@ -1,7 +1,5 @@
 """Clotho v2 (Drossos et al., 2020): Freesound recordings of 15 to 30 s with five captions each."""
 
-from __future__ import annotations
-
 import csv
 import io
 import logging

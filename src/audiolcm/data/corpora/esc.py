@@ -1,7 +1,5 @@
 """ESC-50 and ESC-10: environmental sounds of 5 s (K. J. Piczak, 2015), with a caption for every category."""
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What all corpora that lie in a folder share: the root, reading sound, the fingerprint, missing files."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

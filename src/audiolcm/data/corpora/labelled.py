@@ -1,7 +1,5 @@
 """Corpora of Table 4 that come with labels: FSD50K, UrbanSound8K, TUT Acoustic Scenes 2016."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

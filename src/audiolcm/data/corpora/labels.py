@@ -1,7 +1,5 @@
 """Captions of sounds that have only labels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

@@ -1,7 +1,5 @@
 """Your own data: a table beside (or above) the sound files it names, or sound files alone."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Several corpora as one: the data of a large training."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

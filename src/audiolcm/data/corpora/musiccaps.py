@@ -1,7 +1,5 @@
 """MusicCaps (Agostinelli et al., 2023): captions for 10-second parts of music videos."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A folder of sounds without a manifest: Hugging Face's metadata files, or the sounds with what lies beside them."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Sequence

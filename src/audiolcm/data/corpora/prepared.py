@@ -1,7 +1,5 @@
 """Data that is prepared already: training starts at once, whatever the number of clips, without the original files."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The caption tables of the AudioLCM release: name, dataset, ori_cap, mel_path, caption, audio_path."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Sounds with a text file beside each: a caption, or JSON with a caption and more."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Corpora with one table for each split, published or released."""
 
-from __future__ import annotations
-
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ A shard is read member by member, so that no more than one clip is in memory; th
 SHA-256. Only sound, .json and .txt are ever looked at; a pickled member is skipped like any other unknown one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """WavCaps (Mei et al., 2023): 400,000 sounds of four sources with captions written by a language model."""
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """WebDataset: tar shards of <key>.<sound> with <key>.json or <key>.txt, read where they lie, without unpacking."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

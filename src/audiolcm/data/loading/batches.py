@@ -1,7 +1,5 @@
 """Which clips a training step sees: a pure function of the step, so that resumed runs see the same ones."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -4,8 +4,6 @@ Both caches are keyed by the prepared data; the caller keys `folder` by the netw
 Both are atomic and resumable (see `audiolcm.data.store.shards`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from array import array

@@ -1,7 +1,5 @@
 """Training sets: batches as pure functions of the clip indices and a generator."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a prepared corpus holds, counted: clips, captions, hours, how captions came to be (Table 4 of the paper)."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path

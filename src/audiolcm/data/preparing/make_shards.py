@@ -5,8 +5,6 @@ has to be pickled, and nothing is imported twice. A thread makes a whole shard, 
 decoding the next; it holds one shard in memory, 54 MB.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -1,7 +1,5 @@
 """Dividing a preparation among machines: which part this process makes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

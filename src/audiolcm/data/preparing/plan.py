@@ -4,8 +4,6 @@ The plan is a table on disk. Whoever prepares a part of the sounds reads it, not
 clip in memory: names and sounds are compared by 96-bit hashes in arrays.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -10,8 +10,6 @@ autoencoder; -5, the value of silence, is exact. Mels are computed from the 16-b
 describe the same sound.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import shutil

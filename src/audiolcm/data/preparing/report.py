@@ -1,7 +1,5 @@
 """What a preparation found, for people and as tables."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import logging

@@ -6,8 +6,6 @@ text.) Nothing of a table is kept as Python objects, so a million rows cost no m
 system maps the pages that are read and takes them back.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Small files that say what other files must hold: JSON, sealed against change, sizes and checksums."""
 
-from __future__ import annotations
-
 import functools
 import json
 import os

@@ -4,8 +4,6 @@ Opening it takes the same time and memory for ten thousand and for a million cli
 when they are asked for.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import hashlib
@@ -167,7 +165,7 @@ class PreparedData:
     duration: float
 
     @classmethod
-    def open(cls, folder: str | Path) -> PreparedData:
+    def open(cls, folder: str | Path) -> "PreparedData":
         """Open a folder that `prepare` made. Raises UserError when it holds no finished data of this version."""
         folder = Path(folder)
         if not (folder / DATA_FILE).is_file():

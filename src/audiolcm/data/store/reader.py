@@ -1,7 +1,5 @@
 """Reading a store of shards: any slice of any item, whatever the number of items."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Finding what is damaged in prepared data, and having just that made anew."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path

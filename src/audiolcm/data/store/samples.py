@@ -1,7 +1,5 @@
 """Samples as prepared data keeps them, and which sound it refuses."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE

@@ -10,8 +10,6 @@ its arrays and holds their sizes and checksums; the index of the store is writte
 (bytes, CRC-32), `index.json` the counts and the checksums of these two.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
