@@ -1,6 +1,6 @@
-"""What continuous integration runs: `nox -s lint tests newest`; before a release also `slow` and `oldest`.
+"""What continuous integration runs: ``nox -s lint tests newest``; before a release also ``slow`` and ``oldest``.
 
-Every session but `oldest` and `newest` installs what constraints.txt says; `nox -s lock` makes that file anew.
+Every session but ``oldest`` and ``newest`` installs what constraints.txt says; ``nox -s lock`` makes that file anew.
 """
 
 import os
@@ -52,7 +52,8 @@ def install(session: nox.Session, extras: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Reports in a browser and sweeps on SLURM, where there are such; then the default tests, with words after `--`."""
+    """Reports in a browser and sweeps on SLURM, where there are such; then the default tests, with words after ``--``.
+    """
     install(session, "test")
     if "CI" in os.environ or shutil.which("chromium"):
         session.run("pytest", "-q", "-m", "browser", "tests/browser", env=ENVIRONMENT)

@@ -4,9 +4,9 @@ Usage:
     python benchmarks/data.py index [--rows 10000 1000000]
     python benchmarks/data.py prepare [--clips 512] [--workers 1 2] [--rounds 2]
 
-`index` makes synthetic prepared data (every row has its own name, caption and sound, a sound is 4 samples) and opens
+``index`` makes synthetic prepared data (every row has its own name, caption and sound, a sound is 4 samples) and opens
 it in a fresh process: seconds until the first and the last clip and a batch of indices are there, and resident memory
-beyond what the process had before. `prepare` writes FLAC files of 10 s at 44.1 kHz, prepares them from a folder and
+beyond what the process had before. ``prepare`` writes FLAC files of 10 s at 44.1 kHz, prepares them from a folder and
 from tar shards, each round with every number of threads in turn, then of processes, and reads the shards back.
 """
 
@@ -132,7 +132,7 @@ def measure_index(rows: Sequence[int], folder: Path) -> None:
 
 
 def write_clips(folder: Path, count: int) -> None:
-    """FLAC files with a manifest in `folder`/files, and the same in tar shards in `folder`/tars."""
+    """FLAC files with a manifest in ``folder``/files, and the same in tar shards in ``folder``/tars."""
     (folder / "files").mkdir()
     (folder / "tars").mkdir()
     rng, clips = np.random.default_rng(0), []

@@ -54,7 +54,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
     """Let links that hold in the repository hold on the site; those to files that are not on it become plain words.
 
-    A link to nothing is left as it is, for `mkdocs build --strict` to refuse.
+    A link to nothing is left as it is, for ``mkdocs build --strict`` to refuse.
     """
     folder = folder_of(page.file.src_uri)
 

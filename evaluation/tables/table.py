@@ -1,4 +1,4 @@
-"""One table of one or several evaluations, made from their records; `table_formats` writes it.
+"""One table of one or several evaluations, made from their records; ``table_formats`` writes it.
 
 A table belongs to one protocol, a column to one metric by one network. Each cell has a value, its 95% interval and N.
 """

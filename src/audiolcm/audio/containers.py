@@ -53,11 +53,11 @@ _CHUNKED = {
 
 
 def ending(path: Path, content: bytes | None = None) -> Ending:
-    """How a WAV, W64, AIFF, CAF, AU, OGG, FLAC or MP3 file ends, by what it announces; any other is taken for whole.
+    """Return how a WAV, W64, AIFF, CAF, AU, OGG, FLAC or MP3 file ends, by what it announces; any other is taken for whole.
 
     An OGG stream announces no size: it is whole when its last page is, and bears the mark of the end or is the end of
     the file (Android's writer sets no mark); else it lacks 1. Nothing is missing where a file announces nothing
-    (streamed WAV, MP3 without a header). With `content`, the bytes of the file, nothing is read from disk.
+    (streamed WAV, MP3 without a header). With ``content``, the bytes of the file, nothing is read from disk.
     """
     size = path.stat().st_size if content is None else len(content)
     with path.open("rb") if content is None else io.BytesIO(content) as file:
@@ -105,7 +105,7 @@ def _number(digits: bytes, order: str) -> int:
 def _ending_of_samples(
     file: io.BufferedIOBase, size: int, begin: int, length: int, is_wide: bool = False
 ) -> Ending:
-    """Of samples that are announced to be so long, in 64 bits or in 32."""
+    """Return of samples that are announced to be so long, in 64 bits or in 32."""
     if length >= (_LARGEST_WIDE if is_wide else _LARGEST_SIZE):
         return Ending()
     end = begin + length
@@ -135,7 +135,7 @@ def _missing_of_ogg(file: io.BufferedIOBase, size: int) -> int:
 
 
 def _largest_flac(file: io.BufferedIOBase, begin: int) -> float:
-    """Where a FLAC stream ends at the latest, by its largest frame and how many its samples make."""
+    """Return where a FLAC stream ends at the latest, by its largest frame and how many its samples make."""
     file.seek(begin + 8)
     facts = file.read(34)
     block, frame = _number(facts[:2], "big"), _number(facts[7:10], "big")
@@ -152,7 +152,7 @@ def _largest_flac(file: io.BufferedIOBase, begin: int) -> float:
 
 
 def _has_behind(file: io.BufferedIOBase, begin: int, first: bytes, second: bytes) -> bool:
-    """Whether one mark comes somewhere behind another."""
+    """Return whether one mark comes somewhere behind another."""
     file.seek(begin)
     is_behind, kept = False, b""
     while block := file.read(_BLOCK):
@@ -166,7 +166,7 @@ def _has_behind(file: io.BufferedIOBase, begin: int, first: bytes, second: bytes
 
 
 def _ending_of_mp3(file: io.BufferedIOBase, size: int, begin: int) -> Ending:
-    """The header in the first frame may count the bytes of the stream, its frames, or both."""
+    """Return the header in the first frame may count the bytes of the stream, its frames, or both."""
     stream = read_mp3(file, begin)
     if stream is None:
         return Ending()

@@ -51,7 +51,7 @@ _SHOWN = 40  # signs of a text
 
 
 def foreign_kind(path: Path, content: bytes | None = None) -> str:
-    """What a file is that libsndfile does not read, and what to do about it; "" when it is not known."""
+    """Return what a file is that libsndfile does not read, and what to do about it; "" when it is not known."""
     with path.open("rb") if content is None else io.BytesIO(content) as file:
         start = file.read(_START)
     if not start:

@@ -39,7 +39,7 @@ class OppositePhaseError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class SoundFacts:
-    """What a whole sound file holds: `num_samples` for each of its `channels`."""
+    """What a whole sound file holds: ``num_samples`` for each of its ``channels``."""
 
     sample_rate: int
     channels: int
@@ -52,8 +52,8 @@ def read_audio(
     """Read a sound file as float32 (samples,): mono (mean of the channels), 16 kHz, full scale 1.
 
     Any rate, channel count and sample format that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...). With
-    `max_duration` (seconds) only the start of a longer file is read. With `content`, the bytes of the file, nothing is
-    read from disk and `path` only names it. Raises UserError as `decode` and `mixdown` do.
+    ``max_duration`` (seconds) only the start of a longer file is read. With ``content``, the bytes of the file, nothing
+    is read from disk and ``path`` only names it. Raises UserError as ``decode`` and ``mixdown`` do.
     """
     samples, rate = decode(path, max_duration, content)
     mono = mixdown(samples, path)
@@ -69,9 +69,9 @@ def read_audio(
 
 
 def mixdown(samples: np.ndarray, path: str | Path) -> np.ndarray:
-    """Mean of the channels of (samples, channels): float32 (samples,).
+    """Return mean of the channels of (samples, channels): float32 (samples,).
 
-    Raises OppositePhaseError naming `path` when next to nothing of the channels is left in their mean.
+    Raises OppositePhaseError naming ``path`` when next to nothing of the channels is left in their mean.
     """
     mono = samples.mean(axis=1, dtype=np.float32)
     channels = samples.shape[1]
@@ -104,9 +104,9 @@ def decode(
 
 
 def read_facts(path: str | Path) -> SoundFacts:
-    """What a sound file holds, told by its header; where that does not tell its length, by decoding it.
+    """Return what a sound file holds, told by its header; where that does not tell its length, by decoding it.
 
-    Raises UserError as `decode` does, but for what only the samples show.
+    Raises UserError as ``decode`` does, but for what only the samples show.
     """
     path = Path(path)
     with _opened(path, None) as file:
@@ -150,7 +150,7 @@ def _opened(path: Path, content: bytes | None) -> Iterator[_SoundFile]:
 
 
 def _readable(source: io.FileIO | io.BytesIO) -> int | io.BytesIO | Unsized:
-    """What libsndfile reads all of a file from."""
+    """Return what libsndfile reads all of a file from."""
     stream = None
     if source.read(3)[:1] in (b"I", b"\xff"):  # of ID3, or of a frame
         stream = read_mp3(source, end_of_tags(source))
@@ -164,7 +164,7 @@ def _readable(source: io.FileIO | io.BytesIO) -> int | io.BytesIO | Unsized:
 
 
 def _decoded(file: _SoundFile, longest: int | None, path: Path) -> np.ndarray:
-    """The first `longest` samples, or all: float32 (samples, channels)."""
+    """Return the first ``longest`` samples, or all: float32 (samples, channels)."""
     most = _LARGEST // file.channels
     wanted = file.frames if longest is None else min(longest, file.frames)
     samples = np.zeros((0, file.channels), np.float32)

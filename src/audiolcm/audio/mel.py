@@ -40,12 +40,12 @@ def _filterbank() -> Tensor:
 
 
 def mel_filterbank() -> Tensor:
-    """Slaney-scaled, Slaney-normalized triangular filters, (80, 513) float32; a fresh copy at every call."""
+    """Return slaney-scaled, Slaney-normalized triangular filters, (80, 513) float32; a fresh copy at every call."""
     return _filterbank().clone()
 
 
 def approximate_magnitude(mel: Mel) -> Magnitude:
-    """Linear STFT magnitude (batch, 513, frames), never negative, that a log10 mel (batch, 80, frames) stands for.
+    """Return linear STFT magnitude (batch, 513, frames), never negative, that a log10 mel (batch, 80, frames) stands for.
 
     Spreads every band over its filter, then sharpens by multiplicative updates for nonnegative data under the
     Kullback-Leibler divergence (Lee and Seung, 2001). On 27 real clips its mel is within 0.006 (log10, mean) of the

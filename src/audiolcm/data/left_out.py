@@ -48,15 +48,15 @@ class ComparesSounds(Protocol):
     """A corpus whose sounds can be compared with each other, and that knows lists of what to leave out."""
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
-        """The sound of every clip of `clips(split)`, in that order."""
+        """Yield the sound of every clip of ``clips(split)``, in that order."""
 
     def exclusions(self) -> Sequence[NameList]:
-        """The lists of what is left out of training and validation."""
+        """Return the lists of what is left out of training and validation."""
 
 
 @dataclass
 class LeftOut:
-    """For every split the positions in `clips(split)` that are left out, and why.
+    """For every split the positions in ``clips(split)`` that are left out, and why.
 
     num_shared: clips of train whose sound is in validation too; they stay.
     """
@@ -65,7 +65,8 @@ class LeftOut:
     num_shared: int = 0
 
     def identity(self) -> str:
-        """A hash of which clips are left out; "" when none is: then the data are those of the corpus as it is."""
+        """Return a hash of which clips are left out; "" when none is: then the data are those of the corpus as it is.
+        """
         places = {split: sorted(found) for split, found in self.reasons.items() if found}
         return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest() if places else ""
 
@@ -97,7 +98,7 @@ def left_out(corpus: Corpus, digests: FileDigests) -> LeftOut:
 
 
 def _positions(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
-    """Where each key of the sounds comes first."""
+    """Return where each key of the sounds comes first."""
     places: dict[str, int] = {}
     for position, known in enumerate(keys):
         for key in known:
@@ -106,7 +107,7 @@ def _positions(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
 
 
 def warn_of_unused_lists(corpus: Corpus) -> None:
-    """Say which lists named no clip in `left_out`: most likely their names are of another kind."""
+    """Say which lists named no clip in ``left_out``: most likely their names are of another kind."""
     for one in corpus.exclusions() if isinstance(corpus, ComparesSounds) else ():
         if not one.used:
             _logger.warning(

@@ -19,17 +19,18 @@ _logger = logging.getLogger(__name__)
 
 
 def folded(name: str) -> str:
-    """A name without spaces at either end, in Unicode's composed form: macOS keeps letters and accents apart."""
+    """Return a name without spaces at either end, in Unicode's composed form: macOS keeps letters and accents apart."""
     return unicodedata.normalize("NFC", name).strip()
 
 
 def is_left_by_macos(name: str) -> bool:
-    """Whether a file is one that macOS leaves beside `name` on foreign disks and in archives: ._name, never a sound."""
+    """Return whether a file is one that macOS leaves beside ``name`` on foreign disks and in archives: ._name, never a sound.
+    """
     return name.startswith("._")
 
 
 class Finder:
-    """Finds the file that a table names: under this very name, else under the one that is the same `folded`, else under
+    """Finds the file that a table names: under this very name, else under the one that is the same ``folded``, else under
     the one that has the suffix in other letters (rain.WAV).
 
     A folder is listed once, when a name is not found in it.
@@ -39,7 +40,7 @@ class Finder:
         self._listings: dict[Path, Mapping[str, list[str]]] = {}
 
     def __call__(self, path: Path) -> Path:
-        """The file; `path` itself when there is none, or several that might be meant."""
+        """Return the file; ``path`` itself when there is none, or several that might be meant."""
         if os.path.isfile(path):  # of a path that can be none (too long, NUL) it says no, where Path raises
             return path
         found = Path(path.anchor)
@@ -66,7 +67,7 @@ class Finder:
 
 
 def _odd_names(folder: Path) -> Mapping[str, list[str]]:
-    """The names in a folder that are not as they are `folded`, or have a suffix in capitals, by what they are then; and
+    """Return the names in a folder that are not as they are ``folded``, or have a suffix in capitals, by what they are then; and
     unreadable sounds, for any format.
     """
     odd = defaultdict(list)
@@ -102,9 +103,9 @@ def _suffix(name: str) -> str:
 
 
 def files_below(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
-    """Every file below a folder with one of the suffixes (in small letters), but for what macOS left there.
+    """Yield every file below a folder with one of the suffixes (in small letters), but for what macOS left there.
 
-    Links to folders are followed. Each folder is walked once, by its own path where it has one below `folder`.
+    Links to folders are followed. Each folder is walked once, by its own path where it has one below ``folder``.
     """
     wanted = tuple(suffixes)
     places, known = [folder], set()
@@ -130,7 +131,7 @@ def files_below(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """Every sound file below a folder, sorted; an unreadable one only where no other has its name."""
+    """Return every sound file below a folder, sorted; an unreadable one only where no other has its name."""
     paths = sorted(files_below(folder, (*AUDIO_SUFFIXES, *UNREADABLE_SUFFIXES)))
     readable = {path.with_suffix("") for path in paths if _suffix(path.name) in AUDIO_SUFFIXES}
     return [p for p in paths if _suffix(p.name) in AUDIO_SUFFIXES or p.with_suffix("") not in readable]

@@ -22,13 +22,13 @@ _logger = logging.getLogger(__name__)
 
 
 def youtube_origin(name: str) -> str:
-    """As origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
+    """Return as origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
     found = _VIDEO.fullmatch(name)
     return f"youtube:{found[1]}" if found else ""
 
 
 def possible_origins(names: Iterable[str]) -> Iterator[str]:
-    """The origins of a sound if these names of it are those of videos, which any word of 11 signs may be.
+    """Yield the origins of a sound if these names of it are those of videos, which any word of 11 signs may be.
 
     names: with a suffix or without, with folders or without.
     """
@@ -53,7 +53,7 @@ class YouTubeFiles:
                 self._others.setdefault(name, path)
 
     def find(self, youtube_id: str, start: str, own_name: str = "") -> Path | None:
-        """The file of the part of a video that begins at `start` (seconds as text, "" when unknown), else of the video.
+        """Return the file of the part of a video that begins at ``start`` (seconds as text, "" when unknown), else of the video.
 
         own_name: how else the data set names it.
         """
@@ -76,7 +76,7 @@ class YouTubeFiles:
 
 
 def _names(youtube_id: str, start: str) -> Iterator[str]:
-    """Names of a part, the most precise first, as `_other_names` makes them of file names."""
+    """Yield names of a part, the most precise first, as ``_other_names`` makes them of file names."""
     if start.replace(".", "", 1).isdigit():
         for begin in (float(start), 1000 * float(start)):
             yield from (_part(youtube_id, begin), _part(f"Y{youtube_id}", begin))
@@ -84,7 +84,7 @@ def _names(youtube_id: str, start: str) -> Iterator[str]:
 
 
 def _other_names(stem: str) -> Iterator[str]:
-    """What a file name may mean besides itself."""
+    """Yield what a file name may mean besides itself."""
     for form in _FORMS:
         if found := form.fullmatch(stem):
             begin = found.groupdict().get("begin")

@@ -22,8 +22,8 @@ Stamp = tuple[str, int, int, int]
 class FileDigests:
     """Digests of whole files by path, size and times of the last change (of content, of the entry).
 
-    `path` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses none;
-    None keeps nothing. A line ends with a checksum of itself: one that was damaged counts as none.
+    ``path`` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses
+    none; None keeps nothing. A line ends with a checksum of itself: one that was damaged counts as none.
     """
 
     def __init__(self, path: Path | None = None) -> None:

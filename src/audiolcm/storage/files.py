@@ -49,7 +49,7 @@ def name_too_long(error: Exception) -> UserError | None:
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is synced and renamed, otherwise it is removed.
+    """Yield a temporary path beside ``path``; on success it is synced and renamed, otherwise it is removed.
 
     The parent folder is made. Raises UserError when the disk is full or the folder can not be written.
     """
@@ -103,7 +103,7 @@ def require_writable(folder: Path, way_out: str) -> None:
 
 @contextmanager
 def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
-    """Yield a function that adds text to the end of `path` (made when absent); None drops what it is given."""
+    """Yield a function that adds text to the end of ``path`` (made when absent); None drops what it is given."""
     if path is None:
         yield lambda text: None
         return
@@ -116,9 +116,9 @@ def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
 
 
 def remove_leftovers(folder: str | Path, name: str = "") -> None:
-    """Remove what killed processes left of unfinished files right in `folder`; call it while holding its lock.
+    """Remove what killed processes left of unfinished files right in ``folder``; call it while holding its lock.
 
-    With a `name` only those of the file of this name.
+    With a ``name`` only those of the file of this name.
     """
     for leftover in Path(folder).glob(f".{name}*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)

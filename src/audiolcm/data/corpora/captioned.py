@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 class CaptionTable(FolderCorpus):
     """Files with captions: a clip for every caption, found by file name below the root.
 
-    One sound in `validation_every` is held out with all its captions; there is no test split.
+    One sound in ``validation_every`` is held out with all its captions; there is no test split.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class CaptionTable(FolderCorpus):
 
     @abstractmethod
     def _entries(self) -> Iterator[Entry]:
-        """Every sound of the tables; one without a caption has an empty one, so that it is reported."""
+        """Yield every sound of the tables; one without a caption has an empty one, so that it is reported."""
 
     def _read_clips(self) -> list[Clip]:
         entries = list(self._entries())
@@ -141,10 +141,10 @@ def _macs_entry(number: int, entry: Any) -> Entry:
 
 
 class LpMusicCaps(CaptionTable):
-    """LP-MusicCaps (Doh et al., 2023): its Parquet or CSV tables, at any depth, and the sounds their `path` names.
+    """LP-MusicCaps (Doh et al., 2023): its Parquet or CSV tables, at any depth, and the sounds their ``path`` names.
 
-    captions: which of the published columns give captions, each a clip. `caption_attribute_prediction` is left out, as
-    its authors recommend.
+    captions: which of the published columns give captions, each a clip. ``caption_attribute_prediction`` is left out,
+    as its authors recommend.
     """
 
     def __init__(

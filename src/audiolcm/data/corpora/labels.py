@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def caption_of_labels(labels: Sequence[str]) -> str:
-    """The labels as one sentence: ("Dog", "Rain", "Wind_noise") gives "The sound of dog, rain and wind noise".
+    """Return the labels as one sentence: ("Dog", "Rain", "Wind_noise") gives "The sound of dog, rain and wind noise".
 
     Underscores are spaces, capitals at the start of a label that goes on in small letters become small, repeats go.
     The paper does not say how it turns labels into captions: this rule is ours. No label gives "".

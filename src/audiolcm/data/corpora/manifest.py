@@ -16,10 +16,10 @@ from audiolcm.storage.file_digests import FileDigests
 class ManifestCorpus(FolderCorpus):
     """Clips of a manifest (columns name, audio_path, caption, structured_caption, duration, split, labels).
 
-    manifest: the table under `root`; without the usual one, what `clips_of_folder` finds.  When no row has a split, one
-    clip in `validation_every`, chosen by the hash of its audio path, and at least one, is held out for validation and
-    the others train. Otherwise rows with an unknown split, or with a name that a row of another split has, are rejected
-    (see `rejected_rows`).
+    manifest: the table under ``root``; without the usual one, what ``clips_of_folder`` finds.  When no row has a split,
+    one clip in ``validation_every``, chosen by the hash of its audio path, and at least one, is held out for validation
+    and the others train. Otherwise rows with an unknown split, or with a name that a row of another split has, are
+    rejected (see ``rejected_rows``).
     """
 
     def __init__(
@@ -81,17 +81,17 @@ class ManifestCorpus(FolderCorpus):
         return self._sorted_rows[0]
 
     def rejected_rows(self) -> list[BadRow]:
-        """Rows with an unknown split, or whose name belongs to a row of another split."""
+        """Return rows with an unknown split, or whose name belongs to a row of another split."""
         return self._sorted_rows[1]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """As every corpus in a folder, and the rejected rows, which the report lists."""
+        """Return as every corpus in a folder, and the rejected rows, which the report lists."""
         rejected = repr(self.rejected_rows())
         return hashlib.sha256(f"{super().fingerprint(digests)} {rejected}".encode()).hexdigest()
 
 
 def _with_slashes(clip: Clip) -> Clip:
-    """A path of Windows as one of this system, unless a file has backslashes in its name."""
+    """Return a path of Windows as one of this system, unless a file has backslashes in its name."""
     path = clip.audio_path
     if path is None or "\\" not in str(path) or os.path.isfile(path):
         return clip

@@ -19,10 +19,10 @@ from audiolcm.storage.file_digests import FileDigests
 
 
 class Mix:
-    """The corpora of `include`, one after the other; a clip is named <corpus>/<its name there>.
+    """The corpora of ``include``, one after the other; a clip is named <corpus>/<its name there>.
 
     corpora: name -> corpus.  root: the folder that holds a folder <name> for each corpus whose own root is not set.
-    include: names of `corpora`; null takes all. A corpus that is not there is an error that names all of those, never
+    include: names of ``corpora``; null takes all. A corpus that is not there is an error that names all of those, never
     left out silently.  exclude: lists of clips of any of them that are left out of training and validation; each
     corpus may have its own besides.
     """
@@ -67,17 +67,17 @@ class Mix:
         return self._included
 
     def clips(self, split: str) -> Sequence[Clip]:
-        """The clips of one split of all corpora."""
+        """Return the clips of one split of all corpora."""
         check_split(split)
         return _Joined({name: corpus.clips(split) for name, corpus in self.corpora.items()})
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """The sound of a clip, as its corpus gives it."""
+        """Return the sound of a clip, as its corpus gives it."""
         corpus, _, name = clip.name.partition("/")
         return self.corpora[corpus].waveform(dataclasses.replace(clip, name=name))
 
     def rejected_rows(self) -> list[BadRow]:
-        """The rows that the corpora return in no split."""
+        """Return the rows that the corpora return in no split."""
         return [
             dataclasses.replace(row, name=f"{name}/{row.name}")
             for name, corpus in self.corpora.items()
@@ -86,7 +86,7 @@ class Mix:
         ]
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
-        """What tells the sounds of the clips of a split from others, also across corpora."""
+        """Yield what tells the sounds of the clips of a split from others, also across corpora."""
         lists = () if split == "test" else self._lists
         for name, corpus in self.corpora.items():
             for sound in corpus.sounds(split, digests):
@@ -98,11 +98,11 @@ class Mix:
         return name_lists(self.exclude, Path(self._root or ".").expanduser())
 
     def exclusions(self) -> Sequence[NameList]:
-        """The lists of the mix and of its corpora."""
+        """Return the lists of the mix and of its corpora."""
         return [*self._lists, *(one for corpus in self.corpora.values() for one in corpus.exclusions())]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """SHA-256 (hex) of the names and fingerprints of the corpora."""
+        """Return SHA-256 (hex) of the names and fingerprints of the corpora."""
         whole = hashlib.sha256(self.name.encode())
         for name, corpus in self.corpora.items():
             whole.update(f" {name} {corpus.fingerprint(digests)}".encode())

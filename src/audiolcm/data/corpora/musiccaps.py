@@ -17,7 +17,7 @@ class MusicCaps(TableCorpus):
     """The published CSV (ytid, start_s, ..., caption, is_audioset_eval) or the released TSV, and the clips.
 
     The released table is a test set as a whole. In the published one the rows of the AudioSet evaluation part
-    are the test split, and one of the others in `validation_every` is held out for validation.
+    are the test split, and one of the others in ``validation_every`` is held out for validation.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class MusicCaps(TableCorpus):
         self.validation_every = validation_every
 
     def origin(self, clip: Clip) -> str:
-        """The video."""
+        """Return the video."""
         return youtube_origin(clip.name)
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:

@@ -24,7 +24,7 @@ _logger = logging.getLogger(__name__)
 
 
 def clips_of_folder(root: Path, name: str) -> list[Clip]:
-    """The clips of every metadata.csv, .jsonl or .parquet at any depth, which has file_name and text; else one of every
+    """Return the clips of every metadata.csv, .jsonl or .parquet at any depth, which has file_name and text; else one of every
     sound, captioned by the .json or .txt beside it, else by its file name or that of its folder.
 
     Where folders are named train, validation or test, they are the splits; the split is "" where that is not said.
@@ -65,7 +65,7 @@ def _refuse_other_tables(root: Path) -> None:
 
 
 def _with_caption(clip: Clip, root: Path) -> Clip:
-    """A clip of a sound alone always gets a caption; its folder is its label, the root is none."""
+    """Return a clip of a sound alone always gets a caption; its folder is its label, the root is none."""
     path = clip.audio_path
     if path is None or any(path.with_suffix(suffix).is_file() for suffix in (".json", ".txt")):
         return clip

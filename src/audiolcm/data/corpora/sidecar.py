@@ -30,8 +30,8 @@ class Description:
 
 
 def describe(content: object) -> Description:
-    """Read a caption as text, or an object with `caption` (or `text`, `description`, `title`) and, as far as known,
-    `structured_caption`, `labels` (or `tag`; a list or "a|b") and `split`.
+    """Read a caption as text, or an object with ``caption`` (or ``text``, ``description``, ``title``) and, as far as known,
+    ``structured_caption``, ``labels`` (or ``tag``; a list or "a|b") and ``split``.
 
     Of several captions in a list the first counts. Raises ValueError when it is neither, or the split is unknown.
     """
@@ -53,7 +53,8 @@ def describe(content: object) -> Description:
 
 
 def joined(descriptions: Sequence[Description]) -> Description:
-    """What the first description says, with the caption of the last: a .json without one may have a .txt beside it."""
+    """Return what the first description says, with the caption of the last: a .json without one may have a .txt beside it.
+    """
     last = descriptions[-1]
     return replace(descriptions[0], caption=last.caption, structured_caption=last.structured_caption)
 
@@ -65,11 +66,11 @@ def _first(value: object) -> str:
 
 
 class SidecarCorpus(FolderCorpus):
-    """A folder, at any depth, of <name>.<sound> with <name>.json or <name>.txt beside it; see `describe`.
+    """A folder, at any depth, of <name>.<sound> with <name>.json or <name>.txt beside it; see ``describe``.
 
-    Without a description beside it a sound has no caption and is reported; with `captions_from_names` its caption is
+    Without a description beside it a sound has no caption and is reported; with ``captions_from_names`` its caption is
     its file name in words and its label the name of its folder. Clips are named by their path below the root. One in
-    `validation_every` is held out unless the description names a split.
+    ``validation_every`` is held out unless the description names a split.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class SidecarCorpus(FolderCorpus):
         return self._split_off(clips, [clip.name for clip in clips], self.validation_every)
 
     def described(self) -> list[Clip]:
-        """Every sound with its description; the split is "" where that names none."""
+        """Return every sound with its description; the split is "" where that names none."""
         paths = sound_files(self.root)
         if not paths:
             raise UserError(
@@ -151,7 +152,7 @@ def _stem(path: Path) -> str:
 
 
 def words_of_name(name: str) -> str:
-    """A file name as a caption: separators become spaces, numbers at either end go.
+    """Return a file name as a caption: separators become spaces, numbers at either end go.
 
     "Crowd_Cheering-Stadium 03" is "Crowd Cheering Stadium". A name without any letter gives "".
     """

@@ -35,7 +35,7 @@ class TableCorpus(FolderCorpus):
 
     @abstractmethod
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
-        """Clips of the published table's rows."""
+        """Return clips of the published table's rows."""
 
     def _read_clips(self) -> list[Clip]:
         found = {
@@ -59,7 +59,7 @@ class TableCorpus(FolderCorpus):
         return self._published(rows, table, split)
 
     def _locate_released(self, audio_path: str) -> Path:
-        """Released tables name files as their authors stored them: that path, else the same file name."""
+        """Return released tables name files as their authors stored them: that path, else the same file name."""
         return self._find_anywhere(self.root / audio_path)
 
 

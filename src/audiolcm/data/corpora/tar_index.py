@@ -59,7 +59,7 @@ class _Member(NamedTuple):
 
 
 def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every: int, state: str) -> None:
-    """Write a Parquet table with a row for every clip, a row group for every shard, and `state` as its metadata."""
+    """Write a Parquet table with a row for every clip, a row group for every shard, and ``state`` as its metadata."""
     schema = INDEX_SCHEMA.with_metadata({"state": state})
     bar = tqdm(list(shards), "index shards", unit="shard", delay=2.0)
     with (
@@ -72,7 +72,8 @@ def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every
 
 
 def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, Any]]:
-    """The clips of one shard, in order; a damaged shard has none that are good, and at least one row that says so."""
+    """Return the clips of one shard, in order; a damaged shard has none that are good, and at least one row that says so.
+    """
     samples = _Samples()
     problem = _shard_problem(path)
     try:
@@ -89,7 +90,7 @@ def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, A
 
 
 def _shard_problem(path: Path) -> str:
-    """Why a file cannot be a shard, seen without reading it as one."""
+    """Return why a file cannot be a shard, seen without reading it as one."""
     if not path.is_file():  # to open a pipe would wait for ever
         return f"The shard {path} is no regular file."
     with path.open("rb") as file:
@@ -146,7 +147,8 @@ class _Samples:
 
 
 def _paired(samples: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The samples; a sound <key>.<any>.wav without a description takes that of <key>, as webdataset names them."""
+    """Return the samples; a sound <key>.<any>.wav without a description takes that of <key>, as webdataset names them.
+    """
     paired, used = dict(samples), set()
     for key, sample in samples.items():
         base = _before_dot(key)
@@ -166,7 +168,7 @@ def _before_dot(key: str) -> str:
 
 
 def _members(path: Path) -> Iterator[_Member]:
-    """The sounds and descriptions: of rain.gutter.wav the key is rain.gutter."""
+    """Yield the sounds and descriptions: of rain.gutter.wav the key is rain.gutter."""
     size = path.stat().st_size
     with tarfile.open(path, "r:") as tar:
         for member in tar:
@@ -243,7 +245,7 @@ def _row(
 
 
 def _described(sample: Mapping[str, Any]) -> tuple[list[Description], str]:
-    """What the texts say, up to the first with a caption, and why one of them cannot be read."""
+    """Return what the texts say, up to the first with a caption, and why one of them cannot be read."""
     found: list[Description] = []
     for extension in (one for one in _TEXTS if one in sample):
         text = sample[extension]

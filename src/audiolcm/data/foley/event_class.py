@@ -10,7 +10,7 @@ from audiolcm.data.foley.primitives import Signal
 Synthesizer = Callable[[Generator, Generator, int], Signal]
 """(voice, rng, num_samples) -> sound of any level that fills num_samples.
 
-`voice` draws what stays the same within a clip (which dog), `rng` what changes from one bark to the next.
+``voice`` draws what stays the same within a clip (which dog), ``rng`` what changes from one bark to the next.
 """
 
 
@@ -33,7 +33,7 @@ class Wording:
 
 @dataclass(frozen=True)
 class Texture:
-    """A sound that goes on: it fills any interval of at least `shortest` seconds and can be long or short."""
+    """A sound that goes on: it fills any interval of at least ``shortest`` seconds and can be long or short."""
 
     label: str
     wordings: tuple[Wording, ...]

@@ -1,7 +1,7 @@
 """Features computed once before training: posteriors of the autoencoder and embeddings of the captions.
 
-Both caches are keyed by the prepared data; the caller keys `folder` by the network that makes the features.
-Both are atomic and resumable (see `audiolcm.data.store.shards`).
+Both caches are keyed by the prepared data; the caller keys ``folder`` by the network that makes the features.
+Both are atomic and resumable (see ``audiolcm.data.store.shards``).
 """
 
 import hashlib
@@ -33,7 +33,7 @@ EMPTY = ("", "")  # the unconditional "caption"
 
 @runtime_checkable
 class PosteriorLike(Protocol):
-    """What an autoencoder's `encode` returns, as far as it is used here: both (batch, channels, frames)."""
+    """What an autoencoder's ``encode`` returns, as far as it is used here: both (batch, channels, frames)."""
 
     mean: Tensor
     std: Tensor
@@ -44,7 +44,7 @@ class MelEncoder(Protocol):
     """The encoding half of an autoencoder."""
 
     def encode(self, mel: Tensor) -> PosteriorLike:
-        """Posterior of a mel (batch, 80, frames)."""
+        """Return posterior of a mel (batch, 80, frames)."""
 
 
 class Latents:
@@ -59,19 +59,19 @@ class Latents:
         return len(self.clips)
 
     def num_frames(self, index: int) -> int:
-        """Latent frames of a clip."""
+        """Return latent frames of a clip."""
         return self._shards.length("mean", self._split.sound(index))
 
     def frames_of_clips(self) -> np.ndarray:
-        """Latent frames of every clip: int64 (clips,)."""
+        """Return latent frames of every clip: int64 (clips,)."""
         return self._shards.lengths("mean")[np.asarray(self._split.sound_of_clip)]
 
     def mean(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Posterior means of latent frames `start:stop`: (channels, frames)."""
+        """Return posterior means of latent frames ``start:stop``: (channels, frames)."""
         return self._shards.read("mean", self._split.sound(index), start, stop).T
 
     def std(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Posterior standard deviations of latent frames `start:stop`: (channels, frames)."""
+        """Return posterior standard deviations of latent frames ``start:stop``: (channels, frames)."""
         return self._shards.read("std", self._split.sound(index), start, stop).T
 
 
@@ -86,11 +86,11 @@ class TextEmbeddings:
         return len(self._split)
 
     def tokens(self, index: int) -> np.ndarray:
-        """Text tokens of a clip: float32 (tokens, width)."""
+        """Return text tokens of a clip: float32 (tokens, width)."""
         return self._shards.read("tokens", self._split.caption_number(index)).astype(np.float32)
 
     def unconditional(self) -> np.ndarray:
-        """Text tokens of the empty captions: float32 (tokens, width)."""
+        """Return text tokens of the empty captions: float32 (tokens, width)."""
         return self._shards.read("tokens", 0).astype(np.float32)
 
 
@@ -107,7 +107,7 @@ def encode_latents(
 
     min_frames: mel frames of one training example, or of the examples of each length bucket. Shorter mels are padded
     with silence (-5) to the next of them before encoding, so that their latents hold encoded silence; an odd last
-    frame of a mel longer than all of them is dropped. The autoencoder must be on `device` and in eval mode. Raises
+    frame of a mel longer than all of them is dropped. The autoencoder must be on ``device`` and in eval mode. Raises
     UserError when a posterior is not finite or the disk is full.
     """
     folder = Path(folder) / f"latents-{split.name}-{_key(split.fingerprint, min_frames)}"
@@ -128,7 +128,8 @@ def encode_latents(
 
 
 def padded_lengths(frames: np.ndarray, min_frames: int | Sequence[int]) -> np.ndarray:
-    """Mel frames that are encoded of sounds of `frames`: the next of `min_frames`, or their own even number."""
+    """Return mel frames that are encoded of sounds of ``frames``: the next of ``min_frames``, or their own even number.
+    """
     edges = np.atleast_1d(np.asarray(min_frames, np.int64))
     place = np.searchsorted(edges, frames)
     return np.where(place < len(edges), edges[np.minimum(place, len(edges) - 1)], frames // 2 * 2)
@@ -182,7 +183,7 @@ def _build(
 
 
 def _equal_batches(items: range, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """Consecutive items of one length, at most `batch_size` together: nothing is padded for its neighbors."""
+    """Yield consecutive items of one length, at most ``batch_size`` together: nothing is padded for its neighbors."""
     batch: list[int] = []
     for item in items:
         if batch and (len(batch) == batch_size or lengths[item] != lengths[batch[0]]):

@@ -26,11 +26,11 @@ class MelClips:
         return len(self.split)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Names of the clips of a batch."""
+        """Return names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
-        """One batch; `generator` (CPU) draws where clips are cut."""
+        """Return one batch; ``generator`` (CPU) draws where clips are cut."""
         mels = []
         for position, index in enumerate(indices):
             start = _random_start(self.split.num_frames(index), self.num_frames, generator, position)
@@ -51,11 +51,11 @@ class WaveformClips:
         return len(self.split)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Names of the clips of a batch."""
+        """Return names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
-        """One batch; `generator` (CPU) draws where clips are cut."""
+        """Return one batch; ``generator`` (CPU) draws where clips are cut."""
         waveforms = []
         for position, index in enumerate(indices):
             start = _random_start(self.split.num_samples(index), self.num_samples, generator, position)
@@ -68,11 +68,11 @@ class WaveformClips:
 class LatentClips:
     """Captioned latents: {"latent": (batch, channels, num_frames), "text": (batch, tokens, width)}, float32.
 
-    Latents are drawn from the posterior (mean + std * noise) and multiplied by `scale_factor`. num_frames:
+    Latents are drawn from the posterior (mean + std * noise) and multiplied by ``scale_factor``. num_frames:
     latent frames of one example, or, ascending, of the examples of each length bucket: then a clip belongs to the
     first bucket that holds all of it, else to the last one, and the clips of one batch must be of one bucket
-    (`bucket_of` says which; see `bucketed_indices`). Longer clips are cut at random. Clips must not be shorter than
-    their bucket: `encode_latents` pads.
+    (``bucket_of`` says which; see ``bucketed_indices``). Longer clips are cut at random. Clips must not be shorter than
+    their bucket: ``encode_latents`` pads.
     """
 
     def __init__(
@@ -107,11 +107,11 @@ class LatentClips:
         return len(self.latents)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Names of the clips of a batch."""
+        """Return names of the clips of a batch."""
         return [self.latents.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
-        """One batch; `generator` (CPU) draws where clips are cut, then the noise."""
+        """Return one batch; ``generator`` (CPU) draws where clips are cut, then the noise."""
         (bucket,) = {int(self._bucket_of[index]) for index in indices}
         num_frames = self.lengths[bucket]
         starts = [
@@ -127,7 +127,7 @@ class LatentClips:
 
 
 def _random_start(length: int, wanted: int, generator: random_numbers.Generator, position: int) -> int:
-    """Where to cut; draws one number for every clip, long or short, so that batches stay comparable."""
+    """Return where to cut; draws one number for every clip, long or short, so that batches stay comparable."""
     return int(
         torch.randint(
             max(length - wanted, 0) + 1, (), generator=random_numbers.of_example(generator, position)

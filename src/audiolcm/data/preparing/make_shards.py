@@ -28,7 +28,7 @@ class _StoppedError(Exception):
 def make_shards(
     store: Store, numbers: Sequence[int], plan: Plan, corpus: Corpus, workers: int, title: str | None
 ) -> None:
-    """Make the shards `numbers` of a split with `workers` threads; a progress bar tells the time left.
+    """Make the shards ``numbers`` of a split with ``workers`` threads; a progress bar tells the time left.
 
     Shards that are whole are kept. title: of the bar; None shows none. Raises UserError when the disk is full.
     """

@@ -38,7 +38,7 @@ class Keys:
         self._digests += whole.hexdigest().encode()
 
     def first(self) -> np.ndarray:
-        """For every key the position of the first equal one: int64 (keys,)."""
+        """Return for every key the position of the first equal one: int64 (keys,)."""
         digests = np.frombuffer(self._digests, f"S{_DIGITS}")
         _, first, group = np.unique(digests, return_index=True, return_inverse=True)
         return first[group]
@@ -58,7 +58,7 @@ class Plan:
         return len(self._row_of_sound)
 
     def clip_of_sound(self, sound: int) -> Clip:
-        """The first usable clip with a sound: it stands for all of them."""
+        """Return the first usable clip with a sound: it stands for all of them."""
         row = self.rows[int(self._row_of_sound[sound])]
         return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})
 
@@ -66,7 +66,7 @@ class Plan:
 def write_plan(
     folder: Path, clips: Sequence[Clip], split: str, left_out: Mapping[int, str] | None = None
 ) -> None:
-    """Check every row of a split, its sound aside, and write the plan. `clips` is read twice, in order.
+    """Check every row of a split, its sound aside, and write the plan. ``clips`` is read twice, in order.
 
     left_out: why a clip is left out though its row can be used, by its position.
     """
@@ -93,7 +93,7 @@ def write_plan(
 
 
 def is_planned(folder: Path) -> bool:
-    """Whether there is a plan, whole and as it was written."""
+    """Return whether there is a plan, whole and as it was written."""
     try:
         return file_fault(folder / PLAN_FILE, read_json(folder / _FACTS_FILE)["table"], content=True) is None
     except (UserError, LookupError):
@@ -107,7 +107,7 @@ def remove_plan(folder: Path) -> None:
 
 
 def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:
-    """Why a row can not be used, its sound aside, else None. `repeated`: a row before it has the same name."""
+    """Return why a row can not be used, its sound aside, else None. ``repeated``: a row before it has the same name."""
     if not clip.name.strip():
         return "The name is missing."
     if repeated:

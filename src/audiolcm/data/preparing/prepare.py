@@ -45,7 +45,7 @@ class KnowsPrepared(Protocol):
     """A corpus that is prepared already and has no other form."""
 
     def prepared(self) -> PreparedData:
-        """The prepared data."""
+        """Return the prepared data."""
 
 
 def prepare(
@@ -56,9 +56,9 @@ def prepare(
     progress: bool = True,
     sounds_per_shard: int | None = None,
 ) -> PreparedData:
-    """Cache the sound of `corpus` in `<cache_root>/<corpus.name>-<fingerprint[:12]>` and return it.
+    """Cache the sound of ``corpus`` in ``<cache_root>/<corpus.name>-<fingerprint[:12]>`` and return it.
 
-    Every row is checked; bad ones are left out and listed in `report.tsv` (`PreparedData.bad_rows`). A
+    Every row is checked; bad ones are left out and listed in ``report.tsv`` (``PreparedData.bad_rows``). A
     finished preparation returns at once, a killed one goes on where it stopped, and two processes never do
     the same work. Raises UserError for an unknown split, a corpus that can not be read at all, or a full
     disk.
@@ -79,7 +79,7 @@ def prepare_part(
 ) -> PreparedData | None:
     """Make the shards of one part; the part that finds all others finished completes the data and returns it.
 
-    None when other parts are still to be made. Arguments and errors as `prepare`.
+    None when other parts are still to be made. Arguments and errors as ``prepare``.
     """
     if workers < 1:
         raise UserError(f"workers={workers}: use 1 or more.")
@@ -94,7 +94,7 @@ def prepare_part(
 
 
 def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> str:
-    """SHA-256 (hex) of the corpus and the way it is cached: names the cache, identifies the training data."""
+    """Return SHA-256 (hex) of the corpus and the way it is cached: names the cache, identifies the training data."""
     digests = digests or FileDigests()
     code = code_of_class(type(corpus))  # of ours there is none: their versions are in their fingerprints
     content = f"{FORMAT_VERSION} {corpus.fingerprint(digests)}" + (f" {code}" if code else "")
@@ -104,7 +104,7 @@ def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> 
 
 
 def prepared_folder(corpus: Corpus, cache_root: str | Path) -> Path:
-    """Where `prepare` puts a corpus, whether it is there already or not."""
+    """Return where ``prepare`` puts a corpus, whether it is there already or not."""
     if isinstance(corpus, KnowsPrepared):
         return corpus.prepared().folder
     return _identified(corpus, Path(cache_root)).folder
@@ -134,7 +134,7 @@ def _make(
     progress: bool,
     sounds_per_shard: int | None,
 ) -> None:
-    """Plan, make the shards of `part`, and seal when every shard of every part is made."""
+    """Plan, make the shards of ``part``, and seal when every shard of every part is made."""
     plans = _planned(corpus, prepared, names)
     stores = {name: _store(prepared.folder / name, plan, sounds_per_shard) for name, plan in plans.items()}
     before = 0
@@ -152,7 +152,7 @@ def _make(
 
 
 def _planned(corpus: Corpus, prepared: PreparedData, names: Sequence[str]) -> dict[str, Plan]:
-    """The plan of every split that is not finished; the first process makes it, the others wait and read it."""
+    """Return the plan of every split that is not finished; the first process makes it, the others wait and read it."""
     plans = {}
     with exclusive(prepared.folder):
         remove_leftovers(prepared.folder)

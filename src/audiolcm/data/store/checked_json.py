@@ -36,17 +36,18 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def file_facts(path: Path) -> dict[str, int]:
-    """Size and CRC-32 of a file: a flipped bit always changes the latter."""
+    """Return size and CRC-32 of a file: a flipped bit always changes the latter."""
     return {"bytes": path.stat().st_size, "crc32": _checksum(path)}
 
 
 def file_fault(path: Path, facts: Mapping[str, Any], content: bool = False) -> str | None:
-    """What is wrong with a file of known `file_facts`: its size, and with `content` any byte; None when nothing is."""
+    """Return what is wrong with a file of known ``file_facts``: its size, and with ``content`` any byte; None when nothing is.
+    """
     return _fault(path, facts, _checksum if content else None)
 
 
 def refuse_damaged(path: Path, facts: Mapping[str, Any], content: bool = True) -> None:
-    """Raise UserError when a file is missing, has another size or, with `content`, another byte than it was given.
+    """Raise UserError when a file is missing, has another size or, with ``content``, another byte than it was given.
 
     One process reads a file once for that, and again when its size or times have changed.
     """

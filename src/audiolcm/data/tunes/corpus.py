@@ -1,4 +1,4 @@
-"""The corpus `dataset=foley_music`: captioned tunes made by a program, a controlled test bed for text-to-music."""
+"""The corpus ``dataset=foley_music``: captioned tunes made by a program, a controlled test bed for text-to-music."""
 
 import hashlib
 import json
@@ -58,15 +58,15 @@ class FoleyMusicCorpus:
         self._leads = _chosen(instruments)
 
     def clips(self, split: str) -> list[Clip]:
-        """Clips of a split, in order; makes no audio."""
+        """Return clips of a split, in order; makes no audio."""
         return [self._clip(split, index) for index in range(self._counts[check_split(split)])]
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
+        """Return sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
         return np.sum(self.stems(clip), axis=0, dtype=np.float32)
 
     def stems(self, clip: Clip) -> list[np.ndarray]:
-        """Sound of each part of a clip, float32 (samples,), in the order of `song(clip).parts`."""
+        """Return sound of each part of a clip, float32 (samples,), in the order of ``song(clip).parts``."""
         split, index = self._place(clip.name)
         song = self._song(split, index)
         return render(song, [self._seed(split, _CLIP, index, 1 + i) for i in range(len(song.parts) + 1)])
@@ -76,7 +76,7 @@ class FoleyMusicCorpus:
         return self._song(*self._place(clip.name))
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
+        """Return SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
         facts = {
             "corpus": self.name,
             "version": GENERATOR_VERSION,
@@ -102,7 +102,7 @@ class FoleyMusicCorpus:
         return compose(rng, self._turn(split, index), self.duration)
 
     def _turn(self, split: str, index: int) -> Instrument:
-        """Who plays the melody: each instrument once in every round, in a shuffled order."""
+        """Return who plays the melody: each instrument once in every round, in a shuffled order."""
         turn, place = divmod(index, len(self._leads))
         order = default_rng(self._seed(split, _ORDER, turn)).permutation(len(self._leads))
         return self._leads[order[place]]
@@ -122,7 +122,7 @@ class FoleyMusicCorpus:
 
 
 def _event(part: Part) -> Event:
-    """A part as one sound, from its first note to the end of its last."""
+    """Return a part as one sound, from its first note to the end of its last."""
     return Event(part.label, part.notes[0].start, max(note.start + note.length for note in part.notes))
 
 
