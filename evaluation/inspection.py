@@ -16,7 +16,7 @@ _THREADS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What a sound file says of itself; ``trouble`` says why it can not be read, or is ""."""
+    """What a sound file says of itself; ``trouble`` says why it cannot be read, or is ""."""
 
     path: Path
     sample_rate: int = 0
@@ -46,7 +46,7 @@ def inspect(
     broken = [header for header in headers if header.trouble]
     if broken:
         raise UserError(
-            f"{what}: {len(broken)} of {len(headers)} files can not be opened, the first: {broken[0].trouble} Nothing "
+            f"{what}: {len(broken)} of {len(headers)} files cannot be opened, the first: {broken[0].trouble} Nothing "
             "was scored."
         )
     found = {
@@ -58,7 +58,7 @@ def inspect(
     refused = [kind for kind in told if kind not in tolerated]
     if refused:
         raise UserError(
-            f"{what}, {len(headers)} files: {'; '.join(told[kind] for kind in refused)}. Nothing was scored. Mend the "
+            f"{what}, {len(headers)} files: {'; '.join(told[kind] for kind in refused)}. Nothing was scored. Repair the "
             f"files, or accept it: allow=[{','.join(sorted({*tolerated, *refused}))}]."
         )
     return tuple(f"{what}: {text}" for text in told.values())

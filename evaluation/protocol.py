@@ -129,7 +129,7 @@ class Protocol:
             ``evaluation.lists`` knows; null where it cannot be made.
         source: where to get a list, for the message that it is missing.
         split: of a prepared data set, or of a published table that holds several; ``all`` for the whole table.
-        without: names of clips of a prepared data set that can not be used and are left out; any other bad row is an
+        without: names of clips of a prepared data set that cannot be used and are left out; any other bad row is an
             error.
         num_items: captions that the list must have; null: not checked.
         num_references: distinct reference clips that the list must have; null: not checked.
@@ -286,5 +286,5 @@ def _refuse_bad(problems: Sequence[str], total: int) -> None:
     if problems:
         raise UserError(
             f"{len(problems)} of {total} rows cannot be used, the first: {problems[0]} A figure of the others would "
-            "not be the protocol's: mend them (audiolcm prepare lists them all)."
+            "not be the protocol's: repair them (audiolcm prepare lists them all)."
         )

@@ -1,4 +1,4 @@
-"""Rows that a figure must beat, or can not: silence, noise, shuffled captions; reconstructions, the truth in halves."""
+"""Rows that a figure must beat, or cannot: silence, noise, shuffled captions; reconstructions, the truth in halves."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

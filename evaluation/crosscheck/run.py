@@ -83,7 +83,7 @@ def _asked(check: Check, trial: Trial, cache: Path, device: str) -> dict[str, An
             return _run(folder, check.request(folder, trial, device), device)
     except (UserError, OSError, RuntimeError) as error:
         # Such as a full disk: hours of scoring are not lost for it.
-        return {"problem": f"its files can not be made: {error}"}
+        return {"problem": f"its files cannot be made: {error}"}
 
 
 def _run(folder: Path, request: Mapping[str, Any], device: str) -> dict[str, Any]:

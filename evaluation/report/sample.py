@@ -17,7 +17,7 @@ def choose_clips(record: Record, max_clips: int) -> list[ScoredClip]:
         UserError: when ``max_clips`` is negative.
     """
     if max_clips < 0:
-        raise UserError(f"A report can not hold {max_clips} clips: give 0 or more.")
+        raise UserError(f"A report cannot hold {max_clips} clips: give 0 or more.")
     if len(record.clips) <= max_clips:
         return list(record.clips)
     chosen: set[str] = set()

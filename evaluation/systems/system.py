@@ -40,7 +40,7 @@ class System(Protocol):
         """Return one file for each item, made below ``folder`` where it is missing.
 
         Raises:
-            UserError: when a sound can not be had; never fewer files than items.
+            UserError: when a sound cannot be had; never fewer files than items.
         """
         ...
 

@@ -198,7 +198,7 @@ def _require_one_protocol(records: Sequence[Record]) -> None:
 def _require_one_network(first: Column, other: Column, system: str) -> None:
     if first != other:
         raise UserError(
-            f"{other.heading} of {system} (weights {other.identity or 'unnamed'}) can not share a column with "
+            f"{other.heading} of {system} (weights {other.identity or 'unnamed'}) cannot share a column with "
             f"{first.heading} (weights {first.identity or 'unnamed'}): evaluate both with the same weights."
         )
 

@@ -219,7 +219,7 @@ def test_project_keeps_the_rules() -> None:
 
 def test_every_part_was_read() -> None:
     seen = {source.part for source in sources(ROOT)}
-    assert PARTS.keys() - seen <= {"tensors"}, "a part was renamed: mend PARTS"
+    assert PARTS.keys() - seen <= {"tensors"}, "a part was renamed: correct PARTS"
 
 
 BODY = "\n".join(["    x = 0"] * 40)

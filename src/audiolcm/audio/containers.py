@@ -9,7 +9,7 @@ from audiolcm.audio.mp3 import end_of_tags, read_mp3, walk_frames
 
 _OGG_PAGE = 65307  # the largest one: 27 + 255 + 255 * 255 bytes
 _END_OF_STREAM = 0x04
-_LARGEST_SIZE = 0x7FFF0000  # writers to a pipe, who can not know the size, announce more than this, or 0
+_LARGEST_SIZE = 0x7FFF0000  # writers to a pipe, who cannot know the size, announce more than this, or 0
 _MP3_FRAME = 1441  # bytes of the largest one: encoders do not agree on whether the one with the header counts
 _MP3_FRAMES = 3  # that a count may differ by
 _SMALLEST_FRAME = 24  # bytes

@@ -77,7 +77,7 @@ def mixdown(samples: np.ndarray, path: str | Path) -> np.ndarray:
     channels = samples.shape[1]
     if channels > 1 and mono.var() * channels < _CANCELED * samples.var(axis=0).mean():
         raise OppositePhaseError(
-            f"Audio file {path} can not be mixed to mono: its {channels} channels are of opposite phase and cancel "
+            f"Audio file {path} cannot be mixed to mono: its {channels} channels are of opposite phase and cancel "
             "each other out. Invert one of them, or keep only one."
         )
     return mono
@@ -145,7 +145,7 @@ def _opened(path: Path, content: bytes | None) -> Iterator[_SoundFile]:
             _refuse_incomplete(path, content)
             what = foreign_kind(path, content)
         raise UserError(
-            f"Audio file {path} can not be read: {what or f'{_reason(error)} Convert it to WAV or FLAC.'}"
+            f"Audio file {path} cannot be read: {what or f'{_reason(error)} Convert it to WAV or FLAC.'}"
         ) from error
 
 
@@ -199,7 +199,7 @@ def _refuse_incomplete(path: Path, content: bytes | None) -> None:
         )
     if has_more:
         raise UserError(
-            f"Audio file {path} holds more sound than its header tells, which can not be read: several files that were "
+            f"Audio file {path} holds more sound than its header tells, which cannot be read: several files that were "
             "joined, or a header that was never finished. Cut it into single files, or convert it to one WAV or FLAC "
             "with a program that reads all of it."
         )
@@ -221,10 +221,10 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_
     samples = np.asarray(waveform, dtype=np.float32)
     if samples.ndim != 1 or len(samples) == 0:
         raise UserError(
-            f"Can not write {path}: expected a non-empty waveform (samples,), got shape {samples.shape}."
+            f"Cannot write {path}: expected a non-empty waveform (samples,), got shape {samples.shape}."
         )
     if not np.isfinite(samples).all():
-        raise UserError(f"Can not write {path}: the waveform holds NaN or infinite samples.")
+        raise UserError(f"Cannot write {path}: the waveform holds NaN or infinite samples.")
     pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     file = io.BytesIO()  # soundfile hides a full disk behind an assertion; a plain write tells
     soundfile.write(file, pcm, sample_rate, subtype="PCM_16", format="WAV")

@@ -24,8 +24,7 @@ def folded(name: str) -> str:
 
 
 def is_left_by_macos(name: str) -> bool:
-    """Return whether a file is one that macOS leaves beside ``name`` on foreign disks and in archives: ._name, never a sound.
-    """
+    """Return whether a file is one that macOS leaves beside ``name`` on foreign disks and in archives: ._name, never a sound."""
     return name.startswith("._")
 
 
@@ -112,7 +111,7 @@ def files_below(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
 
     def tell(error: OSError) -> None:
         _logger.warning(
-            "%s can not be read (%s): what lies in it is left out.", error.filename, error.strerror
+            "%s cannot be read (%s): what lies in it is left out.", error.filename, error.strerror
         )
 
     for top in places:

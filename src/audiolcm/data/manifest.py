@@ -48,7 +48,7 @@ class Clip:
 
     ``duration`` is in seconds (0 when unknown); ``audio_path`` is None when the corpus makes the sound itself;
     ``row`` is the line of the table where the clip was read (the header is line 1; 0 when there is no table),
-    ``problem`` why that row can not be used, "" when nothing is known against it.
+    ``problem`` why that row cannot be used, "" when nothing is known against it.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True)
 class BadRow:
-    """A row of a corpus that can not be used, or is left out, and why."""
+    """A row of a corpus that cannot be used, or is left out, and why."""
 
     split: str
     row: int
@@ -93,11 +93,10 @@ class Corpus(Protocol):
         """Return all clips of "train", "validation" or "test" in a fixed order; missing audio is no error here."""
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Return the sound of a clip: float32 (samples,), mono, 16 kHz; raises UserError when it can not be read."""
+        """Return the sound of a clip: float32 (samples,), mono, 16 kHz; raises UserError when it cannot be read."""
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Return SHA-256 (hex) of everything that can change the clips or their sound; ``digests`` knows files by heart.
-        """
+        """Return SHA-256 (hex) of everything that can change the clips or their sound; ``digests`` knows files by heart."""
 
 
 @runtime_checkable
@@ -148,7 +147,7 @@ def caption_problem(caption: str) -> str:
 
 
 def storable(clip: Clip) -> Clip:
-    """Return the clip; with a problem, and signs written out, where one of its texts can not be stored or be a file name.
+    """Return the clip; with a problem, and signs written out, where one of its texts cannot be stored or be a file name.
 
     That is NUL, and half a pair of surrogates, as JSON may have them and as Python reads names that are no UTF-8.
     """
@@ -174,7 +173,7 @@ def storable(clip: Clip) -> Clip:
         structured_caption=structured,
         split=split,
         labels=tuple(labels),
-        problem=problem or "A name or text of the row has signs that can not be stored (NUL, or no UTF-8).",
+        problem=problem or "A name or text of the row has signs that cannot be stored (NUL, or no UTF-8).",
     )
 
 

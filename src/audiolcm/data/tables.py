@@ -76,7 +76,7 @@ def read_columns(path: Path) -> tuple[list[str], list[Row]]:
         columns, rows = _read_parquet(path) if _is_parquet(path) else _read_text_table(path)
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
-            f"Table {path} can not be read ({error}): expected TSV, CSV, JSON lines (UTF-8) or Parquet."
+            f"Table {path} cannot be read ({error}): expected TSV, CSV, JSON lines (UTF-8) or Parquet."
         ) from error
     if twice := sorted(column for column, count in Counter(columns).items() if column and count > 1):
         raise UserError(
@@ -242,8 +242,7 @@ def seconds(text: str) -> float:
 
 
 def seconds_problem(text: str) -> str:
-    """Return what is wrong with the text of a duration column; "" when it is empty, 0 (unknown) or a number of seconds.
-    """
+    """Return what is wrong with the text of a duration column; "" when it is empty, 0 (unknown) or a number of seconds."""
     try:
         value = float(text or 0.0)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Markup that can not be broken by the text in it: whatever is not ``Html`` already is escaped."""
+"""Markup that cannot be broken by the text in it: whatever is not ``Html`` already is escaped."""
 
 import base64
 import hashlib

@@ -24,7 +24,7 @@ _NO_SUCH_PLACE = (
 
 
 def explained(error: OSError, path: Path) -> UserError | None:
-    """What to tell people of a path that can not be written; None when the error tells of something else."""
+    """What to tell people of a path that cannot be written; None when the error tells of something else."""
     if error.errno in _DISK_FULL:
         path = path if path.name else path.absolute()  # the current folder
         return UserError(
@@ -34,7 +34,7 @@ def explained(error: OSError, path: Path) -> UserError | None:
     if error.errno in _WRITE_PROTECTED:
         return UserError(f"No permission to write {path}: choose a folder you may write to.")
     if error.errno in _NO_SUCH_PLACE:
-        return UserError(f"{path} can not be written ({error.strerror}): choose another place.")
+        return UserError(f"{path} cannot be written ({error.strerror}): choose another place.")
     return None
 
 
@@ -51,7 +51,7 @@ def name_too_long(error: Exception) -> UserError | None:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is synced and renamed, otherwise it is removed.
 
-    The parent folder is made. Raises UserError when the disk is full or the folder can not be written.
+    The parent folder is made. Raises UserError when the disk is full or the folder cannot be written.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
@@ -71,7 +71,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 def read_text(path: Path) -> str:
     """The text of a file that people wrote; a byte order mark is passed over.
 
-    Raises OSError when it can not be read, ValueError when it is no regular file or no UTF-8 text.
+    Raises OSError when it cannot be read, ValueError when it is no regular file or no UTF-8 text.
     """
     if path.exists() and not path.is_file():  # a pipe would be waited for
         raise ValueError("it is no regular file")

@@ -21,7 +21,7 @@ _FLUSH_SECONDS = 10
 class TensorBoardTracker:
     """Scalars under their steps, for ``tensorboard --logdir artifacts``.
 
-    The events are an image of ``metrics.jsonl``: a stage that goes on writes them anew from there, so that no step is
+    The events are an image of ``metrics.jsonl``: a stage that goes on writes them again from there, so that no step is
     there twice and none is missing that a kill kept from the disk.
     """
 

@@ -151,7 +151,7 @@ def read_segments(path: Path) -> Iterator[Segment]:
                 if fields and not fields[0].startswith("#"):
                     yield _segment(reader.line_num, fields)
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} can not be read ({error}): download it again.") from error
+        raise UserError(f"{path} cannot be read ({error}): download it again.") from error
 
 
 def _segment(line: int, fields: Sequence[str]) -> Segment:

@@ -118,7 +118,7 @@ class Macs(CaptionTable):
                 raise ValueError("files is no list")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{path} can not be read as MACS.yaml (files: filename, annotations: sentence, tags): {error!r}. "
+                f"{path} cannot be read as MACS.yaml (files: filename, annotations: sentence, tags): {error!r}. "
                 "Download it again."
             ) from error
         yield from (_macs_entry(number, entry) for number, entry in enumerate(entries, start=1))

@@ -89,8 +89,7 @@ class FolderCorpus(ABC):
         return index_audio([self.root])
 
     def _find_anywhere(self, path: Path) -> Path:
-        """Return the file ``path``, else one of its name in any format anywhere below the root; ``path`` where there is none.
-        """
+        """Return the file ``path``, else one of its name in any format anywhere below the root; ``path`` where there is none."""
         found = self._find(path)
         if found.suffix.lower() not in UNREADABLE_SUFFIXES and os.path.isfile(found):
             return found
@@ -135,8 +134,7 @@ class FolderCorpus(ABC):
         return [unknown_split(clip) for clip in self._clips if clip.split not in SPLITS]
 
     def origin(self, clip: Clip) -> str:
-        """Return the recording that a clip was taken from, as "youtube:ID" or "freesound:ID"; "" when that is not known.
-        """
+        """Return the recording that a clip was taken from, as "youtube:ID" or "freesound:ID"; "" when that is not known."""
         return ""
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
@@ -159,7 +157,7 @@ class FolderCorpus(ABC):
         return self._lists
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Return float32 (samples,), mono, 16 kHz, at most max_duration long; UserError when it can not be read."""
+        """Return float32 (samples,), mono, 16 kHz, at most max_duration long; UserError when it cannot be read."""
         if clip.audio_path is None:
             raise UserError("The audio path is missing.")
         return read_audio(clip.audio_path, self.max_duration)
@@ -203,7 +201,7 @@ def find_table(root: Path, candidates: Sequence[str], hint: str) -> Path:
 def index_audio(folders: Iterable[Path]) -> dict[str, Path]:
     """Return every sound file below the folders by its name without suffix, and by that ``folded``; the first of a name wins.
 
-    A file that can not be read comes last.
+    A file that cannot be read comes last.
     """
     paths = [path for folder in folders for path in sound_files(folder)]
     paths.sort(key=lambda path: path.suffix.lower() in UNREADABLE_SUFFIXES)

@@ -147,7 +147,7 @@ class TutScenes(FolderCorpus):
         try:
             lines = lines_of(read_text(table))
         except (OSError, ValueError) as error:
-            raise UserError(f"{table} can not be read ({error}): copy it again, as UTF-8.") from error
+            raise UserError(f"{table} cannot be read ({error}): copy it again, as UTF-8.") from error
         clips = []
         for number, line in enumerate(lines, start=1):
             file, _, scene = line.partition("\t")

@@ -53,8 +53,7 @@ def describe(content: object) -> Description:
 
 
 def joined(descriptions: Sequence[Description]) -> Description:
-    """Return what the first description says, with the caption of the last: a .json without one may have a .txt beside it.
-    """
+    """Return what the first description says, with the caption of the last: a .json without one may have a .txt beside it."""
     last = descriptions[-1]
     return replace(descriptions[0], caption=last.caption, structured_caption=last.structured_caption)
 
@@ -119,7 +118,7 @@ class SidecarCorpus(FolderCorpus):
         try:
             found = self._description(path)
         except (OSError, ValueError) as error:
-            found, problem = Description(), f"The description beside {path} can not be read ({error})."
+            found, problem = Description(), f"The description beside {path} cannot be read ({error})."
         return Clip(
             name=key,
             audio_path=path,

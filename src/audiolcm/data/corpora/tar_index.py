@@ -72,8 +72,7 @@ def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every
 
 
 def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, Any]]:
-    """Return the clips of one shard, in order; a damaged shard has none that are good, and at least one row that says so.
-    """
+    """Return the clips of one shard, in order; a damaged shard has none that are good, and at least one row that says so."""
     samples = _Samples()
     problem = _shard_problem(path)
     try:
@@ -147,8 +146,7 @@ class _Samples:
 
 
 def _paired(samples: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the samples; a sound <key>.<any>.wav without a description takes that of <key>, as webdataset names them.
-    """
+    """Return the samples; a sound <key>.<any>.wav without a description takes that of <key>, as webdataset names them."""
     paired, used = dict(samples), set()
     for key, sample in samples.items():
         base = _before_dot(key)
@@ -196,7 +194,7 @@ def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, key: str, extens
             return found._replace(text=file.read(_LARGEST_TEXT + 1))
         if extension in _UNREADABLE:
             return found._replace(
-                problem=f"Sound of the format .{extension} can not be read: convert it, to .flac for one."
+                problem=f"Sound of the format .{extension} cannot be read: convert it, to .flac for one."
             )
         return found._replace(digest=hashlib.file_digest(cast("Any", file), "sha256").hexdigest())
 
@@ -254,7 +252,7 @@ def _described(sample: Mapping[str, Any]) -> tuple[list[Description], str]:
         try:
             found.append(describe(parse_json(text) if extension == "json" else text.decode("utf-8-sig")))
         except ValueError as error:  # no JSON, no UTF-8, no caption where one should be
-            return [], f"The description can not be read ({error})."
+            return [], f"The description cannot be read ({error})."
         if found[-1].caption:
             break
     return found, ""

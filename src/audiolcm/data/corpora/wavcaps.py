@@ -156,4 +156,4 @@ def _read_json(path: Path) -> object:
     try:
         return read_json(path, LARGEST, halves=True)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} can not be read ({error}): download it again.") from error
+        raise UserError(f"{path} cannot be read ({error}): download it again.") from error

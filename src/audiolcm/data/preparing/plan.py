@@ -107,7 +107,7 @@ def remove_plan(folder: Path) -> None:
 
 
 def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:
-    """Return why a row can not be used, its sound aside, else None. ``repeated``: a row before it has the same name."""
+    """Return why a row cannot be used, its sound aside, else None. ``repeated``: a row before it has the same name."""
     if not clip.name.strip():
         return "The name is missing."
     if repeated:

@@ -60,7 +60,7 @@ def prepare(
 
     Every row is checked; bad ones are left out and listed in ``report.tsv`` (``PreparedData.bad_rows``). A
     finished preparation returns at once, a killed one goes on where it stopped, and two processes never do
-    the same work. Raises UserError for an unknown split, a corpus that can not be read at all, or a full
+    the same work. Raises UserError for an unknown split, a corpus that cannot be read at all, or a full
     disk.
     """
     if workers < 1:

@@ -14,7 +14,7 @@ from audiolcm.storage import plain_data
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import sealed, unsealed
 
-MEND = "type `audiolcm prepare dataset=... --mend` with your settings; it makes only what is damaged anew."
+MEND = "type `audiolcm prepare dataset=... --mend` with your settings; it makes again only what is damaged."
 _BLOCK = 1 << 20
 _REMEMBERED = 1 << 16  # checksums, some 20 MB
 _RECENT = 2_000_000_000  # nanoseconds: coarser than the times of any file system
@@ -28,7 +28,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file of ours; raises UserError saying how to mend it when it is not as it was written."""
+    """Read a JSON file of ours; raises UserError saying how to repair it when it is not as it was written."""
     try:
         return unsealed(plain_data.read_json(path, plain_data.LARGEST))
     except (OSError, ValueError) as error:
@@ -41,8 +41,7 @@ def file_facts(path: Path) -> dict[str, int]:
 
 
 def file_fault(path: Path, facts: Mapping[str, Any], content: bool = False) -> str | None:
-    """Return what is wrong with a file of known ``file_facts``: its size, and with ``content`` any byte; None when nothing is.
-    """
+    """Return what is wrong with a file of known ``file_facts``: its size, and with ``content`` any byte; None when nothing is."""
     return _fault(path, facts, _checksum if content else None)
 
 
@@ -62,7 +61,7 @@ def _fault(path: Path, facts: Mapping[str, Any], checksum: Callable[[Path], int]
             return f"it has {size} bytes instead of {facts['bytes']}"
         return "its content has changed" if checksum and checksum(path) != facts["crc32"] else None
     except OSError as error:
-        return f"it can not be read: {error.strerror}"
+        return f"it cannot be read: {error.strerror}"
 
 
 def _remembered_checksum(path: Path) -> int:

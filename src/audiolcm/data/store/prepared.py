@@ -99,7 +99,7 @@ class PreparedSplit:
 
     @property
     def bad_rows(self) -> list[BadRow]:
-        """The rows that can not be used; not those that are left out for another reason."""
+        """The rows that cannot be used; not those that are left out for another reason."""
         rows = (BadRow(**row) for row in Rows(self.folder / BAD_FILE))
         return [row for row in rows if not row.is_left_out]
 

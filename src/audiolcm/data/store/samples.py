@@ -11,7 +11,7 @@ PEAK_LIMIT = 4.0  # 12 dB above full scale: beyond it a float file is not scaled
 
 
 def sound_problem(waveform: np.ndarray) -> str | None:
-    """Return why a waveform can not be used for training; None when it can."""
+    """Return why a waveform cannot be used for training; None when it can."""
     if waveform.ndim != 1:
         return f"The sound has shape {waveform.shape}, not (samples,)."
     if len(waveform) == 0:

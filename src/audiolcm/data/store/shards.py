@@ -3,7 +3,7 @@
 A store holds items, each a set of named arrays whose first axis may have any length (the other axes and the dtype are
 the same for all items). Items lie one after another in ``.npy`` files of a bounded number of items: ``numpy.load`` maps
 them as they are, and a slice of an item is read without the rest. (A safetensors file would add a second header to
-map; a tar or Parquet file can not be mapped.) A shard counts only when its record file exists, which is written after
+map; a tar or Parquet file cannot be mapped.) A shard counts only when its record file exists, which is written after
 its arrays and holds their sizes and checksums; the index of the store is written last.
 
 ``index.arrow`` has one row an item (length and place of each array, why it was rejected), ``shards.arrow`` one row a
@@ -73,7 +73,7 @@ class Store:
                 file_fault(self.folder / name, facts) is None for name, facts in record["files"].items()
             )
         except (UserError, LookupError, TypeError, AttributeError):
-            return None  # a damaged record is as good as none: the shard is made anew
+            return None  # a damaged record is as good as none: the shard is made again
         return record if whole and record.get("num_items") == len(self.items(number)) else None
 
     def unfinished(self) -> list[int]:

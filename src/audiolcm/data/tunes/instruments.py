@@ -28,7 +28,7 @@ from audiolcm.data.foley.primitives import (
 Synthesizer = Callable[[Generator, float, int], Signal]
 """(voice, frequency in Hz, num_samples) -> one note of any level that fills num_samples.
 
-``voice`` draws what stays the same within a clip (which piano): each note gets it afresh.
+``voice`` draws what stays the same within a clip (which piano): it is new for each note.
 """
 
 
@@ -154,8 +154,7 @@ def marimba(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def vibraphone(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Return frequency modulation (Chowning, 1973) at four times the pitch, its index and level dying, with a tremolo.
-    """
+    """Return frequency modulation (Chowning, 1973) at four times the pitch, its index and level dying, with a tremolo."""
     index, rate, length = voice.uniform(0.5, 0.9), voice.uniform(4.0, 7.0), voice.uniform(0.8, 1.4)
     turns = 2.0 * np.pi * frequency * seconds(num_samples)
     modulation = index * decay(num_samples, 0.25) * np.sin(4.0 * turns)
