@@ -52,7 +52,7 @@ def install(session: nox.Session, extras: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Reports in a browser and sweeps on SLURM, where there are such; then the default tests, with words after ``--``."""
+    """Browser reports and sweeps on SLURM, where there are such; then the default tests, with words after ``--``."""
     install(session, "test")
     if "CI" in os.environ or shutil.which("chromium"):
         session.run("pytest", "-q", "-m", "browser", "tests/browser", env=ENVIRONMENT)

@@ -93,7 +93,7 @@ def make_index(folder: Path, rows: int) -> None:
 
 
 def resident() -> dict[str, float]:
-    """Resident memory in MB: all of it, and what belongs to no file."""
+    """Return the resident memory in MB: all of it, and what belongs to no file."""
     lines = Path("/proc/self/status").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines if line.startswith(("VmRSS", "RssAnon")))
     return {name: int(value.split()[0]) / 1024 for name, value in fields.items()}
@@ -132,7 +132,7 @@ def measure_index(rows: Sequence[int], folder: Path) -> None:
 
 
 def write_clips(folder: Path, count: int) -> None:
-    """FLAC files with a manifest in ``folder``/files, and the same in tar shards in ``folder``/tars."""
+    """Write FLAC files with a manifest into ``folder``/files, and the same as tar shards into ``folder``/tars."""
     (folder / "files").mkdir()
     (folder / "tars").mkdir()
     rng, clips = np.random.default_rng(0), []
@@ -180,7 +180,7 @@ def measure_prepare(count: int, workers: Sequence[int], rounds: int, folder: Pat
 
 
 def seconds_in_processes(corpus: ManifestCorpus, cache: Path, number: int) -> float:
-    """Time of the same preparation in parts, each in a process of its own that has started before."""
+    """Return the seconds of the same preparation in parts, each in a process of its own that has started before."""
     parts = [Part(one + 1, number) for one in range(number)]
     with ProcessPoolExecutor(number, get_context("spawn")) as pool:
         list(pool.map(time.sleep, [1.0] * number))  # every process is there and has imported all

@@ -58,8 +58,8 @@ def inspect(
     refused = [kind for kind in told if kind not in tolerated]
     if refused:
         raise UserError(
-            f"{what}, {len(headers)} files: {'; '.join(told[kind] for kind in refused)}. Nothing was scored. Repair the "
-            f"files, or accept it: allow=[{','.join(sorted({*tolerated, *refused}))}]."
+            f"{what}, {len(headers)} files: {'; '.join(told[kind] for kind in refused)}. Nothing was scored. Repair "
+            f"the files, or accept it: allow=[{','.join(sorted({*tolerated, *refused}))}]."
         )
     return tuple(f"{what}: {text}" for text in told.values())
 
@@ -72,7 +72,11 @@ def longest_of(paths: Sequence[Path]) -> float:
 
 
 def check_tolerances(allowed: Sequence[str]) -> None:
-    """Raise UserError when ``allow`` holds an unknown word."""
+    """Refuse an unknown word of ``allow``.
+
+    Raises:
+        UserError: naming it, and those that there are.
+    """
     unknown = sorted(set(allowed) - set(TOLERANCES))
     if unknown:
         raise UserError(f"allow={unknown[0]} is unknown: choose of {', '.join(TOLERANCES)}.")

@@ -30,8 +30,11 @@ _MADE = (
 class Item:
     """One caption to be turned into sound, and the true sound that it describes.
 
-    name: ``<clip>__<i>``, where i counts the captions of a clip from 0.  reference: a sound file; several items share
-    one when a clip has several captions.  stated: counts and order in the caption, where the data set knows them.
+    Attributes:
+        name: ``<clip>__<i>``, where i counts the captions of a clip from 0.
+        clip: what the caption is of.
+        reference: a sound file; several items share one when a clip has several captions.
+        stated: counts and order in the caption, where the data set knows them.
     """
 
     name: str
@@ -49,9 +52,10 @@ class Item:
 class TestSet:
     """The items of a protocol, in its order.
 
-    seconds: length of a generated sound.  fingerprint: of the list.  data: name of the data set.  padded_to: seconds
-    that every sound is cut or padded to before it is heard, as training examples are; 0: as it is.  whole: all items
-    of the protocol, where ``items`` are only some of them; empty otherwise.  notes: what a reader must know of it.
+    Attributes: items: what is scored. seconds: length of a generated sound. fingerprint: of the list. data: name of the
+    data set. padded_to: seconds that every sound is cut or padded to before it is heard, as training examples are; 0:
+    as it is. whole: all items of the protocol, where ``items`` are only some of them; empty otherwise. notes: what a
+    reader must know of it.
     """
 
     items: tuple[Item, ...]
@@ -102,7 +106,11 @@ class TestSet:
         return dataclasses.replace(self, items=kept, whole=self.all_items)
 
     def require_references(self) -> None:
-        """Raise UserError when a reference is not there, with the number of those and the first names."""
+        """Refuse to go on when a reference is not there.
+
+        Raises:
+            UserError: with the number of those, and the first names.
+        """
         absent = [path for path in self.references if not os.path.isfile(path)]
         if absent:
             raise UserError(

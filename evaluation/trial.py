@@ -105,9 +105,13 @@ class Ears:
 class Trial:
     """Sounds to be scored against their captions and references.
 
-    items: the captions.  sounds: for each seed one file for each item.  reader: how both
-    sides are heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.  longest: seconds of the
-    longest sound and of the longest reference, as far as they are known before there are sounds.
+    Attributes:
+        items: the captions.
+        sounds: for each seed one file for each item.
+        references: the true sounds.
+        reader: how both sides are heard.
+        allowed: troubles that the user accepts, see ``evaluation.inspection``.
+        longest: seconds of the longest sound and of the longest reference, as far as known before there are sounds.
     """
 
     items: tuple[Item, ...]

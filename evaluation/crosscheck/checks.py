@@ -36,7 +36,12 @@ _SUBMODELS = {
 class Check:
     """One metric that a package computes too.
 
-    key: of the metric.  node: of its network in the configuration.  package: whose class computes it.
+    Attributes:
+        key: of the metric.
+        measure: ours.
+        extractor: what it hears with.
+        node: of its network in the configuration.
+        package: whose class computes it.
     """
 
     key: str

@@ -45,7 +45,8 @@ def crosschecked(
 
     Args:
         scores: ours.
-        measures: by key; ``extractors`` likewise.
+        measures: by key.
+        extractors: by name.
         nodes: the section ``features`` of the configuration.
         trial: the sounds that were scored.
         cache: below it files are made for the packages, and removed again.

@@ -57,8 +57,11 @@ def log_mel(waveforms: Waveform) -> Mel:
 class Heard:
     """What the network hears in a batch of sounds.
 
-    logits: of the classes of each sound.  frames: logits of the classes in each 0.08 s.  rows: one vector for each
-    0.96 s.  joint: a vector of length one for each sound, to be compared with those of captions.
+    Attributes:
+        logits: of the classes of each sound.
+        frames: logits of the classes in each 0.08 s.
+        rows: one vector for each 0.96 s.
+        joint: a vector of length one for each sound, to be compared with those of captions.
     """
 
     logits: Logits

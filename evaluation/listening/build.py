@@ -69,7 +69,12 @@ def build(
     """Write ``listening.html`` and ``key.json`` into the folder, and ``mturk/`` where there is a task.
 
     Args:
-        given: systems as ``NAME=FOLDER``, of which plain folders need the table of ``captions``.
+        given: systems as ``NAME=FOLDER``.
+        captions: the table that plain folders need; None where there are none.
+        folder: where the test is written.
+        title: of the page.
+        amounts: how many sounds and questions.
+        task: of Mechanical Turk; None: no folder ``mturk/``.
 
     Raises:
         UserError: the folder holds a test already, a system cannot be used, or the page would be too large.

@@ -32,7 +32,7 @@ def choose_clips(record: Record, max_clips: int) -> list[ScoredClip]:
 
 
 def _extremes(record: Record) -> Iterator[str]:
-    """Names from the ends of every ranking, in turn: worst of each score, best of each, second worst, ..."""
+    """Yield names from the ends of every ranking, in turn: worst of each score, best of each, second worst, ..."""
     rankings = []
     for score in record.row.scores:
         if names := worst_first(score, record.clips):

@@ -90,7 +90,8 @@ def networks(folder: Path, name: str, model: str, without: tuple[str, ...] = ())
 
     Args:
         folder: of the pipeline.
-        name, model: for messages.
+        name: of the system, for messages.
+        model: name of the pipeline, for messages.
         without: networks that are not needed.
 
     Raises:

@@ -120,6 +120,8 @@ def read_results(
 
     Args:
         folder: the folder of results, such as ``experiments/results``.
+        stem: the name of the item.
+        scale: at which they were made.
         planned: the jobs of its experiment; None when they are not known: nothing is then called missing or stale.
         changes: tells what changed since a record (its JSON) of a planned job; None: not asked.
     """

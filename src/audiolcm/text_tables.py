@@ -53,6 +53,7 @@ def markdown(table: "pd.DataFrame", rules: Sequence[str] = ()) -> str:
     """Return a table of escaped texts in GitHub's Markdown.
 
     Args:
+        table: the texts.
         rules: what stands beneath each heading, such as ``---:``; none: columns are padded, to be read as they are.
     """
     rows = [tuple(table.columns), *table.itertuples(index=False, name=None)] if rules else aligned(table)
@@ -79,9 +80,10 @@ def in_blocks(table: "pd.DataFrame", width: int) -> str:
 
 
 def latex(table: "pd.DataFrame", num_texts: int = 1) -> list[str]:
-    r"""Return a table of texts, which are escaped here, as the lines of a tabular; the third has the headings.
+    """Return a table of texts, which are escaped here, as the lines of a tabular; the third has the headings.
 
     Args:
+        table: the texts.
         num_texts: how many columns are words, to the left; the others are figures, to the right.
     """
     places = "l" * num_texts + "r" * (len(table.columns) - num_texts)

@@ -53,11 +53,15 @@ _CHUNKED = {
 
 
 def ending(path: Path, content: bytes | None = None) -> Ending:
-    """Return how a WAV, W64, AIFF, CAF, AU, OGG, FLAC or MP3 file ends, by what it announces; any other is taken for whole.
+    """Return how a WAV, W64, AIFF, CAF, AU, OGG, FLAC or MP3 file ends, by what it announces; others count as whole.
 
     An OGG stream announces no size: it is whole when its last page is, and bears the mark of the end or is the end of
     the file (Android's writer sets no mark); else it lacks 1. Nothing is missing where a file announces nothing
-    (streamed WAV, MP3 without a header). With ``content``, the bytes of the file, nothing is read from disk.
+    (streamed WAV, MP3 without a header).
+
+    Args:
+        path: the file.
+        content: the bytes of the file; nothing is then read from disk.
     """
     size = path.stat().st_size if content is None else len(content)
     with path.open("rb") if content is None else io.BytesIO(content) as file:
@@ -105,7 +109,7 @@ def _number(digits: bytes, order: str) -> int:
 def _ending_of_samples(
     file: io.BufferedIOBase, size: int, begin: int, length: int, is_wide: bool = False
 ) -> Ending:
-    """Return of samples that are announced to be so long, in 64 bits or in 32."""
+    """Return the ending of samples that are announced to be so long, in 64 bits or in 32."""
     if length >= (_LARGEST_WIDE if is_wide else _LARGEST_SIZE):
         return Ending()
     end = begin + length
@@ -166,7 +170,7 @@ def _has_behind(file: io.BufferedIOBase, begin: int, first: bytes, second: bytes
 
 
 def _ending_of_mp3(file: io.BufferedIOBase, size: int, begin: int) -> Ending:
-    """Return the header in the first frame may count the bytes of the stream, its frames, or both."""
+    """Return the ending of an MP3 file: the header in its first frame may count its bytes, its frames, or both."""
     stream = read_mp3(file, begin)
     if stream is None:
         return Ending()

@@ -51,9 +51,15 @@ def read_audio(
 ) -> np.ndarray:
     """Read a sound file as float32 (samples,): mono (mean of the channels), 16 kHz, full scale 1.
 
-    Any rate, channel count and sample format that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...). With
-    ``max_duration`` (seconds) only the start of a longer file is read. With ``content``, the bytes of the file, nothing
-    is read from disk and ``path`` only names it. Raises UserError as ``decode`` and ``mixdown`` do.
+    Any rate, channel count and sample format that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...).
+
+    Args:
+        path: the file.
+        max_duration: seconds of the start of a longer file that are read; None reads all of it.
+        content: the bytes of the file; nothing is then read from disk, and ``path`` only names it.
+
+    Raises:
+        UserError: as ``decode`` and ``mixdown`` do.
     """
     samples, rate = decode(path, max_duration, content)
     mono = mixdown(samples, path)
@@ -69,9 +75,10 @@ def read_audio(
 
 
 def mixdown(samples: np.ndarray, path: str | Path) -> np.ndarray:
-    """Return mean of the channels of (samples, channels): float32 (samples,).
+    """Return the mean of the channels of (samples, channels): float32 (samples,).
 
-    Raises OppositePhaseError naming ``path`` when next to nothing of the channels is left in their mean.
+    Raises:
+        OppositePhaseError: naming ``path``, when next to nothing of the channels is left in their mean.
     """
     mono = samples.mean(axis=1, dtype=np.float32)
     channels = samples.shape[1]
@@ -88,8 +95,9 @@ def decode(
 ) -> tuple[np.ndarray, int]:
     """Read a sound file as it is: float32 (samples, channels), full scale 1, and its sample rate.
 
-    Raises UserError naming the file and the reason when it is missing, unreadable, empty, cut off, larger than a sound
-    can be, or holds NaN or infinite samples.
+    Raises:
+        UserError: naming the file and the reason, when it is missing, unreadable, empty, cut off, larger than a sound
+            can be, or holds NaN or infinite samples.
     """
     path = Path(path)
     with _opened(path, content) as file:
@@ -106,7 +114,8 @@ def decode(
 def read_facts(path: str | Path) -> SoundFacts:
     """Return what a sound file holds, told by its header; where that does not tell its length, by decoding it.
 
-    Raises UserError as ``decode`` does, but for what only the samples show.
+    Raises:
+        UserError: as ``decode`` does, but for what only the samples show.
     """
     path = Path(path)
     with _opened(path, None) as file:
@@ -216,7 +225,8 @@ def _reason(error: Exception) -> str:
 def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
     """Write a waveform (samples,) as 16-bit mono WAV, atomically; samples beyond full scale, 1, are clipped.
 
-    Raises UserError when the waveform is empty or not finite, or the disk is full.
+    Raises:
+        UserError: when the waveform is empty or not finite, or the disk is full.
     """
     samples = np.asarray(waveform, dtype=np.float32)
     if samples.ndim != 1 or len(samples) == 0:

@@ -85,8 +85,7 @@ def read_mp3(file: io.BufferedIOBase | io.FileIO, begin: int) -> Mp3 | None:
 
 
 def walk_frames(file: io.BufferedIOBase | io.FileIO, stream: Mp3) -> tuple[int, int]:
-    """Return how many whole frames there are, whatever is announced, behind further tags too; and where the last ends.
-    """
+    """Return how many whole frames there are, behind further tags too, and where the last ends, whatever is told."""
     size, count, end, place = file.seek(0, os.SEEK_END), 0, stream.begin, stream.begin
     while True:
         file.seek(place)

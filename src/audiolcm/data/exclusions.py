@@ -111,8 +111,7 @@ def _of_json(content: Any, path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _bare(name: str) -> str:
-    """Return a name as it is compared: without suffix of a sound file, spaces around it, and the ways to write an accent.
-    """
+    """Return a name as it is compared: without a sound file's suffix, spaces around it, and ways to write an accent."""
     return _SUFFIX.sub("", unicodedata.normalize("NFC", name.strip().replace("\\", "/").removeprefix("./")))
 
 

@@ -23,8 +23,11 @@ _logger = logging.getLogger(__name__)
 class Sound(NamedTuple):
     """What tells the sound of a clip from others.
 
-    digest: of the content of its file.  origin: the recording as publishers know it, "youtube:ID" or "freesound:ID".
-    names: under which a list may name the clip.  list: the one that does. Each is empty when there is none.
+    Attributes:
+        digest: of the content of its file; like all of these, empty when there is none.
+        origin: the recording as publishers know it, "youtube:ID" or "freesound:ID".
+        names: under which a list may name the clip.
+        list: the one that does.
     """
 
     digest: str = ""
@@ -56,17 +59,18 @@ class ComparesSounds(Protocol):
 
 @dataclass
 class LeftOut:
-    """For every split the positions in ``clips(split)`` that are left out, and why.
+    """Which clips of every split are left out.
 
-    num_shared: clips of train whose sound is in validation too; they stay.
+    Attributes:
+        reasons: for every split the positions in ``clips(split)`` that are left out, and why.
+        num_shared: clips of train whose sound is in validation too; they stay.
     """
 
     reasons: dict[str, dict[int, str]] = field(default_factory=lambda: {split: {} for split in SPLITS})
     num_shared: int = 0
 
     def identity(self) -> str:
-        """Return a hash of which clips are left out; "" when none is: then the data are those of the corpus as it is.
-        """
+        """Return a hash of which clips are left out; "" when none is: then the data are those of the corpus itself."""
         places = {split: sorted(found) for split, found in self.reasons.items() if found}
         return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest() if places else ""
 

@@ -24,15 +24,15 @@ def folded(name: str) -> str:
 
 
 def is_left_by_macos(name: str) -> bool:
-    """Return whether a file is one that macOS leaves beside ``name`` on foreign disks and in archives: ._name, never a sound."""
+    """Return whether macOS left a file beside ``name`` on foreign disks and in archives: ._name, never a sound."""
     return name.startswith("._")
 
 
 class Finder:
-    """Finds the file that a table names: under this very name, else under the one that is the same ``folded``, else under
-    the one that has the suffix in other letters (rain.WAV).
+    """Finds the file that a table names, which may be called a little differently on disk.
 
-    A folder is listed once, when a name is not found in it.
+    It is the one of this very name, else that which is the same ``folded``, else that which has the suffix in other
+    letters (rain.WAV). A folder is listed once, when a name is not found in it.
     """
 
     def __init__(self) -> None:
@@ -66,8 +66,10 @@ class Finder:
 
 
 def _odd_names(folder: Path) -> Mapping[str, list[str]]:
-    """Return the names in a folder that are not as they are ``folded``, or have a suffix in capitals, by what they are then; and
-    unreadable sounds, for any format.
+    """Return the odd names in a folder, by what they are usually.
+
+    They are names that are not as they are ``folded`` or have a suffix in capitals; and unreadable sounds, for any
+    format.
     """
     odd = defaultdict(list)
     try:

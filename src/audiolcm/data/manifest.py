@@ -82,8 +82,9 @@ class BadRow:
 class Corpus(Protocol):
     """A data set: names its clips and gives their sound.
 
-    name: short word used in folder names.  duration: seconds that one training example is cropped or padded
-    to.
+    Attributes:
+        name: short word used in folder names.
+        duration: seconds that one training example is cropped or padded to.
     """
 
     name: str
@@ -93,10 +94,10 @@ class Corpus(Protocol):
         """Return all clips of "train", "validation" or "test" in a fixed order; missing audio is no error here."""
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Return the sound of a clip: float32 (samples,), mono, 16 kHz; raises UserError when it cannot be read."""
+        """Return the sound of a clip: float32 (samples,), mono, 16 kHz; a ``UserError`` when it cannot be read."""
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Return SHA-256 (hex) of everything that can change the clips or their sound; ``digests`` knows files by heart."""
+        """Return the SHA-256 (hex) of all that can change clips or their sound; ``digests`` knows files by heart."""
 
 
 @runtime_checkable
@@ -124,7 +125,7 @@ class StatesTruth(Protocol):
 
 
 def fallback_structure(caption: str) -> str:
-    """Return structured caption of a caption nobody has parsed: the whole of it as one event throughout."""
+    """Return the structured caption of a caption nobody has parsed: the whole of it as one event throughout."""
     return f"<{caption}& all>"
 
 
@@ -147,7 +148,7 @@ def caption_problem(caption: str) -> str:
 
 
 def storable(clip: Clip) -> Clip:
-    """Return the clip; with a problem, and signs written out, where one of its texts cannot be stored or be a file name.
+    """Return the clip; with a problem, and signs written out, where a text cannot be stored or be a file name.
 
     That is NUL, and half a pair of surrogates, as JSON may have them and as Python reads names that are no UTF-8.
     """
@@ -189,7 +190,11 @@ def unknown_split(clip: Clip) -> BadRow:
 
 
 def check_split(split: str) -> str:
-    """Return ``split``, or raise UserError when it is not one of SPLITS."""
+    """Return ``split``.
+
+    Raises:
+        UserError: when it is not one of SPLITS.
+    """
     if split not in SPLITS:
         raise UserError(f"Unknown split {split!r}: use one of {', '.join(SPLITS)}.")
     return split
@@ -201,8 +206,10 @@ def read_manifest(path: str | Path) -> list[Clip]:
     Columns: audio_path (or file_name, location), caption (or text, captions), name, structured_caption, duration,
     split, labels ("a|b"). The first two are required; without names all clips have the name "". A missing structured
     caption becomes ``fallback_structure(caption)``, a missing duration 0. The split is kept as written ("" when absent)
-    so that the caller can report a misspelled one. A list of captions gives a clip each: name, name_2, ... Raises
-    UserError for an unreadable table or a missing column.
+    so that the caller can report a misspelled one. A list of captions gives a clip each: name, name_2, ...
+
+    Raises:
+        UserError: for an unreadable table or a missing column.
     """
     path = Path(path)
     columns, rows = read_columns(path)

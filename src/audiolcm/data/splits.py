@@ -13,7 +13,7 @@ def hash_order(key: str) -> str:
 
 
 def is_held_out(key: str, every: int) -> bool:
-    """Return true for about one key in ``every``, always the same ones; every = 0 holds out none."""
+    """Return whether a key is held out: about one in ``every``, always the same ones; every = 0 holds out none."""
     if every < 0:
         raise UserError(f"validation_every={every}: use 0 (none) or the number of clips per validation clip.")
     return every > 0 and int(hash_order(key), 16) % every == 0
@@ -22,7 +22,13 @@ def is_held_out(key: str, every: int) -> bool:
 def held_out_keys(keys: Iterable[str], every: int, usable: Callable[[str], bool]) -> tuple[set[str], str]:
     """Return the keys that ``is_held_out`` takes, but of two usable keys or more at least one, and never all.
 
-    The second is the key that was added or taken away for that, "" mostly. usable: whether a key's clips can be used.
+    Args:
+        keys: all of them.
+        every: one key in so many is held out.
+        usable: whether a key's clips can be used.
+
+    Returns:
+        The keys, and the one that was added or taken away for that, "" mostly.
     """
     known = dict.fromkeys(keys)
     held = {key for key in known if is_held_out(key, every)}
@@ -36,7 +42,7 @@ def held_out_keys(keys: Iterable[str], every: int, usable: Callable[[str], bool]
 
 
 def held_out_sources(clips: Iterable[tuple[str, str]], every: int) -> set[str]:
-    """Return sources to hold out of all clips, given as (class, source): about one clip in ``every`` of each class.
+    """Return the sources to hold out of all clips, given as (class, source): about one clip in ``every`` of each class.
 
     Whole sources are taken in hash order, so clips cut from one recording stay together: at least one source
     of each class that has two or more, never all of them.

@@ -24,7 +24,11 @@ Record = tuple[int, dict[str, Any] | str]
 
 
 def text_of(path: Path) -> str:
-    """Return the text of a table in UTF-8, or in UTF-16 as Excel writes it; OSError, or ValueError that names what it is.
+    """Return the text of a table in UTF-8, or in UTF-16 as Excel writes it.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: naming what it is instead.
     """
     content = path.read_bytes()
     for start, what in _FOREIGN.items():
@@ -58,7 +62,10 @@ def is_json(text: str) -> bool:
 
 
 def json_records(text: str) -> Iterator[Record]:
-    """Yield the objects of JSON lines, of a list, or of the list "data" of one object. Raises ValueError for other JSON.
+    """Yield the objects of JSON lines, of a list, or of the list "data" of one object.
+
+    Raises:
+        ValueError: for other JSON.
     """
     try:
         content = parse_json(text)

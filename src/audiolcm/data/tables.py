@@ -54,9 +54,10 @@ class Row(Mapping[str, str]):
 
 
 def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
-    """Return rows of a TSV, CSV, JSON (lines or a list of objects) or Parquet table.
+    """Return the rows of a TSV, CSV, JSON (lines or a list of objects) or Parquet table.
 
-    Raises UserError when the file is missing, is no such table, or lacks a required column.
+    Raises:
+        UserError: when the file is missing, is no such table, or lacks a required column.
     """
     path = Path(path)
     columns, rows = read_columns(path)
@@ -67,7 +68,7 @@ def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
 
 
 def read_columns(path: Path) -> tuple[list[str], list[Row]]:
-    """Return as ``read_table``: the columns, which a table without rows has too, and the rows."""
+    """Return the columns, which a table without rows has too, and the rows; see ``read_table``."""
     if not path.is_file():
         raise UserError(
             f"Table {path} not found: check dataset.root and the table names in the dataset config."
@@ -178,8 +179,10 @@ def _length_problem(fields: Iterable[str]) -> str:
 
 
 def _holds_rows(field: str, position: int, num_columns: int, delimiter: str) -> bool:
-    """Return whether a field of several lines, at ``position`` of its row, looks as if it had swallowed the rows between two
-    quotation marks: the end of one, whole ones, the beginning of another. A caption has a space after its commas.
+    """Return whether a field of several lines looks as if it had swallowed the rows between two quotation marks.
+
+    At ``position`` of its row it then holds the end of one row, whole ones, and the beginning of another. A caption has
+    a space after its commas.
     """
     first, *others = field.split("\n")
     if not others:
@@ -242,7 +245,7 @@ def seconds(text: str) -> float:
 
 
 def seconds_problem(text: str) -> str:
-    """Return what is wrong with the text of a duration column; "" when it is empty, 0 (unknown) or a number of seconds."""
+    """Return what is wrong with the text of a duration column; "" for none, 0 (unknown) or a number of seconds."""
     try:
         value = float(text or 0.0)
     except ValueError:

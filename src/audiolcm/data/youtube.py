@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 
 def youtube_origin(name: str) -> str:
-    """Return as origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
+    """Return the origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
     found = _VIDEO.fullmatch(name)
     return f"youtube:{found[1]}" if found else ""
 
@@ -30,7 +30,8 @@ def youtube_origin(name: str) -> str:
 def possible_origins(names: Iterable[str]) -> Iterator[str]:
     """Yield the origins of a sound if these names of it are those of videos, which any word of 11 signs may be.
 
-    names: with a suffix or without, with folders or without.
+    Args:
+        names: with a suffix or without, with folders or without.
     """
     for name in dict.fromkeys(name.rpartition("/")[2] for name in names):
         for stem in (name, name.rpartition(".")[0]):
@@ -41,7 +42,8 @@ def possible_origins(names: Iterable[str]) -> Iterator[str]:
 class YouTubeFiles:
     """Sound files that are named after videos, or after parts of videos: start, or start and end, in s or ms.
 
-    audio: name without suffix -> file.
+    Args:
+        audio: name without suffix -> file.
     """
 
     def __init__(self, audio: Mapping[str, Path]) -> None:
@@ -53,9 +55,12 @@ class YouTubeFiles:
                 self._others.setdefault(name, path)
 
     def find(self, youtube_id: str, start: str, own_name: str = "") -> Path | None:
-        """Return the file of the part of a video that begins at ``start`` (seconds as text, "" when unknown), else of the video.
+        """Return the file of the part of a video that begins at ``start``, else of the video; None when there is none.
 
-        own_name: how else the data set names it.
+        Args:
+            youtube_id: the video.
+            start: seconds as text, "" when unknown.
+            own_name: how else the data set names it.
         """
         found = next((p for name in _names(youtube_id, start) if (p := self._file(name))), None)
         found = found or self._audio.get(own_name)

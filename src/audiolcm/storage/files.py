@@ -24,7 +24,7 @@ _NO_SUCH_PLACE = (
 
 
 def explained(error: OSError, path: Path) -> UserError | None:
-    """What to tell people of a path that cannot be written; None when the error tells of something else."""
+    """Return what to tell people of a path that cannot be written; None when the error tells of something else."""
     if error.errno in _DISK_FULL:
         path = path if path.name else path.absolute()  # the current folder
         return UserError(
@@ -39,7 +39,7 @@ def explained(error: OSError, path: Path) -> UserError | None:
 
 
 def name_too_long(error: Exception) -> UserError | None:
-    """What to tell people of a name, typed where a file or folder was asked for, that no file system takes."""
+    """Return what to tell people of a name that no file system takes, typed where a file or folder was asked for."""
     if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
         return None
     return UserError(
@@ -51,7 +51,10 @@ def name_too_long(error: Exception) -> UserError | None:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is synced and renamed, otherwise it is removed.
 
-    The parent folder is made. Raises UserError when the disk is full or the folder cannot be written.
+    The parent folder is made.
+
+    Raises:
+        UserError: when the disk is full or the folder cannot be written.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
@@ -69,9 +72,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file that people wrote; a byte order mark is passed over.
+    """Return the text of a file that people wrote; a byte order mark is passed over.
 
-    Raises OSError when it cannot be read, ValueError when it is no regular file or no UTF-8 text.
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: when it is no regular file or no UTF-8 text.
     """
     if path.exists() and not path.is_file():  # a pipe would be waited for
         raise ValueError("it is no regular file")
@@ -79,7 +84,10 @@ def read_text(path: Path) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    r"""The lines of a text as editors show them: str.splitlines would also cut at \v, U+0085, U+2028 inside of one."""
+    r"""Return the lines of a text as editors show them.
+
+    ``str.splitlines`` would also cut at \v, U+0085 and U+2028 inside of one.
+    """
     return text.removesuffix("\n").split("\n")
 
 

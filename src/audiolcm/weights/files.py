@@ -33,8 +33,13 @@ _BLOCK = 1 << 20
 class WeightsFile:
     """One published file.
 
-    name: a word, such as ``vggish``.  size: bytes, sha256: hexadecimal; None where nobody published them.
-    license: of the weights, with its limits.
+    Attributes:
+        name: a word, such as ``vggish``.
+        url: where it is.
+        filename: what it is called here.
+        license: of the weights, with its limits.
+        size: bytes; None where nobody published them.
+        sha256: hexadecimal; None where nobody published it.
     """
 
     name: str

@@ -35,7 +35,7 @@ class AudioCaps(TableCorpus):
         super().__init__(name, root, duration, max_duration, tables, exclude)
 
     def origin(self, clip: Clip) -> str:
-        """Return the video."""
+        """Return the video that a clip was taken from."""
         return youtube_origin(clip.name)
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:

@@ -92,7 +92,7 @@ class AudioSet(FolderCorpus):
         ]
 
     def origin(self, clip: Clip) -> str:
-        """Return the video."""
+        """Return the video that a clip was taken from."""
         return youtube_origin(clip.name)
 
     def keeps(self, youtube_id: str) -> bool:
@@ -142,7 +142,8 @@ class Segment:
 def read_segments(path: Path) -> Iterator[Segment]:
     """Yield the lines of a list "id, start, end, "mid,mid""; # begins a comment.
 
-    Raises UserError when it is no UTF-8 text or a quotation mark is not closed.
+    Raises:
+        UserError: when it is no UTF-8 text or a quotation mark is not closed.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -143,8 +143,11 @@ def _macs_entry(number: int, entry: Any) -> Entry:
 class LpMusicCaps(CaptionTable):
     """LP-MusicCaps (Doh et al., 2023): its Parquet or CSV tables, at any depth, and the sounds their ``path`` names.
 
-    captions: which of the published columns give captions, each a clip. ``caption_attribute_prediction`` is left out,
-    as its authors recommend.
+    What is not named below is as for ``CaptionTable``.
+
+    Args:
+        captions: which of the published columns give captions, each a clip. ``caption_attribute_prediction`` is left
+            out, as its authors recommend.
     """
 
     def __init__(

@@ -79,8 +79,7 @@ class Clotho(TableCorpus):
 
 
 def _metadata(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table of metadata, which is published in Latin-1; none, with a warning, of one that is not.
-    """
+    """Return the rows of a table of metadata, published in Latin-1; none, with a warning, of one that is not in it."""
     try:
         content = path.read_bytes()
         try:

@@ -16,10 +16,13 @@ from audiolcm.storage.file_digests import FileDigests
 class ManifestCorpus(FolderCorpus):
     """Clips of a manifest (columns name, audio_path, caption, structured_caption, duration, split, labels).
 
-    manifest: the table under ``root``; without the usual one, what ``clips_of_folder`` finds.  When no row has a split,
-    one clip in ``validation_every``, chosen by the hash of its audio path, and at least one, is held out for validation
-    and the others train. Otherwise rows with an unknown split, or with a name that a row of another split has, are
-    rejected (see ``rejected_rows``).
+    When no row has a split, one clip in ``validation_every``, chosen by the hash of its audio path, and at least one,
+    is held out for validation and the others train. Otherwise rows with an unknown split, or with a name that a row of
+    another split has, are rejected (see ``rejected_rows``). What is not named below is as for ``FolderCorpus``.
+
+    Args:
+        manifest: the table under ``root``; without the usual one, what ``clips_of_folder`` finds.
+        validation_every: one clip in so many is held out.
     """
 
     def __init__(
@@ -81,11 +84,11 @@ class ManifestCorpus(FolderCorpus):
         return self._sorted_rows[0]
 
     def rejected_rows(self) -> list[BadRow]:
-        """Return rows with an unknown split, or whose name belongs to a row of another split."""
+        """Return the rows with an unknown split, or whose name belongs to a row of another split."""
         return self._sorted_rows[1]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Return as every corpus in a folder, and the rejected rows, which the report lists."""
+        """Return the fingerprint of a corpus in a folder and of the rejected rows, which the report lists."""
         rejected = repr(self.rejected_rows())
         return hashlib.sha256(f"{super().fingerprint(digests)} {rejected}".encode()).hexdigest()
 

@@ -21,10 +21,15 @@ from audiolcm.storage.file_digests import FileDigests
 class Mix:
     """The corpora of ``include``, one after the other; a clip is named <corpus>/<its name there>.
 
-    corpora: name -> corpus.  root: the folder that holds a folder <name> for each corpus whose own root is not set.
-    include: names of ``corpora``; null takes all. A corpus that is not there is an error that names all of those, never
-    left out silently.  exclude: lists of clips of any of them that are left out of training and validation; each
-    corpus may have its own besides.
+    Args:
+        corpora: name -> corpus.
+        root: the folder that holds a folder <name> for each corpus whose own root is not set.
+        include: names of ``corpora``; null takes all. A corpus that is not there is an error that names all of those,
+            never left out silently.
+        duration: seconds of one training example.
+        name: short word used in folder names.
+        exclude: lists of clips of any of them that are left out of training and validation; each corpus may have its
+            own besides.
     """
 
     def __init__(
@@ -47,7 +52,11 @@ class Mix:
 
     @cached_property
     def corpora(self) -> dict[str, FolderCorpus]:
-        """The included corpora by name. Raises UserError naming every one whose folder is missing."""
+        """The included corpora by name.
+
+        Raises:
+            UserError: naming every one whose folder is missing.
+        """
         missing = {}
         for name, corpus in self._included.items():
             if self._root:
@@ -102,7 +111,7 @@ class Mix:
         return [*self._lists, *(one for corpus in self.corpora.values() for one in corpus.exclusions())]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Return SHA-256 (hex) of the names and fingerprints of the corpora."""
+        """Return the SHA-256 (hex) of the names and fingerprints of the corpora."""
         whole = hashlib.sha256(self.name.encode())
         for name, corpus in self.corpora.items():
             whole.update(f" {name} {corpus.fingerprint(digests)}".encode())

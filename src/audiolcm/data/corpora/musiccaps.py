@@ -34,7 +34,7 @@ class MusicCaps(TableCorpus):
         self.validation_every = validation_every
 
     def origin(self, clip: Clip) -> str:
-        """Return the video."""
+        """Return the video that a clip was taken from."""
         return youtube_origin(clip.name)
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:

@@ -15,8 +15,11 @@ from audiolcm.storage.file_digests import FileDigests
 class PreparedCorpus:
     """A folder that ``audiolcm prepare`` made, as it is: nothing is compared with the files that it was made from.
 
-    folder: as ``audiolcm prepare`` reports it.  duration: seconds of one training example. A run on it has the identity
-    of a run on the data set that was prepared.
+    A run on it has the identity of a run on the data set that was prepared.
+
+    Args:
+        folder: as ``audiolcm prepare`` reports it.
+        duration: seconds of one training example.
     """
 
     name = "prepared"
@@ -26,7 +29,11 @@ class PreparedCorpus:
         self._folder = folder
 
     def prepared(self) -> PreparedData:
-        """Return the prepared data. Raises UserError when the folder is not set or holds none."""
+        """Return the prepared data.
+
+        Raises:
+            UserError: when the folder is not set or holds none.
+        """
         if not self._folder:
             raise UserError(
                 "dataset=prepared needs dataset.folder=FOLDER, one that `audiolcm prepare` has filled."
@@ -39,9 +46,9 @@ class PreparedCorpus:
         return self.prepared().open_split(split).clips
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Return refused: the sound of prepared data is read by its place, see ``PreparedSplit.waveform``."""
+        """Refuse: the sound of prepared data is read by its place, see ``PreparedSplit.waveform``."""
         raise UserError(f"{clip.name}: dataset=prepared keeps no files; give the original data set here.")
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Return fingerprint of the prepared data."""
+        """Return the fingerprint of the prepared data."""
         return self.prepared().fingerprint

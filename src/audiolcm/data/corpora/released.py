@@ -37,5 +37,5 @@ def read_released(table: Path, split: str, locate: Callable[[str], Path]) -> lis
 
 
 def has_released_columns(columns: Row) -> bool:
-    """Return true when a row has the columns of a released table."""
+    """Return whether a row has the columns of a released table."""
     return set(RELEASED_COLUMNS) <= set(columns)

@@ -30,10 +30,13 @@ class Description:
 
 
 def describe(content: object) -> Description:
-    """Read a caption as text, or an object with ``caption`` (or ``text``, ``description``, ``title``) and, as far as known,
-    ``structured_caption``, ``labels`` (or ``tag``; a list or "a|b") and ``split``.
+    """Read what a text says about a sound: a caption as text, or an object.
 
-    Of several captions in a list the first counts. Raises ValueError when it is neither, or the split is unknown.
+    An object has ``caption`` (or ``text``, ``description``, ``title``) and, as far as known, ``structured_caption``,
+    ``labels`` (or ``tag``; a list or "a|b") and ``split``. Of several captions in a list the first counts.
+
+    Raises:
+        ValueError: when it is neither, or the split is unknown.
     """
     if isinstance(content, str):
         return Description(content.strip(), fallback_structure(content.strip()))
@@ -53,7 +56,7 @@ def describe(content: object) -> Description:
 
 
 def joined(descriptions: Sequence[Description]) -> Description:
-    """Return what the first description says, with the caption of the last: a .json without one may have a .txt beside it."""
+    """Return what the first description says, with the caption of the last: a .txt may go with a .json without one."""
     last = descriptions[-1]
     return replace(descriptions[0], caption=last.caption, structured_caption=last.structured_caption)
 
@@ -101,7 +104,7 @@ class SidecarCorpus(FolderCorpus):
         return [self._clip(path) for path in paths]
 
     def _tell_lonely_texts(self, stems: set[str]) -> None:
-        """Descriptions without a sound are no rows, for a README.txt is none either; but they are told."""
+        """Warn of descriptions without a sound: they are no rows, for a README.txt is none either."""
         texts = sorted(files_below(self.root, (".json", ".txt")))
         lonely = [path for path in texts if _stem(path) not in stems]
         if lonely:

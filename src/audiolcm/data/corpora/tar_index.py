@@ -72,7 +72,7 @@ def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every
 
 
 def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, Any]]:
-    """Return the clips of one shard, in order; a damaged shard has none that are good, and at least one row that says so."""
+    """Return the clips of one shard, in order; of a damaged one none that is good, and a row at least that says so."""
     samples = _Samples()
     problem = _shard_problem(path)
     try:
@@ -146,7 +146,7 @@ class _Samples:
 
 
 def _paired(samples: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the samples; a sound <key>.<any>.wav without a description takes that of <key>, as webdataset names them."""
+    """Return the samples; a sound <key>.<any>.wav without a description has that of <key>, as webdataset names them."""
     paired, used = dict(samples), set()
     for key, sample in samples.items():
         base = _before_dot(key)
@@ -200,7 +200,7 @@ def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, key: str, extens
 
 
 def _check_end(path: Path, offset: int) -> None:
-    """tarfile takes a damaged header for the end of the archive; the true end is a block of zeros."""
+    """Refuse an archive that ends in no block of zeros: ``tarfile`` takes a damaged header for the end."""
     with path.open("rb") as file:
         file.seek(offset)
         block = file.read(tarfile.BLOCKSIZE)

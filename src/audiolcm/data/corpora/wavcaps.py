@@ -109,7 +109,7 @@ class WavCaps(FolderCorpus):
         )
 
     def _index_audio(self, sources: set[str]) -> dict[str, dict[str, Path]]:
-        """Return for every source its sound files by name without suffix."""
+        """Return the sound files of every source by name without suffix."""
         index: dict[str, dict[str, Path]] = defaultdict(dict)
         for path in sound_files(self.root):
             folders = (part.removesuffix(_OF_ARCHIVES) for part in path.relative_to(self.root).parts[:-1])

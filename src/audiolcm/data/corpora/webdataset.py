@@ -144,8 +144,7 @@ class WebDataset(FolderCorpus):
         return {row: split for row, key in zip(free, keys, strict=True) if key == chosen}
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
-        """Yield what tells the sounds of the clips of a split from others: of the members, which ``digests`` does not know.
-        """
+        """Yield what tells the sounds of a split's clips from others: that of members, not known to ``digests``."""
         lists = () if check_split(split) == "test" else self.exclusions()
         rows = (
             self.index.read(["shard", "key", "digest"])
@@ -157,11 +156,11 @@ class WebDataset(FolderCorpus):
             yield Sound(row["digest"], "", names, naming_list(lists, names, ""))
 
     def rejected_rows(self) -> list[BadRow]:
-        """Return none: a description with an unknown split is a bad row of its shard."""
+        """Return nothing: a description with an unknown split is a bad row of its shard."""
         return []
 
     def missing_files(self, split: str) -> list[Path]:
-        """Return none: a clip without sound is a bad row of its shard."""
+        """Return nothing: a clip without sound is a bad row of its shard."""
         check_split(split)
         return []
 
@@ -174,7 +173,7 @@ class WebDataset(FolderCorpus):
         return read_audio(clip.audio_path or clip.name, self.max_duration, content)
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Return SHA-256 (hex) of the settings and the contents of all shards, wherever the folder lies."""
+        """Return the SHA-256 (hex) of the settings and the contents of all shards, wherever the folder lies."""
         known = (digests or FileDigests()).of(self._shards)
         facts = [self.name, self.max_duration, self.validation_every]
         facts += [(path.relative_to(self.root).as_posix(), digest) for path, digest in known.items()]
@@ -182,8 +181,7 @@ class WebDataset(FolderCorpus):
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _read_otherwise(self) -> list[object]:
-        """Return what is read of these shards that earlier versions lost: such data have another identity than theirs.
-        """
+        """Return what is read of these shards that earlier versions lost: such data have an identity of their own."""
         lost = np.flatnonzero(self.index.read(["once_lost"]).column("once_lost").to_numpy()).tolist()
         return [lost, sorted(self._moved.items())] if lost or self._moved else []
 

@@ -74,7 +74,7 @@ def cricket(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def rooster(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Return crow of four syllables, the last one long and falling."""
+    """Return a crow of four syllables, the last one long and falling."""
     pitch = voice.uniform(520.0, 700.0) * rng.uniform(0.97, 1.03)
     shape = curve(num_samples, *_CROW_PITCH)
     frequency = pitch * shape * (1.0 + 0.015 * wander(rng, num_samples, 60.0))

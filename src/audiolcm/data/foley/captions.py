@@ -92,7 +92,7 @@ def plain_caption(rng: Generator, templates: Sequence[str], phrases: Sequence[Ph
 
 
 def position_tag(start: float, end: float, duration: float) -> str:
-    """Return tag of a source that spans [start, end] of ``duration`` seconds: "all" from 60 %, else by its middle."""
+    """Return the tag of a source in [start, end] of ``duration`` seconds: "all" from 60 %, else by its middle."""
     if end - start >= 0.6 * duration:
         return "all"
     middle = 0.5 * (start + end) / duration

@@ -45,8 +45,13 @@ class Texture:
 class Countable:
     """A sound made of single units (barks, knocks), each inside its own interval, silence between.
 
-    unit: shortest and longest duration of one unit in seconds. gap: shortest and longest silence between
-    two units in seconds; silences inside a unit are shorter than half the shortest gap.
+    Attributes:
+        label: name of the class.
+        wordings: ways to say it.
+        synthesize: makes one unit.
+        unit: shortest and longest duration of one unit in seconds.
+        gap: shortest and longest silence between two units in seconds; silences inside a unit are shorter than half the
+            shortest gap.
     """
 
     label: str

@@ -97,7 +97,7 @@ def doorbell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def glass_breaking(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Return bright crash, then shards that ring as they land."""
+    """Return a bright crash, then shards that ring as they land."""
     crash = shaped_noise(rng, num_samples, lambda f: bump(f, 4500.0, 0.9)) * decay(num_samples, 0.05)
     shards = []
     for _ in range(10):
@@ -110,7 +110,7 @@ def glass_breaking(voice: Generator, rng: Generator, num_samples: int) -> Signal
 
 
 def explosion(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Return blast over the whole spectrum, then a deep boom and falling debris."""
+    """Return a blast over the whole spectrum, then a deep boom and falling debris."""
     deep, length = voice.uniform(45.0, 80.0), num_samples / 16_000
     blast = shaped_noise(rng, num_samples, lambda f: low(f, 1800.0, 0.8) * (f > 30.0)) * decay(
         num_samples, 0.1 * length

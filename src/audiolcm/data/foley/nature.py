@@ -24,7 +24,7 @@ from audiolcm.data.foley.primitives import (
 
 
 def rain(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Return steady bright hiss of far drops and separate near drops."""
+    """Return a steady bright hiss of far drops and separate near drops."""
     center, heaviness = voice.uniform(3000.0, 5500.0), voice.uniform(0.0, 1.0)
     hiss = shaped_noise(rng, num_samples, lambda f: bump(f, center, 1.3) + 0.25 * heaviness * low(f, 700.0))
     hiss *= 1.0 + 0.12 * wander(rng, num_samples, 2.0)
@@ -46,7 +46,7 @@ def wind(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def sea_waves(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Return swell that builds up, breaks bright and draws back."""
+    """Return a swell that builds up, breaks bright and draws back."""
     period = voice.uniform(2.6, 4.5)
     cycle = (seconds(num_samples) / period + rng.uniform(0.0, 0.4)) % 1.0
     swell = np.where(cycle < 0.4, (cycle / 0.4) ** 2, np.exp(-4.0 * (cycle - 0.4)))
@@ -58,7 +58,7 @@ def sea_waves(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def thunder(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Return crack, then a rolling low rumble that dies away."""
+    """Return a crack, then a rolling low rumble that dies away."""
     closeness, center = voice.uniform(0.1, 1.0), voice.uniform(55.0, 110.0)
     length = num_samples / 16_000
     rumble = shaped_noise(rng, num_samples, lambda f: bump(f, center, 0.9) + 0.05 * low(f, 700.0))

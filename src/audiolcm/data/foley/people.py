@@ -110,7 +110,7 @@ def coughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def laughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Return voiced "ha ha ha" about five times a second, each with a breathy start."""
+    """Return a voiced "ha ha ha" about five times a second, each with a breathy start."""
     pitch, rate = voice.uniform(140.0, 320.0), voice.uniform(4.3, 5.8)
     cycle = (seconds(num_samples) * rate) % 1.0
     slow = 1.0 + 0.18 * wander(rng, num_samples, 1.5)

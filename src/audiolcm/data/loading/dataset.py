@@ -26,7 +26,7 @@ class MelClips:
         return len(self.split)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Return names of the clips of a batch."""
+        """Return the names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
@@ -51,7 +51,7 @@ class WaveformClips:
         return len(self.split)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Return names of the clips of a batch."""
+        """Return the names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
@@ -68,11 +68,16 @@ class WaveformClips:
 class LatentClips:
     """Captioned latents: {"latent": (batch, channels, num_frames), "text": (batch, tokens, width)}, float32.
 
-    Latents are drawn from the posterior (mean + std * noise) and multiplied by ``scale_factor``. num_frames:
-    latent frames of one example, or, ascending, of the examples of each length bucket: then a clip belongs to the
-    first bucket that holds all of it, else to the last one, and the clips of one batch must be of one bucket
-    (``bucket_of`` says which; see ``bucketed_indices``). Longer clips are cut at random. Clips must not be shorter than
-    their bucket: ``encode_latents`` pads.
+    Latents are drawn from the posterior (mean + std * noise) and multiplied by ``scale_factor``. Longer clips are cut
+    at random. Clips must not be shorter than their bucket: ``encode_latents`` pads.
+
+    Args:
+        latents: posteriors of the clips.
+        text: tokens of their captions.
+        num_frames: latent frames of one example, or, ascending, of the examples of each length bucket: then a clip
+            belongs to the first bucket that holds all of it, else to the last one, and the clips of one batch must be
+            of one bucket (``bucket_of`` says which; see ``bucketed_indices``).
+        scale_factor: 1 / std of the training latents.
     """
 
     def __init__(
@@ -107,7 +112,7 @@ class LatentClips:
         return len(self.latents)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Return names of the clips of a batch."""
+        """Return the names of the clips of a batch."""
         return [self.latents.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:

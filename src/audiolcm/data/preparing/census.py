@@ -22,11 +22,14 @@ Figures = dict[str, int | float]
 def census(prepared: PreparedData, corpus: Corpus) -> Figures:
     """Count all splits of a prepared corpus; of a mix each part besides, under "<part>/<figure>".
 
-    num_clips: different sounds.  num_captions: rows, each a sound with one caption.  hours: of the sounds, each once,
-    as they are kept (a corpus cuts them at its ``max_duration``).  share_written: rows whose caption was written for
-    the sound; share_from_labels: rows whose caption was made of its labels here; share_from_names: of its file name.
-    labels_a_row: mean.  num_bad_rows: rows that were left out (of the whole only). Shares and means of nothing are left
-    out.
+    Shares and means of nothing are left out.
+
+    Returns:
+        ``num_clips``, different sounds; ``num_captions``, rows, each a sound with one caption; ``hours`` of the sounds,
+        each once, as they are kept (a corpus cuts them at its ``max_duration``); ``share_written``, rows whose caption
+        was written for the sound; ``share_from_labels``, rows whose caption was made of its labels here;
+        ``share_from_names``, of its file name; ``labels_a_row``, their mean; ``num_bad_rows`` that were left out (of
+        the whole only).
     """
     parts = corpus.corpora if isinstance(corpus, Mix) else {}
     counts = {name: Counter() for name in ("", *parts)}

@@ -30,7 +30,18 @@ def make_shards(
 ) -> None:
     """Make the shards ``numbers`` of a split with ``workers`` threads; a progress bar tells the time left.
 
-    Shards that are whole are kept. title: of the bar; None shows none. Raises UserError when the disk is full.
+    Shards that are whole are kept.
+
+    Args:
+        store: what is made.
+        numbers: its shards to make.
+        plan: which sounds there are.
+        corpus: whose they are.
+        workers: how many threads.
+        title: of the progress bar; None shows none.
+
+    Raises:
+        UserError: when the disk is full.
     """
     spectrogram, stopped, lock = MelSpectrogram(), threading.Event(), threading.Lock()
     missing = [number for number in numbers if store.record(number) is None]

@@ -25,8 +25,10 @@ class Part:
 def parse_part(text: str, environment: Mapping[str, str] = os.environ) -> Part:
     """Read "3/64", or "auto": the task of the SLURM array that this process runs in.
 
-    Tasks may be numbered from any number in any step, ``--array=0-63`` or ``--array=1-64``. Raises UserError when it is
-    neither, or when there is no array.
+    Tasks may be numbered from any number in any step, ``--array=0-63`` or ``--array=1-64``.
+
+    Raises:
+        UserError: when it is neither, or when there is no array.
     """
     if text == "auto":
         return _of_array(environment)

@@ -38,7 +38,7 @@ class Keys:
         self._digests += whole.hexdigest().encode()
 
     def first(self) -> np.ndarray:
-        """Return for every key the position of the first equal one: int64 (keys,)."""
+        """Return the position of the first equal key, for every key: int64 (keys,)."""
         digests = np.frombuffer(self._digests, f"S{_DIGITS}")
         _, first, group = np.unique(digests, return_index=True, return_inverse=True)
         return first[group]
@@ -66,9 +66,13 @@ class Plan:
 def write_plan(
     folder: Path, clips: Sequence[Clip], split: str, left_out: Mapping[int, str] | None = None
 ) -> None:
-    """Check every row of a split, its sound aside, and write the plan. ``clips`` is read twice, in order.
+    """Check every row of a split, its sound aside, and write the plan.
 
-    left_out: why a clip is left out though its row can be used, by its position.
+    Args:
+        folder: of the split.
+        clips: the rows, read twice, in order.
+        split: its name.
+        left_out: why a clip is left out though its row can be used, by its position.
     """
     left_out = left_out or {}
     names, sounds = Keys(), Keys()
@@ -107,7 +111,7 @@ def remove_plan(folder: Path) -> None:
 
 
 def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:
-    """Return why a row cannot be used, its sound aside, else None. ``repeated``: a row before it has the same name."""
+    """Return why a row cannot be used, its sound aside, else None; ``repeated``: a row before it has the same name."""
     if not clip.name.strip():
         return "The name is missing."
     if repeated:

@@ -60,8 +60,10 @@ def prepare(
 
     Every row is checked; bad ones are left out and listed in ``report.tsv`` (``PreparedData.bad_rows``). A
     finished preparation returns at once, a killed one goes on where it stopped, and two processes never do
-    the same work. Raises UserError for an unknown split, a corpus that cannot be read at all, or a full
-    disk.
+    the same work.
+
+    Raises:
+        UserError: for an unknown split, a corpus that cannot be read at all, or a full disk.
     """
     if workers < 1:
         raise UserError(f"workers={workers}: use 1 or more.")
@@ -79,7 +81,11 @@ def prepare_part(
 ) -> PreparedData | None:
     """Make the shards of one part; the part that finds all others finished completes the data and returns it.
 
-    None when other parts are still to be made. Arguments and errors as ``prepare``.
+    Returns:
+        The prepared data; None when other parts are still to be made.
+
+    Raises:
+        UserError: as ``prepare`` does.
     """
     if workers < 1:
         raise UserError(f"workers={workers}: use 1 or more.")
@@ -94,7 +100,7 @@ def prepare_part(
 
 
 def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> str:
-    """Return SHA-256 (hex) of the corpus and the way it is cached: names the cache, identifies the training data."""
+    """Return the SHA-256 (hex) of the corpus and of how it is cached; names the cache, identifies the training data."""
     digests = digests or FileDigests()
     code = code_of_class(type(corpus))  # of ours there is none: their versions are in their fingerprints
     content = f"{FORMAT_VERSION} {corpus.fingerprint(digests)}" + (f" {code}" if code else "")

@@ -27,7 +27,8 @@ _OPEN_BATCHES = 64
 def writing_rows(path: Path, schema: pyarrow.Schema) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Yield a function that adds one row to a new table; the table appears under ``path`` when the block ends well.
 
-    Raises UserError when the disk is full or the folder cannot be written.
+    Raises:
+        UserError: when the disk is full or the folder cannot be written.
     """
     rows: list[Mapping[str, Any]] = []
     with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -28,7 +28,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file of ours; raises UserError saying how to repair it when it is not as it was written."""
+    """Read a JSON file of ours.
+
+    Raises:
+        UserError: saying how to repair it, when it is not as it was written.
+    """
     try:
         return unsealed(plain_data.read_json(path, plain_data.LARGEST))
     except (OSError, ValueError) as error:
@@ -36,19 +40,22 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def file_facts(path: Path) -> dict[str, int]:
-    """Return size and CRC-32 of a file: a flipped bit always changes the latter."""
+    """Return the size and CRC-32 of a file: a flipped bit always changes the latter."""
     return {"bytes": path.stat().st_size, "crc32": _checksum(path)}
 
 
 def file_fault(path: Path, facts: Mapping[str, Any], content: bool = False) -> str | None:
-    """Return what is wrong with a file of known ``file_facts``: its size, and with ``content`` any byte; None when nothing is."""
+    """Return what is wrong with a file of known ``file_facts``: its size, or with ``content`` any byte; else None."""
     return _fault(path, facts, _checksum if content else None)
 
 
 def refuse_damaged(path: Path, facts: Mapping[str, Any], content: bool = True) -> None:
-    """Raise UserError when a file is missing, has another size or, with ``content``, another byte than it was given.
+    """Refuse a file that is missing, has another size or, with ``content``, another byte than it was given.
 
     One process reads a file once for that, and again when its size or times have changed.
+
+    Raises:
+        UserError: naming the file and how to repair it.
     """
     if fault := _fault(path, facts, _remembered_checksum if content else None):
         raise UserError(f"{path.name} in {path.parent} is damaged ({fault}): {MEND}")

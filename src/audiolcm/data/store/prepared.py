@@ -124,24 +124,24 @@ class PreparedSplit:
         return _integers(np.unique(self._rows.column("caption_number"), return_index=True)[1])
 
     def sound(self, index: int) -> int:
-        """Return position of a clip's sound in ``sounds``."""
+        """Return the position of a clip's sound in ``sounds``."""
         return self._rows.value("sound", index)
 
     def caption_number(self, index: int) -> int:
-        """Return 1 + position of a clip's captions in ``captions``; 0 is the empty pair."""
+        """Return 1 + the position of a clip's captions in ``captions``; 0 is the empty pair."""
         return self._rows.value("caption_number", index)
 
     def frames_of_sounds(self) -> np.ndarray:
-        """Return mel frames of every distinct sound: int64 (sounds,)."""
+        """Return the mel frames of every distinct sound: int64 (sounds,)."""
         lengths = self._shards.lengths("waveform")
         return lengths[lengths > 0] // HOP_LENGTH
 
     def num_samples(self, index: int) -> int:
-        """Return length of a clip in samples at 16 kHz."""
+        """Return the length of a clip in samples at 16 kHz."""
         return self._shards.length("waveform", self._rows.value("item", index))
 
     def num_frames(self, index: int) -> int:
-        """Return length of a clip in mel frames: num_samples // 256."""
+        """Return the length of a clip in mel frames: num_samples // 256."""
         return self.num_samples(index) // HOP_LENGTH
 
     def waveform(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -166,7 +166,11 @@ class PreparedData:
 
     @classmethod
     def open(cls, folder: str | Path) -> "PreparedData":
-        """Open a folder that ``prepare`` made. Raises UserError when it holds no finished data of this version."""
+        """Open a folder that ``prepare`` made.
+
+        Raises:
+            UserError: when it holds no finished data of this version.
+        """
         folder = Path(folder)
         if not (folder / DATA_FILE).is_file():
             raise UserError(f"No prepared data in {folder}: run `audiolcm prepare dataset=...` first.")
@@ -220,7 +224,11 @@ class PreparedData:
             yield from (BadRow(**row) for row in Rows(self.open_split(name).folder / BAD_FILE))
 
     def split(self, name: str) -> PreparedSplit:
-        """Return one split. Raises UserError when it is not prepared, or when train or validation is empty."""
+        """Return one split.
+
+        Raises:
+            UserError: when it is not prepared, or when train or validation is empty.
+        """
         split = self.open_split(name)
         if len(split) == 0 and name in NEEDED_SPLITS:
             raise UserError(f"Split {name} of {self.name} holds no usable clip {self._why_empty(split)}")
@@ -240,7 +248,11 @@ class PreparedData:
         )
 
     def open_split(self, name: str) -> PreparedSplit:
-        """Return one split, empty or not. Raises UserError when it is not prepared or damaged."""
+        """Return one split, empty or not.
+
+        Raises:
+            UserError: when it is not prepared or damaged.
+        """
         if not (self.folder / check_split(name) / SPLIT_FILE).is_file():
             raise UserError(
                 f"Split {name} of {self.name} is not prepared in {self.folder}: "

@@ -37,11 +37,11 @@ class ShardReader:
         return self._items.value("reason", item)
 
     def length(self, name: str, item: int) -> int:
-        """Return length of the first axis of one array of an item; 0 for a rejected one."""
+        """Return the length of the first axis of one array of an item; 0 for a rejected one."""
         return self._items.value(f"length.{name}", item)
 
     def lengths(self, name: str) -> np.ndarray:
-        """Return ``length`` of all items: int64 (items,). Zeros when no item of the store has that array."""
+        """Return the ``length`` of all items: int64 (items,). Zeros when no item of the store has that array."""
         if f"length.{name}" not in self._items.names:
             return np.zeros(self._num_items, np.int64)
         return self._items.column(f"length.{name}")

@@ -15,9 +15,10 @@ _CHANGED = "it is not as it was written"
 
 
 def verify(folder: Path) -> int:
-    """Read every byte of all splits and features below a prepared folder; returns the number of stores.
+    """Read every byte of all splits and features below a prepared folder; return the number of stores.
 
-    Raises UserError naming each damaged file and the command that repairs it.
+    Raises:
+        UserError: naming each damaged file and the command that repairs it.
     """
     stores = _stores(folder)
     faults = [f"  {folder / DATA_FILE}: {_CHANGED}"] if _is_damaged(folder / DATA_FILE) else []
@@ -34,7 +35,8 @@ def verify(folder: Path) -> int:
 def discard(folder: Path) -> list[Path]:
     """Make prepared data unfinished where it is damaged; preparing (or training, for features) completes it again.
 
-    Returns the damaged files.
+    Returns:
+        The damaged files.
     """
     found: list[Path] = []
     if _is_damaged(folder / DATA_FILE):
@@ -90,7 +92,7 @@ def damaged_files(folder: Path) -> Iterator[tuple[int | None, str, str]]:
 
 
 def _discard_shards(store: Path, damaged: Sequence[tuple[int | None, str, str]]) -> list[str]:
-    """Drop the records of damaged shards, and the index when anything that it rests on is damaged; names the files.
+    """Drop the records of damaged shards, and the index when anything that it rests on is damaged; name the files.
 
     With an index that cannot be trusted the shards are held against their own records.
     """

@@ -34,6 +34,6 @@ def sound_problem(waveform: np.ndarray) -> str | None:
 
 
 def quantize(waveform: np.ndarray) -> np.ndarray:
-    """Return int16 samples of a float waveform; one above full scale is turned down to it rather than clipped."""
+    """Return the int16 samples of a float waveform; one above full scale is turned down to it rather than clipped."""
     gain = (FULL_SCALE - 1) / max(float(np.abs(waveform).max()), (FULL_SCALE - 1) / FULL_SCALE)
     return np.rint(waveform * np.float32(gain)).astype(np.int16)

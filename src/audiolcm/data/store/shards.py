@@ -77,7 +77,7 @@ class Store:
         return record if whole and record.get("num_items") == len(self.items(number)) else None
 
     def unfinished(self) -> list[int]:
-        """Return numbers of the shards that are not whole on disk."""
+        """Return the numbers of the shards that are not whole on disk."""
         return [number for number in range(len(self)) if self.record(number) is None]
 
     def make(self, number: int, produce: Produce, finished: Callable[[int], object]) -> None:
@@ -125,8 +125,10 @@ def build_shards(
     """Write a store of ``num_items``; ``produce(range)`` gives the items of one shard in order.
 
     Shards that are already whole are kept, so a killed call goes on where it stopped. ``finished(count)`` is
-    told about items as they get done. The result depends on nothing but the items. Raises UserError when the
-    disk is full.
+    told about items as they get done. The result depends on nothing but the items.
+
+    Raises:
+        UserError: when the disk is full.
     """
     if (folder / INDEX).is_file():
         finished(num_items)
@@ -144,12 +146,12 @@ def _counted(items: Iterable[Item], finished: Callable[[int], object]) -> Iterat
 
 
 def array_name(number: int, name: str) -> str:
-    """Return file of one array of a shard."""
+    """Return the file of one array of a shard."""
     return f"{number:05d}.{name}.npy"
 
 
 def record_path(folder: Path, number: int) -> Path:
-    """Return file that says that a shard is whole, and what is in it."""
+    """Return the file that says that a shard is whole, and what is in it."""
     return folder / f"{number:05d}.json"
 
 

@@ -60,7 +60,13 @@ def caption(
 ) -> str:
     """Return one sentence that names all who play; mood, key and tempo only as far as ``LONGEST`` allows.
 
-    lead: label of the instrument that plays the melody.  others: who else plays what ("organ chords", "soft drums").
+    Args:
+        rng: draws the words.
+        lead: label of the instrument that plays the melody.
+        others: who else plays what ("organ chords", "soft drums").
+        pace: what the tempo is called.
+        key: of the tune.
+        beats_a_minute: its tempo.
     """
     template = TEMPLATES[int(rng.integers(len(TEMPLATES)))]
     said = {

@@ -30,8 +30,16 @@ class FoleyMusicCorpus:
     or on earlier calls. As in MusicCaps all clips have one length, here that of a training example, so that no crop
     makes a caption untrue.
 
-    num_train, num_validation, num_test: clips of each split.  duration: seconds of every clip.  instruments: which may
-    play the melody (None: all); they take turns.  Raises UserError for bad arguments.
+    Args:
+        num_train: clips of the training split.
+        num_validation: clips of the validation split.
+        num_test: clips of the test split.
+        duration: seconds of every clip.
+        seed: of everything random.
+        instruments: which may play the melody (None: all); they take turns.
+
+    Raises:
+        UserError: for bad arguments.
     """
 
     name = "foley_music"
@@ -58,15 +66,15 @@ class FoleyMusicCorpus:
         self._leads = _chosen(instruments)
 
     def clips(self, split: str) -> list[Clip]:
-        """Return clips of a split, in order; makes no audio."""
+        """Return the clips of a split, in order; makes no audio."""
         return [self._clip(split, index) for index in range(self._counts[check_split(split)])]
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Return sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
+        """Return the sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
         return np.sum(self.stems(clip), axis=0, dtype=np.float32)
 
     def stems(self, clip: Clip) -> list[np.ndarray]:
-        """Return sound of each part of a clip, float32 (samples,), in the order of ``song(clip).parts``."""
+        """Return the sound of each part of a clip, float32 (samples,), in the order of ``song(clip).parts``."""
         split, index = self._place(clip.name)
         song = self._song(split, index)
         return render(song, [self._seed(split, _CLIP, index, 1 + i) for i in range(len(song.parts) + 1)])
@@ -76,7 +84,7 @@ class FoleyMusicCorpus:
         return self._song(*self._place(clip.name))
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Return SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
+        """Return the SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
         facts = {
             "corpus": self.name,
             "version": GENERATOR_VERSION,

@@ -38,7 +38,7 @@ def _kick(voice: Generator) -> Signal:
 
 
 def _snare(voice: Generator) -> Signal:
-    """Return two modes of the head and the rattle of the wires."""
+    """Return two modes of the head, and the rattle of the wires."""
     size, base = to_samples(0.22), voice.uniform(170.0, 220.0)
     head = np.sin(2.0 * np.pi * base * seconds(size)) + 0.6 * np.sin(2.0 * np.pi * 1.6 * base * seconds(size))
     wires = shaped_noise(voice, size, lambda f: 1.0 - low(f, 1200.0))

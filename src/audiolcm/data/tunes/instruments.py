@@ -43,7 +43,7 @@ class Instrument:
 
 
 def _vibrato(frequency: float, num_samples: int, rate: float, depth: float) -> Signal:
-    """Return instantaneous frequency that begins to swing after a quarter of a second."""
+    """Return an instantaneous frequency that begins to swing after a quarter of a second."""
     t = seconds(num_samples)
     return frequency * (1.0 + depth * np.clip((t - 0.1) / 0.3, 0.0, 1.0) * np.sin(2.0 * np.pi * rate * t))
 
@@ -62,7 +62,7 @@ def piano(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def guitar(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Return plucked string (Karplus and Strong, 1983): a burst of noise in a loop that averages neighbors.
+    """Return a plucked string (Karplus and Strong, 1983): a burst of noise in a loop that averages neighbors.
 
     The loop lasts a period: whole samples, the half sample of the average, and the rest by linear interpolation.
     """
@@ -117,7 +117,7 @@ def strings(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def bell(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Return struck bar of a glockenspiel: partials at 1, 2.76 and 5.4 times the pitch that ring long (additive)."""
+    """Return a struck bar of a glockenspiel: partials at 1, 2.76 and 5.4 times the pitch that ring long (additive)."""
     times = voice.uniform(0.6, 1.0) * np.array([1.0, 0.5, 0.2])
     level = np.array([1.0, voice.uniform(0.3, 0.5), voice.uniform(0.1, 0.25)])
     partials = frequency * np.array([1.0, 2.76, 5.4])
@@ -154,7 +154,7 @@ def marimba(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def vibraphone(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Return frequency modulation (Chowning, 1973) at four times the pitch, its index and level dying, with a tremolo."""
+    """Return frequency modulation (Chowning, 1973) at four times the pitch, index and level dying, with a tremolo."""
     index, rate, length = voice.uniform(0.5, 0.9), voice.uniform(4.0, 7.0), voice.uniform(0.8, 1.4)
     turns = 2.0 * np.pi * frequency * seconds(num_samples)
     modulation = index * decay(num_samples, 0.25) * np.sin(4.0 * turns)
@@ -163,7 +163,7 @@ def vibraphone(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def synth(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Return pulse wave through a low-pass that closes a little (subtractive)."""
+    """Return a pulse wave through a low-pass that closes a little (subtractive)."""
     width, cutoff = voice.uniform(0.22, 0.34), voice.uniform(1800.0, 3000.0)
 
     def pulse(harmonics: Signal) -> Signal:
@@ -178,7 +178,7 @@ def synth(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def bass(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Return synthetic bass: a sawtooth whose low-pass closes, over a steady fundamental (subtractive)."""
+    """Return a synthetic bass: a sawtooth whose low-pass closes, over a steady fundamental (subtractive)."""
     cutoff, length = voice.uniform(500.0, 900.0), voice.uniform(0.15, 0.3)
     path = _steady(frequency, num_samples)
     bright = pitched(path, lambda f: frequency / f * low(f, cutoff, 3.0))

@@ -134,8 +134,7 @@ def _grid(rng: Generator, pace: Pace, tempo: int, key: Key, duration: float) -> 
 
 
 def _melody(rng: Generator, lead: Instrument, grid: Grid) -> Part:
-    """Return a walk along the scale that meets the chord every two beats; it begins with what tells the key: tonic, third.
-    """
+    """Walk along the scale and meet the chord every two beats; begin with what tells the key: tonic, third."""
     pitches = grid.key.scale(lead.lowest, lead.highest)
     index = nearest(pitches, (lead.lowest + lead.highest) // 2, (grid.key.tonic,))
     notes = []

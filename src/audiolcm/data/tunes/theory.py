@@ -31,18 +31,18 @@ class Key:
         return [pitch for pitch in range(lowest, highest + 1) if (pitch - self.tonic) % 12 in self.mode.value]
 
     def triad(self, degree: int) -> tuple[int, int, int]:
-        """Return pitch classes of root, third and fifth on a degree of the scale (0 is the tonic)."""
+        """Return the pitch classes of root, third and fifth on a degree of the scale (0 is the tonic)."""
         root, third, fifth = ((self.tonic + self.mode.value[(degree + step) % 7]) % 12 for step in (0, 2, 4))
         return root, third, fifth
 
 
 def hertz(pitch: int) -> float:
-    """Return frequency in equal temperament."""
+    """Return the frequency in equal temperament."""
     return 440.0 * 2.0 ** ((pitch - 69) / 12)
 
 
 def nearest(pitches: Sequence[int], pitch: int, classes: Sequence[int]) -> int:
-    """Return index of the pitch of one of the classes that lies nearest to ``pitch``; the lower of two."""
+    """Return the index of the pitch of one of the classes that lies nearest to ``pitch``; the lower of two."""
     fitting = [index for index, candidate in enumerate(pitches) if candidate % 12 in classes]
     return min(fitting, key=lambda index: abs(pitches[index] - pitch))
 
