@@ -5,7 +5,6 @@ DESIGN: root scripts and experiments -> evaluation -> audiolcm, never back. Insi
 """
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,7 +89,6 @@ HYDRA_MODULES = {f"audiolcm.{name}" for name in (*HYDRA_PARTS, "cluster.launcher
     "evaluation.run"
 }
 
-SINGLE_BACKTICKS = re.compile(r"(?<!`)`[^`]+`(?!`)")  # reStructuredText has literals in double ones
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40
 LONGER_FUNCTIONS = {("audiolcm.training.loop", "fit"): 70, ("audiolcm.objectives.consistency", "losses"): 70}
@@ -197,26 +195,16 @@ def call_faults(source: Source) -> Iterator[str]:
             yield f"{where}weights_only=False"
 
 
-def docstrings(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Every docstring, also those below the constants and fields that they tell of."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            texts = (part.value for part in node.body if isinstance(part, ast.Expr))
-            yield from (
-                text for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)
-            )
-
-
 def docstring_faults(source: Source) -> Iterator[str]:
-    if source.path.parts[0] == "tests":
-        return
     stem = source.path.stem
     public = not stem.startswith("_") or stem in ("__init__", "__main__")
-    if public and source.text.strip() and not ast.get_docstring(source.tree):
+    if (
+        public
+        and source.path.parts[0] != "tests"
+        and source.text.strip()
+        and not ast.get_docstring(source.tree)
+    ):
         yield f"{source.path}: module without a docstring"
-    for text in docstrings(source.tree):
-        if single := SINGLE_BACKTICKS.search(text.value):
-            yield f"{source.path}:{text.lineno}: {single[0]} must have double backticks"
 
 
 def faults(root: Path) -> list[str]:
@@ -267,8 +255,6 @@ BROKEN = [
     ("src/audiolcm/a.py", "import torch\ntorch.load('x')", "torch.load without weights_only=True"),
     ("src/audiolcm/a.py", "import torch\ntorch.load('x', weights_only=False)", "without weights_only=True"),
     ("src/audiolcm/a.py", "from torch import hub\nhub.f('x', weights_only=False)", "weights_only=False"),
-    ("src/audiolcm/a.py", 'def f() -> None:\n    """Say `x`."""', "`x` must have double backticks"),
-    ("benchmarks/a.py", 'X = 1\n"""See `f(x)`."""', "`f(x)` must have double backticks"),
 ]
 ALLOWED = [
     ("src/audiolcm/models/a.py", "from audiolcm.audio.mel import NUM_MELS\nfrom audiolcm.models.b import B"),
@@ -277,8 +263,6 @@ ALLOWED = [
     ("src/audiolcm/training/loop.py", f"def fit() -> None:\n{BODY}"),
     ("src/audiolcm/a.py", f'def f() -> None:\n    """{"one line" + chr(10) * 50}"""\n    return None'),
     ("src/audiolcm/a.py", "import torch\ntorch.load('x', weights_only=True)\nzip((), (), strict=False)"),
-    ("evaluation/a.py", 'def f() -> None:\n    """See ``f`` and ``g``."""'),
-    ("tests/a.py", 'def f() -> None:\n    """Say `x`."""'),
     ("train.py", "import hydra\nfrom audiolcm.jobs.run import run_training\nfrom evaluation import score"),
     ("experiments/a.py", "from evaluation import score\nfrom audiolcm.pipeline import AudioLCM"),
 ]
