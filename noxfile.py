@@ -1,6 +1,6 @@
-"""What continuous integration runs: `nox -s lint tests newest`; before a release also `slow` and `oldest`.
+"""What continuous integration runs: ``nox -s lint tests newest``; before a release also ``slow`` and ``oldest``.
 
-Every session but `oldest` and `newest` installs what constraints.txt says; `nox -s lock` makes that file anew.
+Every session but ``oldest`` and ``newest`` installs what constraints.txt says; ``nox -s lock`` makes a new one.
 """
 
 import os
@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "WANDB_MODE": "offline",
-    # Where it is set, each process that the tests start would compile torch anew: 5 of its 9 seconds.
+    # Where it is set, each process that the tests start would compile torch again: 5 of its 9 seconds.
     "PYTHONDONTWRITEBYTECODE": "",
 }
 # A file stays in one process: its trained fixtures are made once.
@@ -52,7 +52,7 @@ def install(session: nox.Session, extras: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Reports in a browser and sweeps on SLURM, where there are such; then the default tests, with words after `--`."""
+    """Browser reports and sweeps on SLURM, where there are such; then the default tests, with words after ``--``."""
     install(session, "test")
     if "CI" in os.environ or shutil.which("chromium"):
         session.run("pytest", "-q", "-m", "browser", "tests/browser", env=ENVIRONMENT)
@@ -117,7 +117,7 @@ print("Python", sys.version.split()[0], *(f"{name} {version(name)}" for name in 
 
 @nox.session(venv_backend="uv")
 def lock(session: nox.Session) -> None:
-    """Make constraints.txt anew from pyproject.toml, and see that every Python and platform finds its wheels."""
+    """Make a new constraints.txt from pyproject.toml, and see that every Python and platform finds its wheels."""
     session.install("-c", LOCK, "uv") if (ROOT / LOCK).exists() else session.install("uv")
     words = (
         "--universal",

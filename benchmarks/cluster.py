@@ -28,7 +28,7 @@ SMALL = (
 
 
 def submission(folder: Path, num_jobs: int) -> float:
-    """Seconds to submit a sweep of ``num_jobs`` students of one teacher."""
+    """Return seconds to submit a sweep of ``num_jobs`` students of one teacher."""
     sweep = f"trainer.student.steps={','.join(str(10 + i) for i in range(num_jobs))}"
     options = ["hydra/launcher=slurm_cpu", "hydra.launcher.wait=false"]
     options += ["+hydra.launcher.additional_parameters.hold=true"]
@@ -42,7 +42,7 @@ def submission(folder: Path, num_jobs: int) -> float:
 
 
 def requeue(folder: Path) -> float:
-    """Seconds from the signal to a training job to its first step after the requeue."""
+    """Return seconds from the signal to a training job to its first step after the requeue."""
     words = " ".join(f"'{word}'" for word in (str(ROOT / "train.py"), "stage=teacher", *SMALL))
     (folder / "job.sh").write_text(f"#!/bin/bash\nsrun {sys.executable} {words}\n")
     options = ["--parsable", "--requeue", "--ntasks=1", "--output=log", "--open-mode=append"]

@@ -4,9 +4,9 @@ Usage:
     python benchmarks/data.py index [--rows 10000 1000000]
     python benchmarks/data.py prepare [--clips 512] [--workers 1 2] [--rounds 2]
 
-`index` makes synthetic prepared data (every row has its own name, caption and sound, a sound is 4 samples) and opens
+``index`` makes synthetic prepared data (every row has its own name, caption and sound, a sound is 4 samples) and opens
 it in a fresh process: seconds until the first and the last clip and a batch of indices are there, and resident memory
-beyond what the process had before. `prepare` writes FLAC files of 10 s at 44.1 kHz, prepares them from a folder and
+beyond what the process had before. ``prepare`` writes FLAC files of 10 s at 44.1 kHz, prepares them from a folder and
 from tar shards, each round with every number of threads in turn, then of processes, and reads the shards back.
 """
 
@@ -93,7 +93,7 @@ def make_index(folder: Path, rows: int) -> None:
 
 
 def resident() -> dict[str, float]:
-    """Resident memory in MB: all of it, and what belongs to no file."""
+    """Return the resident memory in MB: all of it, and what belongs to no file."""
     lines = Path("/proc/self/status").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines if line.startswith(("VmRSS", "RssAnon")))
     return {name: int(value.split()[0]) / 1024 for name, value in fields.items()}
@@ -132,7 +132,7 @@ def measure_index(rows: Sequence[int], folder: Path) -> None:
 
 
 def write_clips(folder: Path, count: int) -> None:
-    """FLAC files with a manifest in `folder`/files, and the same in tar shards in `folder`/tars."""
+    """Write FLAC files with a manifest into ``folder``/files, and the same as tar shards into ``folder``/tars."""
     (folder / "files").mkdir()
     (folder / "tars").mkdir()
     rng, clips = np.random.default_rng(0), []
@@ -180,7 +180,7 @@ def measure_prepare(count: int, workers: Sequence[int], rounds: int, folder: Pat
 
 
 def seconds_in_processes(corpus: ManifestCorpus, cache: Path, number: int) -> float:
-    """Time of the same preparation in parts, each in a process of its own that has started before."""
+    """Return the seconds of the same preparation in parts, each in a process of its own that has started before."""
     parts = [Part(one + 1, number) for one in range(number)]
     with ProcessPoolExecutor(number, get_context("spawn")) as pool:
         list(pool.map(time.sleep, [1.0] * number))  # every process is there and has imported all

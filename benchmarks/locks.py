@@ -26,7 +26,7 @@ with exclusive(sys.argv[1]):
 
 
 def free(folder: Path) -> float:
-    """Seconds to get and give back a lock that nobody holds."""
+    """Return seconds to get and give back a lock that nobody holds."""
     began = time.perf_counter()
     with exclusive(folder):
         pass
@@ -34,7 +34,7 @@ def free(folder: Path) -> float:
 
 
 def killed(folder: Path) -> float:
-    """Seconds from the start of waiting for a holder of this machine, killed just before, until it is followed."""
+    """Return seconds of waiting for a holder of this machine, killed just before, until it is followed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -45,7 +45,7 @@ def killed(folder: Path) -> float:
 
 
 def silent(folder: Path) -> float:
-    """Seconds until a holder on a machine that shows no sign of life any more is followed."""
+    """Return seconds until a holder on a machine that shows no sign of life any more is followed."""
     holder = {"machine": "another", "pid": 1, "birth": "1", "host": "gone", "job": ""}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / LEASE).write_text("000000000000 " + json.dumps(holder))

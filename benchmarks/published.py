@@ -1,6 +1,6 @@
 """Time and memory of the released weights: ``python benchmarks/published.py [FOLDER]`` (needs 14 GB there for a while).
 
-The released file can not be fetched by a test, so this writes one of the same names and shapes with random weights,
+The released file cannot be fetched by a test, so this writes one of the same names and shapes with random weights,
 converts it and makes a sound, each in a process of its own, as typed. Beside each: what copying the file takes.
 """
 

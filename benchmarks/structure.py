@@ -19,12 +19,12 @@ from audiolcm.structure.rules import Rules
 
 
 def tags(structured: str) -> Counter[str]:
-    """The tags of a structured caption, each with its count."""
+    """Return the tags of a structured caption, each with its count."""
     return Counter(event.tag for event in parse(structured))
 
 
 def agreement(table: str) -> str:
-    """One line: how many captions of the table get the published tags by the rules, and by the fallback."""
+    """Return one line: how many captions of the table get the published tags by the rules, and by the fallback."""
     captions, published, malformed = [], [], 0
     for row in read_table(table, ["ori_cap", "caption"]):
         try:

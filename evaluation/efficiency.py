@@ -1,7 +1,5 @@
 """How long a sound takes: seconds by stage and real-time factors, and what was counted in them."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import logging
@@ -129,7 +127,7 @@ class Efficiency:
         )
 
     def _timing(
-        self, cold: Sequence[_Call], warm: Sequence[_Call], audio_seconds: float, batch_size: int
+        self, cold: "Sequence[_Call]", warm: "Sequence[_Call]", audio_seconds: float, batch_size: int
     ) -> Timing:
         totals = [call.elapsed for call in cold]
         by_stage = {stage: [call.stages[stage] for call in cold] for stage in cold[0].stages}

@@ -1,7 +1,5 @@
 """One evaluation put together: the sounds of a system, inspected, scored, timed, and beside them the sanity rows."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import logging

@@ -1,7 +1,5 @@
 """A look at sounds before they are scored: what would bend a figure is told with names and counts, and stops it."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -18,7 +16,7 @@ _THREADS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What a sound file says of itself; ``trouble`` says why it can not be read, or is ""."""
+    """What a sound file says of itself; ``trouble`` says why it cannot be read, or is ""."""
 
     path: Path
     sample_rate: int = 0
@@ -48,7 +46,7 @@ def inspect(
     broken = [header for header in headers if header.trouble]
     if broken:
         raise UserError(
-            f"{what}: {len(broken)} of {len(headers)} files can not be opened, the first: {broken[0].trouble} Nothing "
+            f"{what}: {len(broken)} of {len(headers)} files cannot be opened, the first: {broken[0].trouble} Nothing "
             "was scored."
         )
     found = {
@@ -60,8 +58,8 @@ def inspect(
     refused = [kind for kind in told if kind not in tolerated]
     if refused:
         raise UserError(
-            f"{what}, {len(headers)} files: {'; '.join(told[kind] for kind in refused)}. Nothing was scored. Mend the "
-            f"files, or accept it: allow=[{','.join(sorted({*tolerated, *refused}))}]."
+            f"{what}, {len(headers)} files: {'; '.join(told[kind] for kind in refused)}. Nothing was scored. Repair "
+            f"the files, or accept it: allow=[{','.join(sorted({*tolerated, *refused}))}]."
         )
     return tuple(f"{what}: {text}" for text in told.values())
 
@@ -74,7 +72,11 @@ def longest_of(paths: Sequence[Path]) -> float:
 
 
 def check_tolerances(allowed: Sequence[str]) -> None:
-    """Raise UserError when ``allow`` holds an unknown word."""
+    """Refuse an unknown word of ``allow``.
+
+    Raises:
+        UserError: naming it, and those that there are.
+    """
     unknown = sorted(set(allowed) - set(TOLERANCES))
     if unknown:
         raise UserError(f"allow={unknown[0]} is unknown: choose of {', '.join(TOLERANCES)}.")

@@ -1,7 +1,5 @@
 """Protocols: which captions are spoken for, how long sounds last, what they are compared with, how they are heard."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os
@@ -32,8 +30,11 @@ _MADE = (
 class Item:
     """One caption to be turned into sound, and the true sound that it describes.
 
-    name: ``<clip>__<i>``, where i counts the captions of a clip from 0.  reference: a sound file; several items share
-    one when a clip has several captions.  stated: counts and order in the caption, where the data set knows them.
+    Attributes:
+        name: ``<clip>__<i>``, where i counts the captions of a clip from 0.
+        clip: what the caption is of.
+        reference: a sound file; several items share one when a clip has several captions.
+        stated: counts and order in the caption, where the data set knows them.
     """
 
     name: str
@@ -51,9 +52,10 @@ class Item:
 class TestSet:
     """The items of a protocol, in its order.
 
-    seconds: length of a generated sound.  fingerprint: of the list.  data: name of the data set.  padded_to: seconds
-    that every sound is cut or padded to before it is heard, as training examples are; 0: as it is.  whole: all items
-    of the protocol, where ``items`` are only some of them; empty otherwise.  notes: what a reader must know of it.
+    Attributes: items: what is scored. seconds: length of a generated sound. fingerprint: of the list. data: name of the
+    data set. padded_to: seconds that every sound is cut or padded to before it is heard, as training examples are; 0:
+    as it is. whole: all items of the protocol, where ``items`` are only some of them; empty otherwise. notes: what a
+    reader must know of it.
     """
 
     items: tuple[Item, ...]
@@ -76,7 +78,7 @@ class TestSet:
         """Every reference once, in order of appearance."""
         return list(dict.fromkeys(item.reference for item in self.items))
 
-    def first(self, count: int | None) -> TestSet:
+    def first(self, count: int | None) -> "TestSet":
         """Return the first ``count`` items; None for all.
 
         Raises:
@@ -90,7 +92,7 @@ class TestSet:
             )
         return dataclasses.replace(self, items=self.items[:count], whole=self.all_items)
 
-    def with_references(self) -> TestSet:
+    def with_references(self) -> "TestSet":
         """Return the items whose reference is there.
 
         Raises:
@@ -104,7 +106,11 @@ class TestSet:
         return dataclasses.replace(self, items=kept, whole=self.all_items)
 
     def require_references(self) -> None:
-        """Raise UserError when a reference is not there, with the number of those and the first names."""
+        """Refuse to go on when a reference is not there.
+
+        Raises:
+            UserError: with the number of those, and the first names.
+        """
         absent = [path for path in self.references if not os.path.isfile(path)]
         if absent:
             raise UserError(
@@ -131,7 +137,7 @@ class Protocol:
             ``evaluation.lists`` knows; null where it cannot be made.
         source: where to get a list, for the message that it is missing.
         split: of a prepared data set, or of a published table that holds several; ``all`` for the whole table.
-        without: names of clips of a prepared data set that can not be used and are left out; any other bad row is an
+        without: names of clips of a prepared data set that cannot be used and are left out; any other bad row is an
             error.
         num_items: captions that the list must have; null: not checked.
         num_references: distinct reference clips that the list must have; null: not checked.
@@ -288,5 +294,5 @@ def _refuse_bad(problems: Sequence[str], total: int) -> None:
     if problems:
         raise UserError(
             f"{len(problems)} of {total} rows cannot be used, the first: {problems[0]} A figure of the others would "
-            "not be the protocol's: mend them (audiolcm prepare lists them all)."
+            "not be the protocol's: repair them (audiolcm prepare lists them all)."
         )

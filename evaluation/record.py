@@ -1,7 +1,5 @@
 """The record of one evaluation, as ``metrics.json`` keeps it: every table, picture and report is made from it."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -22,16 +20,23 @@ COLD, AS_FOUND = "cold", "as found"
 class Score:
     """One figure of one system.
 
-    key: such as ``fad_vggish``; ``title`` heads its column and names the network, such as "FAD (VGGish)".
-    value: its mean over the generation seeds; ``per_seed`` has one value a seed.
-    interval: 95%, low and high; None where it makes no sense. ``interval_method`` says how.
-    better: "lower" or "higher".  num_generated, num_reference: sounds on either side (0: the metric needs none).
-    extractor: name, identity and weights of the network; ``is_embedded``: trained here, not comparable with papers.
-    details: whatever else belongs to it, such as the spread of the ten splits of IS.
-    notes: what a reader must know, such as "900 clips for 2048 dimensions".
-    per_clip: the scores that the value is the mean of, by clip; empty for metrics of whole sets.
-    draws: the figure of resampled clips, a tuple of draws for each generation seed; ``drawn`` names the clips and the
-    draws: two scores of the same ``drawn`` are pairs, draw by draw.
+    Attributes:
+        key: such as ``fad_vggish``.
+        title: heads its column and names the network, such as "FAD (VGGish)".
+        value: its mean over the generation seeds.
+        better: "lower" or "higher".
+        interval: 95%, low and high; None where it makes no sense.
+        interval_method: how it was found.
+        per_seed: one value a seed.
+        num_generated: sounds that were made.
+        num_reference: true sounds (0: the metric needs none).
+        extractor: name, identity and weights of the network.
+        is_embedded: whether that was trained here, and is not comparable with papers.
+        details: whatever else belongs to it, such as the spread of the ten splits of IS.
+        notes: what a reader must know, such as "900 clips for 2048 dimensions".
+        per_clip: the scores that the value is the mean of, by clip; empty for metrics of whole sets.
+        draws: the figure of resampled clips, a tuple of draws for each generation seed.
+        drawn: names the clips and the draws: two scores of the same ``drawn`` are pairs, draw by draw.
     """
 
     key: str
@@ -54,9 +59,13 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class ScoredClip:
-    """One generated sound: name, caption, and the files of itself and its reference, relative to the record.
+    """One generated sound.
 
-    name: ``<clip>__<i>`` of the generated sound.  reference: None when there is none.
+    Attributes:
+        name: ``<clip>__<i>``.
+        caption: what it was made from.
+        audio: its file, relative to the record.
+        reference: the true sound's file, relative to the record; None when there is none.
     """
 
     name: str
@@ -106,8 +115,15 @@ class Timing:
 class Crosscheck:
     """A figure beside that of another package, of the same files and the same weights.
 
-    key, title: of the score.  package: whose public class was run.  difference: ours - theirs; None, as ``theirs``,
-    where the package gave no figure, and ``problem`` says why.  notes: in what ours hears the files otherwise.
+    Attributes:
+        key: of the score.
+        title: of the score.
+        package: whose public class was run.
+        ours: our figure.
+        theirs: the package's; None where it gave none.
+        difference: ours - theirs, or None.
+        problem: why the package gave no figure.
+        notes: in what ours hears the files otherwise.
     """
 
     key: str
@@ -140,12 +156,18 @@ class Crosscheck:
 class Record:
     """One evaluation.
 
-    row: the system under evaluation.  sanity: silence, noise, reconstruction, ... under the same protocol.
-    protocol: its name and all of its settings, ``title`` for people, ``is_subset`` when only its first clips were used.
-    verdicts: sentences for people, such as "CLAP is no better than with shuffled captions".
-    notes: what a reader must know of these sounds, such as "3 files have several channels".
-    provenance: command, code version, hardware, date, data fingerprint, seconds.
-    crosschecks: figures of other packages beside ours, where they were asked for.
+    Attributes:
+        row: the system under evaluation.
+        protocol: its name and all of its settings, ``title`` for people, ``is_subset`` when only its first clips were
+            used.
+        clips: the generated sounds.
+        timings: how long it took to make them.
+        sanity: silence, noise, reconstruction, ... under the same protocol.
+        verdicts: sentences for people, such as "CLAP is no better than with shuffled captions".
+        notes: what a reader must know of these sounds, such as "3 files have several channels".
+        provenance: command, code version, hardware, date, data fingerprint, seconds.
+        format_version: of the file.
+        crosschecks: figures of other packages beside ours, where they were asked for.
     """
 
     row: Row

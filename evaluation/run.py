@@ -1,7 +1,5 @@
 """What ``python evaluate.py`` does with a composed configuration: generate, inspect, score, time, report."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 from collections.abc import Mapping

@@ -1,6 +1,4 @@
-"""Rows that a figure must beat, or can not: silence, noise, shuffled captions; reconstructions, the truth in halves."""
-
-from __future__ import annotations
+"""Rows that a figure must beat, or cannot: silence, noise, shuffled captions; reconstructions, the truth in halves."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """How a protocol listens: which channel, which resampler, how long; published numbers depend on each of them."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 
@@ -54,7 +52,7 @@ class SoundReader:
         """Return ten hexadecimal digits over every setting."""
         return content_hash([READER_VERSION, dataclasses.asdict(self)])
 
-    def lasting(self, seconds: float | None) -> SoundReader:
+    def lasting(self, seconds: float | None) -> "SoundReader":
         """Return a reader that keeps at most ``seconds`` of each sound."""
         return dataclasses.replace(self, max_seconds=seconds)
 

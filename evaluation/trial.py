@@ -1,7 +1,5 @@
 """One system under one protocol: its sounds, the networks that hear them, its scores."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -107,9 +105,13 @@ class Ears:
 class Trial:
     """Sounds to be scored against their captions and references.
 
-    items: the captions.  sounds: for each seed one file for each item.  reader: how both
-    sides are heard.  allowed: troubles that the user accepts, see ``evaluation.inspection``.  longest: seconds of the
-    longest sound and of the longest reference, as far as they are known before there are sounds.
+    Attributes:
+        items: the captions.
+        sounds: for each seed one file for each item.
+        references: the true sounds.
+        reader: how both sides are heard.
+        allowed: troubles that the user accepts, see ``evaluation.inspection``.
+        longest: seconds of the longest sound and of the longest reference, as far as known before there are sounds.
     """
 
     items: tuple[Item, ...]
@@ -146,7 +148,7 @@ class Trial:
         """Return the features of every distinct reference."""
         return ears.store.features(ears[name], self.reader, self.references)
 
-    def where(self, applies: Callable[[Item], bool]) -> Trial:
+    def where(self, applies: Callable[[Item], bool]) -> "Trial":
         """Return the part of the items that a condition holds for, with their sounds; all references stay."""
         kept = [index for index, item in enumerate(self.items) if applies(item)]
         sounds = tuple(tuple(seed[index] for index in kept) for seed in self.sounds)

@@ -54,11 +54,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
     """Let links that hold in the repository hold on the site; those to files that are not on it become plain words.
 
-    A link to nothing is left as it is, for `mkdocs build --strict` to refuse.
+    A link to nothing is left as it is, for ``mkdocs build --strict`` to refuse.
     """
     folder = folder_of(page.file.src_uri)
 
-    def mended(match: re.Match[str]) -> str:
+    def corrected(match: re.Match[str]) -> str:
         mark, words, target, anchor = match.groups()
         source = normpath(join(folder, target))
         name = DOCUMENTS.get(source, source.removeprefix("docs/"))
@@ -66,7 +66,7 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
             return f"{mark}[{words}](/{name}{anchor or ''})"
         return words if (ROOT / source).exists() else match[0]
 
-    return LINK.sub(mended, markdown)
+    return LINK.sub(corrected, markdown)
 
 
 def folder_of(name: str) -> str:

@@ -4,8 +4,6 @@ YAMNet learned two million clips that nobody here has seen: where another judge 
 that is doubted.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """All cases that the judges are asked about."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.random import Generator
 

@@ -1,7 +1,5 @@
 """What all judges say of true sounds and of spoiled ones."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 

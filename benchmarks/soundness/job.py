@@ -1,7 +1,5 @@
 """One data set's table of soundness, from a configuration to files."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Mapping, Sequence

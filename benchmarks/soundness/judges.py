@@ -1,7 +1,5 @@
 """Who judges: extractors, each with the figures that it gives of a set of sounds beside the true ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec

@@ -3,8 +3,6 @@
 No level is a system's: they are what systems do to the texture of a sound, one thing at a time.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.random import Generator

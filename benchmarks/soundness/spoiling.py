@@ -1,7 +1,5 @@
 """Ways to make sounds worse, and the plain ones: noise, low-pass, other orders, other classes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 

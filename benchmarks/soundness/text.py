@@ -1,7 +1,5 @@
 """The page that an assessment leaves: figures of all cases, who agrees with YAMNet, what grows worse."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which class of which package computes a metric, and what it has to be given to compute it on the same files."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +36,12 @@ _SUBMODELS = {
 class Check:
     """One metric that a package computes too.
 
-    key: of the metric.  node: of its network in the configuration.  package: whose class computes it.
+    Attributes:
+        key: of the metric.
+        measure: ours.
+        extractor: what it hears with.
+        node: of its network in the configuration.
+        package: whose class computes it.
     """
 
     key: str

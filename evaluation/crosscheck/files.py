@@ -3,8 +3,6 @@
 Checkpoints are read here by our own reader, which runs no code of theirs, and saved again: laion-clap unpickles.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -43,7 +43,7 @@ class HubVggish(nn.Module):
 
 
 def hub_patches(samples: np.ndarray) -> np.ndarray:
-    """Return (patches, 96, 64) with numpy in float64, one clip at a time and the filter bank anew for each."""
+    """Return (patches, 96, 64) with numpy in float64, one clip at a time and a new filter bank for each."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, 400)[::160]
     window = 0.5 - 0.5 * np.cos(2 * np.pi / 400 * np.arange(400))
     magnitudes = np.abs(np.fft.rfft(frames * window, 512))

@@ -1,7 +1,5 @@
 """Asks the packages for their figures, one process a metric, and puts them beside ours."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import logging
@@ -47,7 +45,8 @@ def crosschecked(
 
     Args:
         scores: ours.
-        measures: by key; ``extractors`` likewise.
+        measures: by key.
+        extractors: by name.
         nodes: the section ``features`` of the configuration.
         trial: the sounds that were scored.
         cache: below it files are made for the packages, and removed again.
@@ -85,7 +84,7 @@ def _asked(check: Check, trial: Trial, cache: Path, device: str) -> dict[str, An
             return _run(folder, check.request(folder, trial, device), device)
     except (UserError, OSError, RuntimeError) as error:
         # Such as a full disk: hours of scoring are not lost for it.
-        return {"problem": f"its files can not be made: {error}"}
+        return {"problem": f"its files cannot be made: {error}"}
 
 
 def _run(folder: Path, request: Mapping[str, Any], device: str) -> dict[str, Any]:

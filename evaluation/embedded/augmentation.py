@@ -1,7 +1,5 @@
 """What must not decide the class of a sound: its level, the color of the channel, the noise floor, company, gaps."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 

@@ -1,7 +1,5 @@
 """Training examples of the evaluator: sound, labels, labels of each frame, caption."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The embedded evaluator as an extractor."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

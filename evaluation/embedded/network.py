@@ -1,7 +1,5 @@
 """The evaluator's network: classes of a sound and of its frames, rows for distances, one space with captions."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The evaluator's losses: classes of sounds and of frames, and each sound nearest to its own caption."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch
@@ -58,8 +56,11 @@ class EvaluatorObjective(nn.Module):
 
     @torch.no_grad()
     def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
-        """Return ``accuracy``: how often the likeliest class is among a sound's labels; ``retrieval``: how often the
-        nearest caption of the batch is the sound's own; ``frames``: the loss of the frames."""
+        """Return how well the batch is told apart.
+
+        That is ``accuracy``: how often the likeliest class is among a sound's labels; ``retrieval``: how often the
+        nearest caption of the batch is the sound's own; ``frames``: the loss of the frames.
+        """
         model = self.trained["model"].eval()
         heard = model(log_mel(batch["waveform"]))
         top = heard.logits.argmax(1, keepdim=True)

@@ -1,7 +1,5 @@
 """The evaluator as a stage: trained once for each data set, found again by what it was made from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Sounds of equal lengths through a network together, so that none has to be padded for a neighbor's sake."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -29,7 +27,11 @@ def in_equal_lengths(
 
 
 def require_length(waveforms: Sequence[np.ndarray], needed: int, sample_rate: int, name: str) -> None:
-    """Raise UserError when a waveform has fewer samples than the network ``name`` needs."""
+    """Refuse a waveform with fewer samples than the network ``name`` needs.
+
+    Raises:
+        UserError: naming both numbers.
+    """
     shortest = min((len(waveform) for waveform in waveforms), default=needed)
     if shortest < needed:
         raise UserError(

@@ -15,8 +15,9 @@ KINDS = ("center", "start", "random")
 class Crop:
     """Which part of a longer sound is heard; ``str`` of it is a word for names.
 
-    kind: ``center``, ``start`` or ``random``.
-    seed: of ``random``. The part hangs on the seed and the sound alone, not on what was cropped before.
+    Attributes:
+        kind: ``center``, ``start`` or ``random``.
+        seed: of ``random``. The part hangs on the seed and the sound alone, not on what was cropped before.
 
     Raises:
         UserError: there is no such kind.

@@ -1,7 +1,5 @@
 """A folder of named arrays in batches: written whole or not at all, read without loading the rest."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 from typing import Any
@@ -37,7 +35,11 @@ class Shelf:
         return key in self._where and self._is_whole(self._where[key][0])
 
     def get(self, key: str) -> dict[str, np.ndarray]:
-        """Return an entry. Raises KeyError when there is none."""
+        """Return an entry.
+
+        Raises:
+            KeyError: there is none.
+        """
         path, names = self._where[key]
         return {name: self._files[path].get_tensor(f"{key}/{name}") for name in names}
 

@@ -119,7 +119,7 @@ def _read_model(place: str, way_out: str) -> tuple[ClapModel, ClapFeatureExtract
 
 
 def _identity(network: nn.Module, *words: str) -> str:
-    """Ten hexadecimal digits over the weights themselves, whatever kind of file they came in, and the words."""
+    """Return ten hexadecimal digits over the weights themselves, whatever file they came in, and the words."""
     digest = hashlib.sha256("\n".join(words).encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())

@@ -57,7 +57,7 @@ class JointSpace(ABC):
             UserError: when a waveform has no samples.
         """
         if any(len(waveform) == 0 for waveform in waveforms):
-            raise UserError(f"A sound without samples can not be heard by {self.name}. Leave it out.")
+            raise UserError(f"A sound without samples cannot be heard by {self.name}. Leave it out.")
         return [{"embedding": row[None]} for row in self._in_batches(self._hear, waveforms)]
 
     def embed_captions(self, captions: Sequence[str]) -> np.ndarray:
@@ -78,7 +78,7 @@ class JointSpace(ABC):
         first, second = self.embed_captions(_PROBES)
         if not np.isfinite([first, second]).all() or np.allclose(first, second, rtol=0, atol=1e-6):
             raise UserError(
-                f"{self.name} can not tell {_PROBES[0]!r} from {_PROBES[1]!r}: its weights or its tokenizer are not "
+                f"{self.name} cannot tell {_PROBES[0]!r} from {_PROBES[1]!r}: its weights or its tokenizer are not "
                 "the published ones. Get both again."
             )
 
@@ -122,7 +122,7 @@ def local_folder(source: str, files: Sequence[str], online: bool, way_out: str) 
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(
-            f"{source!r} can not be fetched from the hub ({reason}). {HUB_WAYS} {way_out}"
+            f"{source!r} cannot be fetched from the hub ({reason}). {HUB_WAYS} {way_out}"
         ) from error
 
 

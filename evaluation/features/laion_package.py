@@ -59,7 +59,7 @@ def networks() -> ModuleType:
         return importlib.import_module(f"{_PRIVATE_NAME}.model")
     except ImportError as error:
         raise UserError(
-            f"The networks of LAION's CLAP can not be imported: {error}. {how_to_install()}"
+            f"The networks of LAION's CLAP cannot be imported: {error}. {how_to_install()}"
         ) from error
 
 

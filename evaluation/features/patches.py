@@ -1,7 +1,5 @@
 """Small pieces of the log-mel as they are: no network, nothing trained, nothing drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

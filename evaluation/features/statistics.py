@@ -1,7 +1,5 @@
 """Mean and covariance of the references' features, kept with a hash of everything that they come from."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The features of sounds and captions, each computed once: kept by content, so that no stale file is ever believed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -6,8 +6,6 @@ octaves, and the correlations between envelopes. Theirs are of seven seconds of 
 are of every second, so that a set of clips gives more rows than a row has numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 

@@ -4,8 +4,6 @@ Google's network (https://github.com/tensorflow/models/tree/master/research/audi
 form for LiteRT, 4 MB, which reads a waveform. It was trained on AudioSet, and nobody here has tuned anything by it.
 """
 
-from __future__ import annotations
-
 import csv
 import warnings
 import zipfile

@@ -1,7 +1,5 @@
 """What raters sent: every field is checked, and whatever is wrong is one message that names file and row."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import math

@@ -1,7 +1,5 @@
 """The command ``build``: draws the clips, lays out what is asked of them, and writes the page and its key."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import logging
@@ -66,12 +64,17 @@ def build(
     folder: Path,
     title: str,
     amounts: Amounts,
-    task: TurkTask | None = None,
+    task: "TurkTask | None" = None,
 ) -> None:
     """Write ``listening.html`` and ``key.json`` into the folder, and ``mturk/`` where there is a task.
 
     Args:
-        given: systems as ``NAME=FOLDER``, of which plain folders need the table of ``captions``.
+        given: systems as ``NAME=FOLDER``.
+        captions: the table that plain folders need; None where there are none.
+        folder: where the test is written.
+        title: of the page.
+        amounts: how many sounds and questions.
+        task: of Mechanical Turk; None: no folder ``mturk/``.
 
     Raises:
         UserError: the folder holds a test already, a system cannot be used, or the page would be too large.

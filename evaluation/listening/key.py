@@ -1,7 +1,5 @@
 """The key of a test: which random token stands for which sound of which system. Raters never see it."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import json

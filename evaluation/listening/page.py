@@ -1,7 +1,5 @@
 """The listening test as one HTML file: sounds inside, no network, order and answers kept by its own script."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from string import Template

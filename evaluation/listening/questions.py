@@ -1,7 +1,5 @@
 """The two questions of the paper's appendix C.1, the scale that answers them, and the order in which sounds come."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable
 

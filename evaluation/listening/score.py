@@ -1,7 +1,5 @@
 """The command ``score``: reads answers, screens raters, averages, and tells how far raters agree."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import itertools

@@ -1,7 +1,5 @@
 """Which raters count: each rule looks at one thing; who is left out is counted under every rule that he broke."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence

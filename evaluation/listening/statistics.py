@@ -3,8 +3,6 @@
 All ratings are tables (raters, units), NaN where a rater did not rate; a unit is a clip, or a clip of one system.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 METHOD = "percentile bootstrap over raters and clips, both drawn with replacement"

@@ -1,7 +1,5 @@
 """Stimuli: the sounds of runs of evaluate.py or of plain folders, and the filter that makes low anchors."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools

@@ -4,8 +4,6 @@ One HIT asks one question about several sounds and has one check of attention. V
 as they are, so that they are markup here: escaped, and ASCII alone, as Mechanical Turk refuses signs of four bytes.
 """
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import html

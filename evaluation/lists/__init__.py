@@ -5,8 +5,6 @@ of one caption a clip share; ``audiocaps_left_out.csv`` names the 75 clips that 
 holds both against the lists themselves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

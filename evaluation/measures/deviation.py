@@ -1,7 +1,5 @@
 """A measure of one number a sound: does it fluctuate as much as its reference?"""
 
-from __future__ import annotations
-
 import numpy as np
 
 from evaluation.measures.pairs import paired_score

@@ -3,8 +3,6 @@
 They need the embedded evaluator, which knows the classes of the data set.
 """
 
-from __future__ import annotations
-
 from audiolcm.errors import UserError
 from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.features.extractor import Extractor, Features

@@ -1,7 +1,5 @@
 """Measures by a published classifier on data with labels: does it hear in a sound what the sound should be?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol, runtime_checkable

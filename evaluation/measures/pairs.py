@@ -1,7 +1,5 @@
 """Measures that compare each sound with its own reference or caption."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

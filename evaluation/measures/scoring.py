@@ -1,7 +1,5 @@
 """What every measure needs: intervals by resampling clips, and the facts that a score records."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Measures of whole sets of sounds: Frechet distances, the kernel distance, the inception score."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

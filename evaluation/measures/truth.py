@@ -1,7 +1,5 @@
 """What measures against the truth of labeled data share: each sound is judged by what its clip is known to be."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 

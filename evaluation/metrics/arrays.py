@@ -9,6 +9,7 @@ def matrix(values: np.ndarray, name: str) -> np.ndarray:
     """Return ``values`` (rows, columns) as float64.
 
     Args:
+        values: numbers of any type.
         name: what they are, for the message, such as "features of the generated sounds".
 
     Raises:
@@ -38,7 +39,11 @@ def pair(first: np.ndarray, second: np.ndarray, names: tuple[str, str]) -> tuple
 
 
 def require_width(width: int, other: int) -> None:
-    """Raise a ValueError unless two sets of features have as many columns."""
+    """Refuse two sets of features that do not have as many columns.
+
+    Raises:
+        ValueError: naming both numbers.
+    """
     if width != other:
         raise ValueError(f"Features of {width} and of {other} columns do not come from one network.")
 

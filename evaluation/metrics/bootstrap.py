@@ -86,7 +86,8 @@ def paired_interval(
 
     Args:
         change: the second figure minus the first, of all clips and generation seeds.
-        first, second: resampled figures, (draws, generation seeds).
+        first: resampled figures, (draws, generation seeds).
+        second: likewise.
         seed: of the draws of generation seeds.
 
     Raises:

@@ -101,7 +101,7 @@ def _weighted_gaussian(rows: np.ndarray, counts: np.ndarray) -> Gaussian:
 
 
 def _from_products(x: np.ndarray, y: np.ndarray) -> Weighted:
-    """The form of ``frechet_distance_from_rows``: the inner products of all rows are taken once."""
+    """Return the distance in the form of ``frechet_distance_from_rows``: inner products of all rows are taken once."""
     products = x @ y.T
     x_squares, y_squares = np.sum(x**2, 1), np.sum(y**2, 1)
 
@@ -145,12 +145,12 @@ def kernel_of_clips(generated: Rows, reference: Rows, bandwidth: float | None = 
 
 
 def _members(clip: np.ndarray) -> scipy.sparse.csr_matrix:
-    """The matrix (rows, clips) with a one where the row is of the clip."""
+    """Return the matrix (rows, clips) with a one where the row is of the clip."""
     return scipy.sparse.csr_matrix((np.ones(len(clip)), (np.arange(len(clip)), clip)))
 
 
 def _own_sums(rows: np.ndarray, members: scipy.sparse.csr_matrix, gamma: float) -> np.ndarray:
-    """The sums of the kernel over the rows of each pair of clips (clips, clips) of one set."""
+    """Return the sums of the kernel over the rows of each pair of clips (clips, clips) of one set."""
     sums = np.zeros((members.shape[1], members.shape[1]))
     for tile in own_tiles(rows):
         part = _tile_sums(tile, members, members, gamma)
@@ -161,7 +161,7 @@ def _own_sums(rows: np.ndarray, members: scipy.sparse.csr_matrix, gamma: float) 
 def _tile_sums(
     tile: Tile, x_members: scipy.sparse.csr_matrix, y_members: scipy.sparse.csr_matrix, gamma: float
 ) -> np.ndarray:
-    """What a tile adds to the sums of the kernel over the rows of each pair of clips (x clips, y clips)."""
+    """Return what a tile adds to the sums of the kernel over the rows of each pair of clips (x clips, y clips)."""
     i, j, squares = tile
     by_clip = x_members[i].T @ np.exp(-gamma * squares)  # pyrefly: ignore[missing-attribute]  (scipy's stubs)
     return (y_members[j].T @ by_clip.T).T  # pyrefly: ignore[missing-attribute]  (scipy's stubs)

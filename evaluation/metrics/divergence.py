@@ -17,13 +17,13 @@ _NAMES = ("logits of the references", "logits of the generated sounds")
 
 
 def kl_softmax(reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
-    """KL(reference || generated), sum_c P log(P / (Q + 1e-6)): ``kl_softmax`` of audioldm_eval, the tables' one."""
+    """Return KL(reference || generated), sum_c P log(P / (Q + 1e-6)): ``kl_softmax`` of audioldm_eval, the tables'."""
     p, q = (softmax(logits, axis=1) for logits in pair(reference, generated, _NAMES))
     return _divergence(p, q)
 
 
 def kl_sigmoid(reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
-    """sum_c P log(P / (Q + 1e-6)) of sigmoids: ``kl_sigmoid`` of audioldm_eval.
+    """Return sum_c P log(P / (Q + 1e-6)) of sigmoids: ``kl_sigmoid`` of audioldm_eval.
 
     It has no term of 1 - P, so that it is no divergence of the classes' probabilities, and may be negative.
     """
@@ -32,13 +32,13 @@ def kl_sigmoid(reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
 
 
 def kl_exact(reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
-    """KL(reference || generated) of softmaxes without the 1e-6, as av-benchmark computes it."""
+    """Return KL(reference || generated) of softmaxes without the 1e-6, as av-benchmark computes it."""
     log_p, log_q = (log_softmax(logits, axis=1) for logits in pair(reference, generated, _NAMES))
     return np.sum(np.exp(log_p) * (log_p - log_q), axis=1)
 
 
 def kl_softmax_reversed(reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
-    """KL(generated || reference), sum_c Q log(Q / (P + 1e-6)), as stable-audio-metrics computes it."""
+    """Return KL(generated || reference), sum_c Q log(Q / (P + 1e-6)), as stable-audio-metrics computes it."""
     p, q = (softmax(logits, axis=1) for logits in pair(reference, generated, _NAMES))
     return _divergence(q, p)
 

@@ -1,7 +1,5 @@
 """Events in a sound, from the probability of each class in each frame, and whether they are what a caption states."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 

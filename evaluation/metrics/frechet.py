@@ -74,7 +74,11 @@ def frechet_distance_from_rows(rows: np.ndarray, others: np.ndarray) -> float:
 class Extrapolation:
     """The distance at infinitely many rows, and the line through what was measured: value + slope / rows.
 
-    points: rows drawn and distance, (points, 2).  r_squared: the part of their variance that the line explains.
+    Attributes:
+        value: the distance.
+        slope: of the line.
+        r_squared: the part of the points' variance that the line explains.
+        points: rows drawn and distance, (points, 2).
     """
 
     value: float
@@ -114,8 +118,11 @@ def require_rows(num_rows: int, width: int, what: str, remedy: str, allow_few: b
     """Refuse features whose covariance has no full rank: the distance is then far too large and orders nothing.
 
     Args:
+        num_rows: how many there are.
+        width: columns of the features.
         what: what gave the rows, such as "FAD (PANNs): 900 generated sounds".
         remedy: what to type, such as "Pass metrics.allow_few=true to get the figure all the same".
+        allow_few: whether too few are allowed.
 
     Raises:
         UserError: when ``num_rows`` is not above ``width`` and it was not allowed.
@@ -128,7 +135,11 @@ def require_rows(num_rows: int, width: int, what: str, remedy: str, allow_few: b
 
 
 def require_more_rows(num_rows: int, min_rows: int) -> None:
-    """Raise UserError when there are not more rows than the smallest set that FAD-infinity draws."""
+    """Refuse rows that are not more than the smallest set that FAD-infinity draws.
+
+    Raises:
+        UserError: naming both numbers.
+    """
     if num_rows <= min_rows:
         raise UserError(
             f"FAD-infinity needs more than {min_rows} rows of features and got {num_rows}: generate more sounds, or "
@@ -142,7 +153,7 @@ def _square_root(covariance: np.ndarray) -> np.ndarray:
 
 
 def _distance(a: Gaussian, root: np.ndarray, b: Gaussian) -> float:
-    """The distance, given the square root of the covariance of ``a``."""
+    """Return the distance, given the square root of the covariance of ``a``."""
     require_width(len(a.mean), len(b.mean))
     shift = a.mean - b.mean
     overlap = np.sqrt(np.linalg.eigvalsh(root @ b.covariance @ root).clip(0)).sum()

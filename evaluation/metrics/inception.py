@@ -40,7 +40,11 @@ def inception_score(logits: np.ndarray, num_splits: int = 10, seed: int = 2020) 
 
 
 def require_sounds(number: int, num_splits: int) -> None:
-    """Raise UserError when there are fewer sounds than splits."""
+    """Refuse fewer sounds than splits.
+
+    Raises:
+        UserError: naming both numbers.
+    """
     if number < num_splits:
         raise UserError(
             f"IS needs a sound or more in each of its {num_splits} splits, and there are {number} sounds."

@@ -93,7 +93,7 @@ def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _mean_kernel(rows: np.ndarray, gamma: float) -> float:
-    """The mean of the kernel over all pairs of different rows."""
+    """Return the mean of the kernel over all pairs of different rows."""
     total = sum(_times(i, j) * np.exp(-gamma * squares).sum() for i, j, squares in own_tiles(rows))
     return (total - len(rows)) / (len(rows) * (len(rows) - 1))
 
@@ -103,7 +103,7 @@ def _slices(length: int) -> list[slice]:
 
 
 def _times(i: slice, j: slice) -> int:
-    """How often a tile of ``own_tiles`` is among all tiles: once on the diagonal, or also mirrored."""
+    """Return how often a tile of ``own_tiles`` is among all tiles: once on the diagonal, or also mirrored."""
     return 1 if i == j else 2
 
 

@@ -1,7 +1,5 @@
 """The drawings of the report as inline SVG: no text inside, so that they stretch with the page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from audiolcm.pages.html import Html, element, joined
@@ -63,9 +61,12 @@ def stage_seconds(timing: Timing) -> dict[str, float]:
 
 
 def stage_bar(timing: Timing, slowest: float, order: Sequence[str]) -> Html:
-    """Draw the stages as parts of one bar whose length is the RTF of the batch; ``slowest`` is the RTF of 100%.
+    """Draw the stages as parts of one bar whose length is the RTF of the batch.
 
-    order: the stages of all bars, which gives each its color.
+    Args:
+        timing: of the stages.
+        slowest: the RTF of 100%.
+        order: the stages of all bars, which gives each its color.
     """
     seconds = stage_seconds(timing)
     scale = 100 * (timing.rtf_total / slowest if slowest > 0 else 0) / (sum(seconds.values()) or 1.0)

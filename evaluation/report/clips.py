@@ -1,7 +1,5 @@
 """The part of the report that lets people hear: cards with sound, picture and scores, and the table of all clips."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The page around the clips: headline, metrics, sanity rows, speed, provenance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -38,7 +36,7 @@ def write_report(record: Record, folder: Path, max_clips: int = DEFAULT_CLIPS) -
         max_clips: how many clips can be heard; scores are listed for all.
 
     Raises:
-        UserError: when a sound is missing or damaged, or the page can not be written.
+        UserError: when a sound is missing or damaged, or the page cannot be written.
     """
     path = folder / REPORT_NAME
     page = render(record, folder, max_clips)

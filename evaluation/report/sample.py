@@ -1,7 +1,5 @@
 """Which clips a reader hears: the best, the worst, and some of all the others."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 
@@ -19,7 +17,7 @@ def choose_clips(record: Record, max_clips: int) -> list[ScoredClip]:
         UserError: when ``max_clips`` is negative.
     """
     if max_clips < 0:
-        raise UserError(f"A report can not hold {max_clips} clips: give 0 or more.")
+        raise UserError(f"A report cannot hold {max_clips} clips: give 0 or more.")
     if len(record.clips) <= max_clips:
         return list(record.clips)
     chosen: set[str] = set()
@@ -34,7 +32,7 @@ def choose_clips(record: Record, max_clips: int) -> list[ScoredClip]:
 
 
 def _extremes(record: Record) -> Iterator[str]:
-    """Names from the ends of every ranking, in turn: worst of each score, best of each, second worst, ..."""
+    """Yield names from the ends of every ranking, in turn: worst of each score, best of each, second worst, ..."""
     rankings = []
     for score in record.row.scores:
         if names := worst_first(score, record.clips):

@@ -1,7 +1,5 @@
 """A record as a Weights & Biases run: a table of its metrics, and one of a sample of its clips to look at and hear."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

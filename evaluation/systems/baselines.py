@@ -1,7 +1,5 @@
 """Systems that nobody wants: a figure means little until it beats them. And the true sounds, which nobody beats."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

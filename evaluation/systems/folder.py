@@ -1,7 +1,5 @@
 """Sounds that lie in a folder, made by any system: which file belongs to which caption."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Models that other people published: where their files lie, and that every weight in memory came from them."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
@@ -59,7 +57,7 @@ def pipeline_folder(name: str, model: str) -> Path:
     Only what the pipeline reads is fetched, safetensors where there are any.
 
     Raises:
-        UserError: it is no pipeline's folder, or can not be fetched.
+        UserError: it is no pipeline's folder, or cannot be fetched.
     """
     from diffusers import DiffusionPipeline
 
@@ -71,7 +69,7 @@ def pipeline_folder(name: str, model: str) -> Path:
             folder = Path(DiffusionPipeline.download(model))
         except LOADING_ERRORS as error:
             raise UserError(
-                f"{model} is not whole in the hub's cache and can not be fetched: {reason(error.__cause__ or error)} "
+                f"{model} is not whole in the hub's cache and cannot be fetched: {reason(error.__cause__ or error)} "
                 f"{way_out(name, model)}"
             ) from error
     if not (folder / "model_index.json").is_file():
@@ -92,7 +90,8 @@ def networks(folder: Path, name: str, model: str, without: tuple[str, ...] = ())
 
     Args:
         folder: of the pipeline.
-        name, model: for messages.
+        name: of the system, for messages.
+        model: name of the pipeline, for messages.
         without: networks that are not needed.
 
     Raises:

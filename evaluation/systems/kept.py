@@ -1,7 +1,5 @@
 """Sounds that were made before: their checksums, by which a change of one since is noticed before it is scored."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -42,7 +40,7 @@ class KeptSounds:
             more = f" and {len(changed) - _MOST_NAMES} more" if len(changed) > _MOST_NAMES else ""
             raise UserError(
                 f"{len(changed)} sounds are not as they were made: {', '.join(changed[:_MOST_NAMES])}{more}. Nothing "
-                f"was scored. Remove them, or all of {self._home}, and type the same command: it makes them anew."
+                f"was scored. Remove them, or all of {self._home}, and type the same command: it makes them again."
             )
         for path in paths:
             if str(path.relative_to(self._home)) not in self._known:

@@ -1,7 +1,5 @@
 """Our own students and teachers, and what their autoencoder and vocoder make of true sounds."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from functools import cached_property

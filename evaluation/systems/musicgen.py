@@ -1,7 +1,5 @@
 """MusicGen (Copet et al. 2023), as the library transformers runs it: a language model over EnCodec's tokens."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import cached_property

@@ -1,7 +1,5 @@
 """AudioLDM, AudioLDM 2, MusicLDM and Stable Audio Open, as the library diffusers runs them."""
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -106,7 +104,7 @@ class DiffusersPipeline(Pretrained):
                 generator=generators(seeds),
                 output_type="np",
             )
-        except ValueError as error:  # what the pipelines raise on a length that they can not make
+        except ValueError as error:  # what the pipelines raise on a length that they cannot make
             raise UserError(f"system={self.name}: {error}") from error
         return sounds.audios, self._sample_rate()
 

@@ -1,7 +1,5 @@
 """What the baselines share: published models of other people, behind the one face of a system."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from abc import ABC, abstractmethod

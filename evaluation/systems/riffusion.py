@@ -1,7 +1,5 @@
 """Riffusion (Forsgren and Martiros 2022): Stable Diffusion that paints spectrograms, and the sound of a picture."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

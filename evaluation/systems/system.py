@@ -1,7 +1,5 @@
 """What a system is, and how sounds that are missing get made: resumable, one file a sound."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,7 +40,7 @@ class System(Protocol):
         """Return one file for each item, made below ``folder`` where it is missing.
 
         Raises:
-            UserError: when a sound can not be had; never fewer files than items.
+            UserError: when a sound cannot be had; never fewer files than items.
         """
         ...
 

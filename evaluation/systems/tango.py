@@ -1,7 +1,5 @@
 """Tango (Ghosal et al. 2023), from parts of diffusers and transformers: T5, a U-Net, AudioLDM's VAE and HiFi-GAN."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tango's published files, and the networks of diffusers and transformers that they become."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,7 +46,7 @@ class TangoParts:
     scale_factor: float
     latent_size: tuple[int, int]
 
-    def to(self, device: torch.device) -> TangoParts:
+    def to(self, device: torch.device) -> "TangoParts":
         """Return the parts on a device."""
         moved = {name: part.to(device) for name, part in vars(self).items() if isinstance(part, nn.Module)}
         return dataclasses.replace(self, **moved)

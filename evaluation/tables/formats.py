@@ -1,7 +1,5 @@
 """A table as text: Markdown (which the console shows too, wrapped), CSV and LaTeX. All names in it are untrusted."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from itertools import chain
@@ -51,7 +49,7 @@ def _notes(table: Table) -> list[str]:
     return [escaped(note, MARKDOWN) for note in table.notes]
 
 
-def _cells(table: Table) -> pd.DataFrame:
+def _cells(table: Table) -> "pd.DataFrame":
     names = [escaped(name, MARKDOWN) for name in ("system", *(found.heading for found in table.columns))]
     rows = [[escaped(line.label, MARKDOWN), *_texts(table, line)] for line in (*table.lines, *table.sanity)]
     if table.sanity:

@@ -1,9 +1,7 @@
-"""One table of one or several evaluations, made from their records; `table_formats` writes it.
+"""One table of one or several evaluations, made from their records; ``table_formats`` writes it.
 
 A table belongs to one protocol, a column to one metric by one network. Each cell has a value, its 95% interval and N.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import math
@@ -200,7 +198,7 @@ def _require_one_protocol(records: Sequence[Record]) -> None:
 def _require_one_network(first: Column, other: Column, system: str) -> None:
     if first != other:
         raise UserError(
-            f"{other.heading} of {system} (weights {other.identity or 'unnamed'}) can not share a column with "
+            f"{other.heading} of {system} (weights {other.identity or 'unnamed'}) cannot share a column with "
             f"{first.heading} (weights {first.identity or 'unnamed'}): evaluate both with the same weights."
         )
 

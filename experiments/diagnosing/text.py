@@ -1,7 +1,5 @@
 """A diagnosis for people: one table of all students, then for each where it is far, and where it hears omega."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -62,12 +60,12 @@ READING = """\
   whether in the same direction."""
 
 
-def _shown(table: pd.DataFrame, width: int | None) -> str:
+def _shown(table: "pd.DataFrame", width: int | None) -> str:
     table = all_escaped(table, MARKDOWN)
     return markdown(table) if width is None else in_blocks(table, width)
 
 
-def _overview(diagnoses: Sequence[Diagnosis]) -> pd.DataFrame:
+def _overview(diagnoses: Sequence[Diagnosis]) -> "pd.DataFrame":
     """Return a row for each student: over all timesteps and the omegas that it was trained for."""
     columns = ["student", "steps", "data", "one call", "own sounds", "one call there", "response", "cosine"]
     rows = []
@@ -108,13 +106,13 @@ def _worst(one: Diagnosis) -> str:
     return " ".join(sentences)
 
 
-def _distances(one: Diagnosis, source: str) -> pd.DataFrame:
+def _distances(one: Diagnosis, source: str) -> "pd.DataFrame":
     found = {(d.timestep, d.omega): d for d in one.figures.distances if d.source == source}
     cells = {place: f"{_text(d.student)} / {_text(d.one_jump)}" for place, d in found.items()}
     return _by_timestep(cells, lambda omega: f"omega {omega:g}")
 
 
-def _responses(one: Diagnosis) -> pd.DataFrame:
+def _responses(one: Diagnosis) -> "pd.DataFrame":
     cells = {
         (r.timestep, r.omegas): f"{_text(r.response)} / {_text(r.cosine)} / {_text(r.ends_apart)}"
         for r in one.figures.responses
@@ -122,7 +120,7 @@ def _responses(one: Diagnosis) -> pd.DataFrame:
     return _by_timestep(cells, lambda pair: f"{pair[0]:g} to {pair[1]:g}")
 
 
-def _by_timestep(cells: dict[tuple[int, Any], str], heading: Any) -> pd.DataFrame:
+def _by_timestep(cells: dict[tuple[int, Any], str], heading: Any) -> "pd.DataFrame":
     timesteps = dict.fromkeys(timestep for timestep, _ in cells)
     columns = dict.fromkeys(column for _, column in cells)
     rows = [[str(t), *(cells[t, column] for column in columns)] for t in timesteps]

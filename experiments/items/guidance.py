@@ -1,7 +1,5 @@
 """From which omega the students of records were trained."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """How a table or figure of the paper is shown: its columns, its rows, what is compared. One instance a module."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -56,6 +56,10 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str, shift: fl
     """Draw line number ``index`` through its points, with error bars where they have intervals.
 
     Args:
+        axes: where it is drawn.
+        index: of the line, which gives its color, marker and dash.
+        dots: its points.
+        label: its name in the legend.
         shift: how many points (1/72 inch) to the right of its place it is drawn.
     """
     color, marker = COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)]

@@ -1,7 +1,5 @@
 """Figures of several seeds as one cell, where they may be: their mean and its 95% interval."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

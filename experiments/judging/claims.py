@@ -3,8 +3,6 @@
 Published weights have no training seeds: there the draws of a bootstrap are the pairs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol

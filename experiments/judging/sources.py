@@ -1,7 +1,5 @@
 """Where a measured column takes its figures from: scores, timings, facts and figures of records, listening tests."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

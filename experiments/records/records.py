@@ -3,8 +3,6 @@
 A record that can not be used is no error of the page: it is left out, and the page says which and why.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -122,6 +120,8 @@ def read_results(
 
     Args:
         folder: the folder of results, such as ``experiments/results``.
+        stem: the name of the item.
+        scale: at which they were made.
         planned: the jobs of its experiment; None when they are not known: nothing is then called missing or stale.
         changes: tells what changed since a record (its JSON) of a planned job; None: not asked.
     """

@@ -1,7 +1,5 @@
 """JSON of results and records, checked before a figure is made of it: plain, with numbers that can be shown."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A figure of the paper drawn from its shown points."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A shown table as Markdown, LaTeX and CSV. Names in it are untrusted."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -65,7 +63,7 @@ def markdown_notes(notes: Sequence[str]) -> str:
     return "\n".join(f"- {escaped(note, MARKDOWN)}" for note in notes)
 
 
-def _frame(table: ShownTable, names: Sequence[str]) -> pd.DataFrame:
+def _frame(table: ShownTable, names: Sequence[str]) -> "pd.DataFrame":
     """Return the rows beneath names of the columns of figures."""
     rows = [[row.label, row.state, *texts(table, row)] for row in table.rows]
     return frame([table.first_column, "seeds", *names], rows)
@@ -76,7 +74,7 @@ def markdown_claims(judgments: Sequence[Judgment]) -> str:
     return text_tables.markdown(all_escaped(claims(judgments), MARKDOWN), [" --- "] * 4)
 
 
-def claims(judgments: Sequence[Judgment]) -> pd.DataFrame:
+def claims(judgments: Sequence[Judgment]) -> "pd.DataFrame":
     """Return a row for each judged claim."""
     rows = [(one.claim.sentence, one.comparison, change_text(one), verdict_text(one)) for one in judgments]
     return frame(["the paper says", "compared here", "difference (95%)", "verdict"], rows)

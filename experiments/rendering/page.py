@@ -1,7 +1,5 @@
 """The results page: one self-contained HTML file of all tables, figures and judged claims, those measured first."""
 
-from __future__ import annotations
-
 import base64
 import os
 from collections import Counter

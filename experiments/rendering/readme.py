@@ -1,7 +1,5 @@
 """The tables of README and docs, each a block between two marked lines: made from the committed records alone."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping, Sequence

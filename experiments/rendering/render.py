@@ -1,7 +1,5 @@
 """``python -m experiments render [NAME ...]``: every table and figure from the records, measured beside printed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An item as rows of cells, measured beside printed: what every format writes."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ One picture, a strip of mel spectrograms under their captions, and a short sound
 captions are those of test clips, each a row: the true sound, the teacher's, the student's at 1, 2 and 4 steps.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import textwrap

@@ -1,7 +1,5 @@
 """The rendered tables and figures as one Weights & Biases run: a W&B Table for each item of the paper."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path

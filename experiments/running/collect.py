@@ -1,7 +1,5 @@
 """Records made from finished runs: what each leaves, without its sounds and without the places of this computer."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

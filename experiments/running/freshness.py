@@ -1,7 +1,5 @@
 """Whether a record would come out the same today: its settings, and the code that decided it, as they are now."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

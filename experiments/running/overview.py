@@ -1,7 +1,5 @@
 """Where each item of the paper stands: its jobs done, stale, running, failed or missing, and what the rest costs."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The jobs that an item of the paper consists of, from its file in conf/experiment, and where their runs lie."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """``python -m experiments list`` and ``run``: what there is, what it would run, and running it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,6 +38,8 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
     """Run an item: first what it trains, then what it evaluates, both also when a row failed; return the exit code.
 
     Args:
+        stem: the name of the item.
+        scale: at which it is run.
         words: more overrides, such as ``dataset.root=FOLDER``; ``train:trainer=smoke`` is for train.py only.
         dry: only print each job with what sets it apart.
 

@@ -189,7 +189,7 @@ class AudioLCM:
         return upload(self.save_pretrained, repo_id, private, token, commit_message)
 
     def to(self, device: str | torch.device) -> "AudioLCM":
-        """Move every part, and text features that are remembered, to a device; precision is chosen anew for it.
+        """Move every part, and text features that are remembered, to a device; precision is chosen again for it.
 
         Raises:
             UserError: there is no such device.

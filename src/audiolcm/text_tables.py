@@ -3,8 +3,6 @@
 pandas takes a second to load, so only ``frame`` imports it, once there is a table to make.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re
@@ -27,7 +25,7 @@ LATEX = str.maketrans(
 )
 
 
-def frame(columns: Iterable[str], rows: Iterable[Sequence[Any] | Mapping[str, Any]]) -> pd.DataFrame:
+def frame(columns: Iterable[str], rows: Iterable[Sequence[Any] | Mapping[str, Any]]) -> "pd.DataFrame":
     """Return a table whose cells stay what they are: by itself pandas makes 5.0 and NaN of 5 and None."""
     import pandas as pd
 
@@ -39,22 +37,23 @@ def escaped(text: str, signs: dict[int, str]) -> str:
     return " ".join(text.split()).translate(signs)
 
 
-def all_escaped(table: pd.DataFrame, signs: dict[int, str]) -> pd.DataFrame:
+def all_escaped(table: "pd.DataFrame", signs: dict[int, str]) -> "pd.DataFrame":
     """Return a table of texts with its headings and cells ``escaped``."""
     return table.rename(columns=lambda name: escaped(name, signs)).map(escaped, signs=signs)
 
 
-def aligned(table: pd.DataFrame) -> list[tuple[str, ...]]:
+def aligned(table: "pd.DataFrame") -> list[tuple[str, ...]]:
     """Return the headings and rows of a table of texts, each column as wide as its widest text."""
     columns = cast("list[tuple[str, ...]]", [(name, *cells) for name, cells in table.items()])
     padded = [map(str.ljust, column, repeat(max(map(len, column)))) for column in columns]
     return list(zip(*padded, strict=True))
 
 
-def markdown(table: pd.DataFrame, rules: Sequence[str] = ()) -> str:
+def markdown(table: "pd.DataFrame", rules: Sequence[str] = ()) -> str:
     """Return a table of escaped texts in GitHub's Markdown.
 
     Args:
+        table: the texts.
         rules: what stands beneath each heading, such as ``---:``; none: columns are padded, to be read as they are.
     """
     rows = [tuple(table.columns), *table.itertuples(index=False, name=None)] if rules else aligned(table)
@@ -63,7 +62,7 @@ def markdown(table: pd.DataFrame, rules: Sequence[str] = ()) -> str:
     return "\n".join([lines[0], f"|{'|'.join(beneath)}|", *lines[1:]])
 
 
-def in_blocks(table: pd.DataFrame, width: int) -> str:
+def in_blocks(table: "pd.DataFrame", width: int) -> str:
     """Return a table of escaped texts as ``markdown`` does, in as many tables as fit a width, beneath each other.
 
     Each begins with the first column; one that is too wide by itself stands alone.
@@ -80,10 +79,11 @@ def in_blocks(table: pd.DataFrame, width: int) -> str:
     return "\n\n".join(markdown(table[[first, *block]]) for block in blocks or [[]])
 
 
-def latex(table: pd.DataFrame, num_texts: int = 1) -> list[str]:
-    r"""Return a table of texts, which are escaped here, as the lines of a tabular; the third has the headings.
+def latex(table: "pd.DataFrame", num_texts: int = 1) -> list[str]:
+    """Return a table of texts, which are escaped here, as the lines of a tabular; the third has the headings.
 
     Args:
+        table: the texts.
         num_texts: how many columns are words, to the left; the others are figures, to the right.
     """
     places = "l" * num_texts + "r" * (len(table.columns) - num_texts)
@@ -91,7 +91,7 @@ def latex(table: pd.DataFrame, num_texts: int = 1) -> list[str]:
     return shown.to_latex(index=False, escape=False, column_format=places).splitlines()
 
 
-def csv_text(table: pd.DataFrame) -> str:
+def csv_text(table: "pd.DataFrame") -> str:
     """Return a table of any values as CSV with all digits, in which no spreadsheet computes a text."""
     rows = [tuple(table.columns), *table.itertuples(index=False, name=None)]
     return "".join(csv_line([_csv_cell(cell) for cell in row]) for row in rows)

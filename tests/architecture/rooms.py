@@ -11,7 +11,6 @@ GROUND = {
     "audiolcm.text_tables",
     "audiolcm.types",
 }
-
 _ABOVE = {
     "audiolcm.distributed": "",
     "audiolcm.audio": "",
@@ -25,7 +24,7 @@ _ABOVE = {
     "audiolcm.models": "audiolcm.audio audiolcm.weights",
     "audiolcm.sound": "audiolcm.audio",
     "audiolcm.structure": "audiolcm.data audiolcm.environment audiolcm.weights",
-    "audiolcm.assembly": "audiolcm.configuration audiolcm.diffusion audiolcm.models",
+    "audiolcm.assembly": "audiolcm.configuration audiolcm.diffusion audiolcm.models audiolcm.weights",
     "audiolcm.data.corpora": "audiolcm.audio audiolcm.data audiolcm.data.store",
     "audiolcm.data.loading": "audiolcm.audio audiolcm.data.store",
     "audiolcm.data.tunes": "audiolcm.data audiolcm.data.foley",
@@ -58,8 +57,7 @@ _ABOVE = {
     "audiolcm.stages": (
         "audiolcm.assembly audiolcm.audio audiolcm.configuration audiolcm.data.loading "
         "audiolcm.data.preparing audiolcm.data.store audiolcm.distributed audiolcm.models "
-        "audiolcm.objectives audiolcm.pipeline audiolcm.published audiolcm.training "
-        "audiolcm.weights"
+        "audiolcm.objectives audiolcm.published audiolcm.training audiolcm.weights"
     ),
     "audiolcm.commands": (
         "audiolcm audiolcm.configuration audiolcm.data audiolcm.data.preparing "
@@ -148,8 +146,7 @@ _ABOVE = {
     "experiments.diagnosing": (
         "audiolcm.assembly audiolcm.configuration audiolcm.data.loading audiolcm.data.preparing "
         "audiolcm.data.store audiolcm.diffusion audiolcm.distributed audiolcm.environment "
-        "audiolcm.models audiolcm.pipeline audiolcm.published audiolcm.stages audiolcm.training "
-        "audiolcm.weights"
+        "audiolcm.models audiolcm.published audiolcm.stages audiolcm.training audiolcm.weights"
     ),
     "experiments.running": (
         "audiolcm.configuration audiolcm.environment audiolcm.jobs audiolcm.sweeps "

@@ -1,7 +1,5 @@
 """A headless Chromium driven through the DevTools protocol over two pipes: no driver, no socket, no package."""
 
-from __future__ import annotations
-
 import base64
 import fcntl
 import json

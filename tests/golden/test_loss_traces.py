@@ -1,7 +1,7 @@
 """The first losses of every stage, kept: a change of the code that should change no figure must leave them alone.
 
 The whole recipe runs on a few embedded clips, in float32 on one thread. After a change that should change them, write
-them anew with ``python tests/golden/test_loss_traces.py`` and say why in the commit.
+them again with ``python tests/golden/test_loss_traces.py`` and say why in the commit.
 """
 
 import json

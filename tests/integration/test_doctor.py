@@ -45,7 +45,7 @@ def test_healthy_environment_is_listed_whole(tmp_path: Path) -> None:
 
 def test_works_without_torch_and_says_what_to_type(tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()
-    (tmp_path / "torch" / "__init__.py").write_text("raise OSError('libcudart.so.13: can not be opened')\n")
+    (tmp_path / "torch" / "__init__.py").write_text("raise OSError('libcudart.so.13: cannot be opened')\n")
     done = doctor(tmp_path, path=tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr

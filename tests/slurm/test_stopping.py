@@ -109,7 +109,7 @@ def test_a_killed_process_leaves_no_lock_behind(cluster: Cluster, expected: Path
 
     until(lambda: steps_taken(tmp_path) >= 10, 90, "the first steps")
     (holder,) = trainers()
-    cluster.run("scancel", "--signal=STOP", holder)  # so that it can not be done before the other comes
+    cluster.run("scancel", "--signal=STOP", holder)  # so that it cannot be done before the other comes
     (waiter,) = runs.keys() - {holder}
     until(lambda: (tmp_path / f"runs/{runs[waiter]}/train.log").exists(), 30, "the other job to be there")
     cluster.run("scancel", "--signal=KILL", holder)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slurm
 def swept(
     cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess]:
-    """A sweep over k with one row that can not be."""
+    """A sweep over k with one row that cannot be."""
     folder = tmp_path_factory.mktemp("swept")
     return folder, cluster.sweep(folder, "solver.k=5,7,20")
 

@@ -1,7 +1,5 @@
 """What libsndfile does not say of a sound file: that its end is missing, or that more follows than it reads."""
 
-from __future__ import annotations
-
 import io
 import math
 from pathlib import Path
@@ -11,7 +9,7 @@ from audiolcm.audio.mp3 import end_of_tags, read_mp3, walk_frames
 
 _OGG_PAGE = 65307  # the largest one: 27 + 255 + 255 * 255 bytes
 _END_OF_STREAM = 0x04
-_LARGEST_SIZE = 0x7FFF0000  # writers to a pipe, who can not know the size, announce more than this, or 0
+_LARGEST_SIZE = 0x7FFF0000  # writers to a pipe, who cannot know the size, announce more than this, or 0
 _MP3_FRAME = 1441  # bytes of the largest one: encoders do not agree on whether the one with the header counts
 _MP3_FRAMES = 3  # that a count may differ by
 _SMALLEST_FRAME = 24  # bytes
@@ -55,11 +53,15 @@ _CHUNKED = {
 
 
 def ending(path: Path, content: bytes | None = None) -> Ending:
-    """How a WAV, W64, AIFF, CAF, AU, OGG, FLAC or MP3 file ends, by what it announces; any other is taken for whole.
+    """Return how a WAV, W64, AIFF, CAF, AU, OGG, FLAC or MP3 file ends, by what it announces; others count as whole.
 
     An OGG stream announces no size: it is whole when its last page is, and bears the mark of the end or is the end of
     the file (Android's writer sets no mark); else it lacks 1. Nothing is missing where a file announces nothing
-    (streamed WAV, MP3 without a header). With `content`, the bytes of the file, nothing is read from disk.
+    (streamed WAV, MP3 without a header).
+
+    Args:
+        path: the file.
+        content: the bytes of the file; nothing is then read from disk.
     """
     size = path.stat().st_size if content is None else len(content)
     with path.open("rb") if content is None else io.BytesIO(content) as file:
@@ -107,7 +109,7 @@ def _number(digits: bytes, order: str) -> int:
 def _ending_of_samples(
     file: io.BufferedIOBase, size: int, begin: int, length: int, is_wide: bool = False
 ) -> Ending:
-    """Of samples that are announced to be so long, in 64 bits or in 32."""
+    """Return the ending of samples that are announced to be so long, in 64 bits or in 32."""
     if length >= (_LARGEST_WIDE if is_wide else _LARGEST_SIZE):
         return Ending()
     end = begin + length
@@ -137,7 +139,7 @@ def _missing_of_ogg(file: io.BufferedIOBase, size: int) -> int:
 
 
 def _largest_flac(file: io.BufferedIOBase, begin: int) -> float:
-    """Where a FLAC stream ends at the latest, by its largest frame and how many its samples make."""
+    """Return where a FLAC stream ends at the latest, by its largest frame and how many its samples make."""
     file.seek(begin + 8)
     facts = file.read(34)
     block, frame = _number(facts[:2], "big"), _number(facts[7:10], "big")
@@ -154,7 +156,7 @@ def _largest_flac(file: io.BufferedIOBase, begin: int) -> float:
 
 
 def _has_behind(file: io.BufferedIOBase, begin: int, first: bytes, second: bytes) -> bool:
-    """Whether one mark comes somewhere behind another."""
+    """Return whether one mark comes somewhere behind another."""
     file.seek(begin)
     is_behind, kept = False, b""
     while block := file.read(_BLOCK):
@@ -168,7 +170,7 @@ def _has_behind(file: io.BufferedIOBase, begin: int, first: bytes, second: bytes
 
 
 def _ending_of_mp3(file: io.BufferedIOBase, size: int, begin: int) -> Ending:
-    """The header in the first frame may count the bytes of the stream, its frames, or both."""
+    """Return the ending of an MP3 file: the header in its first frame may count its bytes, its frames, or both."""
     stream = read_mp3(file, begin)
     if stream is None:
         return Ending()

@@ -1,7 +1,5 @@
 """What a file is that has the name of a sound and is none, or none that libsndfile reads."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 
@@ -53,7 +51,7 @@ _SHOWN = 40  # signs of a text
 
 
 def foreign_kind(path: Path, content: bytes | None = None) -> str:
-    """What a file is that libsndfile does not read, and what to do about it; "" when it is not known."""
+    """Return what a file is that libsndfile does not read, and what to do about it; "" when it is not known."""
     with path.open("rb") if content is None else io.BytesIO(content) as file:
         start = file.read(_START)
     if not start:

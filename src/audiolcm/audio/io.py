@@ -1,7 +1,5 @@
 """Sound files and pictures of sound: reading at any rate, writing 16-bit WAV, drawing spectrograms."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import math
@@ -41,7 +39,7 @@ class OppositePhaseError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class SoundFacts:
-    """What a whole sound file holds: `num_samples` for each of its `channels`."""
+    """What a whole sound file holds: ``num_samples`` for each of its ``channels``."""
 
     sample_rate: int
     channels: int
@@ -53,9 +51,15 @@ def read_audio(
 ) -> np.ndarray:
     """Read a sound file as float32 (samples,): mono (mean of the channels), 16 kHz, full scale 1.
 
-    Any rate, channel count and sample format that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...). With
-    `max_duration` (seconds) only the start of a longer file is read. With `content`, the bytes of the file, nothing is
-    read from disk and `path` only names it. Raises UserError as `decode` and `mixdown` do.
+    Any rate, channel count and sample format that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...).
+
+    Args:
+        path: the file.
+        max_duration: seconds of the start of a longer file that are read; None reads all of it.
+        content: the bytes of the file; nothing is then read from disk, and ``path`` only names it.
+
+    Raises:
+        UserError: as ``decode`` and ``mixdown`` do.
     """
     samples, rate = decode(path, max_duration, content)
     mono = mixdown(samples, path)
@@ -71,15 +75,16 @@ def read_audio(
 
 
 def mixdown(samples: np.ndarray, path: str | Path) -> np.ndarray:
-    """Mean of the channels of (samples, channels): float32 (samples,).
+    """Return the mean of the channels of (samples, channels): float32 (samples,).
 
-    Raises OppositePhaseError naming `path` when next to nothing of the channels is left in their mean.
+    Raises:
+        OppositePhaseError: naming ``path``, when next to nothing of the channels is left in their mean.
     """
     mono = samples.mean(axis=1, dtype=np.float32)
     channels = samples.shape[1]
     if channels > 1 and mono.var() * channels < _CANCELED * samples.var(axis=0).mean():
         raise OppositePhaseError(
-            f"Audio file {path} can not be mixed to mono: its {channels} channels are of opposite phase and cancel "
+            f"Audio file {path} cannot be mixed to mono: its {channels} channels are of opposite phase and cancel "
             "each other out. Invert one of them, or keep only one."
         )
     return mono
@@ -90,8 +95,9 @@ def decode(
 ) -> tuple[np.ndarray, int]:
     """Read a sound file as it is: float32 (samples, channels), full scale 1, and its sample rate.
 
-    Raises UserError naming the file and the reason when it is missing, unreadable, empty, cut off, larger than a sound
-    can be, or holds NaN or infinite samples.
+    Raises:
+        UserError: naming the file and the reason, when it is missing, unreadable, empty, cut off, larger than a sound
+            can be, or holds NaN or infinite samples.
     """
     path = Path(path)
     with _opened(path, content) as file:
@@ -106,9 +112,10 @@ def decode(
 
 
 def read_facts(path: str | Path) -> SoundFacts:
-    """What a sound file holds, told by its header; where that does not tell its length, by decoding it.
+    """Return what a sound file holds, told by its header; where that does not tell its length, by decoding it.
 
-    Raises UserError as `decode` does, but for what only the samples show.
+    Raises:
+        UserError: as ``decode`` does, but for what only the samples show.
     """
     path = Path(path)
     with _opened(path, None) as file:
@@ -147,12 +154,12 @@ def _opened(path: Path, content: bytes | None) -> Iterator[_SoundFile]:
             _refuse_incomplete(path, content)
             what = foreign_kind(path, content)
         raise UserError(
-            f"Audio file {path} can not be read: {what or f'{_reason(error)} Convert it to WAV or FLAC.'}"
+            f"Audio file {path} cannot be read: {what or f'{_reason(error)} Convert it to WAV or FLAC.'}"
         ) from error
 
 
 def _readable(source: io.FileIO | io.BytesIO) -> int | io.BytesIO | Unsized:
-    """What libsndfile reads all of a file from."""
+    """Return what libsndfile reads all of a file from."""
     stream = None
     if source.read(3)[:1] in (b"I", b"\xff"):  # of ID3, or of a frame
         stream = read_mp3(source, end_of_tags(source))
@@ -166,7 +173,7 @@ def _readable(source: io.FileIO | io.BytesIO) -> int | io.BytesIO | Unsized:
 
 
 def _decoded(file: _SoundFile, longest: int | None, path: Path) -> np.ndarray:
-    """The first `longest` samples, or all: float32 (samples, channels)."""
+    """Return the first ``longest`` samples, or all: float32 (samples, channels)."""
     most = _LARGEST // file.channels
     wanted = file.frames if longest is None else min(longest, file.frames)
     samples = np.zeros((0, file.channels), np.float32)
@@ -201,7 +208,7 @@ def _refuse_incomplete(path: Path, content: bytes | None) -> None:
         )
     if has_more:
         raise UserError(
-            f"Audio file {path} holds more sound than its header tells, which can not be read: several files that were "
+            f"Audio file {path} holds more sound than its header tells, which cannot be read: several files that were "
             "joined, or a header that was never finished. Cut it into single files, or convert it to one WAV or FLAC "
             "with a program that reads all of it."
         )
@@ -218,15 +225,16 @@ def _reason(error: Exception) -> str:
 def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
     """Write a waveform (samples,) as 16-bit mono WAV, atomically; samples beyond full scale, 1, are clipped.
 
-    Raises UserError when the waveform is empty or not finite, or the disk is full.
+    Raises:
+        UserError: when the waveform is empty or not finite, or the disk is full.
     """
     samples = np.asarray(waveform, dtype=np.float32)
     if samples.ndim != 1 or len(samples) == 0:
         raise UserError(
-            f"Can not write {path}: expected a non-empty waveform (samples,), got shape {samples.shape}."
+            f"Cannot write {path}: expected a non-empty waveform (samples,), got shape {samples.shape}."
         )
     if not np.isfinite(samples).all():
-        raise UserError(f"Can not write {path}: the waveform holds NaN or infinite samples.")
+        raise UserError(f"Cannot write {path}: the waveform holds NaN or infinite samples.")
     pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     file = io.BytesIO()  # soundfile hides a full disk behind an assertion; a plain write tells
     soundfile.write(file, pcm, sample_rate, subtype="PCM_16", format="WAV")

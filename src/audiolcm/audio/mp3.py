@@ -3,8 +3,6 @@
 libsndfile stops where the header says, or where it guesses the end from the bit rate of the first frame.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from typing import Any, NamedTuple
@@ -33,7 +31,7 @@ class Mp3(NamedTuple):
 
 
 class Unsized(io.BufferedReader):
-    """A file whose size is not told, so that nothing guesses from it where the stream stops: at `end`, in truth."""
+    """A file whose size is not told, so that nothing guesses from it where the stream stops: at ``end``, in truth."""
 
     def __init__(self, source: io.FileIO | io.BytesIO, end: int) -> None:
         # pyrefly: ignore[bad-argument-type]  (it reads from bytes as well)
@@ -59,7 +57,7 @@ class Unsized(io.BufferedReader):
 
 
 def end_of_tags(file: io.BufferedIOBase | io.FileIO, place: int = 0) -> int:
-    """Where the ID3 tags end that lie at `place`; some tools write several, and some before a WAV or FLAC."""
+    """Return where the ID3 tags end that lie at ``place``; some tools write several, and some before a WAV or FLAC."""
     file.seek(place)
     while (tag := file.read(10))[:3] == b"ID3" and len(tag) == 10:  # its length: four times seven bits
         place += 10 + sum((byte & 0x7F) << 7 * power for power, byte in enumerate(tag[9:5:-1]))
@@ -68,7 +66,7 @@ def end_of_tags(file: io.BufferedIOBase | io.FileIO, place: int = 0) -> int:
 
 
 def read_mp3(file: io.BufferedIOBase | io.FileIO, begin: int) -> Mp3 | None:
-    """The stream that begins at `begin`; None when there is none, or its frames tell no length."""
+    """Return the stream that begins at ``begin``; None when there is none, or its frames tell no length."""
     file.seek(begin)
     frame = file.read(_HEADER)
     if not _frame_length(frame):
@@ -87,7 +85,7 @@ def read_mp3(file: io.BufferedIOBase | io.FileIO, begin: int) -> Mp3 | None:
 
 
 def walk_frames(file: io.BufferedIOBase | io.FileIO, stream: Mp3) -> tuple[int, int]:
-    """How many whole frames there are, whatever is announced, behind further tags too; and where the last ends."""
+    """Return how many whole frames there are, behind further tags too, and where the last ends, whatever is told."""
     size, count, end, place = file.seek(0, os.SEEK_END), 0, stream.begin, stream.begin
     while True:
         file.seek(place)
@@ -105,7 +103,7 @@ def walk_frames(file: io.BufferedIOBase | io.FileIO, stream: Mp3) -> tuple[int, 
 
 
 def _frame_length(header: bytes) -> int:
-    """The bytes of a frame that begins with these; 0 when they are the header of none."""
+    """Return the bytes of a frame that begins with these; 0 when they are the header of none."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return 0
     version, layer, kbps, rate = header[1] >> 3 & 3, header[1] >> 1 & 3, header[2] >> 4, header[2] >> 2 & 3
@@ -119,7 +117,7 @@ def _frame_length(header: bytes) -> int:
 
 
 def _is_alike(header: bytes, first: bytes) -> bool:
-    """Whether a frame is of the version, layer and sample rate of the first."""
+    """Return whether a frame is of the version, layer and sample rate of the first."""
     return (
         header[:1] == b"\xff"
         and len(header) == 4
@@ -128,7 +126,7 @@ def _is_alike(header: bytes, first: bytes) -> bool:
 
 
 def _next_frame(file: io.BufferedIOBase | io.FileIO, place: int, first: bytes) -> int | None:
-    """Where the next frame with another behind it begins; None when it is not near, as behind the last one."""
+    """Return where the next frame with another behind it begins; None when it is not near, as behind the last one."""
     file.seek(place)
     junk = file.read(_JUNK)
     found = junk.find(0xFF)

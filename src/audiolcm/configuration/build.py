@@ -17,7 +17,7 @@ BAD_VALUE = (
 
 
 def build(node: Mapping[str, Any], path: str, kind: type = object, /, **given: Any) -> Any:
-    """Return the object that ``node`` describes; ``given`` adds what only the program knows.
+    """Return the object that ``node`` describes.
 
     A node marked ``_partial_`` without ``given`` becomes a factory.
 
@@ -25,6 +25,7 @@ def build(node: Mapping[str, Any], path: str, kind: type = object, /, **given: A
         node: a mapping with ``_target_`` in our own packages.
         path: where the node stands in the configuration, for messages.
         kind: a class, or a protocol that can be asked for, of which the object must be.
+        **given: what only the program knows.
 
     Raises:
         UserError: what the constructor says of a bad value, an unknown setting, or an object of another kind.

@@ -35,7 +35,7 @@ def allowing(packages: object) -> Iterator[None]:
         packages: names such as ``mypkg`` or ``mypkg.losses``, which are imported now; None for no more.
 
     Raises:
-        UserError: it is no list, or one of them is no package or can not be imported.
+        UserError: it is no list, or one of them is no package or cannot be imported.
     """
     token = _named.set((*_named.get(), *imported(packages)))
     try:
@@ -48,7 +48,7 @@ def imported(packages: object) -> tuple[str, ...]:
     """Return the names of packages that were typed, after importing each; none for None.
 
     Raises:
-        UserError: it is no list, or one of them is no package or can not be imported.
+        UserError: it is no list, or one of them is no package or cannot be imported.
     """
     if packages is None:
         return ()
@@ -108,7 +108,7 @@ def refusal(strange: Sequence[tuple[str, str]], origin: Path | None) -> str:
     if odd := [name for name in names if not _is_name(name) or "." not in name]:
         return f"{said} {odd[0]!r} is no name of a class in a package."
     if odd := [name for name in names if _is_of_python(name)]:
-        return f"{said} {odd[0]} is part of Python itself and can not be allowed."
+        return f"{said} {odd[0]} is part of Python itself and cannot be allowed."
     packages = list(dict.fromkeys((*_named.get(), *(name.partition(".")[0] for name in names))))
     options = " ".join(f"--plugins {package}" for package in packages)
     return (
@@ -170,6 +170,6 @@ def _import(name: str) -> None:
         importlib.import_module(name)
     except Exception as error:  # whatever its own code raises
         raise UserError(
-            f"plugins: {name} can not be imported ({type(error).__name__}: {error}). Install it into this environment "
+            f"plugins: {name} cannot be imported ({type(error).__name__}: {error}). Install it into this environment "
             f"(pip install -e FOLDER), or start in the folder that holds it; this one is {Path.cwd()}."
         ) from error

@@ -42,7 +42,7 @@ def fitting_teacher(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
 
 
 def fitting_start(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
-    """Return the embedded teacher whose weights the training of another one starts from; None where it starts anew.
+    """Return the embedded teacher whose weights the training of another one starts from; None: from scratch.
 
     It starts so on recordings, which have a folder, where network, text, schedule and autoencoder are its own and no
     typed word touches them: a few hundred are not enough to learn from nothing what a sound is.

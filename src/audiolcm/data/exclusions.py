@@ -4,8 +4,6 @@ JSON: a list of names, or {"AudioSet": [...], "FreeSound": [...]} as WavCaps has
 Parquet): its column of file names or ids.  Any other text: a name a line, where # begins a comment.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +29,7 @@ _SUFFIX = re.compile(r"\.(wav|flac|mp3|ogg|opus|aiff?|m4a|mp4|webm|aac|wma)$", r
 
 
 class NameList:
-    """The names in a file; `used` when one of them was that of a clip."""
+    """The names in a file; ``used`` when one of them was that of a clip."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,14 +44,14 @@ class NameList:
         return self._num_names
 
     def has(self, names: Iterable[str], origin: str) -> bool:
-        """Whether one of the names of a clip, or the recording it was taken from, stands in the list."""
+        """Return whether one of the names of a clip, or the recording it was taken from, stands in the list."""
         found = (bool(origin) and origin in self._keys) or any(_bare(name) in self._keys for name in names)
         self.used |= found
         return found
 
 
 def name_lists(exclude: str | Sequence[str] | None, root: Path) -> list[NameList]:
-    """The lists that `dataset.exclude` names, each as given or below `root`."""
+    """Return the lists that ``dataset.exclude`` names, each as given or below ``root``."""
     given = [exclude] if isinstance(exclude, str) else list(exclude or ())
     return [NameList(_found(Path(str(one)).expanduser(), root)) for one in given]
 
@@ -66,7 +64,7 @@ def _found(path: Path, root: Path) -> Path:
 
 
 def _keys(source: str, name: str) -> Iterator[str]:
-    """What a clip may be known by when a list has `name` of `source`."""
+    """Yield what a clip may be known by when a list has ``name`` of ``source``."""
     if prefix := _PREFIXES.get(source.lower()):
         yield prefix + name
         return
@@ -76,7 +74,7 @@ def _keys(source: str, name: str) -> Iterator[str]:
 
 
 def _names(path: Path) -> Iterator[tuple[str, str]]:
-    """(source, name) of every entry; source "" where the list has no such groups."""
+    """Yield (source, name) of every entry; source "" where the list has no such groups."""
     if path.suffix == ".json":
         try:
             content = read_json(path, LARGEST)
@@ -113,10 +111,10 @@ def _of_json(content: Any, path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _bare(name: str) -> str:
-    """A name as it is compared: without suffix of a sound file, spaces around it, and the ways to write an accent."""
+    """Return a name as it is compared: without a sound file's suffix, spaces around it, and ways to write an accent."""
     return _SUFFIX.sub("", unicodedata.normalize("NFC", name.strip().replace("\\", "/").removeprefix("./")))
 
 
 def naming_list(lists: Iterable[NameList], names: Iterable[str], origin: str) -> str:
-    """The first of the lists that has a clip, "" when none has it."""
+    """Return the first of the lists that has a clip, "" when none has it."""
     return next((str(one.path) for one in lists if one.has(names, origin)), "")

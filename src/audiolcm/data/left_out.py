@@ -5,8 +5,6 @@ without a publisher name no recordings; there a name like that of a video is hel
 A sound that is both trained and validated on stays, since a validation split is often cut off by us, and is told.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -25,8 +23,11 @@ _logger = logging.getLogger(__name__)
 class Sound(NamedTuple):
     """What tells the sound of a clip from others.
 
-    digest: of the content of its file.  origin: the recording as publishers know it, "youtube:ID" or "freesound:ID".
-    names: under which a list may name the clip.  list: the one that does. Each is empty when there is none.
+    Attributes:
+        digest: of the content of its file; like all of these, empty when there is none.
+        origin: the recording as publishers know it, "youtube:ID" or "freesound:ID".
+        names: under which a list may name the clip.
+        list: the one that does.
     """
 
     digest: str = ""
@@ -50,24 +51,26 @@ class ComparesSounds(Protocol):
     """A corpus whose sounds can be compared with each other, and that knows lists of what to leave out."""
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
-        """The sound of every clip of `clips(split)`, in that order."""
+        """Yield the sound of every clip of ``clips(split)``, in that order."""
 
     def exclusions(self) -> Sequence[NameList]:
-        """The lists of what is left out of training and validation."""
+        """Return the lists of what is left out of training and validation."""
 
 
 @dataclass
 class LeftOut:
-    """For every split the positions in `clips(split)` that are left out, and why.
+    """Which clips of every split are left out.
 
-    num_shared: clips of train whose sound is in validation too; they stay.
+    Attributes:
+        reasons: for every split the positions in ``clips(split)`` that are left out, and why.
+        num_shared: clips of train whose sound is in validation too; they stay.
     """
 
     reasons: dict[str, dict[int, str]] = field(default_factory=lambda: {split: {} for split in SPLITS})
     num_shared: int = 0
 
     def identity(self) -> str:
-        """A hash of which clips are left out; "" when none is: then the data are those of the corpus as it is."""
+        """Return a hash of which clips are left out; "" when none is: then the data are those of the corpus itself."""
         places = {split: sorted(found) for split, found in self.reasons.items() if found}
         return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest() if places else ""
 
@@ -99,7 +102,7 @@ def left_out(corpus: Corpus, digests: FileDigests) -> LeftOut:
 
 
 def _positions(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
-    """Where each key of the sounds comes first."""
+    """Return where each key of the sounds comes first."""
     places: dict[str, int] = {}
     for position, known in enumerate(keys):
         for key in known:
@@ -108,7 +111,7 @@ def _positions(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
 
 
 def warn_of_unused_lists(corpus: Corpus) -> None:
-    """Say which lists named no clip in `left_out`: most likely their names are of another kind."""
+    """Say which lists named no clip in ``left_out``: most likely their names are of another kind."""
     for one in corpus.exclusions() if isinstance(corpus, ComparesSounds) else ():
         if not one.used:
             _logger.warning(

@@ -1,7 +1,5 @@
 """Files by the names that people and their tools give them, which are not always those that the disk keeps."""
 
-from __future__ import annotations
-
 import logging
 import os
 import unicodedata
@@ -21,27 +19,27 @@ _logger = logging.getLogger(__name__)
 
 
 def folded(name: str) -> str:
-    """A name without spaces at either end, in Unicode's composed form: macOS keeps letters and accents apart."""
+    """Return a name without spaces at either end, in Unicode's composed form: macOS keeps letters and accents apart."""
     return unicodedata.normalize("NFC", name).strip()
 
 
 def is_left_by_macos(name: str) -> bool:
-    """Whether a file is one that macOS leaves beside `name` on foreign disks and in archives: ._name, never a sound."""
+    """Return whether macOS left a file beside ``name`` on foreign disks and in archives: ._name, never a sound."""
     return name.startswith("._")
 
 
 class Finder:
-    """Finds the file that a table names: under this very name, else under the one that is the same `folded`, else under
-    the one that has the suffix in other letters (rain.WAV).
+    """Finds the file that a table names, which may be called a little differently on disk.
 
-    A folder is listed once, when a name is not found in it.
+    It is the one of this very name, else that which is the same ``folded``, else that which has the suffix in other
+    letters (rain.WAV). A folder is listed once, when a name is not found in it.
     """
 
     def __init__(self) -> None:
         self._listings: dict[Path, Mapping[str, list[str]]] = {}
 
     def __call__(self, path: Path) -> Path:
-        """The file; `path` itself when there is none, or several that might be meant."""
+        """Return the file; ``path`` itself when there is none, or several that might be meant."""
         if os.path.isfile(path):  # of a path that can be none (too long, NUL) it says no, where Path raises
             return path
         found = Path(path.anchor)
@@ -68,8 +66,10 @@ class Finder:
 
 
 def _odd_names(folder: Path) -> Mapping[str, list[str]]:
-    """The names in a folder that are not as they are `folded`, or have a suffix in capitals, by what they are then; and
-    unreadable sounds, for any format.
+    """Return the odd names in a folder, by what they are usually.
+
+    They are names that are not as they are ``folded`` or have a suffix in capitals; and unreadable sounds, for any
+    format.
     """
     odd = defaultdict(list)
     try:
@@ -104,16 +104,16 @@ def _suffix(name: str) -> str:
 
 
 def files_below(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
-    """Every file below a folder with one of the suffixes (in small letters), but for what macOS left there.
+    """Yield every file below a folder with one of the suffixes (in small letters), but for what macOS left there.
 
-    Links to folders are followed. Each folder is walked once, by its own path where it has one below `folder`.
+    Links to folders are followed. Each folder is walked once, by its own path where it has one below ``folder``.
     """
     wanted = tuple(suffixes)
     places, known = [folder], set()
 
     def tell(error: OSError) -> None:
         _logger.warning(
-            "%s can not be read (%s): what lies in it is left out.", error.filename, error.strerror
+            "%s cannot be read (%s): what lies in it is left out.", error.filename, error.strerror
         )
 
     for top in places:
@@ -132,7 +132,7 @@ def files_below(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """Every sound file below a folder, sorted; an unreadable one only where no other has its name."""
+    """Return every sound file below a folder, sorted; an unreadable one only where no other has its name."""
     paths = sorted(files_below(folder, (*AUDIO_SUFFIXES, *UNREADABLE_SUFFIXES)))
     readable = {path.with_suffix("") for path in paths if _suffix(path.name) in AUDIO_SUFFIXES}
     return [p for p in paths if _suffix(p.name) in AUDIO_SUFFIXES or p.with_suffix("") not in readable]

@@ -1,7 +1,5 @@
 """Clips, corpora and the manifest file: what the rest of the project knows about a data set."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +30,7 @@ _NOTHING = frozenset(("nan", "none", "null", "nil", "n/a", "#n/a", "<na>", "nat"
 _WRITTEN_OUT = {"]": r"""\[\s*['"]""", ")": r"""array\(\s*\[""", "}": r"""\{\s*['"]"""}
 """How a list or object begins that Python wrote into a cell of text, by how it ends."""
 LEFT_OUT = "Left out: "
-"""How the reason of a row begins that could be used, see `audiolcm.data.left_out`."""
+"""How the reason of a row begins that could be used, see ``audiolcm.data.left_out``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +46,9 @@ class Event:
 class Clip:
     """One captioned sound.
 
-    `duration` is in seconds (0 when unknown); `audio_path` is None when the corpus makes the sound itself;
-    `row` is the line of the table where the clip was read (the header is line 1; 0 when there is no table),
-    `problem` why that row can not be used, "" when nothing is known against it.
+    ``duration`` is in seconds (0 when unknown); ``audio_path`` is None when the corpus makes the sound itself;
+    ``row`` is the line of the table where the clip was read (the header is line 1; 0 when there is no table),
+    ``problem`` why that row cannot be used, "" when nothing is known against it.
     """
 
     name: str
@@ -67,7 +65,7 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True)
 class BadRow:
-    """A row of a corpus that can not be used, or is left out, and why."""
+    """A row of a corpus that cannot be used, or is left out, and why."""
 
     split: str
     row: int
@@ -84,21 +82,22 @@ class BadRow:
 class Corpus(Protocol):
     """A data set: names its clips and gives their sound.
 
-    name: short word used in folder names.  duration: seconds that one training example is cropped or padded
-    to.
+    Attributes:
+        name: short word used in folder names.
+        duration: seconds that one training example is cropped or padded to.
     """
 
     name: str
     duration: float
 
     def clips(self, split: str) -> Sequence[Clip]:
-        """All clips of "train", "validation" or "test" in a fixed order; missing audio is no error here."""
+        """Return all clips of "train", "validation" or "test" in a fixed order; missing audio is no error here."""
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """The sound of a clip: float32 (samples,), mono, 16 kHz; raises UserError when it can not be read."""
+        """Return the sound of a clip: float32 (samples,), mono, 16 kHz; a ``UserError`` when it cannot be read."""
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """SHA-256 (hex) of everything that can change the clips or their sound; `digests` knows files by heart."""
+        """Return the SHA-256 (hex) of all that can change clips or their sound; ``digests`` knows files by heart."""
 
 
 @runtime_checkable
@@ -106,7 +105,7 @@ class RejectsRows(Protocol):
     """A corpus whose table may hold rows that belong to no split (misspelled split, name used twice, ...)."""
 
     def rejected_rows(self) -> list[BadRow]:
-        """The rows that `clips` returns in no split."""
+        """Return the rows that ``clips`` returns in no split."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,21 +121,21 @@ class StatesTruth(Protocol):
     """A corpus that knows what its captions state."""
 
     def stated(self, clip: Clip) -> Stated:
-        """The counts and the order that the caption of a clip states."""
+        """Return the counts and the order that the caption of a clip states."""
 
 
 def fallback_structure(caption: str) -> str:
-    """Structured caption of a caption nobody has parsed: the whole of it as one event throughout."""
+    """Return the structured caption of a caption nobody has parsed: the whole of it as one event throughout."""
     return f"<{caption}& all>"
 
 
 def has_words(caption: str) -> bool:
-    """Whether a caption has a letter or digit: "..." and a lone picture say nothing."""
+    """Return whether a caption has a letter or digit: "..." and a lone picture say nothing."""
     return any(sign.isalnum() for sign in caption)
 
 
 def caption_problem(caption: str) -> str:
-    """Why a text is no caption, "" when it is one."""
+    """Return why a text is no caption, "" when it is one."""
     if not caption.strip():
         return "The caption is missing."
     if not has_words(caption):
@@ -149,7 +148,7 @@ def caption_problem(caption: str) -> str:
 
 
 def storable(clip: Clip) -> Clip:
-    """The clip; with a problem, and signs written out, where one of its texts can not be stored or be a file name.
+    """Return the clip; with a problem, and signs written out, where a text cannot be stored or be a file name.
 
     That is NUL, and half a pair of surrogates, as JSON may have them and as Python reads names that are no UTF-8.
     """
@@ -175,23 +174,27 @@ def storable(clip: Clip) -> Clip:
         structured_caption=structured,
         split=split,
         labels=tuple(labels),
-        problem=problem or "A name or text of the row has signs that can not be stored (NUL, or no UTF-8).",
+        problem=problem or "A name or text of the row has signs that cannot be stored (NUL, or no UTF-8).",
     )
 
 
 def written_out(text: str) -> str:
-    """A text whose NULs and half surrogate pairs are written as signs."""
+    """Return a text whose NULs and half surrogate pairs are written as signs."""
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def unknown_split(clip: Clip) -> BadRow:
-    """The row of a clip whose split is none of SPLITS."""
+    """Return the row of a clip whose split is none of SPLITS."""
     reason = f"The split {clip.split!r} is unknown: use one of {', '.join(SPLITS)}."
     return BadRow(clip.split, clip.row, clip.name, reason)
 
 
 def check_split(split: str) -> str:
-    """Return `split`, or raise UserError when it is not one of SPLITS."""
+    """Return ``split``.
+
+    Raises:
+        UserError: when it is not one of SPLITS.
+    """
     if split not in SPLITS:
         raise UserError(f"Unknown split {split!r}: use one of {', '.join(SPLITS)}.")
     return split
@@ -202,9 +205,11 @@ def read_manifest(path: str | Path) -> list[Clip]:
 
     Columns: audio_path (or file_name, location), caption (or text, captions), name, structured_caption, duration,
     split, labels ("a|b"). The first two are required; without names all clips have the name "". A missing structured
-    caption becomes `fallback_structure(caption)`, a missing duration 0. The split is kept as written ("" when absent)
-    so that the caller can report a misspelled one. A list of captions gives a clip each: name, name_2, ... Raises
-    UserError for an unreadable table or a missing column.
+    caption becomes ``fallback_structure(caption)``, a missing duration 0. The split is kept as written ("" when absent)
+    so that the caller can report a misspelled one. A list of captions gives a clip each: name, name_2, ...
+
+    Raises:
+        UserError: for an unreadable table or a missing column.
     """
     path = Path(path)
     columns, rows = read_columns(path)
@@ -218,12 +223,12 @@ def read_manifest(path: str | Path) -> list[Clip]:
 
 
 def _column(column: str, columns: Sequence[str]) -> str | None:
-    """What a table calls a column."""
+    """Return what a table calls a column."""
     return next((one for one in (column, *_OTHER_NAMES.get(column, ())) if one in columns), None)
 
 
 def _one_a_caption(clips: Sequence[Clip], rows: Sequence[Row], column: str) -> list[Clip]:
-    """The clips, several of a row whose captions are a list."""
+    """Return the clips, several of a row whose captions are a list."""
     taken = {clip.name for clip in clips}
     every = []
     for clip, row in zip(clips, rows, strict=True):
@@ -245,7 +250,7 @@ def _one_a_caption(clips: Sequence[Clip], rows: Sequence[Row], column: str) -> l
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    """The first of name_2, name_3, ... that is not taken, which it is then; "" stays what it is."""
+    """Return the first of name_2, name_3, ... that is not taken, which it is then; "" stays what it is."""
     number = 2
     while name and f"{name}_{number}" in taken:
         number += 1

@@ -3,8 +3,6 @@
 Other programs write UTF-16, semicolons and JSON lines. What is unmistakable is read; anything else is named.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +24,12 @@ Record = tuple[int, dict[str, Any] | str]
 
 
 def text_of(path: Path) -> str:
-    """The text of a table in UTF-8, or in UTF-16 as Excel writes it; OSError, or ValueError that names what it is."""
+    """Return the text of a table in UTF-8, or in UTF-16 as Excel writes it.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: naming what it is instead.
+    """
     content = path.read_bytes()
     for start, what in _FOREIGN.items():
         if content.startswith(start):
@@ -41,25 +44,29 @@ def text_of(path: Path) -> str:
 
 
 def separator(text: str, usual: str) -> str:
-    """What separates the fields of the first line: `usual`, or the one other separator that stands in it."""
+    """Return what separates the fields of the first line: ``usual``, or the one other separator that stands in it."""
     header = next((line for line in text.splitlines() if line.strip()), "")
     found = [one for one in _SEPARATORS if one in header]
     return found[0] if usual not in found and len(found) == 1 else usual
 
 
 def is_spaced(text: str, delimiter: str) -> bool:
-    """Whether every separator of the first line has a space after it, which then belongs to the separator."""
+    """Return whether every separator of the first line has a space after it, which then belongs to the separator."""
     header = next((line for line in text.split("\n") if line.strip()), "")
     return f"{delimiter} " in header and header.count(delimiter) == header.count(f"{delimiter} ")
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is JSON rather than a table: no header begins with a bracket."""
+    """Return whether a text is JSON rather than a table: no header begins with a bracket."""
     return text.lstrip().startswith(("{", "["))
 
 
 def json_records(text: str) -> Iterator[Record]:
-    """The objects of JSON lines, of a list, or of the list "data" of one object. Raises ValueError for other JSON."""
+    """Yield the objects of JSON lines, of a list, or of the list "data" of one object.
+
+    Raises:
+        ValueError: for other JSON.
+    """
     try:
         content = parse_json(text)
     except ValueError:
@@ -90,7 +97,7 @@ def _json_lines(text: str) -> Iterator[Record]:
 
 
 def _with_line_feeds(text: str) -> str:
-    """A text whose lines end at line feeds; a lone carriage return is a space, unless it ends the header."""
+    """Return a text whose lines end at line feeds; a lone carriage return is a space, unless it ends the header."""
     first = _LINE_END.search(text)
     return text if first is None or not first[0].endswith("\n") else _LINE_END.sub(_line_feed, text)
 

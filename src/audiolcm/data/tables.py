@@ -1,7 +1,5 @@
 """Tables of text: TSV, CSV, JSON and Parquet in, rows of strings out."""
 
-from __future__ import annotations
-
 import csv
 import importlib
 import io
@@ -31,8 +29,8 @@ _SOUND_SUFFIX = re.compile(r"\.(wav|flac|mp3|ogg|opus|aiff?|m4a)$", re.IGNORECAS
 class Row(Mapping[str, str]):
     """The texts of a row by column, "" where there is none.
 
-    `line` is where it begins in the file (the header is line 1); `problem` says what is wrong with the row as such,
-    "" when nothing is. Texts have no spaces at their ends; `spaced` has those that had some, as they were.
+    ``line`` is where it begins in the file (the header is line 1); ``problem`` says what is wrong with the row as such,
+    "" when nothing is. Texts have no spaces at their ends; ``spaced`` has those that had some, as they were.
     """
 
     texts: dict[str, str]
@@ -45,7 +43,7 @@ class Row(Mapping[str, str]):
         return self.texts[column]
 
     def exact(self, column: str) -> str:
-        """The text of a column as the table has it: names of files may begin or end with spaces."""
+        """Return the text of a column as the table has it: names of files may begin or end with spaces."""
         return self.spaced.get(column, self.texts[column])
 
     def __iter__(self) -> Iterator[str]:
@@ -56,9 +54,10 @@ class Row(Mapping[str, str]):
 
 
 def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
-    """Rows of a TSV, CSV, JSON (lines or a list of objects) or Parquet table.
+    """Return the rows of a TSV, CSV, JSON (lines or a list of objects) or Parquet table.
 
-    Raises UserError when the file is missing, is no such table, or lacks a required column.
+    Raises:
+        UserError: when the file is missing, is no such table, or lacks a required column.
     """
     path = Path(path)
     columns, rows = read_columns(path)
@@ -69,7 +68,7 @@ def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
 
 
 def read_columns(path: Path) -> tuple[list[str], list[Row]]:
-    """As `read_table`: the columns, which a table without rows has too, and the rows."""
+    """Return the columns, which a table without rows has too, and the rows; see ``read_table``."""
     if not path.is_file():
         raise UserError(
             f"Table {path} not found: check dataset.root and the table names in the dataset config."
@@ -78,7 +77,7 @@ def read_columns(path: Path) -> tuple[list[str], list[Row]]:
         columns, rows = _read_parquet(path) if _is_parquet(path) else _read_text_table(path)
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
-            f"Table {path} can not be read ({error}): expected TSV, CSV, JSON lines (UTF-8) or Parquet."
+            f"Table {path} cannot be read ({error}): expected TSV, CSV, JSON lines (UTF-8) or Parquet."
         ) from error
     if twice := sorted(column for column, count in Counter(columns).items() if column and count > 1):
         raise UserError(
@@ -88,7 +87,7 @@ def read_columns(path: Path) -> tuple[list[str], list[Row]]:
 
 
 def lacks_columns(path: Path, missing: Sequence[str], columns: Sequence[str]) -> str:
-    """The message about a table without columns that it needs: most often it has others, or no header at all."""
+    """Return the message about a table without columns that it needs: most often it has others, or no header at all."""
     if any(_SOUND_SUFFIX.search(column) for column in columns):
         return (
             f"Table {path} has no header: its first line is a row already ({', '.join(columns)[:100]}). Write the "
@@ -102,7 +101,7 @@ def lacks_columns(path: Path, missing: Sequence[str], columns: Sequence[str]) ->
 
 
 def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write rows of strings atomically as Parquet, CSV or TSV, by the suffix of `path`."""
+    """Write rows of strings atomically as Parquet, CSV or TSV, by the suffix of ``path``."""
     path = Path(path)
     with atomic_path(path) as temporary:
         if path.suffix in PARQUET_SUFFIXES:
@@ -180,8 +179,10 @@ def _length_problem(fields: Iterable[str]) -> str:
 
 
 def _holds_rows(field: str, position: int, num_columns: int, delimiter: str) -> bool:
-    """Whether a field of several lines, at `position` of its row, looks as if it had swallowed the rows between two
-    quotation marks: the end of one, whole ones, the beginning of another. A caption has a space after its commas.
+    """Return whether a field of several lines looks as if it had swallowed the rows between two quotation marks.
+
+    At ``position`` of its row it then holds the end of one row, whole ones, and the beginning of another. A caption has
+    a space after its commas.
     """
     first, *others = field.split("\n")
     if not others:
@@ -239,12 +240,12 @@ def _exact(value: Any) -> str:
 
 
 def seconds(text: str) -> float:
-    """A duration column as a number; 0 (unknown) when empty or no finite positive number."""
+    """Return a duration column as a number; 0 (unknown) when empty or no finite positive number."""
     return float(text) if text and not seconds_problem(text) else 0.0
 
 
 def seconds_problem(text: str) -> str:
-    """What is wrong with the text of a duration column; "" when it is empty, 0 (unknown) or a number of seconds."""
+    """Return what is wrong with the text of a duration column; "" for none, 0 (unknown) or a number of seconds."""
     try:
         value = float(text or 0.0)
     except ValueError:

@@ -1,7 +1,5 @@
 """Names of YouTube videos: how publishers write them, and how tools that download parts of videos name files."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,15 +22,16 @@ _logger = logging.getLogger(__name__)
 
 
 def youtube_origin(name: str) -> str:
-    """As origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
+    """Return the origin, "youtube:ID", of a name Y<id> or <id>, which may be numbered (Y<id>_2); "" when it is none."""
     found = _VIDEO.fullmatch(name)
     return f"youtube:{found[1]}" if found else ""
 
 
 def possible_origins(names: Iterable[str]) -> Iterator[str]:
-    """The origins of a sound if these names of it are those of videos, which any word of 11 signs may be.
+    """Yield the origins of a sound if these names of it are those of videos, which any word of 11 signs may be.
 
-    names: with a suffix or without, with folders or without.
+    Args:
+        names: with a suffix or without, with folders or without.
     """
     for name in dict.fromkeys(name.rpartition("/")[2] for name in names):
         for stem in (name, name.rpartition(".")[0]):
@@ -43,7 +42,8 @@ def possible_origins(names: Iterable[str]) -> Iterator[str]:
 class YouTubeFiles:
     """Sound files that are named after videos, or after parts of videos: start, or start and end, in s or ms.
 
-    audio: name without suffix -> file.
+    Args:
+        audio: name without suffix -> file.
     """
 
     def __init__(self, audio: Mapping[str, Path]) -> None:
@@ -55,9 +55,12 @@ class YouTubeFiles:
                 self._others.setdefault(name, path)
 
     def find(self, youtube_id: str, start: str, own_name: str = "") -> Path | None:
-        """The file of the part of a video that begins at `start` (seconds as text, "" when unknown), else of the video.
+        """Return the file of the part of a video that begins at ``start``, else of the video; None when there is none.
 
-        own_name: how else the data set names it.
+        Args:
+            youtube_id: the video.
+            start: seconds as text, "" when unknown.
+            own_name: how else the data set names it.
         """
         found = next((p for name in _names(youtube_id, start) if (p := self._file(name))), None)
         found = found or self._audio.get(own_name)
@@ -78,7 +81,7 @@ class YouTubeFiles:
 
 
 def _names(youtube_id: str, start: str) -> Iterator[str]:
-    """Names of a part, the most precise first, as `_other_names` makes them of file names."""
+    """Yield names of a part, the most precise first, as ``_other_names`` makes them of file names."""
     if start.replace(".", "", 1).isdigit():
         for begin in (float(start), 1000 * float(start)):
             yield from (_part(youtube_id, begin), _part(f"Y{youtube_id}", begin))
@@ -86,7 +89,7 @@ def _names(youtube_id: str, start: str) -> Iterator[str]:
 
 
 def _other_names(stem: str) -> Iterator[str]:
-    """What a file name may mean besides itself."""
+    """Yield what a file name may mean besides itself."""
     for form in _FORMS:
         if found := form.fullmatch(stem):
             begin = found.groupdict().get("begin")

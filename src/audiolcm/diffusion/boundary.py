@@ -16,11 +16,11 @@ class BoundaryScalings:
         self.timestep_scaling = timestep_scaling
 
     def c_skip(self, t: Timesteps) -> Tensor:
-        """Return c_skip(t) shaped (batch, 1, 1); 1 at t = 0."""
+        """Return the weight of the input, shaped (batch, 1, 1); 1 at t = 0."""
         return (self.sigma_data**2 / (self._scaled(t) ** 2 + self.sigma_data**2)).view(-1, 1, 1)
 
     def c_out(self, t: Timesteps) -> Tensor:
-        """Return c_out(t) shaped (batch, 1, 1); 0 at t = 0."""
+        """Return the weight of the network, shaped (batch, 1, 1); 0 at t = 0."""
         u = self._scaled(t)
         return (u / (u**2 + self.sigma_data**2).sqrt()).view(-1, 1, 1)
 

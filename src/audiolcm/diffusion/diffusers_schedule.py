@@ -127,7 +127,9 @@ def _settings(values: Mapping[str, Any], file: Path) -> dict[str, Any]:
         accepted = (int,) if kind is int else (int, float)
         if type(values[field]) not in accepted:
             wanted = "a whole number" if kind is int else "a number"
-            raise UserError(f"{file} says {field}={values[field]!r}, but {wanted} is needed: mend the file.")
+            raise UserError(
+                f"{file} says {field}={values[field]!r}, but {wanted} is needed: correct the file."
+            )
     names = {"num_train_timesteps": "num_timesteps"}
     return {names.get(field, field): kind(values[field]) for field, kind in NUMBERS.items()}
 

@@ -122,7 +122,7 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
             f"The checkout {report['checkout']['folder']} lacks {lost}. Type there: `git checkout -- .`"
         )
     told += [
-        f"{folder['path']} can not be written. Choose another folder: paths.{folder['name']}=FOLDER."
+        f"{folder['path']} cannot be written. Choose another folder: paths.{folder['name']}=FOLDER."
         for folder in report["folders"]
         if not folder["writable"]
     ]

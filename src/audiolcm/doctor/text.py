@@ -74,7 +74,7 @@ def _places(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
         yield "W&B", f"{wandb['mode']}, {'a key is here' if wandb['has_key'] else 'no key'}"
     for folder in report["folders"]:
-        state = "" if folder["writable"] else ", can not be written"
+        state = "" if folder["writable"] else ", cannot be written"
         yield folder["name"].capitalize(), f"{folder['path']}: {folder['free_gb']:.0f} GB free{state}"
 
 

@@ -60,7 +60,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def sentence(package: str, reason: str) -> str:
-    """Return the message for a package that can not be imported.
+    """Return the message for a package that cannot be imported.
 
     Args:
         package: its name in the index of packages; of a module of Python itself ``python``.
@@ -78,7 +78,7 @@ def sentence(package: str, reason: str) -> str:
     unmet = unmet_requirements([*wanted(), Requirement(package)])
     mine = [fault for fault in unmet if fault.package == package] or unmet
     needs = [f"{fault}." for fault in mine[:3]]
-    return " ".join([f"{package} {here} can not be imported ({reason}).", *needs, advice(package, mine)])
+    return " ".join([f"{package} {here} cannot be imported ({reason}).", *needs, advice(package, mine)])
 
 
 def advice(package: str, unmet: list[Unmet]) -> str:

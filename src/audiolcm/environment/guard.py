@@ -4,8 +4,6 @@ Entry points import this module first. So it imports the standard library, and o
 one that Pythons which are too old for the rest can read.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import traceback

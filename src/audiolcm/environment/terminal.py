@@ -4,8 +4,6 @@ What is told may hold names of files, answers of servers and texts of metadata, 
 the cursor, hide what was said before, or cannot be written at all.
 """
 
-from __future__ import annotations
-
 import errno
 import io
 import logging

@@ -185,7 +185,9 @@ def _tell_choices(plain: Mapping[str, Any]) -> None:
     if is_embedded(teacher := plain["parents"]["teacher"]):
         log.info("teacher: %s, which is in the package; teacher=scratch trains one.", teacher)
     if is_embedded(start := plain["teacher"]["initial"]):
-        log.info("teacher: trained on from %s, with its autoencoder; teacher=scratch starts anew.", start)
+        log.info(
+            "teacher: trained on from %s, with its autoencoder; teacher=scratch starts from nothing.", start
+        )
     chosen = HydraConfig.get().runtime.choices.get("recipe") if HydraConfig.initialized() else None
     if chosen in options_of("recipe"):
         log.info("recipe=%s goes with these choices; ~recipe leaves it out.", chosen)

@@ -33,7 +33,7 @@ class Posterior:
         return torch.exp(0.5 * self.logvar)
 
     def mode(self) -> Tensor:
-        """The most likely latent."""
+        """Return the most likely latent."""
         return self.mean
 
     def sample(self, generator: Generator | None = None) -> Tensor:
@@ -42,7 +42,7 @@ class Posterior:
         return self.mean + self.std * noise.to(self.mean)
 
     def kl(self) -> Float[Tensor, " batch"]:
-        """KL(q(z | mel) || N(0, 1)) in nats, summed over the elements of each example."""
+        """Return KL(q(z | mel) || N(0, 1)) in nats, summed over the elements of each example."""
         divergence = 0.5 * (self.mean.square() + self.logvar.exp() - 1.0 - self.logvar)
         return divergence.flatten(1).sum(dim=1)
 
@@ -244,7 +244,7 @@ class Autoencoder(nn.Module):
 
     @staticmethod
     def num_latent_frames(num_frames: int) -> int:
-        """Latent frames of a mel of ``num_frames`` frames."""
+        """Return the latent frames of a mel of ``num_frames`` frames."""
         return math.ceil(num_frames / 2)
 
     @staticmethod

@@ -24,10 +24,7 @@ MEL_LOG_FACTORS = {"log10": 1.0, "ln": math.log(10.0)}
 
 
 def kaiser_sinc_filter() -> Tensor:
-    """Low-pass filter of the 2x resamplers: (1, 1, 12), cutoff at half the band, unit gain at 0 Hz.
-
-    Kaiser's design rule for 51 dB of stopband attenuation, the one of alias-free-torch.
-    """
+    """Return the low-pass filter of the 2x resamplers: (1, 1, 12), cutoff at half the band, unit gain at 0 Hz."""
     attenuation = 2.285 * (FILTER_TAPS // 2 - 1) * math.pi * 1.2 + 7.95
     window = torch.kaiser_window(FILTER_TAPS, beta=0.1102 * (attenuation - 8.7), periodic=False)
     time = torch.arange(FILTER_TAPS) - (FILTER_TAPS - 1) / 2
@@ -135,11 +132,14 @@ class BigVGAN(nn.Module):
     """Log10 mel (batch, 80, frames) of ``audio.mel`` -> waveform (batch, 256 frames) in [-1, 1].
 
     ``mel_log`` names the logarithm that the weights were trained on: "log10" for the checkpoint of Make-An-Audio 2 and
-    AudioLCM, "ln" for NVIDIA's own. Raises UserError for another word.
+    AudioLCM, "ln" for NVIDIA's own.
 
     Attributes:
         standalone: of a vocoder ``from_published``, the configuration that builds the same network without those files.
         origin: of such a vocoder, the file that its weights are from.
+
+    Raises:
+        UserError: ``mel_log`` is another word.
     """
 
     standalone: dict[str, Any]
@@ -177,11 +177,13 @@ class BigVGAN(nn.Module):
     def from_published(
         cls, path: str | Path | None, mel_log: str = "log10", mel_range: Sequence[int | float] | None = None
     ) -> "BigVGAN":
-        """The vocoder in a folder with ``best_netG.pt`` and ``args.yml`` (or the path of the former), ready to use.
+        """Return the vocoder of a folder with ``best_netG.pt`` and ``args.yml`` (or the path of the former).
 
-        ``mel_range`` (lowest and highest frequency in Hz) overrules fmin and fmax of args.yml. Raises UserError when a
-        file is missing or broken, a key of the checkpoint or of args.yml is missing, unknown or of another shape, or
-        the vocoder was trained on another mel range than ours.
+        It is ready to use. ``mel_range`` (lowest and highest frequency in Hz) overrules fmin and fmax of args.yml.
+
+        Raises:
+            UserError: a file is missing or broken, a key of the checkpoint or of args.yml is missing, unknown or of
+                another shape, or the vocoder was trained on another mel range than ours.
         """
         weights, arguments = read_arguments(path)
         require_mel_range(weights, arguments, mel_range)

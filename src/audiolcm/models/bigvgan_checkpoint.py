@@ -34,10 +34,11 @@ FRONT_END = {"sampling_rate": SAMPLE_RATE, "n_fft": N_FFT, "win_size": N_FFT, "h
 
 
 def read_arguments(path: str | Path | None) -> tuple[Path, dict[str, Any]]:
-    """Path of the weights and the checked contents of args.yml.
+    """Return the path of the weights and the checked contents of args.yml.
 
-    Raises UserError when a file is missing, or args.yml is unreadable, incomplete or describes a vocoder other than
-    the one implemented here, for another front end than ours.
+    Raises:
+        UserError: a file is missing, or args.yml is unreadable, incomplete or describes a vocoder other than the one
+            implemented here, for another front end than ours.
     """
     default = weights_folder() / FOLDER
     if path is None and not default.is_dir():
@@ -87,7 +88,11 @@ def _check_arguments(file: Path, arguments: object) -> None:
 def require_mel_range(
     weights: Path, arguments: Mapping[str, Any], mel_range: Sequence[int | float] | None
 ) -> None:
-    """Raise UserError unless the vocoder was trained on mels of our range: by ``mel_range``, else by args.yml."""
+    """Refuse a vocoder that was trained on mels of another range than ours: by ``mel_range``, else by args.yml.
+
+    Raises:
+        UserError: naming both ranges.
+    """
     if mel_range is None and "fmin" not in arguments:
         logger.warning(
             "%s states no fmin and fmax: taken to be ours, %g-%g Hz.", ARGUMENTS_FILE, F_MIN, F_MAX
@@ -116,7 +121,7 @@ def load_generator(model: nn.Module, weights: Path) -> None:
 
 
 def published_layout(model: nn.Module) -> Shapes:
-    """Names and shapes that a checkpoint of ``model`` has while weight norm is in place."""
+    """Return the names and shapes that a checkpoint of ``model`` has while weight norm is in place."""
     layout: Shapes = {}
     for key, shape in shapes(model.state_dict()).items():
         if key.endswith(".weight"):

@@ -84,8 +84,9 @@ def tokenizer_place(hub_name: str) -> str:
 def released_tokenizer(
     folder: Path | None, kind: str, hub_name: str, num_rows: int
 ) -> PreTrainedTokenizerBase:
-    """Read the tokenizer for an embedding of ``num_rows`` rows: from ``folder / kind``, else by its hub name, which
-    may be a folder in the folder of weights.
+    """Read the tokenizer for an embedding of ``num_rows`` rows.
+
+    It is that of ``folder / kind``, else of its hub name, which may be a folder in the folder of weights.
 
     Raises:
         UserError: there is none, or it has more tokens than rows, or fewer than half as many.

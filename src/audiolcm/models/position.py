@@ -59,8 +59,9 @@ class _Table:
 
 
 class RotaryPosition(NoPosition):
-    """Rotary position embedding (Su et al., 2024), the paper's: channels 2i and 2i + 1 of queries and keys
-    turn by the angle position * base^(-2i/head_width), so that scores depend on distances only.
+    """Rotary position embedding (Su et al., 2024), the paper's: scores depend on distances only.
+
+    Channels 2i and 2i + 1 of queries and keys turn by the angle position * base^(-2i/head_width).
 
     Args:
         width: width of the tokens.

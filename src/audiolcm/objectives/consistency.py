@@ -60,7 +60,7 @@ class ConsistencyDistillation(nn.Module):
         yield "student", self.distillation_loss(batch, generator), {}
 
     def distillation_loss(self, batch: Batch, generator: Generator) -> Tensor:
-        """Lines 4 to 7 of Algorithm 1."""
+        """Return the loss of lines 4 to 7 of Algorithm 1."""
         z, c = batch["latent"], batch["text"]
         t, s = (time.to(z.device) for time in self.solver.sample_pair(len(z), generator))  # line 4
         omega = self.guidance.sample(len(z), generator).to(z.device)  # line 4
@@ -87,7 +87,7 @@ class ConsistencyDistillation(nn.Module):
         return consistency_function(self.trained[who], z_t, t, c, omega, self.schedule, self.boundary)
 
     def after_step(self, step: int) -> None:
-        """Line 9: move the target towards the student."""
+        """Move the target towards the student: line 9."""
         ema_update(self.trained["target"], self.trained["student"], self.ema_rate)
 
     @torch.no_grad()

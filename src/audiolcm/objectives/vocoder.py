@@ -134,7 +134,7 @@ class VocoderObjective(nn.Module):
 
 
 def discriminator_loss(on_real: Judgment, on_fake: Judgment) -> Tensor:
-    """Mean over the members of (D(x) - 1)^2 + D(G(m))^2."""
+    """Return the mean over the members of (D(x) - 1)^2 + D(G(m))^2."""
     losses = [
         (real.float() - 1.0).square().mean() + fake.float().square().mean()
         for (real, _), (fake, _) in zip(on_real, on_fake, strict=True)
@@ -143,16 +143,12 @@ def discriminator_loss(on_real: Judgment, on_fake: Judgment) -> Tensor:
 
 
 def generator_loss(on_fake: Judgment) -> Tensor:
-    """Mean over the members of (D(G(m)) - 1)^2."""
+    """Return the mean over the members of (D(G(m)) - 1)^2."""
     return torch.stack([(fake.float() - 1.0).square().mean() for fake, _ in on_fake]).mean()
 
 
 def texture_matching(on_real: Judgment, on_fake: Judgment) -> Tensor:
-    """Mean over members and layers of the L1 between the feature maps' means and deviations over time.
-
-    Both are divided by the mean deviation of the real map. Statistics over time, unlike the maps themselves, agree
-    for two recordings of the same rain.
-    """
+    """Return the mean over members and layers of the L1 between the feature maps' means and deviations over time."""
     losses = []
     for (_, real_maps), (_, fake_maps) in zip(on_real, on_fake, strict=True):
         for real, fake in zip(real_maps, fake_maps, strict=True):

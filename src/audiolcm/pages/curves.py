@@ -1,7 +1,5 @@
 """The figures of a training over its steps, drawn as inline SVG."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

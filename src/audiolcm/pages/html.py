@@ -1,6 +1,4 @@
-"""Markup that can not be broken by the text in it: whatever is not ``Html`` already is escaped."""
-
-from __future__ import annotations
+"""Markup that cannot be broken by the text in it: whatever is not ``Html`` already is escaped."""
 
 import base64
 import hashlib

@@ -1,7 +1,5 @@
 """Sounds and pictures of sounds: as bytes that a page can carry inside, and as files."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import io
@@ -57,7 +55,7 @@ def save_spectrogram(path: str | Path, mel: np.ndarray, title: str) -> None:
 
     mel = np.asarray(mel, dtype=np.float32)
     if mel.ndim != 2 or mel.shape[1] == 0:
-        raise UserError(f"Can not draw {path}: expected a mel of shape (mels, frames), got {mel.shape}.")
+        raise UserError(f"Cannot draw {path}: expected a mel of shape (mels, frames), got {mel.shape}.")
     figure = Figure(figsize=(8, 3))
     axes = figure.subplots(gridspec_kw={"left": 0.07, "right": 0.93, "bottom": 0.16, "top": 0.9})
     end = mel.shape[1] * HOP_LENGTH / SAMPLE_RATE

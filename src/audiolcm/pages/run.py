@@ -1,7 +1,5 @@
 """The page of a training: what it sounds like, how its figures went, and where it all lies."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

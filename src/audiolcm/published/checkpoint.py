@@ -66,7 +66,7 @@ def read_released(path: Path) -> ReleasedCheckpoint:
     if problems := misfits({name: slot.shape for name, slot in slots.items()}, shapes(state)):
         raise UserError(
             f"{path} is not the released checkpoint that it looks like ({kind}): {problems}. If it is damaged, get it "
-            "again; a file of another version of the code, or with more in it (model_ema. of a training), can not be "
+            "again; a file of another version of the code, or with more in it (model_ema. of a training), cannot be "
             "read."
         )
     _check_numbers(path, state)
@@ -120,7 +120,7 @@ def _recomputed(path: Path, name: str, tensor: Tensor, known: dict[str, Tensor])
     ):
         raise UserError(
             f"{path}: {name} differs from what the released settings give (1000 timesteps, beta from 0.00085 to "
-            "0.012, scaled linear). The file was made with other settings and can not be used."
+            "0.012, scaled linear). The file was made with other settings and cannot be used."
         )
     return True
 

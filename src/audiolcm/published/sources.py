@@ -45,7 +45,7 @@ class Source:
         """Hexadecimal digest of the file, remembered between runs in the folder of weights."""
         try:
             return FileDigests(weights_folder() / "digests.jsonl").of([self.path])[self.path]
-        except UserError:  # that folder can not be written, which here matters to speed alone
+        except UserError:  # that folder cannot be written, which here matters to speed alone
             return FileDigests().of([self.path])[self.path]
 
 
@@ -64,7 +64,7 @@ def find_source(text: str | Path) -> Source:
     """Return the file that ``published:NAME`` stands for, downloaded if need be, or the file of this path.
 
     Raises:
-        UserError: there is no such name or file, or it can not be downloaded; says from where and whereto.
+        UserError: there is no such name or file, or it cannot be downloaded; says from where and whereto.
     """
     text = str(text)
     if text.startswith(SCHEME):

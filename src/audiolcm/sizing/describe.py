@@ -46,7 +46,7 @@ def describe(cfg: Config) -> Figures:
     target, autoencoder and text encoder, which together are the paper's 984 M; ``num_vocoder``, in neither.
 
     Raises:
-        UserError: a part can not be built, or the sizes of a language model are neither known nor in its files.
+        UserError: a part cannot be built, or the sizes of a language model are neither known nor in its files.
     """
     with torch.device("meta"):
         autoencoder: Autoencoder = build(cfg["autoencoder"]["model"], "autoencoder.model")

@@ -1,7 +1,5 @@
 """SHA-256 of sound files, remembered so that each is read once."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import stat
@@ -24,8 +22,8 @@ Stamp = tuple[str, int, int, int]
 class FileDigests:
     """Digests of whole files by path, size and times of the last change (of content, of the entry).
 
-    `path` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses none;
-    None keeps nothing. A line ends with a checksum of itself: one that was damaged counts as none.
+    ``path`` keeps them between runs, one JSON line a digest, appended while files are hashed, so that a kill loses
+    none; None keeps nothing. A line ends with a checksum of itself: one that was damaged counts as none.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -38,7 +36,7 @@ class FileDigests:
                 self._known[name, size, modified, changed] = digest
 
     def of(self, paths: Iterable[Path]) -> dict[Path, str]:
-        """Hexadecimal digest of every file; "missing" or "unreadable" where there is none to be had."""
+        """Return the hexadecimal digest of every file; "missing" or "unreadable" where there is none to be had."""
         stamps = {path: _stamp(path) for path in dict.fromkeys(paths)}
         new = [path for path, stamp in stamps.items() if stamp is not None and stamp not in self._known]
         if new:
@@ -68,7 +66,11 @@ def _lines(path: Path | None) -> list[str]:
 
 
 def _checked(line: str) -> str:
-    """The text of a line without its checksum, which older lines do not have; ValueError where it was damaged."""
+    """Return the text of a line without its checksum, which older lines do not have.
+
+    Raises:
+        ValueError: it was damaged.
+    """
     text, tab, checksum = line.rpartition("\t")
     if tab and checksum != _checksum(text):
         raise ValueError("its content has changed")

@@ -1,7 +1,5 @@
 """Writing files so that a killed process or a full disk never leaves half of one under its final name."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os
@@ -26,7 +24,7 @@ _NO_SUCH_PLACE = (
 
 
 def explained(error: OSError, path: Path) -> UserError | None:
-    """What to tell people of a path that can not be written; None when the error tells of something else."""
+    """Return what to tell people of a path that cannot be written; None when the error tells of something else."""
     if error.errno in _DISK_FULL:
         path = path if path.name else path.absolute()  # the current folder
         return UserError(
@@ -36,12 +34,12 @@ def explained(error: OSError, path: Path) -> UserError | None:
     if error.errno in _WRITE_PROTECTED:
         return UserError(f"No permission to write {path}: choose a folder you may write to.")
     if error.errno in _NO_SUCH_PLACE:
-        return UserError(f"{path} can not be written ({error.strerror}): choose another place.")
+        return UserError(f"{path} cannot be written ({error.strerror}): choose another place.")
     return None
 
 
 def name_too_long(error: Exception) -> UserError | None:
-    """What to tell people of a name, typed where a file or folder was asked for, that no file system takes."""
+    """Return what to tell people of a name that no file system takes, typed where a file or folder was asked for."""
     if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
         return None
     return UserError(
@@ -51,9 +49,12 @@ def name_too_long(error: Exception) -> UserError | None:
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is synced and renamed, otherwise it is removed.
+    """Yield a temporary path beside ``path``; on success it is synced and renamed, otherwise it is removed.
 
-    The parent folder is made. Raises UserError when the disk is full or the folder can not be written.
+    The parent folder is made.
+
+    Raises:
+        UserError: when the disk is full or the folder cannot be written.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
@@ -71,9 +72,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file that people wrote; a byte order mark is passed over.
+    """Return the text of a file that people wrote; a byte order mark is passed over.
 
-    Raises OSError when it can not be read, ValueError when it is no regular file or no UTF-8 text.
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: when it is no regular file or no UTF-8 text.
     """
     if path.exists() and not path.is_file():  # a pipe would be waited for
         raise ValueError("it is no regular file")
@@ -81,7 +84,10 @@ def read_text(path: Path) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    r"""The lines of a text as editors show them: str.splitlines would also cut at \v, U+0085, U+2028 inside of one."""
+    r"""Return the lines of a text as editors show them.
+
+    ``str.splitlines`` would also cut at \v, U+0085 and U+2028 inside of one.
+    """
     return text.removesuffix("\n").split("\n")
 
 
@@ -105,7 +111,7 @@ def require_writable(folder: Path, way_out: str) -> None:
 
 @contextmanager
 def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
-    """Yield a function that adds text to the end of `path` (made when absent); None drops what it is given."""
+    """Yield a function that adds text to the end of ``path`` (made when absent); None drops what it is given."""
     if path is None:
         yield lambda text: None
         return
@@ -118,9 +124,9 @@ def appending(path: Path | None) -> Iterator[Callable[[str], object]]:
 
 
 def remove_leftovers(folder: str | Path, name: str = "") -> None:
-    """Remove what killed processes left of unfinished files right in `folder`; call it while holding its lock.
+    """Remove what killed processes left of unfinished files right in ``folder``; call it while holding its lock.
 
-    With a `name` only those of the file of this name.
+    With a ``name`` only those of the file of this name.
     """
     for leftover in Path(folder).glob(f".{name}*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)

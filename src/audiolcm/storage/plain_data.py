@@ -5,8 +5,6 @@ What comes out is made of dicts with words as keys, lists, words, numbers, true,
 stands for more than is there.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from pathlib import Path

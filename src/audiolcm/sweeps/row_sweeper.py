@@ -262,7 +262,7 @@ def chosen(
     (expanded,) = BasicSweeper.split_arguments(others, None)
     if len(expanded) > 1:
         raise UserError(
-            f"Each row of {stem} has one folder, so that its settings can not be swept: type one value where there are "
+            f"Each row of {stem} has one folder, so that its settings cannot be swept: type one value where there are "
             f"several ({' / '.join(' '.join(words) for words in expanded[:2])})."
         )
     keys = {_key(word) for word in expanded[0]}

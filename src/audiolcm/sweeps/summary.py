@@ -42,7 +42,7 @@ class Picture(Protocol):
 
 
 class WritableRunFolder(Callback):
-    """Refuses a folder of runs that can not be written, in one message, before Hydra fails in it; and to leave here."""
+    """Refuses a folder of runs that cannot be written, in one message, before Hydra fails in it; and to leave here."""
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Write and remove a file as large as all that Hydra writes itself."""
@@ -67,7 +67,7 @@ def _require_good_place(config: DictConfig, *names: str) -> None:
     """Refuse places that are none: the first is the folder of all, others are named below it."""
     if config.hydra.job.chdir:
         sys.exit(
-            "hydra.job.chdir=true is refused: artifacts, cache and data would be looked for, and made anew, in the "
+            "hydra.job.chdir=true is refused: artifacts, cache and data would be looked for, and made again, in the "
             "folder of each run. Leave it out; hydra.run.dir=FOLDER chooses where a run's own files go."
         )
     try:

@@ -55,7 +55,8 @@ def check_snapshots(folder: Path) -> None:
         except (SafetensorError, OSError, ValueError) as error:
             raise UserError(
                 f"{path} is damaged ({error}), and cannot be made again without training from the start. Remove "
-                f"{path.parent} to go without this snapshot, or {folder} to train anew, then type the same command."
+                f"{path.parent} to go without this snapshot, or {folder} to train from the start, then type the same "
+                "command."
             ) from error
 
 
@@ -153,7 +154,7 @@ class Checkpoints:
             if is_sealed:
                 raise UserError(
                     f"{path} holds another network than this version makes of the configuration: {problems}. Go on "
-                    f"with the version that wrote it, or remove the folder {path.parent} to train anew."
+                    f"with the version that wrote it, or remove the folder {path.parent} to train from the start."
                 )
             raise ValueError(f"it does not fit the network: {problems}")
         for part, found in () if is_sealed else slots.items():
@@ -165,14 +166,14 @@ class Checkpoints:
         if version > FORMAT_VERSION:
             raise UserError(
                 f"{path} has checkpoint format {version}; this version reads up to {FORMAT_VERSION}. "
-                "Upgrade audiolcm, or remove the folder to train anew."
+                "Upgrade audiolcm, or remove the folder to train from the start."
             )
         if (version > 1 and not is_sealed) or "identity" not in metadata:
             raise ValueError("its hash or its identity is missing")
         if metadata["identity"] != self.identity:
             raise UserError(
                 f"{path} belongs to another configuration ({metadata['identity']}, not {self.identity}). "
-                f"Remove the folder {path.parent} to train anew."
+                f"Remove the folder {path.parent} to train from the start."
             )
 
 

@@ -33,11 +33,12 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Parallel:
-    """``engine``: ddp keeps every network whole in every process; fsdp shards the transformers' weights, gradients and
-    optimizer state over them (stages without a transformer stay whole). ``recompute``: transformer blocks are
-    computed again in the backward pass instead of keeping their activations.
+    """How several processes share a training; none of it changes the result by more than float rounding.
 
-    None of it changes the result by more than float rounding.
+    Attributes:
+        engine: ddp keeps every network whole in every process; fsdp shards the transformers' weights, gradients and
+            optimizer state over them (stages without a transformer stay whole).
+        recompute: transformer blocks are computed again in the backward pass instead of keeping their activations.
     """
 
     engine: str = "ddp"

@@ -1,7 +1,5 @@
 """The figures of a run as TensorBoard shows them."""
 
-from __future__ import annotations
-
 import logging
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +21,7 @@ _FLUSH_SECONDS = 10
 class TensorBoardTracker:
     """Scalars under their steps, for ``tensorboard --logdir artifacts``.
 
-    The events are an image of ``metrics.jsonl``: a stage that goes on writes them anew from there, so that no step is
+    The events are an image of ``metrics.jsonl``: a stage that goes on writes them again from there, so that no step is
     there twice and none is missing that a kill kept from the disk.
     """
 
@@ -49,7 +47,7 @@ class TensorBoardTracker:
             self._writer = self._open({"step": step} | figures)
         self._write(self._writer, step, figures)
 
-    def _open(self, newest: dict[str, float | int]) -> SummaryWriter:
+    def _open(self, newest: dict[str, float | int]) -> "SummaryWriter":
         """Return a writer that has what the log holds before its newest row."""
         from torch.utils.tensorboard import SummaryWriter  # half a second that runs without it should not pay
 
@@ -63,7 +61,7 @@ class TensorBoardTracker:
         return writer
 
     @staticmethod
-    def _write(writer: SummaryWriter, step: int, figures: dict[str, float]) -> None:
+    def _write(writer: "SummaryWriter", step: int, figures: dict[str, float]) -> None:
         for name, value in figures.items():
             writer.add_scalar(name, value, step)
 

@@ -3,8 +3,6 @@
 No fault of that service or of the network ends a training or makes it wait: ``metrics.jsonl`` holds every figure.
 """
 
-from __future__ import annotations
-
 import base64
 import http.client
 import json
@@ -257,21 +255,21 @@ def service_processes() -> list[int]:
     return found
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> wandb.Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> "wandb.Table":
     """Return a table for ``WandbTracker.send``."""
     import wandb
 
     return wandb.Table(columns=list(columns), data=[list(row) for row in rows])
 
 
-def sound(waveform: np.ndarray, sample_rate: int) -> wandb.Audio:
+def sound(waveform: "np.ndarray", sample_rate: int) -> "wandb.Audio":
     """Return a sound for a table, from a waveform (samples,)."""
     import wandb
 
     return wandb.Audio(waveform, sample_rate=sample_rate)
 
 
-def picture(pixels: np.ndarray | Path) -> wandb.Image:
+def picture(pixels: "np.ndarray | Path") -> "wandb.Image":
     """Return a picture for a table or a run, from pixels (height, width, 3) or a file."""
     import wandb
 

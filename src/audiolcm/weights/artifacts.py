@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 Network = TypeVar("Network", bound=nn.Module)
 
-_MAKE_ANEW = "Run `python train.py` to make it anew."
+_MAKE_AGAIN = "Run `python train.py` to make it again."
 _NO_PARENT = {
     "vocoder": "Give one by --vocoder FOLDER (evaluate.py: system.vocoder=FOLDER, or system.model.vocoder=FOLDER for "
     "reconstructions), or convert the published weights again with one: audiolcm convert SOURCE -o DIR --vocoder FOLDER"
@@ -86,7 +86,7 @@ class Artifact:
     def parent(self, stage: str) -> "Artifact":
         """Return the artifact that the card names as this one's ``stage``."""
         if not self.has_parent(stage):
-            raise UserError(f"{self.folder}/card.json names no {stage}. {_NO_PARENT.get(stage, _MAKE_ANEW)}")
+            raise UserError(f"{self.folder}/card.json names no {stage}. {_NO_PARENT.get(stage, _MAKE_AGAIN)}")
         recorded = str(self.card["parents"][stage])
         place = recorded if is_embedded(recorded) else os.path.normpath(self.folder / recorded)
         return open_artifact(Path(place), stage)

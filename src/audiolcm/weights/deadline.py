@@ -22,6 +22,8 @@ def within(seconds: float, call: Callable[[], T], given_up: Callable[[], bool] =
     does not keep the program from ending.
 
     Args:
+        seconds: how long it may take.
+        call: what is done.
         given_up: asked meanwhile; true ends the waiting too.
 
     Raises:

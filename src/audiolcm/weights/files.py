@@ -33,8 +33,13 @@ _BLOCK = 1 << 20
 class WeightsFile:
     """One published file.
 
-    name: a word, such as ``vggish``.  size: bytes, sha256: hexadecimal; None where nobody published them.
-    license: of the weights, with its limits.
+    Attributes:
+        name: a word, such as ``vggish``.
+        url: where it is.
+        filename: what it is called here.
+        license: of the weights, with its limits.
+        size: bytes; None where nobody published them.
+        sha256: hexadecimal; None where nobody published it.
     """
 
     name: str
@@ -73,7 +78,7 @@ def obtain(
         exactly: refuse another file at ``path`` too, as where a library runs whatever the file says.
 
     Raises:
-        UserError: when the file is not what it should be, or it can not be downloaded; says URL, target and what to
+        UserError: when the file is not what it should be, or it cannot be downloaded; says URL, target and what to
             type.
     """
     if path is not None:
@@ -126,7 +131,7 @@ def _fault(file: WeightsFile, path: Path) -> str | None:
 
 def _download(file: WeightsFile, target: Path, way_out: str) -> None:
     partial = target.with_name(target.name + TEMPORARY_SUFFIX)
-    failed = f"The weights {file.name} can not be downloaded"
+    failed = f"The weights {file.name} cannot be downloaded"
     try:
         _fetch_patiently(file, partial)
         if fault := _fault(file, partial):

@@ -103,7 +103,7 @@ def not_weights(path: Path) -> str | None:
     try:
         start = _start(path).lstrip().lower()
     except OSError as error:
-        return f"it can not be read ({error.strerror})"
+        return f"it cannot be read ({error.strerror})"
     if not start:
         return "it is empty"
     if start.startswith(_WEB_PAGE):

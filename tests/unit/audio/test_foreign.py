@@ -58,12 +58,12 @@ def test_it_is_told_what_it_is(tmp_path: Path, name: str) -> None:
     content, said = KINDS[path.stem]
     path.write_bytes(content)
     for read in (read_audio, read_facts, lambda path: read_audio(path, None, content)):
-        with pytest.raises(UserError, match=rf"{name} can not be read: it .*{said}"):
+        with pytest.raises(UserError, match=rf"{name} cannot be read: it .*{said}"):
             read(path)
 
 
 @pytest.mark.parametrize("content", [b"\x8f\x01\x9c\x00" * 300, b"RIFF\x00\x10\x00\x00WAVEfmt "])
 def test_what_is_not_known_keeps_the_reason_of_the_library(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "noise.wav").write_bytes(content)
-    with pytest.raises(UserError, match=r"noise\.wav can not be read: [A-Z].*\. Convert it to WAV or FLAC\."):
+    with pytest.raises(UserError, match=r"noise\.wav cannot be read: [A-Z].*\. Convert it to WAV or FLAC\."):
         read_audio(tmp_path / "noise.wav")

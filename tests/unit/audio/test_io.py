@@ -74,12 +74,12 @@ def _cut_flac(path: Path) -> None:
     ("name", "make", "reason"),
     [
         ("absent.wav", lambda path: None, "not found"),
-        ("zero_bytes.wav", lambda path: path.write_bytes(b""), "can not be read"),
-        ("text.wav", lambda path: path.write_text("no sound at all"), "can not be read"),
-        ("headerless.raw", lambda path: path.write_bytes(bytes(1000)), "can not be read"),
+        ("zero_bytes.wav", lambda path: path.write_bytes(b""), "cannot be read"),
+        ("text.wav", lambda path: path.write_text("no sound at all"), "cannot be read"),
+        ("headerless.raw", lambda path: path.write_bytes(bytes(1000)), "cannot be read"),
         ("no_samples.wav", lambda path: soundfile.write(path, np.zeros(0), 16000), "empty"),
         ("one.wav", lambda path: soundfile.write(path, np.zeros(1), 192000), "empty"),
-        ("cut.flac", _cut_flac, "cut off|can not be read"),
+        ("cut.flac", _cut_flac, "cut off|cannot be read"),
         ("nan.wav", lambda path: soundfile.write(path, np.full(99, np.nan), 16000, "FLOAT"), "NaN"),
         ("inf.wav", lambda path: soundfile.write(path, np.full(99, np.inf), 16000, "FLOAT"), "infinite"),
     ],
@@ -126,7 +126,7 @@ def test_channels_of_opposite_phase_are_told(tmp_path: Path, leak: float, offset
     path = tmp_path / "inverted.wav"
     left = tone(16000, amplitude=0.3) + offset
     soundfile.write(path, np.stack([left, -(1 - leak) * left], 1), 16000, subtype="PCM_16")
-    with pytest.raises(UserError, match=r"inverted\.wav can not be mixed .* opposite phase"):
+    with pytest.raises(UserError, match=r"inverted\.wav cannot be mixed .* opposite phase"):
         read_audio(path)
 
 

@@ -121,10 +121,10 @@ def test_what_holds_more_than_is_read_is_refused(tmp_path: Path, name: str) -> N
     path.write_bytes(MORE[name])
     for read in (read_audio, read_facts, lambda path: read_audio(path, 0.2)):
         with pytest.raises(
-            UserError, match=rf"{name} (holds more sound than its header tells|can not be read)"
+            UserError, match=rf"{name} (holds more sound than its header tells|cannot be read)"
         ):
             read(path)
-    with pytest.raises(UserError, match="holds more sound|can not be read"):
+    with pytest.raises(UserError, match="holds more sound|cannot be read"):
         read_audio(path, None, MORE[name])
 
 

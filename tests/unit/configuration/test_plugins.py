@@ -123,7 +123,7 @@ def test_other_threads_and_later_jobs_see_nothing_of_it() -> None:
         ("strange.losses._Hidden", "it is no class of"),
         ("strange.losses.Scald", "does not exist"),
         ("strange.broken.Thing", "does not exist: .*nowhere_at_all"),
-        ("subprocess.Popen", "part of Python itself and can not be allowed"),
+        ("subprocess.Popen", "part of Python itself and cannot be allowed"),
         ("strange", "only classes of .*'strange' is no name of a class|is no class of|not defined"),
         ("other\npackage.Class", "no name of a class"),
     ],
@@ -152,8 +152,8 @@ def test_only_plain_values_stand_in_a_configuration(hiding: object) -> None:
     ("given", "message"),
     [
         ("strange", r"plugins=strange must be a list of packages: plugins=\[strange\]"),
-        (["stronge"], "stronge can not be imported .*No module named 'stronge'.*pip install -e"),
-        (["strange.broken"], "strange.broken can not be imported .*nowhere_at_all"),
+        (["stronge"], "stronge cannot be imported .*No module named 'stronge'.*pip install -e"),
+        (["strange.broken"], "strange.broken cannot be imported .*nowhere_at_all"),
         (["./strange"], "'./strange' is no name of a package"),
         ([3], "3 is no name of a package"),
         (["subprocess"], "part of Python itself"),
@@ -261,7 +261,7 @@ def test_data_and_runs_without_plugins_keep_their_fingerprints() -> None:
     assert fingerprint.settings_made(cfg) == fingerprint.settings_made(without)
 
 
-def test_an_edited_data_set_is_prepared_anew(package: Path) -> None:
+def test_an_edited_data_set_is_prepared_again(package: Path) -> None:
     text = "from audiolcm.data.foley import FoleyCorpus\nclass Own(FoleyCorpus):\n    level = 1\n"
     (package / "data.py").write_text(text)
     from strange.data import Own
@@ -288,4 +288,4 @@ def test_every_job_of_a_sweep_has_its_own(monkeypatch: pytest.MonkeyPatch, tmp_p
     for packages in (["strange"], [], ["nowhere_at_all"]):
         run.run_job(OmegaConf.create({"plugins": packages}), job)
     assert seen == [(*plugins.OUR_PACKAGES, "strange"), plugins.OUR_PACKAGES]
-    assert "nowhere_at_all can not be imported" in read_result(tmp_path)["error"]
+    assert "nowhere_at_all cannot be imported" in read_result(tmp_path)["error"]

@@ -34,7 +34,7 @@ class CorpusInMemory:
         self.num_decoded += 1
         time.sleep(self._seconds_per_sound)
         if clip.name.startswith("unreadable"):
-            raise UserError(f"Audio file {clip.name}.wav can not be read: it is no sound.")
+            raise UserError(f"Audio file {clip.name}.wav cannot be read: it is no sound.")
         if clip.name in self._sounds:
             return self._sounds[clip.name]
         rng = np.random.default_rng(list(clip.name.encode()))

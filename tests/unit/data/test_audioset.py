@@ -116,5 +116,5 @@ def test_mistakes(tmp_path: Path) -> None:
     assert (bad.name, bad.row) == ("Ybroken", 4)
     assert "2 fields instead of four" in bad.problem
     (tmp_path / "unbalanced_train_segments.csv").write_bytes(b"caf\xe9, 1, 2, x\n")
-    with pytest.raises(UserError, match=r"unbalanced_train_segments\.csv can not be read"):
+    with pytest.raises(UserError, match=r"unbalanced_train_segments\.csv cannot be read"):
         AudioSet(str(tmp_path)).clips("train")

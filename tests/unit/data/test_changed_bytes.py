@@ -1,4 +1,4 @@
-"""No changed byte in prepared data or cached features is ever trained on: it is named, and mended by one command."""
+"""No changed byte in prepared data or cached features is ever trained on: it is named, and repaired by one command."""
 
 import os
 from collections.abc import Callable

@@ -67,8 +67,8 @@ def test_parquet_with_numbers_lists_and_nulls(tmp_path: Path) -> None:
         ("absent.tsv", None, "not found"),
         ("m.tsv", b"name\tcaption\nx\ty\n", "audio_path"),
         ("m.tsv", b"", "no column name, audio_path, caption"),
-        ("m.tsv", b"name\taudio_path\tcaption\nx\t\xff\xfe\ty\n", "can not be read"),
-        ("m.parquet", b"not parquet", "can not be read"),
+        ("m.tsv", b"name\taudio_path\tcaption\nx\t\xff\xfe\ty\n", "cannot be read"),
+        ("m.parquet", b"not parquet", "cannot be read"),
     ],
 )
 def test_unreadable_tables_are_named(tmp_path: Path, name: str, content: bytes | None, reason: str) -> None:

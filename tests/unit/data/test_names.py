@@ -163,7 +163,7 @@ def test_sounds_of_an_unreadable_format_are_told(tmp_path: Path) -> None:
     table(tmp_path / "test.csv", "youtube_id,start_time,caption", ("a", 30, "x"), ("b", 30, "y"))
     data = prepared(AudioCaps(str(tmp_path)), tmp_path / "cache")
     m4a, gone = data.bad_rows
-    assert "a.m4a can not be read" in m4a.reason and "Convert it" in m4a.reason
+    assert "a.m4a cannot be read" in m4a.reason and "Convert it" in m4a.reason
     assert "not found" in gone.reason
     assert data.open_split("test").facts["missing"] == 1
 
@@ -205,7 +205,7 @@ def test_no_row_of_a_manifest_ends_a_preparation(tmp_path: Path) -> None:
     assert {clip.name for split in data.splits for clip in data.open_split(split).clips} == {"good", "word"}
     reasons = {row.name: row.reason for row in data.bad_rows}
     assert reasons.keys() == {row[0] for row in rows} - {"good", "word"}
-    assert all("can not be stored" in reasons[name] for name in ("nul", "nul in text"))
+    assert all("cannot be stored" in reasons[name] for name in ("nul", "nul in text"))
     assert all("not found" in reasons[name] for name in ("long", "deep", "pipe"))
     assert all("holds no word" in reasons[name] for name in ("mute", "picture"))
 
@@ -235,7 +235,7 @@ def test_no_entry_of_wavcaps_ends_a_preparation(tmp_path: Path) -> None:
     (tmp_path / "fsd_final.json").write_text(json.dumps({"data": entries}))
     data = prepared(WavCaps(str(tmp_path), validation_every=0), tmp_path / "cache")
     assert [clip.caption for clip in data.open_split("train").clips] == ["Rain"]
-    assert [(row.row, "can not be stored" in row.reason) for row in data.bad_rows] == [(2, True), (3, True)]
+    assert [(row.row, "cannot be stored" in row.reason) for row in data.bad_rows] == [(2, True), (3, True)]
 
 
 def test_no_entry_of_macs_ends_a_preparation(tmp_path: Path) -> None:

@@ -127,10 +127,10 @@ def test_wavtext5k_and_macs(tmp_path: Path) -> None:
     clips = Macs(str(tmp_path), validation_every=0).clips("train")
     assert [(clip.name, bool(clip.problem)) for clip in clips] == [("a", True), ("entry2", True)]
     (tmp_path / "MACS.yaml").write_text("names: []")
-    with pytest.raises(UserError, match=r"can not be read as MACS\.yaml"):
+    with pytest.raises(UserError, match=r"cannot be read as MACS\.yaml"):
         Macs(str(tmp_path)).clips("train")
     (tmp_path / "MACS.yaml").write_text("!!python/object/apply:os.getcwd []")
-    with pytest.raises(UserError, match=r"can not be read as MACS\.yaml"):
+    with pytest.raises(UserError, match=r"cannot be read as MACS\.yaml"):
         Macs(str(tmp_path)).clips("train")
 
 
@@ -171,7 +171,7 @@ def test_sounds_with_a_description_beside_them(tmp_path: Path) -> None:
     corpus = SidecarCorpus(str(tmp_path), validation_every=0)
     assert told(corpus.clips("test")) == [("a/json", "First")]
     assert told(corpus.clips("train")) == [("a/text", "A text"), ("b/bare sound 2", ""), ("broken", "")]
-    assert "can not be read" in corpus.clips("train")[2].problem
+    assert "cannot be read" in corpus.clips("train")[2].problem
     named = SidecarCorpus(str(tmp_path), validation_every=0, captions_from_names=True).clips("train")[1]
     assert (named.caption, named.labels) == ("bare sound", ("b",))
 

@@ -61,7 +61,7 @@ def test_members_without_a_name_are_reported(tmp_path: Path) -> None:
     assert [row.reason for row in data.bad_rows] == ["The member has no name before its suffix."] * 2
 
 
-def test_data_with_repeated_keys_are_prepared_anew(tmp_path: Path) -> None:
+def test_data_with_repeated_keys_are_prepared_again(tmp_path: Path) -> None:
     """They were prepared with wrong captions: their shards are as they were, so another identity is needed."""
     write_tar(tmp_path / "a.tar", [("0.wav", ONE), DOG, *BETWEEN, ("0.wav", TWO), CAT])
     corpus = WebDataset(str(tmp_path), **WEB)

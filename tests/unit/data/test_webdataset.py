@@ -153,7 +153,7 @@ def test_nothing_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     write_tar(tmp_path / "a.tar", members)
     prepared = prepare(WebDataset(str(tmp_path), **WEB), tmp_path / "cache", progress=False)
     assert [clip.name for clip in prepared.split("train").clips] == ["a/0000"]
-    assert "description can not be read" in prepared.bad_rows[0].reason
+    assert "description cannot be read" in prepared.bad_rows[0].reason
     assert not (tmp_path / "exploded").exists()
 
 
@@ -172,7 +172,7 @@ def test_rows_that_lack_something_are_reported(tmp_path: Path) -> None:
         "a/mute": "sound is missing",
         "a/plain": "caption is missing",
         "a/split": "unknown split 'trian'",
-        "a/noise": "can not be read",
+        "a/noise": "cannot be read",
         "b/b.tar": "holds no <key>.wav",
     }
     assert reasons.keys() == words.keys()
@@ -228,7 +228,7 @@ def test_shards_lose_nothing_without_a_word(tmp_path: Path) -> None:
     assert [clip.name for clip in prepared.split("train").clips] == ["a/0000", "a/0001", "b/0009"]
     reasons = {row.name: row.reason for row in prepared.bad_rows}
     words = {
-        "a/x": ".m4a can not be read", "a/hard": "hard.wav is a link", "a/soft": "soft.wav is a link",
+        "a/x": ".m4a cannot be read", "a/hard": "hard.wav is a link", "a/soft": "soft.wav is a link",
         "c.tar/c.tar.gz": "is compressed", "d/d.tar": "is compressed", "pipe/pipe.tar": "no regular file",
     }  # fmt: skip
     (second,) = reasons.keys() - words.keys()

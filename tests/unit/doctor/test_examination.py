@@ -59,12 +59,12 @@ def test_nothing_wrong_is_0(facts: dict[str, Any], capsys: pytest.CaptureFixture
 def test_broken_package_is_1_with_its_sentence_once(
     facts: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = dict.fromkeys(("torch", "librosa"), "torch 9 can not be imported. Type `pip x`.")
+    failed = dict.fromkeys(("torch", "librosa"), "torch 9 cannot be imported. Type `pip x`.")
     monkeypatch.setattr(
         packages, "probe", lambda modules, overrides: Probed(failed, {}, {"hardware": "no torch"})
     )
     code, report, text = doctor(capsys)
-    assert (code, report["problems"]) == (1, ["torch 9 can not be imported. Type `pip x`."])
+    assert (code, report["problems"]) == (1, ["torch 9 cannot be imported. Type `pip x`."])
     states = {row["package"]: row["state"] for row in report["packages"]}
     assert (states["torch"], states["librosa"], states["numpy"]) == (
         "does not import",

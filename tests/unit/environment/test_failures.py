@@ -51,7 +51,7 @@ def test_what_a_package_of_others_does_not_find_is_said_with_its_name(raised: Ra
 @pytest.mark.parametrize("kind", ["OSError", "RuntimeError", "ImportError", "AttributeError"])
 def test_error_inside_an_import_is_the_packages(raised: Raised, kind: str) -> None:
     told = explain(raised("import soxr", soxr=f"def f():\n  raise {kind}('no such symbol\\nmore')\nf()"))
-    assert told.startswith(f"soxr {failures.version('soxr')} can not be imported ({kind}: no such symbol).")
+    assert told.startswith(f"soxr {failures.version('soxr')} cannot be imported ({kind}: no such symbol).")
     assert f"pip install --force-reinstall --no-deps soxr=={locked()['soxr']}" in told
 
 

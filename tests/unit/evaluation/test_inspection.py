@@ -47,7 +47,7 @@ def test_several_troubles_are_one_message(good, tmp_path):
 
 def test_broken_files_are_never_accepted(good, tmp_path):
     (tmp_path / "half.wav").write_bytes(b"RIFF")
-    with pytest.raises(UserError, match="1 of 4 files can not be opened.*half.wav"):
+    with pytest.raises(UserError, match="1 of 4 files cannot be opened.*half.wav"):
         inspect("Sounds", [*good, tmp_path / "half.wav"], 1.0, TOLERANCES)
     soundfile.write(tmp_path / "empty.wav", NOISE[:0], 16000)
     with pytest.raises(UserError, match="empty.wav"):

@@ -25,7 +25,7 @@ def test_the_mean_of_the_channels_or_the_first(tmp_path):
 
 def test_channels_of_opposite_phase_are_told_where_they_are_mixed(tmp_path):
     path = write(tmp_path / "inverted.wav", np.stack([TONE, -TONE], 1))
-    with pytest.raises(UserError, match=r"inverted\.wav can not be mixed .* opposite phase"):
+    with pytest.raises(UserError, match=r"inverted\.wav cannot be mixed .* opposite phase"):
         SoundReader().read(path, RATE)
     np.testing.assert_allclose(SoundReader(channel="first").read(path, RATE), TONE, atol=1e-7)
     np.testing.assert_allclose(read_excerpt(path), TONE, atol=1e-7)  # of a report

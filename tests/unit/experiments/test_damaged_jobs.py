@@ -121,7 +121,7 @@ def test_a_damaged_result_is_a_row_of_the_table_and_no_finished_run(tmp_path: Pa
     assert row_of("job", tmp_path)["error"] == "result.json is damaged"
 
 
-def test_a_damaged_count_of_requeues_is_begun_anew(tmp_path: Path) -> None:
+def test_a_damaged_count_of_requeues_is_begun_again(tmp_path: Path) -> None:
     assert [requeue._count("1", tmp_path, "p") for _ in range(3)] == [0, 1, 2]
     path = tmp_path / requeue.RECORD
     for content in (*ODD, b'{"job": "1", "progress": "p", "count": "x"}'):

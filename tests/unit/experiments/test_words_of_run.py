@@ -19,7 +19,7 @@ def test_a_dry_run_heeds_words_before_and_behind_it(capsys: pytest.CaptureFixtur
     ("word", "message"),
     [
         ("row=ful", "no row ful. Did you mean 'full'?"),
-        ("sampler.num_steps=1,2", "can not be swept"),
+        ("sampler.num_steps=1,2", "cannot be swept"),
         ("backbone/norm=layernorm", "differ in backbone/norm"),
         ("typo=1", "typo"),
         ("a=[", "no setting a"),

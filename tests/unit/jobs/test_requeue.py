@@ -88,5 +88,7 @@ def test_without_a_single_step_it_ends_and_with_one_it_goes_on(slurm: Path) -> N
     assert "without getting a single step further" in requeue(signal.SIGUSR2, slurm, [slurm / "artifacts"])
     assert len(asked(slurm)) == 2 * (MAX_IN_VAIN + 1)
     record = json.loads((slurm / "requeues.json").read_text())
-    (slurm / "requeues.json").write_text(json.dumps(record | {"job": "6"}))  # submitted again, it starts anew
+    (slurm / "requeues.json").write_text(
+        json.dumps(record | {"job": "6"})
+    )  # submitted again, it starts from 0
     assert requeue(signal.SIGUSR2, slurm, [slurm / "artifacts"]) is None

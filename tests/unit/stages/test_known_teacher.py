@@ -50,7 +50,7 @@ def test_and_from_nothing_where_it_would_be_another_network_or_is_asked_to(words
 def test_its_weights_autoencoder_and_identity_are_those_of_its_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started, anew = recipe(tmp_path, f"teacher.initial={FOLEY}"), recipe(tmp_path, "teacher=scratch")
+    started, from_scratch = recipe(tmp_path, f"teacher.initial={FOLEY}"), recipe(tmp_path, "teacher=scratch")
     assert "autoencoder" not in started.trained_stages()
     assert started.autoencoder.hash == open_model(FOLEY, "teacher").parent("autoencoder").hash
     made: list[tuple[Identity, DiffusionObjective]] = []
@@ -72,7 +72,7 @@ def test_its_weights_autoencoder_and_identity_are_those_of_its_start(
     for network in (objective.trained["model"], objective.product()):
         torch.testing.assert_close(dict(network.state_dict()), dict(known), rtol=0, atol=0)
     assert identity.content["parents"]["initial"] == open_model(FOLEY, "teacher").hash
-    assert "autoencoder" in anew.trained_stages()
+    assert "autoencoder" in from_scratch.trained_stages()
 
 
 def test_a_start_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def rows(
     entry: str = "train", stem: str = "table", profile: str | None = None, **plans: dict[str, Any] | None
 ) -> Rows:
     """The sweeper of an experiment as Hydra sets it up; plans are by entry point, at replica scale."""
-    # Without __init__: Hydra's search for plugins makes BasicSweeper anew, and that of the old one then fails.
+    # Without __init__: Hydra's search for plugins makes a new BasicSweeper, and that of the old one then fails.
     sweeper = Rows.__new__(Rows)
     sweeper.plans = {name: {"replica": plans.get(name)} for name in ENTRIES}
     choices = {"experiment": stem} | ({"profile": profile} if profile else {})

@@ -111,7 +111,7 @@ def test_a_summary_that_cannot_be_written_is_shown_and_ends_in_exit_code_1(
     with caplog.at_level("INFO"), pytest.raises(SystemExit) as ended:
         summary.on_multirun_end(OmegaConf.create({"hydra": sweep}))
     assert ended.value.code == 1
-    assert "| (defaults) |" in caplog.text and "can not be written" in caplog.text
+    assert "| (defaults) |" in caplog.text and "cannot be written" in caplog.text
 
 
 def test_named_figures_are_the_columns_whether_a_job_has_them_or_not() -> None:

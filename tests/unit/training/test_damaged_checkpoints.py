@@ -31,9 +31,9 @@ class Files:
         self.last = self.restored()
         self.newest.unlink()
         self.before = self.restored()
-        self.anew()
+        self.again()
 
-    def anew(self) -> None:
+    def again(self) -> None:
         for path in self.newest.parent.iterdir():
             remove(path)
         for path, content in self.content.items():
@@ -66,7 +66,7 @@ def test_a_flipped_bit_anywhere_falls_back_to_the_checkpoint_before(
     changed = [files_of + content[header:] for files_of in flipped(content[:header], 250)]
     changed += [content[:header] + payload for payload in flipped(content[header:], 50)]
     for number, damaged in enumerate(changed):
-        files.anew()
+        files.again()
         files.newest.write_bytes(damaged)
         caplog.clear()
         assert same(files.restored(), files.before), number
@@ -94,7 +94,7 @@ def test_what_stands_in_the_place_of_an_older_one_is_in_nobodys_way(files: Files
     assert [path.stem for path in last] == ["step-00000030", "step-00000024"]
 
 
-def test_with_no_whole_checkpoint_the_training_starts_anew_and_says_so(
+def test_with_no_whole_checkpoint_the_training_starts_again_and_says_so(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
     for path in (files.newest, files.older):
@@ -117,7 +117,7 @@ def test_a_checkpoint_without_a_hash_is_gone_on_from_and_its_header_may_be_damag
     content = files.content[files.newest]
     header = 8 + int.from_bytes(content[:8], "little")
     for number, damaged in enumerate(flipped(content[:header], 250)):
-        files.anew()
+        files.again()
         files.newest.write_bytes(damaged + content[header:])
         found, message = outcome(files.restored)
         if not message:

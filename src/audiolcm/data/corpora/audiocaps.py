@@ -1,7 +1,5 @@
 """AudioCaps (Kim et al., 2019): captions for 10-second parts of YouTube videos."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +15,8 @@ _SECONDS = 10
 class AudioCaps(TableCorpus):
     """Published CSV files (youtube_id, start_time, caption, ...) or released TSV files, and the clips.
 
-    Clips are found anywhere below `root` by the video's id and, where the name has it, the start: Y<id>.wav,
-    <id>.wav, <id>_<start>.wav, <id>_<start>_<end>.wav, ... (see `YouTubeFiles`), or by audiocap_id. A sound with five
+    Clips are found anywhere below ``root`` by the video's id and, where the name has it, the start: Y<id>.wav,
+    <id>.wav, <id>_<start>.wav, <id>_<start>_<end>.wav, ... (see ``YouTubeFiles``), or by audiocap_id. A sound with five
     captions gives five clips Y<id>, Y<id>_2, ... that share one cached sound.
     """
 
@@ -37,7 +35,7 @@ class AudioCaps(TableCorpus):
         super().__init__(name, root, duration, max_duration, tables, exclude)
 
     def origin(self, clip: Clip) -> str:
-        """The video."""
+        """Return the video that a clip was taken from."""
         return youtube_origin(clip.name)
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
@@ -60,7 +58,7 @@ class AudioCaps(TableCorpus):
         ]
 
     def _paths(self, rows: Sequence[Row]) -> dict[tuple[str, str], Path]:
-        """The file of each part of a video that there is; each of its captions has an audiocap_id."""
+        """Return the file of each part of a video that there is; each of its captions has an audiocap_id."""
         files, paths = YouTubeFiles(self._audio), {}
         for row in rows:
             if _part(row) not in paths and (path := files.find(*_part(row), row.get("audiocap_id", ""))):

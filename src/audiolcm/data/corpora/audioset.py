@@ -1,7 +1,5 @@
 """AudioSet (Gemmeke et al., 2017): labels of 527 classes for 10-second parts of two million YouTube videos."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import logging
@@ -29,13 +27,13 @@ _logger = logging.getLogger(__name__)
 
 
 class AudioSet(FolderCorpus):
-    """The published segment lists, class_labels_indices.csv, and the clips, named as for `AudioCaps`.
+    """The published segment lists, class_labels_indices.csv, and the clips, named as for ``AudioCaps``.
 
-    The filter of the paper: of the training clips that carry one of `filtered_labels`, the share `kept_share` is kept,
-    the others are left out. A clip counts as labelled speech or music when its list of labels has one of the classes
-    named there, by display name or mid, itself; classes below it in the ontology do not count ("Piano" alone is not
-    "Music"). The choice is a function of `seed` and the id of the video alone. The evaluation segments are the test
-    split, whole; one training video in `validation_every` is held out after the filter.
+    The filter of the paper: of the training clips that carry one of ``filtered_labels``, the share ``kept_share`` is
+    kept, the others are left out. A clip counts as labelled speech or music when its list of labels has one of the
+    classes named there, by display name or mid, itself; classes below it in the ontology do not count ("Piano" alone is
+    not "Music"). The choice is a function of ``seed`` and the id of the video alone. The evaluation segments are the
+    test split, whole; one training video in ``validation_every`` is held out after the filter.
     """
 
     def __init__(
@@ -94,11 +92,11 @@ class AudioSet(FolderCorpus):
         ]
 
     def origin(self, clip: Clip) -> str:
-        """The video."""
+        """Return the video that a clip was taken from."""
         return youtube_origin(clip.name)
 
     def keeps(self, youtube_id: str) -> bool:
-        """Whether a video that is labelled speech or music stays."""
+        """Return whether a video that is labelled speech or music stays."""
         return int(hash_order(f"{self.seed} {youtube_id}"), 16) < self.kept_share * _HASH_RANGE
 
     def _filtered_mids(self, classes: dict[str, str]) -> set[str]:
@@ -111,7 +109,7 @@ class AudioSet(FolderCorpus):
             )
         return found
 
-    def _clip(self, segment: Segment, classes: dict[str, str], split: str, files: YouTubeFiles) -> Clip:
+    def _clip(self, segment: "Segment", classes: dict[str, str], split: str, files: YouTubeFiles) -> Clip:
         name = f"Y{segment.youtube_id}"
         if split == "train" and is_held_out(segment.youtube_id, self.validation_every):
             split = "validation"
@@ -142,9 +140,10 @@ class Segment:
 
 
 def read_segments(path: Path) -> Iterator[Segment]:
-    """The lines of a list "id, start, end, "mid,mid""; # begins a comment.
+    """Yield the lines of a list "id, start, end, "mid,mid""; # begins a comment.
 
-    Raises UserError when it is no UTF-8 text or a quotation mark is not closed.
+    Raises:
+        UserError: when it is no UTF-8 text or a quotation mark is not closed.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -153,7 +152,7 @@ def read_segments(path: Path) -> Iterator[Segment]:
                 if fields and not fields[0].startswith("#"):
                     yield _segment(reader.line_num, fields)
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} can not be read ({error}): download it again.") from error
+        raise UserError(f"{path} cannot be read ({error}): download it again.") from error
 
 
 def _segment(line: int, fields: Sequence[str]) -> Segment:

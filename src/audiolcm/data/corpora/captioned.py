@@ -1,7 +1,5 @@
 """Corpora of Table 4 that come with captions and a table of their own: WavText5K, MACS, LP-MusicCaps."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +33,7 @@ class Entry(NamedTuple):
 class CaptionTable(FolderCorpus):
     """Files with captions: a clip for every caption, found by file name below the root.
 
-    One sound in `validation_every` is held out with all its captions; there is no test split.
+    One sound in ``validation_every`` is held out with all its captions; there is no test split.
     """
 
     def __init__(
@@ -52,7 +50,7 @@ class CaptionTable(FolderCorpus):
 
     @abstractmethod
     def _entries(self) -> Iterator[Entry]:
-        """Every sound of the tables; one without a caption has an empty one, so that it is reported."""
+        """Yield every sound of the tables; one without a caption has an empty one, so that it is reported."""
 
     def _read_clips(self) -> list[Clip]:
         entries = list(self._entries())
@@ -120,7 +118,7 @@ class Macs(CaptionTable):
                 raise ValueError("files is no list")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{path} can not be read as MACS.yaml (files: filename, annotations: sentence, tags): {error!r}. "
+                f"{path} cannot be read as MACS.yaml (files: filename, annotations: sentence, tags): {error!r}. "
                 "Download it again."
             ) from error
         yield from (_macs_entry(number, entry) for number, entry in enumerate(entries, start=1))
@@ -143,10 +141,13 @@ def _macs_entry(number: int, entry: Any) -> Entry:
 
 
 class LpMusicCaps(CaptionTable):
-    """LP-MusicCaps (Doh et al., 2023): its Parquet or CSV tables, at any depth, and the sounds their `path` names.
+    """LP-MusicCaps (Doh et al., 2023): its Parquet or CSV tables, at any depth, and the sounds their ``path`` names.
 
-    captions: which of the published columns give captions, each a clip. `caption_attribute_prediction` is left out, as
-    its authors recommend.
+    What is not named below is as for ``CaptionTable``.
+
+    Args:
+        captions: which of the published columns give captions, each a clip. ``caption_attribute_prediction`` is left
+            out, as its authors recommend.
     """
 
     def __init__(

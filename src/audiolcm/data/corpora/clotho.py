@@ -1,7 +1,5 @@
 """Clotho v2 (Drossos et al., 2020): Freesound recordings of 15 to 30 s with five captions each."""
 
-from __future__ import annotations
-
 import csv
 import io
 import logging
@@ -25,7 +23,7 @@ _CAPTION_COLUMNS = tuple(f"caption_{number}" for number in range(1, 6))
 class Clotho(TableCorpus):
     """Published CSV files (file_name, caption_1 ... caption_5) or released TSV files, and the recordings.
 
-    Recordings lie in `development`, `validation` and `evaluation`, or anywhere below `root`. A recording
+    Recordings lie in ``development``, ``validation`` and ``evaluation``, or anywhere below ``root``. A recording
     gives one clip for each caption: <file>, <file>_2, ... that share one cached sound. The published metadata, where
     they lie beside the tables, tell which recording of Freesound each is.
     """
@@ -66,7 +64,7 @@ class Clotho(TableCorpus):
         ]
 
     def origin(self, clip: Clip) -> str:
-        """The recording on Freesound, where the metadata are there."""
+        """Return the recording on Freesound, where the metadata are there."""
         name = "" if clip.audio_path is None else folded(clip.audio_path.name)
         return f"freesound:{self._ids[name]}" if name in self._ids else ""
 
@@ -81,7 +79,7 @@ class Clotho(TableCorpus):
 
 
 def _metadata(path: Path) -> list[dict[str, str]]:
-    """The rows of a table of metadata, which is published in Latin-1; none, with a warning, of one that is not."""
+    """Return the rows of a table of metadata, published in Latin-1; none, with a warning, of one that is not in it."""
     try:
         content = path.read_bytes()
         try:

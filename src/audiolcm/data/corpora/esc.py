@@ -1,7 +1,5 @@
 """ESC-50 and ESC-10: environmental sounds of 5 s (K. J. Piczak, 2015), with a caption for every category."""
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 from collections.abc import Sequence
@@ -22,10 +20,10 @@ _logger = logging.getLogger(__name__)
 
 
 class Esc50(FolderCorpus):
-    """All categories: the published folder, or `audio/*` with `metadata.csv` (filename, fold, label, ...).
+    """All categories: the published folder, or ``audio/*`` with ``metadata.csv`` (filename, fold, label, ...).
 
-    Clips of `train_folds`, `validation_folds` and `test_folds` make the splits. Without validation folds
-    about one clip in `validation_every` of each category is held out of the training folds, whole recordings
+    Clips of ``train_folds``, ``validation_folds`` and ``test_folds`` make the splits. Without validation folds
+    about one clip in ``validation_every`` of each category is held out of the training folds, whole recordings
     at a time, so that two takes of one recording never lie on both sides. Folds that the folder lacks stay
     empty; of the published folds those of no split are left aside, which is said.
     """
@@ -98,7 +96,7 @@ class Esc50(FolderCorpus):
         return "" if int(row["fold"]) in known else f"The fold {row['fold']} is none of {sorted(known)}."
 
     def origin(self, clip: Clip) -> str:
-        """The recording on Freesound."""
+        """Return the recording on Freesound."""
         parts = clip.name.split("-")
         return f"freesound:{parts[1]}" if len(parts) > 2 else ""
 
@@ -118,7 +116,7 @@ class Esc50(FolderCorpus):
 
 
 class Esc10(Esc50):
-    """The ten categories of ESC-10, from an ESC-10 or ESC-50 folder. Arguments as `Esc50`."""
+    """The ten categories of ESC-10, from an ESC-10 or ESC-50 folder. Arguments as ``Esc50``."""
 
     def __init__(
         self,

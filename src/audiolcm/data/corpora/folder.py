@@ -1,7 +1,5 @@
 """What all corpora that lie in a folder share: the root, reading sound, the fingerprint, missing files."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -34,9 +32,12 @@ _logger = logging.getLogger(__name__)
 class FolderCorpus(ABC):
     """A corpus in a folder: a table (or several) and sound files.
 
-    root: the folder (checked at first use, not at construction).  duration: seconds of one training example.
-    max_duration: seconds of a longer file that are kept; the rest is dropped.  exclude: lists of clips that are left
-    out of training and validation, see `audiolcm.data.exclusions`.
+    Args:
+        name: short word used in folder names.
+        root: the folder (checked at first use, not at construction).
+        duration: seconds of one training example.
+        max_duration: seconds of a longer file that are kept; the rest is dropped.
+        exclude: lists of clips that are left out of training and validation, see ``audiolcm.data.exclusions``.
     """
 
     def __init__(
@@ -61,7 +62,11 @@ class FolderCorpus(ABC):
 
     @property
     def root(self) -> Path:
-        """The folder. Raises UserError when it is not set or does not exist."""
+        """The folder.
+
+        Raises:
+            UserError: when it is not set or does not exist.
+        """
         if not self._root:
             raise UserError(
                 f"dataset {self.name} needs its folder: add dataset.root=/path/to/{self.name}, or once and for all "
@@ -75,12 +80,12 @@ class FolderCorpus(ABC):
         return root
 
     def place(self, root: Path) -> None:
-        """Say where the folder is, unless `root` was set: a mix of corpora keeps them side by side."""
+        """Say where the folder is, unless ``root`` was set: a mix of corpora keeps them side by side."""
         self._root = self._root or str(root)
 
     @abstractmethod
     def _read_clips(self) -> list[Clip]:
-        """Every clip of the corpus, each with its split."""
+        """Return every clip of the corpus, each with its split."""
 
     @cached_property
     def _clips(self) -> list[Clip]:
@@ -91,7 +96,7 @@ class FolderCorpus(ABC):
         return index_audio([self.root])
 
     def _find_anywhere(self, path: Path) -> Path:
-        """The file `path`, else one of its name in any format anywhere below the root; `path` where there is none."""
+        """Return the file ``path``, else one of its name in any format anywhere below the root, else ``path``."""
         found = self._find(path)
         if found.suffix.lower() not in UNREADABLE_SUFFIXES and os.path.isfile(found):
             return found
@@ -99,7 +104,7 @@ class FolderCorpus(ABC):
         return self._audio.get(stem) or self._audio.get(folded(stem)) or found
 
     def _split_off(self, clips: Sequence[Clip], keys: Sequence[str], every: int) -> list[Clip]:
-        """Give the clips without a split one: about one key in `every` is held out for validation.
+        """Give the clips without a split one: about one key in ``every`` is held out for validation.
 
         So that a handful of sounds can be trained on, one is held back where the hash takes none, which is said.
         """
@@ -127,20 +132,20 @@ class FolderCorpus(ABC):
             return False
 
     def clips(self, split: str) -> Sequence[Clip]:
-        """The clips of one split in the order of their table; a missing audio file is no error here."""
+        """Return the clips of one split in the order of their table; a missing audio file is no error here."""
         check_split(split)
         return [clip for clip in self._clips if clip.split == split]
 
     def rejected_rows(self) -> list[BadRow]:
-        """Rows that are in no split."""
+        """Return the rows that are in no split."""
         return [unknown_split(clip) for clip in self._clips if clip.split not in SPLITS]
 
     def origin(self, clip: Clip) -> str:
-        """The recording that a clip was taken from, as "youtube:ID" or "freesound:ID"; "" when that is not known."""
+        """Return the recording that a clip was taken from, as "youtube:ID" or "freesound:ID"; "" when unknown."""
         return ""
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
-        """What tells the sounds of the clips of a split from others; lists name no clip of the test split."""
+        """Yield what tells the sounds of a split's clips from others; lists name no clip of the test split."""
         clips, root = self.clips(split), f"{self.root}/"
         known = digests.of(clip.audio_path for clip in clips if clip.audio_path is not None)
         lists = () if split == "test" else self.exclusions()
@@ -155,24 +160,28 @@ class FolderCorpus(ABC):
         return name_lists(self.exclude, self.root)
 
     def exclusions(self) -> Sequence[NameList]:
-        """The lists of clips that are left out of training and validation."""
+        """Return the lists of clips that are left out of training and validation."""
         return self._lists
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """float32 (samples,), mono, 16 kHz, at most max_duration long; UserError when it can not be read."""
+        """Return the sound of a clip: float32 (samples,), mono, 16 kHz, at most ``max_duration`` long.
+
+        Raises:
+            UserError: when it cannot be read.
+        """
         if clip.audio_path is None:
             raise UserError("The audio path is missing.")
         return read_audio(clip.audio_path, self.max_duration)
 
     def missing_files(self, split: str) -> list[Path]:
-        """Audio files of a split that are not there, each once."""
+        """Return the audio files of a split that are not there, each once."""
         paths = dict.fromkeys(clip.audio_path for clip in self.clips(split) if clip.audio_path is not None)
         return [path for path in paths if not os.path.isfile(path)]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """SHA-256 (hex) of all captions and the contents of all sound files, wherever the folder lies.
+        """Return the SHA-256 (hex) of all captions and the contents of all sound files, wherever the folder lies.
 
-        `duration` does not enter: it crops training examples, it does not change the data.
+        ``duration`` does not enter: it crops training examples, it does not change the data.
         """
         paths = (clip.audio_path for clip in self._clips if clip.audio_path is not None)
         sounds = (digests or FileDigests()).of(paths)
@@ -193,7 +202,11 @@ def tell_chosen(name: str, every: int, num_sounds: int, chosen: str, split: str)
 
 
 def find_table(root: Path, candidates: Sequence[str], hint: str) -> Path:
-    """The first of `candidates` that exists under `root`, else UserError with `hint`."""
+    """Return the first of ``candidates`` that exists under ``root``.
+
+    Raises:
+        UserError: ending with ``hint``, when there is none.
+    """
     for candidate in candidates:
         if (root / candidate).is_file():
             return root / candidate
@@ -201,9 +214,9 @@ def find_table(root: Path, candidates: Sequence[str], hint: str) -> Path:
 
 
 def index_audio(folders: Iterable[Path]) -> dict[str, Path]:
-    """Every sound file below the folders by its name without suffix, and by that `folded`; the first of a name wins.
+    """Return every sound file below the folders by its name without suffix, and by that ``folded``.
 
-    A file that can not be read comes last.
+    The first of a name wins. A file that cannot be read comes last.
     """
     paths = [path for folder in folders for path in sound_files(folder)]
     paths.sort(key=lambda path: path.suffix.lower() in UNREADABLE_SUFFIXES)

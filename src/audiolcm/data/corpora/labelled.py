@@ -1,7 +1,5 @@
 """Corpora of Table 4 that come with labels: FSD50K, UrbanSound8K, TUT Acoustic Scenes 2016."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +19,7 @@ _logger = logging.getLogger(__name__)
 def labelled_clip(
     name: str, path: Path, labels: Sequence[str], split: str, row: int = 0, problem: str = ""
 ) -> Clip:
-    """A clip whose caption is made of its labels."""
+    """Return a clip whose caption is made of its labels."""
     caption = caption_of_labels(labels)
     structured = fallback_structure(caption)
     return Clip(name, path, caption, structured, 0.0, split, tuple(labels), row=row, problem=problem)
@@ -51,7 +49,7 @@ class Fsd50k(FolderCorpus):
         return [clip for part in ("dev", "eval") for clip in self._part(part)]
 
     def origin(self, clip: Clip) -> str:
-        """The recording on Freesound."""
+        """Return the recording on Freesound."""
         return f"freesound:{clip.name}"
 
     def _part(self, part: str) -> list[Clip]:
@@ -77,8 +75,8 @@ class Fsd50k(FolderCorpus):
 class UrbanSound8K(FolderCorpus):
     """UrbanSound8K (Salamon et al., 2014): metadata/UrbanSound8K.csv and audio/fold<n>.
 
-    Folds of `test_folds` are the test split; of the others one recording in `validation_every` is held out, with all
-    slices cut from it.
+    Folds of ``test_folds`` are the test split; of the others one recording in ``validation_every`` is held out, with
+    all slices cut from it.
     """
 
     def __init__(
@@ -111,7 +109,7 @@ class UrbanSound8K(FolderCorpus):
         ]
 
     def origin(self, clip: Clip) -> str:
-        """The recording on Freesound."""
+        """Return the recording on Freesound."""
         return f"freesound:{clip.name.partition('-')[0]}"
 
     def _split(self, row: Row) -> str:
@@ -124,7 +122,7 @@ class TutScenes(FolderCorpus):
     """TUT Acoustic Scenes 2016 (Mesaros et al.): any number of meta.txt (audio/<file>.wav, tab, scene) below the root.
 
     Its development and evaluation parts have 13 hours, which is what Table 4 counts. The name of a file begins with
-    the recording it was cut from (b020_90_120.wav): one recording in `validation_every` is held out.
+    the recording it was cut from (b020_90_120.wav): one recording in ``validation_every`` is held out.
     """
 
     def __init__(
@@ -149,7 +147,7 @@ class TutScenes(FolderCorpus):
         try:
             lines = lines_of(read_text(table))
         except (OSError, ValueError) as error:
-            raise UserError(f"{table} can not be read ({error}): copy it again, as UTF-8.") from error
+            raise UserError(f"{table} cannot be read ({error}): copy it again, as UTF-8.") from error
         clips = []
         for number, line in enumerate(lines, start=1):
             file, _, scene = line.partition("\t")

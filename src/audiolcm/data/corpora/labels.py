@@ -1,12 +1,10 @@
 """Captions of sounds that have only labels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 
 def caption_of_labels(labels: Sequence[str]) -> str:
-    """The labels as one sentence: ("Dog", "Rain", "Wind_noise") gives "The sound of dog, rain and wind noise".
+    """Return the labels as one sentence: ("Dog", "Rain", "Wind_noise") gives "The sound of dog, rain and wind noise".
 
     Underscores are spaces, capitals at the start of a label that goes on in small letters become small, repeats go.
     The paper does not say how it turns labels into captions: this rule is ours. No label gives "".

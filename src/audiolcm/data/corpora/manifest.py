@@ -1,7 +1,5 @@
 """Your own data: a table beside (or above) the sound files it names, or sound files alone."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Sequence
@@ -18,10 +16,13 @@ from audiolcm.storage.file_digests import FileDigests
 class ManifestCorpus(FolderCorpus):
     """Clips of a manifest (columns name, audio_path, caption, structured_caption, duration, split, labels).
 
-    manifest: the table under `root`; without the usual one, what `clips_of_folder` finds.  When no row has a split, one
-    clip in `validation_every`, chosen by the hash of its audio path, and at least one, is held out for validation and
-    the others train. Otherwise rows with an unknown split, or with a name that a row of another split has, are rejected
-    (see `rejected_rows`).
+    When no row has a split, one clip in ``validation_every``, chosen by the hash of its audio path, and at least one,
+    is held out for validation and the others train. Otherwise rows with an unknown split, or with a name that a row of
+    another split has, are rejected (see ``rejected_rows``). What is not named below is as for ``FolderCorpus``.
+
+    Args:
+        manifest: the table under ``root``; without the usual one, what ``clips_of_folder`` finds.
+        validation_every: one clip in so many is held out.
     """
 
     def __init__(
@@ -83,17 +84,17 @@ class ManifestCorpus(FolderCorpus):
         return self._sorted_rows[0]
 
     def rejected_rows(self) -> list[BadRow]:
-        """Rows with an unknown split, or whose name belongs to a row of another split."""
+        """Return the rows with an unknown split, or whose name belongs to a row of another split."""
         return self._sorted_rows[1]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """As every corpus in a folder, and the rejected rows, which the report lists."""
+        """Return the fingerprint of a corpus in a folder and of the rejected rows, which the report lists."""
         rejected = repr(self.rejected_rows())
         return hashlib.sha256(f"{super().fingerprint(digests)} {rejected}".encode()).hexdigest()
 
 
 def _with_slashes(clip: Clip) -> Clip:
-    """A path of Windows as one of this system, unless a file has backslashes in its name."""
+    """Return a path of Windows as one of this system, unless a file has backslashes in its name."""
     path = clip.audio_path
     if path is None or "\\" not in str(path) or os.path.isfile(path):
         return clip

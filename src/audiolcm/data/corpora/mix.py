@@ -1,7 +1,5 @@
 """Several corpora as one: the data of a large training."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +19,17 @@ from audiolcm.storage.file_digests import FileDigests
 
 
 class Mix:
-    """The corpora of `include`, one after the other; a clip is named <corpus>/<its name there>.
+    """The corpora of ``include``, one after the other; a clip is named <corpus>/<its name there>.
 
-    corpora: name -> corpus.  root: the folder that holds a folder <name> for each corpus whose own root is not set.
-    include: names of `corpora`; null takes all. A corpus that is not there is an error that names all of those, never
-    left out silently.  exclude: lists of clips of any of them that are left out of training and validation; each
-    corpus may have its own besides.
+    Args:
+        corpora: name -> corpus.
+        root: the folder that holds a folder <name> for each corpus whose own root is not set.
+        include: names of ``corpora``; null takes all. A corpus that is not there is an error that names all of those,
+            never left out silently.
+        duration: seconds of one training example.
+        name: short word used in folder names.
+        exclude: lists of clips of any of them that are left out of training and validation; each corpus may have its
+            own besides.
     """
 
     def __init__(
@@ -49,7 +52,11 @@ class Mix:
 
     @cached_property
     def corpora(self) -> dict[str, FolderCorpus]:
-        """The included corpora by name. Raises UserError naming every one whose folder is missing."""
+        """The included corpora by name.
+
+        Raises:
+            UserError: naming every one whose folder is missing.
+        """
         missing = {}
         for name, corpus in self._included.items():
             if self._root:
@@ -69,17 +76,17 @@ class Mix:
         return self._included
 
     def clips(self, split: str) -> Sequence[Clip]:
-        """The clips of one split of all corpora."""
+        """Return the clips of one split of all corpora."""
         check_split(split)
         return _Joined({name: corpus.clips(split) for name, corpus in self.corpora.items()})
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """The sound of a clip, as its corpus gives it."""
+        """Return the sound of a clip, as its corpus gives it."""
         corpus, _, name = clip.name.partition("/")
         return self.corpora[corpus].waveform(dataclasses.replace(clip, name=name))
 
     def rejected_rows(self) -> list[BadRow]:
-        """The rows that the corpora return in no split."""
+        """Return the rows that the corpora return in no split."""
         return [
             dataclasses.replace(row, name=f"{name}/{row.name}")
             for name, corpus in self.corpora.items()
@@ -88,7 +95,7 @@ class Mix:
         ]
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
-        """What tells the sounds of the clips of a split from others, also across corpora."""
+        """Yield what tells the sounds of the clips of a split from others, also across corpora."""
         lists = () if split == "test" else self._lists
         for name, corpus in self.corpora.items():
             for sound in corpus.sounds(split, digests):
@@ -100,11 +107,11 @@ class Mix:
         return name_lists(self.exclude, Path(self._root or ".").expanduser())
 
     def exclusions(self) -> Sequence[NameList]:
-        """The lists of the mix and of its corpora."""
+        """Return the lists of the mix and of its corpora."""
         return [*self._lists, *(one for corpus in self.corpora.values() for one in corpus.exclusions())]
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """SHA-256 (hex) of the names and fingerprints of the corpora."""
+        """Return the SHA-256 (hex) of the names and fingerprints of the corpora."""
         whole = hashlib.sha256(self.name.encode())
         for name, corpus in self.corpora.items():
             whole.update(f" {name} {corpus.fingerprint(digests)}".encode())

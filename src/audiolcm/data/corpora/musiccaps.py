@@ -1,7 +1,5 @@
 """MusicCaps (Agostinelli et al., 2023): captions for 10-second parts of music videos."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +17,7 @@ class MusicCaps(TableCorpus):
     """The published CSV (ytid, start_s, ..., caption, is_audioset_eval) or the released TSV, and the clips.
 
     The released table is a test set as a whole. In the published one the rows of the AudioSet evaluation part
-    are the test split, and one of the others in `validation_every` is held out for validation.
+    are the test split, and one of the others in ``validation_every`` is held out for validation.
     """
 
     def __init__(
@@ -36,7 +34,7 @@ class MusicCaps(TableCorpus):
         self.validation_every = validation_every
 
     def origin(self, clip: Clip) -> str:
-        """The video."""
+        """Return the video that a clip was taken from."""
         return youtube_origin(clip.name)
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:

@@ -1,7 +1,5 @@
 """A folder of sounds without a manifest: Hugging Face's metadata files, or the sounds with what lies beside them."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Sequence
@@ -26,11 +24,18 @@ _logger = logging.getLogger(__name__)
 
 
 def clips_of_folder(root: Path, name: str) -> list[Clip]:
-    """The clips of every metadata.csv, .jsonl or .parquet at any depth, which has file_name and text; else one of every
-    sound, captioned by the .json or .txt beside it, else by its file name or that of its folder.
+    """Return the clips of a folder without a manifest.
 
-    Where folders are named train, validation or test, they are the splits; the split is "" where that is not said.
-    name: of the data set, for messages. Raises UserError when there is neither, or a table of another name.
+    They are those of every metadata.csv, .jsonl or .parquet at any depth, which has file_name and text; else one of
+    every sound, captioned by the .json or .txt beside it, else by its file name or that of its folder. Where folders
+    are named train, validation or test, they are the splits; the split is "" where that is not said.
+
+    Args:
+        root: the folder.
+        name: of the data set, for messages.
+
+    Raises:
+        UserError: when there is neither, or a table of another name.
     """
     tables = sorted(path for path in files_below(root, TABLE_SUFFIXES) if path.stem == "metadata")
     if tables:
@@ -49,7 +54,7 @@ def clips_of_folder(root: Path, name: str) -> list[Clip]:
 
 
 def _refuse_other_tables(root: Path) -> None:
-    """Of a folder with a table of another name nothing is guessed."""
+    """Refuse to guess anything of a folder with a table of another name, or without sounds."""
     stems = {path.stem for path in sound_files(root)}
     suffixes = (*TABLE_SUFFIXES, ".json")
     others = [
@@ -67,7 +72,7 @@ def _refuse_other_tables(root: Path) -> None:
 
 
 def _with_caption(clip: Clip, root: Path) -> Clip:
-    """A clip of a sound alone always gets a caption; its folder is its label, the root is none."""
+    """Return a clip of a sound alone with a caption, always; its folder is its label, the root is none."""
     path = clip.audio_path
     if path is None or any(path.with_suffix(suffix).is_file() for suffix in (".json", ".txt")):
         return clip

@@ -1,7 +1,5 @@
 """Data that is prepared already: training starts at once, whatever the number of clips, without the original files."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +13,13 @@ from audiolcm.storage.file_digests import FileDigests
 
 
 class PreparedCorpus:
-    """A folder that `audiolcm prepare` made, as it is: nothing is compared with the files that it was made from.
+    """A folder that ``audiolcm prepare`` made, as it is: nothing is compared with the files that it was made from.
 
-    folder: as `audiolcm prepare` reports it.  duration: seconds of one training example. A run on it has the identity
-    of a run on the data set that was prepared.
+    A run on it has the identity of a run on the data set that was prepared.
+
+    Args:
+        folder: as ``audiolcm prepare`` reports it.
+        duration: seconds of one training example.
     """
 
     name = "prepared"
@@ -28,7 +29,11 @@ class PreparedCorpus:
         self._folder = folder
 
     def prepared(self) -> PreparedData:
-        """The prepared data. Raises UserError when the folder is not set or holds none."""
+        """Return the prepared data.
+
+        Raises:
+            UserError: when the folder is not set or holds none.
+        """
         if not self._folder:
             raise UserError(
                 "dataset=prepared needs dataset.folder=FOLDER, one that `audiolcm prepare` has filled."
@@ -37,13 +42,13 @@ class PreparedCorpus:
         return dataclasses.replace(found, duration=self.duration)
 
     def clips(self, split: str) -> Sequence[Clip]:
-        """The usable clips of a split."""
+        """Return the usable clips of a split."""
         return self.prepared().open_split(split).clips
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Refused: the sound of prepared data is read by its place, see `PreparedSplit.waveform`."""
+        """Refuse: the sound of prepared data is read by its place, see ``PreparedSplit.waveform``."""
         raise UserError(f"{clip.name}: dataset=prepared keeps no files; give the original data set here.")
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Fingerprint of the prepared data."""
+        """Return the fingerprint of the prepared data."""
         return self.prepared().fingerprint

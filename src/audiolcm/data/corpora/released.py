@@ -1,7 +1,5 @@
 """The caption tables of the AudioLCM release: name, dataset, ori_cap, mel_path, caption, audio_path."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +11,9 @@ RELEASED_COLUMNS = ("name", "ori_cap", "caption", "audio_path")
 
 
 def read_released(table: Path, split: str, locate: Callable[[str], Path]) -> list[Clip]:
-    """Clips of a released table; `locate(audio_path)` says where a file is (or should be).
+    """Return clips of a released table; ``locate(audio_path)`` says where a file is (or should be).
 
-    In these tables `ori_cap` is the plain and `caption` the structured caption. Rows that share a sound get
+    In these tables ``ori_cap`` is the plain and ``caption`` the structured caption. Rows that share a sound get
     numbered names.
     """
     rows = read_table(table, RELEASED_COLUMNS)
@@ -39,5 +37,5 @@ def read_released(table: Path, split: str, locate: Callable[[str], Path]) -> lis
 
 
 def has_released_columns(columns: Row) -> bool:
-    """True when a row has the columns of a released table."""
+    """Return whether a row has the columns of a released table."""
     return set(RELEASED_COLUMNS) <= set(columns)

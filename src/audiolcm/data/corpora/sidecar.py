@@ -1,7 +1,5 @@
 """Sounds with a text file beside each: a caption, or JSON with a caption and more."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Sequence
@@ -32,10 +30,13 @@ class Description:
 
 
 def describe(content: object) -> Description:
-    """Read a caption as text, or an object with `caption` (or `text`, `description`, `title`) and, as far as known,
-    `structured_caption`, `labels` (or `tag`; a list or "a|b") and `split`.
+    """Read what a text says about a sound: a caption as text, or an object.
 
-    Of several captions in a list the first counts. Raises ValueError when it is neither, or the split is unknown.
+    An object has ``caption`` (or ``text``, ``description``, ``title``) and, as far as known, ``structured_caption``,
+    ``labels`` (or ``tag``; a list or "a|b") and ``split``. Of several captions in a list the first counts.
+
+    Raises:
+        ValueError: when it is neither, or the split is unknown.
     """
     if isinstance(content, str):
         return Description(content.strip(), fallback_structure(content.strip()))
@@ -55,7 +56,7 @@ def describe(content: object) -> Description:
 
 
 def joined(descriptions: Sequence[Description]) -> Description:
-    """What the first description says, with the caption of the last: a .json without one may have a .txt beside it."""
+    """Return what the first description says, with the caption of the last: a .txt may go with a .json without one."""
     last = descriptions[-1]
     return replace(descriptions[0], caption=last.caption, structured_caption=last.structured_caption)
 
@@ -67,11 +68,11 @@ def _first(value: object) -> str:
 
 
 class SidecarCorpus(FolderCorpus):
-    """A folder, at any depth, of <name>.<sound> with <name>.json or <name>.txt beside it; see `describe`.
+    """A folder, at any depth, of <name>.<sound> with <name>.json or <name>.txt beside it; see ``describe``.
 
-    Without a description beside it a sound has no caption and is reported; with `captions_from_names` its caption is
+    Without a description beside it a sound has no caption and is reported; with ``captions_from_names`` its caption is
     its file name in words and its label the name of its folder. Clips are named by their path below the root. One in
-    `validation_every` is held out unless the description names a split.
+    ``validation_every`` is held out unless the description names a split.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class SidecarCorpus(FolderCorpus):
         return self._split_off(clips, [clip.name for clip in clips], self.validation_every)
 
     def described(self) -> list[Clip]:
-        """Every sound with its description; the split is "" where that names none."""
+        """Return every sound with its description; the split is "" where that names none."""
         paths = sound_files(self.root)
         if not paths:
             raise UserError(
@@ -103,7 +104,7 @@ class SidecarCorpus(FolderCorpus):
         return [self._clip(path) for path in paths]
 
     def _tell_lonely_texts(self, stems: set[str]) -> None:
-        """Descriptions without a sound are no rows, for a README.txt is none either; but they are told."""
+        """Warn of descriptions without a sound: they are no rows, for a README.txt is none either."""
         texts = sorted(files_below(self.root, (".json", ".txt")))
         lonely = [path for path in texts if _stem(path) not in stems]
         if lonely:
@@ -120,7 +121,7 @@ class SidecarCorpus(FolderCorpus):
         try:
             found = self._description(path)
         except (OSError, ValueError) as error:
-            found, problem = Description(), f"The description beside {path} can not be read ({error})."
+            found, problem = Description(), f"The description beside {path} cannot be read ({error})."
         return Clip(
             name=key,
             audio_path=path,
@@ -153,7 +154,7 @@ def _stem(path: Path) -> str:
 
 
 def words_of_name(name: str) -> str:
-    """A file name as a caption: separators become spaces, numbers at either end go.
+    """Return a file name as a caption: separators become spaces, numbers at either end go.
 
     "Crowd_Cheering-Stadium 03" is "Crowd Cheering Stadium". A name without any letter gives "".
     """

@@ -1,7 +1,5 @@
 """Corpora with one table for each split, published or released."""
 
-from __future__ import annotations
-
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -37,7 +35,7 @@ class TableCorpus(FolderCorpus):
 
     @abstractmethod
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
-        """Clips of the published table's rows."""
+        """Return the clips of the published table's rows."""
 
     def _read_clips(self) -> list[Clip]:
         found = {
@@ -61,12 +59,16 @@ class TableCorpus(FolderCorpus):
         return self._published(rows, table, split)
 
     def _locate_released(self, audio_path: str) -> Path:
-        """Released tables name files as their authors stored them: that path, else the same file name."""
+        """Return the file that a released table names, as its authors stored it: at that path, else of that name."""
         return self._find_anywhere(self.root / audio_path)
 
 
 def require_columns(rows: Sequence[Row], table: Path, columns: Sequence[str]) -> None:
-    """Raise UserError when a table with rows lacks a column."""
+    """Refuse a table with rows that lacks a column.
+
+    Raises:
+        UserError: naming the columns.
+    """
     missing = [column for column in columns if rows and column not in rows[0]]
     if missing:
         raise UserError(

@@ -4,8 +4,6 @@ A shard is read member by member, so that no more than one clip is in memory; th
 SHA-256. Only sound, .json and .txt are ever looked at; a pickled member is skipped like any other unknown one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +59,7 @@ class _Member(NamedTuple):
 
 
 def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every: int, state: str) -> None:
-    """Write a Parquet table with a row for every clip, a row group for every shard, and `state` as its metadata."""
+    """Write a Parquet table with a row for every clip, a row group for every shard, and ``state`` as its metadata."""
     schema = INDEX_SCHEMA.with_metadata({"state": state})
     bar = tqdm(list(shards), "index shards", unit="shard", delay=2.0)
     with (
@@ -74,7 +72,7 @@ def write_index(path: Path, shards: Iterable[Path], root: Path, validation_every
 
 
 def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, Any]]:
-    """The clips of one shard, in order; a damaged shard has none that are good, and at least one row that says so."""
+    """Return the clips of one shard, in order; of a damaged one none that is good, and a row at least that says so."""
     samples = _Samples()
     problem = _shard_problem(path)
     try:
@@ -91,7 +89,7 @@ def shard_rows(path: Path, name: str, validation_every: int) -> list[dict[str, A
 
 
 def _shard_problem(path: Path) -> str:
-    """Why a file cannot be a shard, seen without reading it as one."""
+    """Return why a file cannot be a shard, seen without reading it as one."""
     if not path.is_file():  # to open a pipe would wait for ever
         return f"The shard {path} is no regular file."
     with path.open("rb") as file:
@@ -148,7 +146,7 @@ class _Samples:
 
 
 def _paired(samples: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The samples; a sound <key>.<any>.wav without a description takes that of <key>, as webdataset names them."""
+    """Return the samples; a sound <key>.<any>.wav without a description has that of <key>, as webdataset names them."""
     paired, used = dict(samples), set()
     for key, sample in samples.items():
         base = _before_dot(key)
@@ -168,7 +166,7 @@ def _before_dot(key: str) -> str:
 
 
 def _members(path: Path) -> Iterator[_Member]:
-    """The sounds and descriptions: of rain.gutter.wav the key is rain.gutter."""
+    """Yield the sounds and descriptions: of rain.gutter.wav the key is rain.gutter."""
     size = path.stat().st_size
     with tarfile.open(path, "r:") as tar:
         for member in tar:
@@ -196,13 +194,13 @@ def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, key: str, extens
             return found._replace(text=file.read(_LARGEST_TEXT + 1))
         if extension in _UNREADABLE:
             return found._replace(
-                problem=f"Sound of the format .{extension} can not be read: convert it, to .flac for one."
+                problem=f"Sound of the format .{extension} cannot be read: convert it, to .flac for one."
             )
         return found._replace(digest=hashlib.file_digest(cast("Any", file), "sha256").hexdigest())
 
 
 def _check_end(path: Path, offset: int) -> None:
-    """tarfile takes a damaged header for the end of the archive; the true end is a block of zeros."""
+    """Refuse an archive that ends in no block of zeros: ``tarfile`` takes a damaged header for the end."""
     with path.open("rb") as file:
         file.seek(offset)
         block = file.read(tarfile.BLOCKSIZE)
@@ -245,7 +243,7 @@ def _row(
 
 
 def _described(sample: Mapping[str, Any]) -> tuple[list[Description], str]:
-    """What the texts say, up to the first with a caption, and why one of them cannot be read."""
+    """Return what the texts say, up to the first with a caption, and why one of them cannot be read."""
     found: list[Description] = []
     for extension in (one for one in _TEXTS if one in sample):
         text = sample[extension]
@@ -254,7 +252,7 @@ def _described(sample: Mapping[str, Any]) -> tuple[list[Description], str]:
         try:
             found.append(describe(parse_json(text) if extension == "json" else text.decode("utf-8-sig")))
         except ValueError as error:  # no JSON, no UTF-8, no caption where one should be
-            return [], f"The description can not be read ({error})."
+            return [], f"The description cannot be read ({error})."
         if found[-1].caption:
             break
     return found, ""

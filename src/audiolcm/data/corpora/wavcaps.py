@@ -1,7 +1,5 @@
 """WavCaps (Mei et al., 2023): 400,000 sounds of four sources with captions written by a language model."""
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -31,12 +29,12 @@ _OF_ARCHIVES = "_flac"
 
 
 class WavCaps(FolderCorpus):
-    """The published JSON files ("data": [{"id", "caption", "duration", ...}]) and the sounds below `root`.
+    """The published JSON files ("data": [{"id", "caption", "duration", ...}]) and the sounds below ``root``.
 
     The sounds of a source lie below a folder with its name (AudioSet_SL, BBC_Sound_Effects, FreeSound,
     SoundBible) or that and "_flac". What two files of a source have alike (fsd_final_2s.json is a part of
-    fsd_final.json) is read once. Clips are named <source>_<id>. One clip in `validation_every` is held out; there is
-    no test split. Published blacklists, *blacklist*.json below the root, are left out unless `exclude` names other
+    fsd_final.json) is read once. Clips are named <source>_<id>. One clip in ``validation_every`` is held out; there is
+    no test split. Published blacklists, *blacklist*.json below the root, are left out unless ``exclude`` names other
     lists (or none: []).
     """
 
@@ -73,7 +71,7 @@ class WavCaps(FolderCorpus):
         return self._split_off(clips, keys, self.validation_every)
 
     def _tables(self) -> dict[Path, list[object]]:
-        """The entries of each of the published files."""
+        """Return the entries of each of the published files."""
         tables, others = {}, []
         for path in self._json_files:
             if _is_blacklist(path):
@@ -103,7 +101,7 @@ class WavCaps(FolderCorpus):
         return [NameList(path) for path in self._json_files if _is_blacklist(path)]
 
     def origin(self, clip: Clip) -> str:
-        """The video, or the recording on Freesound."""
+        """Return the video, or the recording on Freesound."""
         if clip.name.startswith("AudioSet_SL_"):
             return youtube_origin(clip.name.removeprefix("AudioSet_SL_"))
         return (
@@ -111,7 +109,7 @@ class WavCaps(FolderCorpus):
         )
 
     def _index_audio(self, sources: set[str]) -> dict[str, dict[str, Path]]:
-        """For every source its sound files by name without suffix."""
+        """Return the sound files of every source by name without suffix."""
         index: dict[str, dict[str, Path]] = defaultdict(dict)
         for path in sound_files(self.root):
             folders = (part.removesuffix(_OF_ARCHIVES) for part in path.relative_to(self.root).parts[:-1])
@@ -150,7 +148,7 @@ def _is_blacklist(path: Path) -> bool:
 
 
 def _identity(row: object) -> str:
-    """The id of an entry; those of AudioSet carry a suffix."""
+    """Return the id of an entry; those of AudioSet carry a suffix."""
     return str(row.get("id", "")).removesuffix(".wav") if isinstance(row, dict) else ""
 
 
@@ -158,4 +156,4 @@ def _read_json(path: Path) -> object:
     try:
         return read_json(path, LARGEST, halves=True)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} can not be read ({error}): download it again.") from error
+        raise UserError(f"{path} cannot be read ({error}): download it again.") from error

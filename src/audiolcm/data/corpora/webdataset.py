@@ -1,7 +1,5 @@
 """WebDataset: tar shards of <key>.<sound> with <key>.json or <key>.txt, read where they lie, without unpacking."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json
@@ -29,10 +27,10 @@ _SHARDS_IN_MEMORY = 32  # their rows, not their sound: 0.3 MB for a thousand cli
 
 
 class WebDataset(FolderCorpus):
-    """A folder with *.tar, at any depth. What the descriptions may say: `audiolcm.data.corpora.sidecar.describe`.
+    """A folder with *.tar, at any depth. What the descriptions may say: ``audiolcm.data.corpora.sidecar.describe``.
 
-    Which clip lies where is written to `index`, a Parquet file (null: index.parquet in the folder), once, and again
-    when a shard has changed. Clips are named <shard>/<key>. One in `validation_every` is held out unless its
+    Which clip lies where is written to ``index``, a Parquet file (null: index.parquet in the folder), once, and again
+    when a shard has changed. Clips are named <shard>/<key>. One in ``validation_every`` is held out unless its
     description names a split. Rows of a damaged shard are reported as bad, the other shards are used. Nothing in a
     shard is ever unpickled.
     """
@@ -88,19 +86,19 @@ class WebDataset(FolderCorpus):
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def clips(self, split: str) -> Sequence[Clip]:
-        """The clips of one split in the order of the shards, made when they are asked for."""
+        """Return the clips of one split in the order of the shards, made when they are asked for."""
         return _ClipsOfSplit(self, check_split(split))
 
     def _read_clips(self) -> list[Clip]:
         return [self.clip(number, row) for number, row in enumerate(self.rows())]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of the index, a shard at a time in memory."""
+        """Yield the rows of the index, a shard at a time in memory."""
         for group in range(self.index.num_row_groups):
             yield from self.index.read_row_group(group).to_pylist()
 
     def clip(self, number: int, row: dict[str, Any]) -> Clip:
-        """The clip of a row of the index; `row` of the clip is its number there."""
+        """Return the clip of a row of the index; ``row`` of the clip is its number there."""
         return Clip(
             name=clip_name(row),
             audio_path=self.root / row["shard"] / f"{row['key']}.{row['extension']}",
@@ -123,7 +121,7 @@ class WebDataset(FolderCorpus):
 
     @functools.cached_property
     def _moved(self) -> dict[int, str]:
-        """Rows that are given another split than by the hash of their key, as `_split_off` does: of a few clips."""
+        """Rows that are given another split than by the hash of their key, as ``_split_off`` does: of a few clips."""
         known = set(self.index.read(["split"]).column("split").to_numpy())
         if self.validation_every == 0 or {"train", "validation"} <= known:
             return {}
@@ -146,7 +144,7 @@ class WebDataset(FolderCorpus):
         return {row: split for row, key in zip(free, keys, strict=True) if key == chosen}
 
     def sounds(self, split: str, digests: FileDigests) -> Iterator[Sound]:
-        """What tells the sounds of the clips of a split from others: of the members, which `digests` does not know."""
+        """Yield what tells the sounds of a split's clips from others: that of members, not known to ``digests``."""
         lists = () if check_split(split) == "test" else self.exclusions()
         rows = (
             self.index.read(["shard", "key", "digest"])
@@ -158,16 +156,16 @@ class WebDataset(FolderCorpus):
             yield Sound(row["digest"], "", names, naming_list(lists, names, ""))
 
     def rejected_rows(self) -> list[BadRow]:
-        """None: a description with an unknown split is a bad row of its shard."""
+        """Return nothing: a description with an unknown split is a bad row of its shard."""
         return []
 
     def missing_files(self, split: str) -> list[Path]:
-        """None: a clip without sound is a bad row of its shard."""
+        """Return nothing: a clip without sound is a bad row of its shard."""
         check_split(split)
         return []
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """The sound of a clip, from its place in its shard; as `FolderCorpus.waveform`."""
+        """Return the sound of a clip, from its place in its shard; as ``FolderCorpus.waveform``."""
         row = self.row(clip.row)
         with (self.root / row["shard"]).open("rb") as file:
             file.seek(row["offset"])
@@ -175,7 +173,7 @@ class WebDataset(FolderCorpus):
         return read_audio(clip.audio_path or clip.name, self.max_duration, content)
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """SHA-256 (hex) of the settings and the contents of all shards, wherever the folder lies."""
+        """Return the SHA-256 (hex) of the settings and the contents of all shards, wherever the folder lies."""
         known = (digests or FileDigests()).of(self._shards)
         facts = [self.name, self.max_duration, self.validation_every]
         facts += [(path.relative_to(self.root).as_posix(), digest) for path, digest in known.items()]
@@ -183,7 +181,7 @@ class WebDataset(FolderCorpus):
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _read_otherwise(self) -> list[object]:
-        """What is read of these shards that earlier versions lost: such data have another identity than theirs."""
+        """Return what is read of these shards that earlier versions lost: such data have an identity of their own."""
         lost = np.flatnonzero(self.index.read(["once_lost"]).column("once_lost").to_numpy()).tolist()
         return [lost, sorted(self._moved.items())] if lost or self._moved else []
 
@@ -195,7 +193,7 @@ class WebDataset(FolderCorpus):
         return np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
 
     def row(self, number: int) -> dict[str, Any]:
-        """One row of the index."""
+        """Return one row of the index."""
         group = int(np.searchsorted(self._starts, number, side="right")) - 1
         return self._group(group).slice(number - int(self._starts[group]), 1).to_pylist()[0]
 
@@ -227,12 +225,12 @@ class _ClipsOfSplit(Sequence[Clip]):
 
 
 def clip_name(row: Mapping[str, Any]) -> str:
-    """The name of a clip, <shard>/<key>."""
+    """Return the name of a clip, <shard>/<key>."""
     return f"{Path(row['shard']).with_suffix('').as_posix()}/{row['key']}"
 
 
 def _open(path: Path, state: str) -> parquet.ParquetFile | None:
-    """The index when it is there, whole (its pages have checksums) and of this state."""
+    """Return the index when it is there, whole (its pages have checksums) and of this state."""
     try:
         found = parquet.ParquetFile(path, memory_map=True, page_checksum_verification=True)
         schema = found.schema_arrow

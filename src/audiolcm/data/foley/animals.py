@@ -35,7 +35,7 @@ _CROW_LEVEL = (
 
 
 def dog(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One bark: a rough voice whose pitch jumps up and falls, with a noisy attack."""
+    """Return one bark: a rough voice whose pitch jumps up and falls, with a noisy attack."""
     pitch, scale = voice.uniform(280.0, 620.0), voice.uniform(0.85, 1.2)
     peak = rng.uniform(1.3, 1.6)
     frequency = pitch * curve(num_samples, (0.0, 0.75), (0.18, peak), (0.5, 1.1), (1.0, 0.55))
@@ -47,7 +47,7 @@ def dog(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def bird(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One phrase of two to four whistled notes that sweep quickly."""
+    """Return one phrase of two to four whistled notes that sweep quickly."""
     base, count = voice.uniform(2600.0, 4600.0), int(voice.integers(2, 5))
     begin, end = voice.uniform(0.8, 1.3, count), voice.uniform(0.8, 1.3, count)
     bend, trill = voice.uniform(-0.25, 0.25, count), voice.uniform(0.0, 0.06)
@@ -63,7 +63,7 @@ def bird(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def cricket(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Chirps of three to five pulses of one high tone, about three a second."""
+    """Return chirps of three to five pulses of one high tone, about three a second."""
     pitch, pulse_rate = voice.uniform(4200.0, 5400.0), voice.uniform(45.0, 65.0)
     pulses, period = int(voice.integers(3, 6)), voice.uniform(0.25, 0.42)
     t = seconds(num_samples) + 0.004 * wander(rng, num_samples, 4.0)
@@ -74,7 +74,7 @@ def cricket(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def rooster(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Crow of four syllables, the last one long and falling."""
+    """Return a crow of four syllables, the last one long and falling."""
     pitch = voice.uniform(520.0, 700.0) * rng.uniform(0.97, 1.03)
     shape = curve(num_samples, *_CROW_PITCH)
     frequency = pitch * shape * (1.0 + 0.015 * wander(rng, num_samples, 60.0))
@@ -87,7 +87,7 @@ def rooster(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def cat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One meow: a nasal voice that opens from "ee" over "ah" to "oo" while the pitch arcs."""
+    """Return one meow: a nasal voice that opens from "ee" over "ah" to "oo" while the pitch arcs."""
     pitch = voice.uniform(430.0, 720.0) * rng.uniform(0.95, 1.05)
     frequency = pitch * curve(num_samples, (0.0, 0.85), (0.35, 1.25), (0.7, 1.05), (1.0, 0.75))
     frequency *= 1.0 + 0.01 * wander(rng, num_samples, 30.0)
@@ -101,7 +101,7 @@ def cat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def cow(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One moo: low pitch that rises and falls, closed "m" opening to "oo"."""
+    """Return one moo: low pitch that rises and falls, closed "m" opening to "oo"."""
     pitch = voice.uniform(95.0, 160.0) * rng.uniform(0.97, 1.03)
     frequency = pitch * curve(num_samples, (0.0, 0.85), (0.25, 1.1), (0.7, 1.15), (1.0, 0.8))
     frequency *= 1.0 + 0.012 * wander(rng, num_samples, 40.0)
@@ -110,7 +110,7 @@ def cow(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def frog(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One croak: a slow train of pulses through a low throat resonance."""
+    """Return one croak: a slow train of pulses through a low throat resonance."""
     center = voice.uniform(550.0, 1100.0)
     frequency = voice.uniform(32.0, 48.0) * curve(num_samples, (0.0, 0.9), (1.0, 1.2))
     frequency *= 1.0 + 0.04 * wander(rng, num_samples, 60.0)
@@ -119,7 +119,7 @@ def frog(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def sheep(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One bleat: a nasal voice shaken about nine times a second."""
+    """Return one bleat: a nasal voice shaken about nine times a second."""
     pitch, shake = voice.uniform(240.0, 380.0) * rng.uniform(0.97, 1.03), voice.uniform(8.0, 11.0)
     wobble = np.sin(2.0 * np.pi * shake * seconds(num_samples))
     frequency = pitch * curve(num_samples, (0.0, 0.95), (0.3, 1.1), (1.0, 0.9)) * (1.0 + 0.05 * wobble)

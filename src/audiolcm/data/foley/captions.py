@@ -92,7 +92,7 @@ def plain_caption(rng: Generator, templates: Sequence[str], phrases: Sequence[Ph
 
 
 def position_tag(start: float, end: float, duration: float) -> str:
-    """Tag of a source that spans [start, end] of `duration` seconds: "all" from 60 %, else by its middle."""
+    """Return the tag of a source in [start, end] of ``duration`` seconds: "all" from 60 %, else by its middle."""
     if end - start >= 0.6 * duration:
         return "all"
     middle = 0.5 * (start + end) / duration
@@ -100,5 +100,5 @@ def position_tag(start: float, end: float, duration: float) -> str:
 
 
 def structured_caption(phrases: Sequence[Phrase], tags: Sequence[str]) -> str:
-    """`<event& tag>` of each source joined by `@`, in the order given."""
+    """Return ``<event& tag>`` of each source joined by ``@``, in the order given."""
     return "@".join(f"<{item.tag}& {tag}>" for item, tag in zip(phrases, tags, strict=True))

@@ -1,4 +1,4 @@
-"""The corpus `dataset=foley`: captioned sounds made by a program, a controlled test bed."""
+"""The corpus ``dataset=foley``: captioned sounds made by a program, a controlled test bed."""
 
 import hashlib
 import itertools
@@ -33,12 +33,21 @@ class FoleyCorpus:
 
     What a caption states (order, simultaneity, count, loudness, length) holds in the audio. A clip's sound
     depends only on (seed, split, index) and the arguments here, never on the process or on earlier calls.
-    Clips longer than `duration` hold one steady texture only, so that a caption stays true of any crop.
+    Clips longer than ``duration`` hold one steady texture only, so that a caption stays true of any crop.
 
-    num_train, num_validation, num_test: clips of each split.  duration: seconds of one training example
-    (crop or pad).  compose_probability: share of clips with more than one source.  min_duration,
-    max_duration: range of the clips' durations in seconds.  labels: classes to use (None: all).
-    Raises UserError for bad arguments.
+    Args:
+        num_train: clips of the training split.
+        num_validation: clips of the validation split.
+        num_test: clips of the test split.
+        duration: seconds of one training example (crop or pad).
+        seed: of everything random.
+        compose_probability: share of clips with more than one source.
+        min_duration: seconds of the shortest clips.
+        max_duration: seconds of the longest clips.
+        labels: classes to use (None: all).
+
+    Raises:
+        UserError: for bad arguments.
     """
 
     name = "foley"
@@ -89,32 +98,32 @@ class FoleyCorpus:
         return sorted(self._classes)
 
     def class_caption(self, label: str) -> str:
-        """Plain caption that names one class and nothing else, e.g. "A dog barks"."""
+        """Return a plain caption that names one class and nothing else, e.g. "A dog barks"."""
         wording = self._event_class(label).wordings[0]
         text = f"{wording.subject} {wording.verb}"
         return text[0].upper() + text[1:]
 
     def class_structured_caption(self, label: str) -> str:
-        """Structured caption of one class that lasts throughout, e.g. "<dog barking& all>"."""
+        """Return the structured caption of one class that lasts throughout, e.g. "<dog barking& all>"."""
         return f"<{self._event_class(label).wordings[0].tag}& all>"
 
     def clips(self, split: str) -> list[Clip]:
-        """Clips of a split, in order; makes no audio."""
+        """Return the clips of a split, in order; makes no audio."""
         if split not in self._counts:
             raise UserError(f"foley: unknown split {split!r}; use one of {', '.join(SPLITS)}.")
         return [self._clip(f"foley_{split}_{index:06d}") for index in range(self._counts[split])]
 
     def class_clips(self, label: str, num_clips: int, split: str = "test") -> list[Clip]:
-        """More clips of one class alone, `duration` (at most 10 s) long, captioned `class_caption(label)`."""
+        """Return more clips of one class, ``duration`` (at most 10 s) long, captioned ``class_caption(label)``."""
         self._event_class(label)
         return [self._clip(f"foley_{split}_{label}_{index:06d}") for index in range(num_clips)]
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
+        """Return the sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
         return np.sum(self.stems(clip), axis=0, dtype=np.float32)
 
     def stems(self, clip: Clip) -> list[np.ndarray]:
-        """Sound of each source of a clip, float32 (samples,), in the order of `scene(clip).sources`."""
+        """Return the sound of each source of a clip, float32 (samples,), in the order of ``scene(clip).sources``."""
         key, scene = self._scene(clip.name)
         seeds = [self._seed(*key, 1 + number) for number in range(len(scene.sources))]
         return render(scene, seeds)
@@ -124,14 +133,14 @@ class FoleyCorpus:
         return self._scene(clip.name)[1]
 
     def stated(self, clip: Clip) -> Stated:
-        """Counts and order that a clip's caption states; sources that overlap are told to sound together."""
+        """Return the counts and order that a clip's caption states; sources that overlap are told to sound together."""
         sources = self.scene(clip).sources
         counts = {source.label: source.count for source in sources if source.count is not None}
         apart = all(before.span[1] <= after.span[0] for before, after in itertools.pairwise(sources))
         return Stated(counts, tuple(source.label for source in sources) if apart and len(sources) > 1 else ())
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
+        """Return the SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
         facts = {
             "corpus": self.name,
             "version": GENERATOR_VERSION,
@@ -152,7 +161,7 @@ class FoleyCorpus:
         return SeedSequence(self.seed, spawn_key=key)
 
     def _key(self, name: str) -> tuple[Key, str, str | None]:
-        """Spawn key, split and, for a clip of one class, label from a clip's name."""
+        """Return the spawn key, the split and, for a clip of one class, the label from a clip's name."""
         prefix, _, rest = name.partition("_")
         split, _, rest = rest.partition("_")
         label, _, index = rest.rpartition("_")
@@ -180,7 +189,7 @@ class FoleyCorpus:
         return key, scenes.alone(rng, event_class, self._durations)
 
     def _turn(self, split: int, index: int) -> EventClass:
-        """Main class of a clip: each class comes once in every round, in a shuffled order."""
+        """Return the main class of a clip: each class comes once in every round, in a shuffled order."""
         labels = self.labels
         order = default_rng(self._seed(split, _ORDER, index // len(labels))).permutation(len(labels))
         return self._classes[labels[order[index % len(labels)]]]

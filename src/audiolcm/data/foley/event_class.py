@@ -10,7 +10,7 @@ from audiolcm.data.foley.primitives import Signal
 Synthesizer = Callable[[Generator, Generator, int], Signal]
 """(voice, rng, num_samples) -> sound of any level that fills num_samples.
 
-`voice` draws what stays the same within a clip (which dog), `rng` what changes from one bark to the next.
+``voice`` draws what stays the same within a clip (which dog), ``rng`` what changes from one bark to the next.
 """
 
 
@@ -33,7 +33,7 @@ class Wording:
 
 @dataclass(frozen=True)
 class Texture:
-    """A sound that goes on: it fills any interval of at least `shortest` seconds and can be long or short."""
+    """A sound that goes on: it fills any interval of at least ``shortest`` seconds and can be long or short."""
 
     label: str
     wordings: tuple[Wording, ...]
@@ -45,8 +45,13 @@ class Texture:
 class Countable:
     """A sound made of single units (barks, knocks), each inside its own interval, silence between.
 
-    unit: shortest and longest duration of one unit in seconds. gap: shortest and longest silence between
-    two units in seconds; silences inside a unit are shorter than half the shortest gap.
+    Attributes:
+        label: name of the class.
+        wordings: ways to say it.
+        synthesize: makes one unit.
+        unit: shortest and longest duration of one unit in seconds.
+        gap: shortest and longest silence between two units in seconds; silences inside a unit are shorter than half the
+            shortest gap.
     """
 
     label: str

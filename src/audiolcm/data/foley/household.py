@@ -22,7 +22,7 @@ from audiolcm.data.foley.primitives import (
 
 
 def clock_tick(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One tick: a tiny metallic click with two quick bounces."""
+    """Return one tick: a tiny metallic click with two quick bounces."""
     body = voice.uniform(1800.0, 3600.0) * np.array([1.0, 1.62, 2.3]) * (1.0 + 0.06 * rng.integers(2))
     ring = modes(num_samples, body, np.array([0.006, 0.004, 0.003]), np.array([1.0, 0.7, 0.5]))
     bounce = [click(rng, 0.006, 3200.0, 0.6)]
@@ -30,7 +30,7 @@ def clock_tick(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def typing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Uneven key strokes, each a down click and a softer up click."""
+    """Return uneven key strokes, each a down click and a softer up click."""
     rate = voice.uniform(5.5, 9.0)
     gaps = rng.gamma(5.0, 1.0 / (5.0 * rate), int(rate * num_samples / 16_000 * 1.6) + 4)
     gaps[rng.random(gaps.size) < 0.08] += 0.15
@@ -46,7 +46,7 @@ def typing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def phone_ring(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One ring of an old telephone: a hammer trills between two small bells."""
+    """Return one ring of an old telephone: a hammer trills between two small bells."""
     pitch, rate = voice.uniform(1000.0, 1500.0), voice.uniform(18.0, 25.0)
     strike = (seconds(num_samples) * rate) % 1.0
     second = (np.floor(seconds(num_samples) * rate) % 2.0) == 1.0
@@ -66,7 +66,7 @@ def phone_ring(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def door_knock(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One knock on a wooden door: a dull thud with a few short modes."""
+    """Return one knock on a wooden door: a dull thud with a few short modes."""
     board = voice.uniform(120.0, 240.0) * np.array([1.0, 1.9, 3.1, 4.7]) * rng.uniform(0.98, 1.02)
     thud = modes(num_samples, board, np.array([0.03, 0.02, 0.012, 0.007]), np.array([1.0, 0.8, 0.5, 0.3]))
     knuckle = click(rng, 0.02, voice.uniform(900.0, 1700.0), 0.8)
@@ -74,7 +74,7 @@ def door_knock(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def bell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One stroke of a church bell: hum, prime, minor third, fifth, nominal and upper partials."""
+    """Return one stroke of a church bell: hum, prime, minor third, fifth, nominal and upper partials."""
     pitch = voice.uniform(330.0, 700.0)
     ratios = np.array([0.5, 1.0, 1.2, 1.5, 2.0, 2.01, 2.67, 3.0, 4.2, 5.4])
     gains = np.array([0.5, 0.8, 0.7, 0.4, 1.0, 0.6, 0.5, 0.4, 0.3, 0.2]) * rng.uniform(
@@ -86,7 +86,7 @@ def bell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def doorbell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One ding-dong: two chime notes, the second a third lower."""
+    """Return one ding-dong: two chime notes, the second a third lower."""
     pitch, drop = voice.uniform(600.0, 800.0), voice.uniform(0.76, 0.84)
     half = int(0.42 * num_samples)
     ratios, gains = np.array([1.0, 2.0, 3.0, 4.07]), np.array([1.0, 0.35, 0.15, 0.12])
@@ -97,7 +97,7 @@ def doorbell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def glass_breaking(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Bright crash, then shards that ring as they land."""
+    """Return a bright crash, then shards that ring as they land."""
     crash = shaped_noise(rng, num_samples, lambda f: bump(f, 4500.0, 0.9)) * decay(num_samples, 0.05)
     shards = []
     for _ in range(10):
@@ -110,7 +110,7 @@ def glass_breaking(voice: Generator, rng: Generator, num_samples: int) -> Signal
 
 
 def explosion(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Blast over the whole spectrum, then a deep boom and falling debris."""
+    """Return a blast over the whole spectrum, then a deep boom and falling debris."""
     deep, length = voice.uniform(45.0, 80.0), num_samples / 16_000
     blast = shaped_noise(rng, num_samples, lambda f: low(f, 1800.0, 0.8) * (f > 30.0)) * decay(
         num_samples, 0.1 * length
@@ -128,7 +128,7 @@ def explosion(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def gunshot(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One shot: a very sharp crack with a short bright echo."""
+    """Return one shot: a very sharp crack with a short bright echo."""
     crack = shaped_noise(rng, num_samples, lambda f: bump(f, 1400.0, 1.6)) * decay(num_samples, 0.018)
     echo = shaped_noise(rng, num_samples, lambda f: bump(f, 700.0, 1.0)) * decay(
         num_samples, voice.uniform(0.06, 0.1)
@@ -137,7 +137,7 @@ def gunshot(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def hammer(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One blow on metal: high inharmonic modes that ring briefly."""
+    """Return one blow on metal: high inharmonic modes that ring briefly."""
     body = voice.uniform(700.0, 1300.0) * np.array([1.0, 1.83, 2.56, 3.42, 4.61, 5.9])
     ringing = voice.uniform(0.035, 0.06) * np.array([1.0, 0.9, 0.8, 0.7, 0.5, 0.4])
     gains = np.array([0.6, 0.8, 1.0, 0.8, 0.7, 0.5]) * rng.uniform(0.85, 1.15, body.size)
@@ -146,7 +146,7 @@ def hammer(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def door_creak(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One creak: stick-slip pulses whose rate climbs and falls through wooden resonances."""
+    """Return one creak: stick-slip pulses whose rate climbs and falls through wooden resonances."""
     base, center = voice.uniform(55.0, 95.0), voice.uniform(900.0, 1500.0)
     frequency = base * curve(num_samples, (0.0, 0.8), (0.5, 1.9), (0.8, 1.5), (1.0, 1.0))
     frequency *= 1.0 + 0.08 * curve(num_samples, (0.0, 0.0), (0.5, rng.uniform(-1.0, 1.0)), (1.0, 0.0))

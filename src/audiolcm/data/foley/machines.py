@@ -23,7 +23,7 @@ from audiolcm.data.foley.primitives import (
 
 
 def engine(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Idling or revving piston engine: low irregular pulses through an exhaust resonance."""
+    """Return an idling or revving piston engine: low irregular pulses through an exhaust resonance."""
     speed, revs, exhaust = voice.uniform(28.0, 60.0), voice.uniform(0.03, 0.25), voice.uniform(110.0, 220.0)
     frequency = speed * (1.0 + revs * wander(rng, num_samples, 0.8) + 0.03 * wander(rng, num_samples, 30.0))
     pulses = pitched(
@@ -35,7 +35,7 @@ def engine(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def helicopter(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Blade slaps about fifteen times a second under a turbine whine."""
+    """Return blade slaps about fifteen times a second under a turbine whine."""
     rate, pitch = voice.uniform(11.0, 19.0), voice.uniform(900.0, 1700.0)
     phase = phase_of(rate * (1.0 + 0.02 * wander(rng, num_samples, 1.0))) % 1.0
     slap = np.exp(-7.0 * phase)
@@ -59,7 +59,7 @@ def _two_tone(voice: Generator, t: Signal) -> Signal:
 
 
 def siren(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Electronic siren: wail, yelp or two tones between about 550 and 1400 Hz."""
+    """Return an electronic siren: wail, yelp or two tones between about 550 and 1400 Hz."""
     pattern = (_wail, _wail, _yelp, _two_tone)[int(voice.integers(4))]
     bottom, span = voice.uniform(500.0, 650.0), voice.uniform(600.0, 850.0)
     sweep = pattern(voice, seconds(num_samples) + rng.uniform(0.0, 0.3))
@@ -67,7 +67,7 @@ def siren(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def train(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Rolling rumble with pairs of clacks at the rail joints."""
+    """Return a rolling rumble with pairs of clacks at the rail joints."""
     period, pair = voice.uniform(0.5, 0.95), voice.uniform(0.13, 0.2)
     rumble = shaped_noise(rng, num_samples, lambda f: bump(f, 90.0, 0.8) + 0.12 * bump(f, 500.0, 1.2))
     clacks = [click(rng, 0.09, 320.0, 0.6) + 0.8 * click(rng, 0.09, 1500.0, 0.5) for _ in range(4)]
@@ -84,7 +84,7 @@ def train(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def car_horn(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One honk: two reedy tones a third apart."""
+    """Return one honk: two reedy tones a third apart."""
     pitch = voice.uniform(340.0, 460.0)
     detune = 1.0 + 0.002 * wander(rng, num_samples, 6.0)
     reed = [pitched(pitch * ratio * detune, lambda f: bump(f, 1900.0, 1.2)) for ratio in (1.0, 1.26)]
@@ -92,14 +92,14 @@ def car_horn(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def alarm(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One beep of an electronic alarm: a high steady tone with an odd harmonic."""
+    """Return one beep of an electronic alarm: a high steady tone with an odd harmonic."""
     pitch, second = voice.uniform(1700.0, 3100.0), voice.uniform(0.0, 0.3)
     flat = np.full(num_samples, pitch) * (1.0 + 0.0005 * rng.uniform(-1.0, 1.0))
     return (tone(flat) + second * tone(np.minimum(3.0 * flat, 7500.0))) * ramps(num_samples, 0.005, 0.012)
 
 
 def chainsaw(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Two-stroke buzz with harsh upper partials whose speed is blipped."""
+    """Return a two-stroke buzz with harsh upper partials whose speed is blipped."""
     speed, blips = voice.uniform(120.0, 210.0), voice.uniform(0.8, 2.0)
     throttle = np.clip(0.65 + 0.6 * wander(rng, num_samples, blips), 0.25, 1.0)
     frequency = speed * (0.55 + 0.75 * throttle) * (1.0 + 0.02 * wander(rng, num_samples, 90.0))
@@ -110,7 +110,7 @@ def chainsaw(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def hand_saw(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Strokes back and forth: rasping noise, brighter on the push."""
+    """Return strokes back and forth: rasping noise, brighter on the push."""
     stroke, teeth = voice.uniform(0.26, 0.42), voice.uniform(70.0, 110.0)
     cycle = seconds(num_samples) / stroke
     push = (cycle.astype(int) % 2) == 0
@@ -122,7 +122,7 @@ def hand_saw(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def vacuum_cleaner(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Steady motor hum with strong harmonics in rushing air."""
+    """Return a steady motor hum with strong harmonics in rushing air."""
     speed = voice.uniform(180.0, 320.0) * (1.0 + 0.004 * wander(rng, num_samples, 3.0))
     motor = pitched(speed, lambda f: bump(f, 900.0, 1.4), rng=voice)
     air = shaped_noise(rng, num_samples, lambda f: bump(f, 1300.0, 1.1) + 0.15 * low(f, 6000.0))
@@ -130,7 +130,7 @@ def vacuum_cleaner(voice: Generator, rng: Generator, num_samples: int) -> Signal
 
 
 def airplane(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Jet passing over: a low roar that swells and darkens, with a whine of falling pitch."""
+    """Return a jet passing over: a low roar that swells and darkens, with a whine of falling pitch."""
     start, fall = voice.uniform(1500.0, 2400.0), voice.uniform(0.55, 0.75)
     roar = shaped_noise(rng, num_samples, lambda f: bump(f, 260.0, 1.1))
     bright = shaped_noise(rng, num_samples, lambda f: bump(f, 1500.0, 1.0))

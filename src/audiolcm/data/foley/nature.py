@@ -24,7 +24,7 @@ from audiolcm.data.foley.primitives import (
 
 
 def rain(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Steady bright hiss of far drops and separate near drops."""
+    """Return a steady bright hiss of far drops and separate near drops."""
     center, heaviness = voice.uniform(3000.0, 5500.0), voice.uniform(0.0, 1.0)
     hiss = shaped_noise(rng, num_samples, lambda f: bump(f, center, 1.3) + 0.25 * heaviness * low(f, 700.0))
     hiss *= 1.0 + 0.12 * wander(rng, num_samples, 2.0)
@@ -35,7 +35,7 @@ def rain(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def wind(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Slow gusts through low whistling resonances."""
+    """Return slow gusts through low whistling resonances."""
     base, depth = voice.uniform(220.0, 420.0), voice.uniform(0.5, 0.95)
     sound = 0.3 * shaped_noise(rng, num_samples, lambda f: low(f, 180.0, 1.5) * (f > 30.0))
     for ratio in (1.0, 1.55, 2.4):
@@ -46,7 +46,7 @@ def wind(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def sea_waves(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Swell that builds up, breaks bright and draws back."""
+    """Return a swell that builds up, breaks bright and draws back."""
     period = voice.uniform(2.6, 4.5)
     cycle = (seconds(num_samples) / period + rng.uniform(0.0, 0.4)) % 1.0
     swell = np.where(cycle < 0.4, (cycle / 0.4) ** 2, np.exp(-4.0 * (cycle - 0.4)))
@@ -58,7 +58,7 @@ def sea_waves(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def thunder(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Crack, then a rolling low rumble that dies away."""
+    """Return a crack, then a rolling low rumble that dies away."""
     closeness, center = voice.uniform(0.1, 1.0), voice.uniform(55.0, 110.0)
     length = num_samples / 16_000
     rumble = shaped_noise(rng, num_samples, lambda f: bump(f, center, 0.9) + 0.05 * low(f, 700.0))
@@ -72,7 +72,7 @@ def thunder(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def crackling_fire(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Sharp irregular snaps over a soft flicker."""
+    """Return sharp irregular snaps over a soft flicker."""
     flicker = shaped_noise(rng, num_samples, lambda f: low(f, 160.0, 1.5) * (f > 40.0) + 0.004)
     flicker *= 0.08 * (1.0 + 0.6 * wander(rng, num_samples, 5.0))
     snaps = [click(rng, voice.uniform(0.002, 0.01), voice.uniform(1000.0, 5000.0), 1.5) for _ in range(16)]
@@ -84,7 +84,7 @@ def crackling_fire(voice: Generator, rng: Generator, num_samples: int) -> Signal
 
 
 def stream(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Many small bubbles of rising pitch over a light wash."""
+    """Return many small bubbles of rising pitch over a light wash."""
     bubbles = []
     for _ in range(24):
         size = to_samples(voice.uniform(0.02, 0.07))
@@ -97,7 +97,7 @@ def stream(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def water_drops(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One drop: a tick, then a short bubble of rising pitch with an echo."""
+    """Return one drop: a tick, then a short bubble of rising pitch with an echo."""
     pitch = voice.uniform(700.0, 1500.0) * rng.uniform(0.93, 1.07)
     rise = curve(num_samples, (0.0, 1.0), (0.25, voice.uniform(1.3, 1.7)), (1.0, 1.9))
     bubble = (

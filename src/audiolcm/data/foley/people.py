@@ -26,7 +26,7 @@ from audiolcm.data.foley.primitives import (
 
 
 def footsteps(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One step: heel thud, then the sole scraping the ground."""
+    """Return one step: heel thud, then the sole scraping the ground."""
     heel, grit = voice.uniform(70.0, 150.0), voice.uniform(1200.0, 3500.0)
     thud = modes(num_samples, heel * np.array([1.0, 2.3]), np.array([0.025, 0.015]), np.array([1.0, 0.5]))
     scrape = shaped_noise(rng, num_samples, lambda f: bump(f, grit, 0.8))
@@ -35,7 +35,7 @@ def footsteps(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def applause(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Many people clapping, each clap a short burst around 1 to 2 kHz."""
+    """Return many people clapping, each clap a short burst around 1 to 2 kHz."""
     claps = [click(rng, voice.uniform(0.012, 0.03), voice.uniform(900.0, 2300.0), 0.6) for _ in range(24)]
     times = random_times(rng, num_samples, voice.uniform(55.0, 140.0))
     near = scatter(num_samples, times, claps, rng.lognormal(0.0, 0.6, times.size).clip(0.2, 3.0))
@@ -44,7 +44,7 @@ def applause(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def whistle(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One whistled note that bends, with vibrato and a little breath."""
+    """Return one whistled note that bends, with vibrato and a little breath."""
     pitch, bend = voice.uniform(1100.0, 2200.0), voice.uniform(0.8, 1.25)
     vibrato = 1.0 + 0.008 * np.sin(2.0 * np.pi * voice.uniform(5.0, 7.0) * seconds(num_samples))
     frequency = (
@@ -55,7 +55,7 @@ def whistle(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def heartbeat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One beat: the deep "lub" and the shorter, higher "dub"."""
+    """Return one beat: the deep "lub" and the shorter, higher "dub"."""
     pitch = voice.uniform(48.0, 75.0) * rng.uniform(0.98, 1.02)
     size = to_samples(0.16)
     thumps = []
@@ -68,7 +68,7 @@ def heartbeat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def crying_baby(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One cry: a loud strained "waa" with rising and falling pitch and a shaky end."""
+    """Return one cry: a loud strained "waa" with rising and falling pitch and a shaky end."""
     pitch = voice.uniform(380.0, 560.0) * rng.uniform(0.94, 1.06)
     shape = curve(num_samples, (0.0, 0.75), (0.15, 1.08), (0.5, 1.15), (0.8, 1.0), (1.0, 0.7))
     shake = 1.0 + 0.035 * np.sin(2.0 * np.pi * 11.0 * seconds(num_samples)) * curve(
@@ -82,7 +82,7 @@ def crying_baby(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def sneezing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One sneeze: a drawn-in "ah" and the explosive "choo"."""
+    """Return one sneeze: a drawn-in "ah" and the explosive "choo"."""
     pitch = voice.uniform(150.0, 330.0) * rng.uniform(0.95, 1.05)
     burst = int(0.42 * num_samples)
     breath_in = shaped_noise(rng, burst, vowel(((800.0, 1.0), (1500.0, 0.7)), slope=0.3))
@@ -96,7 +96,7 @@ def sneezing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def coughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One cough: a hard noisy onset and a short rough voice."""
+    """Return one cough: a hard noisy onset and a short rough voice."""
     pitch = voice.uniform(110.0, 230.0) * rng.uniform(0.95, 1.05)
     formants = ((650.0, 1.0), (1300.0, 0.8), (2500.0, 0.4))
     frequency = (
@@ -110,7 +110,7 @@ def coughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def laughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """Voiced "ha ha ha" about five times a second, each with a breathy start."""
+    """Return a voiced "ha ha ha" about five times a second, each with a breathy start."""
     pitch, rate = voice.uniform(140.0, 320.0), voice.uniform(4.3, 5.8)
     cycle = (seconds(num_samples) * rate) % 1.0
     slow = 1.0 + 0.18 * wander(rng, num_samples, 1.5)
@@ -124,7 +124,7 @@ def laughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
 
 
 def snoring(voice: Generator, rng: Generator, num_samples: int) -> Signal:
-    """One snore: a slow rattle of the throat through low resonances."""
+    """Return one snore: a slow rattle of the throat through low resonances."""
     rattle, center = voice.uniform(24.0, 38.0), voice.uniform(220.0, 380.0)
     frequency = rattle * (1.0 + 0.15 * wander(rng, num_samples, 12.0))
     throat = pitched(frequency, lambda f: bump(f, center, 0.5) + 0.4 * bump(f, 3.2 * center, 0.5))

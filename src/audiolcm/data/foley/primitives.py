@@ -1,7 +1,7 @@
 """Building blocks of the procedural sounds: shaped noise, pitched sources, resonances, grains, room.
 
 All arrays are mono at 16 kHz, float64 or float32, shape (samples,). Randomness comes only from the
-`numpy.random.Generator` that is passed in, so a sound is a pure function of its seed.
+``numpy.random.Generator`` that is passed in, so a sound is a pure function of its seed.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,27 +21,27 @@ _TABLE_SIZE = 2048
 
 
 def seconds(num_samples: int) -> Signal:
-    """Time axis in seconds."""
+    """Return the time axis in seconds."""
     return np.arange(num_samples) / SAMPLE_RATE
 
 
 def to_samples(duration: float) -> int:
-    """Number of samples in `duration` seconds, at least one."""
+    """Number of samples in ``duration`` seconds, at least one."""
     return max(1, round(duration * SAMPLE_RATE))
 
 
 def bump(frequency: Signal, center: float, octaves: float) -> Signal:
-    """Spectral gain: a Gaussian of standard deviation `octaves` on the log frequency axis."""
+    """Return a spectral gain: a Gaussian of standard deviation ``octaves`` on the log frequency axis."""
     return np.exp(-0.5 * (np.log2(np.maximum(frequency, 1.0) / center) / octaves) ** 2)
 
 
 def low(frequency: Signal, cutoff: float, order: float = 2.0) -> Signal:
-    """Spectral gain of a low-pass of `order` (6 dB per octave and order)."""
+    """Return the spectral gain of a low-pass of ``order`` (6 dB per octave and order)."""
     return 1.0 / np.sqrt(1.0 + (frequency / cutoff) ** (2.0 * order))
 
 
 def shaped_noise(rng: Generator, num_samples: int, gain: Callable[[Signal], Signal]) -> Signal:
-    """Stationary Gaussian noise with amplitude spectrum `gain(frequency in Hz)` and unit RMS."""
+    """Return stationary Gaussian noise with amplitude spectrum ``gain(frequency in Hz)`` and unit RMS."""
     size = fft.next_fast_len(max(num_samples, 64), real=True)
     frequency = fft.rfftfreq(size, 1.0 / SAMPLE_RATE)
     spectrum = rng.standard_normal((frequency.size, 2), dtype=np.float32).view(np.complex64)[:, 0]
@@ -50,14 +50,14 @@ def shaped_noise(rng: Generator, num_samples: int, gain: Callable[[Signal], Sign
 
 
 def filtered(x: Signal, gain: Callable[[Signal], Signal | NDArray[np.bool_]]) -> Signal:
-    """Zero-phase filter with amplitude response `gain(frequency in Hz)`."""
+    """Filter with amplitude response ``gain(frequency in Hz)`` and zero phase."""
     size = fft.next_fast_len(x.size + 256, real=True)
     frequency = fft.rfftfreq(size, 1.0 / SAMPLE_RATE)
     return fft.irfft(fft.rfft(x, size) * gain(frequency), size)[: x.size]
 
 
 def wander(rng: Generator, num_samples: int, rate: float) -> Signal:
-    """Smooth random control curve in about [-1, 1] with `rate` independent values a second."""
+    """Return a smooth random control curve in about [-1, 1] with ``rate`` independent values a second."""
     num_points = int(num_samples / SAMPLE_RATE * rate) + 4
     points = rng.uniform(-1.0, 1.0, num_points)
     position = np.arange(num_samples) * (rate / SAMPLE_RATE)
@@ -68,13 +68,13 @@ def wander(rng: Generator, num_samples: int, rate: float) -> Signal:
 
 
 def curve(num_samples: int, *points: tuple[float, float]) -> Signal:
-    """Piecewise linear control curve through (fraction of the sound in [0, 1], value)."""
+    """Return a piecewise linear control curve through (fraction of the sound in [0, 1], value)."""
     where, values = zip(*points, strict=True)
     return np.interp(np.arange(num_samples) / max(num_samples - 1, 1), where, values)
 
 
 def ramps(num_samples: int, attack: float, release: float) -> Signal:
-    """Raised-cosine window: rises in `attack` seconds, falls in `release` seconds, flat between."""
+    """Return a raised-cosine window: rises in ``attack`` seconds, falls in ``release`` seconds, flat between."""
     window = np.ones(num_samples)
     rise, fall = (min(to_samples(edge), num_samples // 2) for edge in (attack, release))
     if rise:
@@ -85,25 +85,25 @@ def ramps(num_samples: int, attack: float, release: float) -> Signal:
 
 
 def decay(num_samples: int, time_constant: float) -> Signal:
-    """exp(-t / time_constant)."""
+    """Return exp(-t / time_constant)."""
     return np.exp(-seconds(num_samples) / time_constant)
 
 
 def phase_of(frequency: Signal, start: float = 0.0) -> Signal:
-    """Phase in turns of an instantaneous frequency in Hz."""
+    """Return the phase in turns of an instantaneous frequency in Hz."""
     return start + np.cumsum(frequency) / SAMPLE_RATE
 
 
 def tone(frequency: Signal, start: float = 0.0) -> Signal:
-    """Sine with instantaneous frequency in Hz."""
+    """Return a sine with instantaneous frequency in Hz."""
     return np.sin(2.0 * np.pi * phase_of(frequency, start))
 
 
 def pitched(frequency: Signal, amplitude: Callable[[Signal], Signal], rng: Generator | None = None) -> Signal:
-    """Harmonic tone at instantaneous `frequency` (Hz).
+    """Return harmonic tone at instantaneous ``frequency`` (Hz).
 
-    `amplitude` maps frequencies in Hz to the gain of a harmonic there (at the mean pitch). Harmonics that
-    would pass 7.6 kHz at the highest pitch are left out, so nothing aliases. Phases are random with `rng`
+    ``amplitude`` maps frequencies in Hz to the gain of a harmonic there (at the mean pitch). Harmonics that
+    would pass 7.6 kHz at the highest pitch are left out, so nothing aliases. Phases are random with ``rng``
     (smooth, bell-like) or all equal (pulse-like, rougher) without.
     """
     count = max(1, min(int(7600.0 / max(float(frequency.max()), 1.0)), _TABLE_SIZE // 4))
@@ -120,7 +120,7 @@ def pitched(frequency: Signal, amplitude: Callable[[Signal], Signal], rng: Gener
 
 
 def vowel(formants: Formants, slope: float = 1.0) -> Callable[[Signal], Signal]:
-    """Amplitude of a voice: a source falling as f**-slope through resonances of about 1/5 octave."""
+    """Return the amplitude of a voice: a source falling as f**-slope through resonances of about 1/5 octave."""
 
     def amplitude(frequency: Signal) -> Signal:
         frequency = np.maximum(frequency, 40.0)
@@ -131,7 +131,7 @@ def vowel(formants: Formants, slope: float = 1.0) -> Callable[[Signal], Signal]:
 
 
 def gliding_voice(frequency: Signal, vowels: Sequence[Formants], slope: float = 0.7) -> Signal:
-    """Voice that glides through `vowels` at equal spacing while its pitch follows `frequency`."""
+    """Return a voice that glides through ``vowels`` at equal spacing while its pitch follows ``frequency``."""
     position = np.linspace(0.0, len(vowels) - 1.0, frequency.size)
     voices = (
         pitched(frequency, vowel(formants, slope)) * np.clip(1.0 - np.abs(position - i), 0.0, 1.0)
@@ -141,7 +141,7 @@ def gliding_voice(frequency: Signal, vowels: Sequence[Formants], slope: float = 
 
 
 def modes(num_samples: int, frequencies: Signal, time_constants: Signal, amplitudes: Signal) -> Signal:
-    """Struck body: sum of exponentially decaying sines, each below 7.8 kHz."""
+    """Return a struck body: sum of exponentially decaying sines, each below 7.8 kHz."""
     t = seconds(num_samples)
     sound = np.zeros(num_samples)
     for frequency, time_constant, amplitude in zip(frequencies, time_constants, amplitudes, strict=True):
@@ -154,7 +154,7 @@ def modes(num_samples: int, frequencies: Signal, time_constants: Signal, amplitu
 
 
 def scatter(num_samples: int, starts: Signal, grains: Sequence[Signal], gains: Signal) -> Signal:
-    """Sum of grains: grain i % len(grains) starts at `starts[i]` seconds with `gains[i]`."""
+    """Return the sum of grains: grain i % len(grains) starts at ``starts[i]`` seconds with ``gains[i]``."""
     sound = np.zeros(num_samples)
     for i, (start, gain) in enumerate(zip(starts, gains, strict=True)):
         grain = grains[i % len(grains)]
@@ -166,13 +166,13 @@ def scatter(num_samples: int, starts: Signal, grains: Sequence[Signal], gains: S
 
 
 def random_times(rng: Generator, num_samples: int, rate: float) -> Signal:
-    """Independent uniform times in seconds, about `rate` a second, at least one."""
+    """Return independent uniform times in seconds, about ``rate`` a second, at least one."""
     duration = num_samples / SAMPLE_RATE
     return rng.uniform(0.0, duration, max(1, round(rate * duration)))
 
 
 def click(rng: Generator, length: float, center: float, octaves: float) -> Signal:
-    """Noise burst around `center` Hz that decays within `length` seconds, peak about one."""
+    """Return a noise burst around ``center`` Hz that decays within ``length`` seconds, peak about one."""
     num_samples = to_samples(length)
     burst = shaped_noise(rng, num_samples, lambda f: bump(f, center, octaves)) * decay(
         num_samples, length / 5
@@ -181,7 +181,7 @@ def click(rng: Generator, length: float, center: float, octaves: float) -> Signa
 
 
 def room(rng: Generator, x: Signal, reverberation: float, wet: float) -> Signal:
-    """Add a diffuse tail of energy `wet` that falls 60 dB in `reverberation` seconds."""
+    """Add a diffuse tail of energy ``wet`` that falls 60 dB in ``reverberation`` seconds."""
     from scipy import signal  # a second to import, wanted only where a sound is made
 
     size = to_samples(reverberation * 0.7)

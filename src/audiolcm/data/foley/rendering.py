@@ -13,9 +13,9 @@ PEAK_LIMIT = 0.95
 
 
 def normalized(sound: Signal, active: Signal, level: float) -> Signal:
-    """Scale to `level`: the peak of noisy and struck sounds, 3.5 times the RMS of steady tones.
+    """Scale to ``level``: the peak of noisy and struck sounds, 3.5 times the RMS of steady tones.
 
-    Peaks alone would make a beep much louder than rain of one level. `active` is nonzero where it sounds.
+    Peaks alone would make a beep much louder than rain of one level. ``active`` is nonzero where it sounds.
     """
     power = float(np.sum(sound**2)) / max(int(np.count_nonzero(active)), 1)
     reference = max(float(np.abs(sound).max()), 3.5 * power**0.5, 1e-9)
@@ -39,7 +39,7 @@ def _slice(interval: Interval) -> slice:
 
 
 def render_source(source: Source, num_samples: int, seed: SeedSequence) -> Signal:
-    """Sound of one source on the time axis of its clip, exactly zero outside its soundings."""
+    """Return the sound of one source on the time axis of its clip, exactly zero outside its soundings."""
     event_class = EVENT_CLASSES[source.label]
     voice_seed, place_seed, *unit_seeds = seed.spawn(2 + len(source.soundings))
     dry, window = np.zeros(num_samples), np.zeros(num_samples)
@@ -58,7 +58,7 @@ def render_source(source: Source, num_samples: int, seed: SeedSequence) -> Signa
 
 
 def render(scene: Scene, seeds: Sequence[SeedSequence]) -> list[Signal]:
-    """Float32 stems of the sources (one seed each); their sum is the clip, its peak at most 0.95."""
+    """Return float32 stems of the sources (one seed each); their sum is the clip, its peak at most 0.95."""
     num_samples = round(scene.duration * SAMPLE_RATE)
     stems = [
         render_source(source, num_samples, seed) for source, seed in zip(scene.sources, seeds, strict=True)

@@ -1,6 +1,6 @@
 """Plans of clips: which sources sound when, how loud, and what the caption may say about them.
 
-A plan holds no audio and is cheap; everything a caption states is fixed here and obeyed by `rendering`.
+A plan holds no audio and is cheap; everything a caption states is fixed here and obeyed by ``rendering``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,16 +51,16 @@ class Scene:
 
     @property
     def structured_caption(self) -> str:
-        """`<event& tag>` of each source joined by `@`."""
+        """``<event& tag>`` of each source joined by ``@``."""
         tags = [captions.position_tag(*source.span, self.duration) for source in self.sources]
         return captions.structured_caption([source.phrase for source in self.sources], tags)
 
 
 @dataclass(frozen=True)
 class Durations:
-    """Seconds: range of the clips, and `example`, what a training example is cropped to.
+    """Seconds: range of the clips, and ``example``, what a training example is cropped to.
 
-    A caption must hold for the crop as well, so only clips of one steady texture get longer than `example`.
+    A caption must hold for the crop as well, so only clips of one steady texture get longer than ``example``.
     """
 
     shortest: float
@@ -73,7 +73,7 @@ class Durations:
         return min(self.longest, self.example)
 
     def draw(self, rng: Generator, at_least: float = 0.0) -> float:
-        """Duration of a clip that is not cropped; longer ones are likelier."""
+        """Draw the duration of a clip that is not cropped; longer ones are likelier."""
         low = min(max(self.shortest, at_least), self.whole)
         return _grid(low + (self.whole - low) * float(rng.random()) ** 0.5)
 
@@ -83,7 +83,7 @@ def _grid(time: float) -> float:
 
 
 def _units(rng: Generator, event_class: Countable, room: float) -> list[Interval]:
-    """As many units as fit into `room` seconds, from time 0, in a steady rhythm with some jitter."""
+    """Return as many units as fit into ``room`` seconds, from time 0, in a steady rhythm with some jitter."""
     (shortest, longest), (closest, widest) = event_class.unit, event_class.gap
     unit, gap = rng.uniform(shortest, max(shortest, min(longest, room))), rng.uniform(closest, widest)
     units: list[Interval] = []
@@ -125,7 +125,7 @@ def _some_loudness(rng: Generator, probability: float) -> Loudness | None:
 
 
 def _counted(rng: Generator, units: list[Interval], probability: float) -> tuple[list[Interval], int | None]:
-    """Keep some units; with `probability` their number will be stated."""
+    """Keep some units; with ``probability`` their number will be stated."""
     if rng.random() < probability:
         count = int(rng.integers(1, min(len(units), max(COUNT_WORDS)) + 1))
         return units[:count], count
@@ -133,7 +133,7 @@ def _counted(rng: Generator, units: list[Interval], probability: float) -> tuple
 
 
 def alone_countable(rng: Generator, event_class: Countable, durations: Durations) -> Scene:
-    """A clip of one countable source."""
+    """Plan a clip of one countable source."""
     duration = durations.draw(rng)
     units, count = _counted(rng, _units(rng, event_class, duration), probability=0.5)
     soundings = _placed(units, (0.0, duration), rng.random())
@@ -142,7 +142,7 @@ def alone_countable(rng: Generator, event_class: Countable, durations: Durations
 
 
 def alone_texture(rng: Generator, event_class: Texture, durations: Durations) -> Scene:
-    """A clip of one texture: all of it (then it may be longer than an example), or long, short, or a part."""
+    """Plan a clip of one texture: all of it (then it may be longer than an example), or long, short, or a part."""
     extent, duration, kind = None, durations.draw(rng), rng.random()
     if kind < 0.15:
         extent, length = Extent.SHORT, rng.uniform(event_class.shortest, SHORT_UNTIL)
@@ -161,14 +161,14 @@ def alone_texture(rng: Generator, event_class: Texture, durations: Durations) ->
 
 
 def alone(rng: Generator, event_class: EventClass, durations: Durations) -> Scene:
-    """A clip of one source."""
+    """Plan a clip of one source."""
     if isinstance(event_class, Countable):
         return alone_countable(rng, event_class, durations)
     return alone_texture(rng, event_class, durations)
 
 
 def plain(rng: Generator, event_class: EventClass, duration: float) -> Scene:
-    """A clip full of one class whose caption states nothing but the class, in its first wording."""
+    """Plan a clip full of one class whose caption states nothing but the class, in its first wording."""
     units = _units(rng, event_class, duration) if isinstance(event_class, Countable) else [(0.0, duration)]
     words = Phrase(event_class.wordings[0])
     level = float(rng.uniform(*LEVELS[None]))
@@ -177,7 +177,7 @@ def plain(rng: Generator, event_class: EventClass, duration: float) -> Scene:
 
 
 def _part(rng: Generator, event_class: EventClass, window: Interval, anchor: float) -> Source:
-    """A source inside a window of a sequence."""
+    """Return a source inside a window of a sequence."""
     room = window[1] - window[0]
     count = None
     if isinstance(event_class, Countable):
@@ -189,7 +189,7 @@ def _part(rng: Generator, event_class: EventClass, window: Interval, anchor: flo
 
 
 def sequence(rng: Generator, event_classes: Sequence[EventClass], durations: Durations) -> Scene:
-    """ "A, then B" (or three): each source in its own window, a pause of at least 3 % of the clip between."""
+    """Plan "A, then B" (or three): each source in its own window, a pause of at least 3 % of the clip between."""
     duration, parts = durations.draw(rng, at_least=0.8 * durations.whole), len(event_classes)
     shift = rng.uniform(-0.08, 0.08) if parts == 2 else 0.0
     inner = [(i / parts + shift) * duration for i in range(1, parts)]
@@ -205,7 +205,7 @@ def sequence(rng: Generator, event_classes: Sequence[EventClass], durations: Dur
 
 
 def simultaneous(rng: Generator, event_class: EventClass, background: Texture, durations: Durations) -> Scene:
-    """ "A while B": the background fills the clip, the other source sounds inside it."""
+    """Plan "A while B": the background fills the clip, the other source sounds inside it."""
     duration = durations.draw(rng, at_least=0.6 * durations.whole)
     count = None
     if isinstance(event_class, Countable):
@@ -227,7 +227,7 @@ def simultaneous(rng: Generator, event_class: EventClass, background: Texture, d
 def composed(
     rng: Generator, event_class: EventClass, event_classes: Mapping[str, EventClass], durations: Durations
 ) -> Scene:
-    """A clip of `event_class` and others, one after the other or at the same time; alone where none fits."""
+    """Plan a clip of ``event_class`` and others, one after the other or at the same time; alone where none fits."""
     others = [item for item in event_classes.values() if item.label != event_class.label]
     backgrounds = [item for item in others if isinstance(item, Texture)]
     parts = 3 if durations.whole >= 7.5 and rng.random() < 0.3 else 2

@@ -1,7 +1,5 @@
 """Which clips a training step sees: a pure function of the step, so that resumed runs see the same ones."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np
@@ -10,7 +8,7 @@ from audiolcm.errors import UserError
 
 
 def batch_indices(num_clips: int, batch_size: int, step: int, seed: int) -> list[int]:
-    """Clip indices of optimizer step `step` (from 0).
+    """Return the clip indices of optimizer step ``step`` (from 0).
 
     Clips are drawn in a new order in each epoch, every clip once an epoch. Steps take consecutive pieces of
     the endless sequence of epochs, so a batch may span two of them and may be larger than the data set.
@@ -25,12 +23,18 @@ def batch_indices(num_clips: int, batch_size: int, step: int, seed: int) -> list
 
 
 def bucketed_indices(bucket_of: np.ndarray, batch_size: int, step: int, seed: int) -> list[int]:
-    """Clip indices of optimizer step `step` (from 0), all of one bucket; `bucket_of`: int (clips,).
+    """Return the clip indices of optimizer step ``step`` (from 0), all of one bucket.
 
     An epoch takes the clips of each bucket in a new order, in batches, and the batches of all buckets in a new order.
     The last batch of a bucket is filled with the first clips of that bucket's order: every clip comes once an epoch,
-    and fewer than `batch_size` of each bucket once more (more often where a bucket is smaller than a batch). Like
-    `batch_indices` a function of its arguments alone.
+    and fewer than ``batch_size`` of each bucket once more (more often where a bucket is smaller than a batch). Like
+    ``batch_indices`` a function of its arguments alone.
+
+    Args:
+        bucket_of: the bucket of every clip, int (clips,).
+        batch_size: clips of one step.
+        step: which one.
+        seed: of the orders.
     """
     if len(bucket_of) < 1 or batch_size < 1:
         raise UserError(f"{len(bucket_of)} clips in batches of {batch_size}: both must be at least 1.")
@@ -47,7 +51,7 @@ def bucketed_indices(bucket_of: np.ndarray, batch_size: int, step: int, seed: in
 
 @functools.lru_cache(maxsize=16)
 def _permutation(num_clips: int, epoch: int, seed: int) -> np.ndarray:
-    """The order of one epoch; remembered because the steps of an epoch ask for it again and again.
+    """Return the order of one epoch; remembered because the steps of an epoch ask for it again and again.
 
     4 bytes a clip; a million clips are put in order in 30 ms.
     """

@@ -1,10 +1,8 @@
 """Features computed once before training: posteriors of the autoencoder and embeddings of the captions.
 
-Both caches are keyed by the prepared data; the caller keys `folder` by the network that makes the features.
-Both are atomic and resumable (see `audiolcm.data.store.shards`).
+Both caches are keyed by the prepared data; the caller keys ``folder`` by the network that makes the features.
+Both are atomic and resumable (see ``audiolcm.data.store.shards``).
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -35,7 +33,7 @@ EMPTY = ("", "")  # the unconditional "caption"
 
 @runtime_checkable
 class PosteriorLike(Protocol):
-    """What an autoencoder's `encode` returns, as far as it is used here: both (batch, channels, frames)."""
+    """What an autoencoder's ``encode`` returns, as far as it is used here: both (batch, channels, frames)."""
 
     mean: Tensor
     std: Tensor
@@ -46,7 +44,7 @@ class MelEncoder(Protocol):
     """The encoding half of an autoencoder."""
 
     def encode(self, mel: Tensor) -> PosteriorLike:
-        """Posterior of a mel (batch, 80, frames)."""
+        """Return the posterior of a mel (batch, 80, frames)."""
 
 
 class Latents:
@@ -61,19 +59,19 @@ class Latents:
         return len(self.clips)
 
     def num_frames(self, index: int) -> int:
-        """Latent frames of a clip."""
+        """Return the latent frames of a clip."""
         return self._shards.length("mean", self._split.sound(index))
 
     def frames_of_clips(self) -> np.ndarray:
-        """Latent frames of every clip: int64 (clips,)."""
+        """Return the latent frames of every clip: int64 (clips,)."""
         return self._shards.lengths("mean")[np.asarray(self._split.sound_of_clip)]
 
     def mean(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Posterior means of latent frames `start:stop`: (channels, frames)."""
+        """Return the posterior means of latent frames ``start:stop``: (channels, frames)."""
         return self._shards.read("mean", self._split.sound(index), start, stop).T
 
     def std(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Posterior standard deviations of latent frames `start:stop`: (channels, frames)."""
+        """Return the posterior standard deviations of latent frames ``start:stop``: (channels, frames)."""
         return self._shards.read("std", self._split.sound(index), start, stop).T
 
 
@@ -88,11 +86,11 @@ class TextEmbeddings:
         return len(self._split)
 
     def tokens(self, index: int) -> np.ndarray:
-        """Text tokens of a clip: float32 (tokens, width)."""
+        """Return the text tokens of a clip: float32 (tokens, width)."""
         return self._shards.read("tokens", self._split.caption_number(index)).astype(np.float32)
 
     def unconditional(self) -> np.ndarray:
-        """Text tokens of the empty captions: float32 (tokens, width)."""
+        """Return the text tokens of the empty captions: float32 (tokens, width)."""
         return self._shards.read("tokens", 0).astype(np.float32)
 
 
@@ -107,10 +105,20 @@ def encode_latents(
 ) -> Latents:
     """Encode every sound of a split once, as a whole, and keep mean and std in float32.
 
-    min_frames: mel frames of one training example, or of the examples of each length bucket. Shorter mels are padded
-    with silence (-5) to the next of them before encoding, so that their latents hold encoded silence; an odd last
-    frame of a mel longer than all of them is dropped. The autoencoder must be on `device` and in eval mode. Raises
-    UserError when a posterior is not finite or the disk is full.
+    Shorter mels are padded with silence (-5) to the next of ``min_frames`` before encoding, so that their latents hold
+    encoded silence; an odd last frame of a mel longer than all of them is dropped.
+
+    Args:
+        autoencoder: on ``device`` and in eval mode.
+        split: the sounds.
+        folder: where the latents are kept; keyed by the autoencoder.
+        min_frames: mel frames of one training example, or of the examples of each length bucket.
+        device: where the autoencoder is.
+        batch_size: sounds that are encoded together.
+        progress: whether a bar is shown.
+
+    Raises:
+        UserError: when a posterior is not finite or the disk is full.
     """
     folder = Path(folder) / f"latents-{split.name}-{_key(split.fingerprint, min_frames)}"
     lengths = array("q", padded_lengths(split.frames_of_sounds(), min_frames).tobytes())
@@ -130,7 +138,7 @@ def encode_latents(
 
 
 def padded_lengths(frames: np.ndarray, min_frames: int | Sequence[int]) -> np.ndarray:
-    """Mel frames that are encoded of sounds of `frames`: the next of `min_frames`, or their own even number."""
+    """Return the mel frames that are encoded for ``frames``: the next of ``min_frames``, or their own even number."""
     edges = np.atleast_1d(np.asarray(min_frames, np.int64))
     place = np.searchsorted(edges, frames)
     return np.where(place < len(edges), edges[np.minimum(place, len(edges) - 1)], frames // 2 * 2)
@@ -145,8 +153,10 @@ def encode_text(
 ) -> TextEmbeddings:
     """Encode every distinct pair of captions of a split once, and the empty pair; kept in float16.
 
-    float16 keeps 11 bits of every value, more than the bf16 arithmetic that reads them. Raises UserError when
-    an embedding is not finite in float16 or the disk is full.
+    float16 keeps 11 bits of every value, more than the bf16 arithmetic that reads them.
+
+    Raises:
+        UserError: when an embedding is not finite in float16 or the disk is full.
     """
     kind = (type(text_encoder).__name__, text_encoder.num_tokens, text_encoder.width)
     folder = Path(folder) / f"text-{split.name}-{_key(kind, split.fingerprint)}"
@@ -184,7 +194,7 @@ def _build(
 
 
 def _equal_batches(items: range, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """Consecutive items of one length, at most `batch_size` together: nothing is padded for its neighbors."""
+    """Yield consecutive items of one length, at most ``batch_size`` together: nothing is padded for its neighbors."""
     batch: list[int] = []
     for item in items:
         if batch and (len(batch) == batch_size or lengths[item] != lengths[batch[0]]):

@@ -1,7 +1,5 @@
 """Training sets: batches as pure functions of the clip indices and a generator."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,11 +26,11 @@ class MelClips:
         return len(self.split)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Names of the clips of a batch."""
+        """Return the names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
-        """One batch; `generator` (CPU) draws where clips are cut."""
+        """Return one batch; ``generator`` (CPU) draws where clips are cut."""
         mels = []
         for position, index in enumerate(indices):
             start = _random_start(self.split.num_frames(index), self.num_frames, generator, position)
@@ -53,11 +51,11 @@ class WaveformClips:
         return len(self.split)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Names of the clips of a batch."""
+        """Return the names of the clips of a batch."""
         return [self.split.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
-        """One batch; `generator` (CPU) draws where clips are cut."""
+        """Return one batch; ``generator`` (CPU) draws where clips are cut."""
         waveforms = []
         for position, index in enumerate(indices):
             start = _random_start(self.split.num_samples(index), self.num_samples, generator, position)
@@ -70,11 +68,16 @@ class WaveformClips:
 class LatentClips:
     """Captioned latents: {"latent": (batch, channels, num_frames), "text": (batch, tokens, width)}, float32.
 
-    Latents are drawn from the posterior (mean + std * noise) and multiplied by `scale_factor`. num_frames:
-    latent frames of one example, or, ascending, of the examples of each length bucket: then a clip belongs to the
-    first bucket that holds all of it, else to the last one, and the clips of one batch must be of one bucket
-    (`bucket_of` says which; see `bucketed_indices`). Longer clips are cut at random. Clips must not be shorter than
-    their bucket: `encode_latents` pads.
+    Latents are drawn from the posterior (mean + std * noise) and multiplied by ``scale_factor``. Longer clips are cut
+    at random. Clips must not be shorter than their bucket: ``encode_latents`` pads.
+
+    Args:
+        latents: posteriors of the clips.
+        text: tokens of their captions.
+        num_frames: latent frames of one example, or, ascending, of the examples of each length bucket: then a clip
+            belongs to the first bucket that holds all of it, else to the last one, and the clips of one batch must be
+            of one bucket (``bucket_of`` says which; see ``bucketed_indices``).
+        scale_factor: 1 / std of the training latents.
     """
 
     def __init__(
@@ -109,11 +112,11 @@ class LatentClips:
         return len(self.latents)
 
     def names(self, indices: Sequence[int]) -> list[str]:
-        """Names of the clips of a batch."""
+        """Return the names of the clips of a batch."""
         return [self.latents.clips[index].name for index in indices]
 
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
-        """One batch; `generator` (CPU) draws where clips are cut, then the noise."""
+        """Return one batch; ``generator`` (CPU) draws where clips are cut, then the noise."""
         (bucket,) = {int(self._bucket_of[index]) for index in indices}
         num_frames = self.lengths[bucket]
         starts = [
@@ -129,7 +132,7 @@ class LatentClips:
 
 
 def _random_start(length: int, wanted: int, generator: random_numbers.Generator, position: int) -> int:
-    """Where to cut; draws one number for every clip, long or short, so that batches stay comparable."""
+    """Return where to cut; draws one number for every clip, long or short, so that batches stay comparable."""
     return int(
         torch.randint(
             max(length - wanted, 0) + 1, (), generator=random_numbers.of_example(generator, position)

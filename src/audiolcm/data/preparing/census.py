@@ -1,7 +1,5 @@
 """What a prepared corpus holds, counted: clips, captions, hours, how captions came to be (Table 4 of the paper)."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,11 +22,14 @@ Figures = dict[str, int | float]
 def census(prepared: PreparedData, corpus: Corpus) -> Figures:
     """Count all splits of a prepared corpus; of a mix each part besides, under "<part>/<figure>".
 
-    num_clips: different sounds.  num_captions: rows, each a sound with one caption.  hours: of the sounds, each once,
-    as they are kept (a corpus cuts them at its `max_duration`).  share_written: rows whose caption was written for the
-    sound; share_from_labels: rows whose caption was made of its labels here; share_from_names: of its file name.
-    labels_a_row: mean.  num_bad_rows: rows that were left out (of the whole only). Shares and means of nothing are
-    left out.
+    Shares and means of nothing are left out.
+
+    Returns:
+        ``num_clips``, different sounds; ``num_captions``, rows, each a sound with one caption; ``hours`` of the sounds,
+        each once, as they are kept (a corpus cuts them at its ``max_duration``); ``share_written``, rows whose caption
+        was written for the sound; ``share_from_labels``, rows whose caption was made of its labels here;
+        ``share_from_names``, of its file name; ``labels_a_row``, their mean; ``num_bad_rows`` that were left out (of
+        the whole only).
     """
     parts = corpus.corpora if isinstance(corpus, Mix) else {}
     counts = {name: Counter() for name in ("", *parts)}
@@ -47,7 +48,7 @@ def census(prepared: PreparedData, corpus: Corpus) -> Figures:
 
 
 def origin(caption: str, labels: tuple[str, ...], audio_path: str | None) -> str:
-    """How a caption came to be, told from its row: "from_labels", "from_names" (of files) or "written"."""
+    """Return how a caption came to be, told from its row: "from_labels", "from_names" (of files) or "written"."""
     of_labels = {caption_of_labels(labels), *(CAPTIONS.get(label) for label in labels if len(labels) == 1)}
     if labels and caption in of_labels:
         return "from_labels"
@@ -57,7 +58,7 @@ def origin(caption: str, labels: tuple[str, ...], audio_path: str | None) -> str
 
 
 def _of_row(row: Mapping[str, Any], is_new: bool) -> Figures:
-    """What one row adds to the counts."""
+    """Return what one row adds to the counts."""
     found: Figures = {"rows": 1, "labels": len(row["labels"])}
     found[origin(row["caption"], tuple(row["labels"]), row["audio_path"])] = 1
     if is_new:

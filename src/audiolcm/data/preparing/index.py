@@ -1,7 +1,5 @@
 """The last act of preparing a split: which clips are usable and where their sound lies, and which are not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

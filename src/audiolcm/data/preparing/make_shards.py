@@ -5,8 +5,6 @@ has to be pickled, and nothing is imported twice. A thread makes a whole shard, 
 decoding the next; it holds one shard in memory, 54 MB.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -30,9 +28,20 @@ class _StoppedError(Exception):
 def make_shards(
     store: Store, numbers: Sequence[int], plan: Plan, corpus: Corpus, workers: int, title: str | None
 ) -> None:
-    """Make the shards `numbers` of a split with `workers` threads; a progress bar tells the time left.
+    """Make the shards ``numbers`` of a split with ``workers`` threads; a progress bar tells the time left.
 
-    Shards that are whole are kept. title: of the bar; None shows none. Raises UserError when the disk is full.
+    Shards that are whole are kept.
+
+    Args:
+        store: what is made.
+        numbers: its shards to make.
+        plan: which sounds there are.
+        corpus: whose they are.
+        workers: how many threads.
+        title: of the progress bar; None shows none.
+
+    Raises:
+        UserError: when the disk is full.
     """
     spectrogram, stopped, lock = MelSpectrogram(), threading.Event(), threading.Lock()
     missing = [number for number in numbers if store.record(number) is None]

@@ -1,7 +1,5 @@
 """Dividing a preparation among machines: which part this process makes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +9,13 @@ from audiolcm.errors import UserError
 
 @dataclass(frozen=True)
 class Part:
-    """Part `number` (from 1) of `count`: every count-th shard."""
+    """Part ``number`` (from 1) of ``count``: every count-th shard."""
 
     number: int
     count: int
 
     def has(self, shard: int) -> bool:
-        """Whether a shard, numbered through all splits, belongs to this part."""
+        """Return whether a shard, numbered through all splits, belongs to this part."""
         return shard % self.count == self.number - 1
 
     def __str__(self) -> str:
@@ -27,8 +25,10 @@ class Part:
 def parse_part(text: str, environment: Mapping[str, str] = os.environ) -> Part:
     """Read "3/64", or "auto": the task of the SLURM array that this process runs in.
 
-    Tasks may be numbered from any number in any step, `--array=0-63` or `--array=1-64`. Raises UserError when it is
-    neither, or when there is no array.
+    Tasks may be numbered from any number in any step, ``--array=0-63`` or ``--array=1-64``.
+
+    Raises:
+        UserError: when it is neither, or when there is no array.
     """
     if text == "auto":
         return _of_array(environment)

@@ -4,8 +4,6 @@ The plan is a table on disk. Whoever prepares a part of the sounds reads it, not
 clip in memory: names and sounds are compared by 96-bit hashes in arrays.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -40,7 +38,7 @@ class Keys:
         self._digests += whole.hexdigest().encode()
 
     def first(self) -> np.ndarray:
-        """For every key the position of the first equal one: int64 (keys,)."""
+        """Return the position of the first equal key, for every key: int64 (keys,)."""
         digests = np.frombuffer(self._digests, f"S{_DIGITS}")
         _, first, group = np.unique(digests, return_index=True, return_inverse=True)
         return first[group]
@@ -60,7 +58,7 @@ class Plan:
         return len(self._row_of_sound)
 
     def clip_of_sound(self, sound: int) -> Clip:
-        """The first usable clip with a sound: it stands for all of them."""
+        """Return the first usable clip with a sound: it stands for all of them."""
         row = self.rows[int(self._row_of_sound[sound])]
         return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})
 
@@ -68,9 +66,13 @@ class Plan:
 def write_plan(
     folder: Path, clips: Sequence[Clip], split: str, left_out: Mapping[int, str] | None = None
 ) -> None:
-    """Check every row of a split, its sound aside, and write the plan. `clips` is read twice, in order.
+    """Check every row of a split, its sound aside, and write the plan.
 
-    left_out: why a clip is left out though its row can be used, by its position.
+    Args:
+        folder: of the split.
+        clips: the rows, read twice, in order.
+        split: its name.
+        left_out: why a clip is left out though its row can be used, by its position.
     """
     left_out = left_out or {}
     names, sounds = Keys(), Keys()
@@ -95,7 +97,7 @@ def write_plan(
 
 
 def is_planned(folder: Path) -> bool:
-    """Whether there is a plan, whole and as it was written."""
+    """Return whether there is a plan, whole and as it was written."""
     try:
         return file_fault(folder / PLAN_FILE, read_json(folder / _FACTS_FILE)["table"], content=True) is None
     except (UserError, LookupError):
@@ -109,7 +111,7 @@ def remove_plan(folder: Path) -> None:
 
 
 def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:
-    """Why a row can not be used, its sound aside, else None. `repeated`: a row before it has the same name."""
+    """Return why a row cannot be used, its sound aside, else None; ``repeated``: a row before it has the same name."""
     if not clip.name.strip():
         return "The name is missing."
     if repeated:

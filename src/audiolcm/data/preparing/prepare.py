@@ -10,8 +10,6 @@ autoencoder; -5, the value of silence, is exact. Mels are computed from the 16-b
 describe the same sound.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import shutil
@@ -47,7 +45,7 @@ class KnowsPrepared(Protocol):
     """A corpus that is prepared already and has no other form."""
 
     def prepared(self) -> PreparedData:
-        """The prepared data."""
+        """Return the prepared data."""
 
 
 def prepare(
@@ -58,12 +56,14 @@ def prepare(
     progress: bool = True,
     sounds_per_shard: int | None = None,
 ) -> PreparedData:
-    """Cache the sound of `corpus` in `<cache_root>/<corpus.name>-<fingerprint[:12]>` and return it.
+    """Cache the sound of ``corpus`` in ``<cache_root>/<corpus.name>-<fingerprint[:12]>`` and return it.
 
-    Every row is checked; bad ones are left out and listed in `report.tsv` (`PreparedData.bad_rows`). A
+    Every row is checked; bad ones are left out and listed in ``report.tsv`` (``PreparedData.bad_rows``). A
     finished preparation returns at once, a killed one goes on where it stopped, and two processes never do
-    the same work. Raises UserError for an unknown split, a corpus that can not be read at all, or a full
-    disk.
+    the same work.
+
+    Raises:
+        UserError: for an unknown split, a corpus that cannot be read at all, or a full disk.
     """
     if workers < 1:
         raise UserError(f"workers={workers}: use 1 or more.")
@@ -81,7 +81,11 @@ def prepare_part(
 ) -> PreparedData | None:
     """Make the shards of one part; the part that finds all others finished completes the data and returns it.
 
-    None when other parts are still to be made. Arguments and errors as `prepare`.
+    Returns:
+        The prepared data; None when other parts are still to be made.
+
+    Raises:
+        UserError: as ``prepare`` does.
     """
     if workers < 1:
         raise UserError(f"workers={workers}: use 1 or more.")
@@ -96,7 +100,7 @@ def prepare_part(
 
 
 def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> str:
-    """SHA-256 (hex) of the corpus and the way it is cached: names the cache, identifies the training data."""
+    """Return the SHA-256 (hex) of the corpus and of how it is cached; names the cache, identifies the training data."""
     digests = digests or FileDigests()
     code = code_of_class(type(corpus))  # of ours there is none: their versions are in their fingerprints
     content = f"{FORMAT_VERSION} {corpus.fingerprint(digests)}" + (f" {code}" if code else "")
@@ -106,7 +110,7 @@ def prepared_fingerprint(corpus: Corpus, digests: FileDigests | None = None) -> 
 
 
 def prepared_folder(corpus: Corpus, cache_root: str | Path) -> Path:
-    """Where `prepare` puts a corpus, whether it is there already or not."""
+    """Return where ``prepare`` puts a corpus, whether it is there already or not."""
     if isinstance(corpus, KnowsPrepared):
         return corpus.prepared().folder
     return _identified(corpus, Path(cache_root)).folder
@@ -136,7 +140,7 @@ def _make(
     progress: bool,
     sounds_per_shard: int | None,
 ) -> None:
-    """Plan, make the shards of `part`, and seal when every shard of every part is made."""
+    """Plan, make the shards of ``part``, and seal when every shard of every part is made."""
     plans = _planned(corpus, prepared, names)
     stores = {name: _store(prepared.folder / name, plan, sounds_per_shard) for name, plan in plans.items()}
     before = 0
@@ -154,7 +158,7 @@ def _make(
 
 
 def _planned(corpus: Corpus, prepared: PreparedData, names: Sequence[str]) -> dict[str, Plan]:
-    """The plan of every split that is not finished; the first process makes it, the others wait and read it."""
+    """Return the plan of every split that is not finished; the first process makes it, the others wait and read it."""
     plans = {}
     with exclusive(prepared.folder):
         remove_leftovers(prepared.folder)

@@ -1,7 +1,5 @@
 """What a preparation found, for people and as tables."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import logging
@@ -38,7 +36,7 @@ def _to_read(row: Mapping[str, object]) -> dict[str, str]:
 
 
 def prepare_report(prepared: PreparedData) -> str:
-    """A few lines for people: clips and hours of every split, the first bad rows and why, and the folder."""
+    """Return a few lines for people: clips and hours of every split, the first bad rows and why, and the folder."""
     lines = [f"{prepared.name}: {prepared.folder}"]
     for name in prepared.splits:
         split = prepared.open_split(name)
@@ -71,7 +69,7 @@ def prepare_report(prepared: PreparedData) -> str:
 
 
 def _counts(prepared: PreparedData) -> dict[str, int]:
-    """How many rows are no clips, by why that is."""
+    """Return how many rows are no clips, by why that is."""
     counts = {
         "bad rows were left out": prepared.num_bad_rows - prepared.num_left_out,
         "clips were left out that are tested on, or that a list names": prepared.num_left_out,

@@ -6,8 +6,6 @@ text.) Nothing of a table is kept as Python objects, so a million rows cost no m
 system maps the pages that are read and takes them back.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,9 +25,10 @@ _OPEN_BATCHES = 64
 
 @contextmanager
 def writing_rows(path: Path, schema: pyarrow.Schema) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Yield a function that adds one row to a new table; the table appears under `path` when the block ends well.
+    """Yield a function that adds one row to a new table; the table appears under ``path`` when the block ends well.
 
-    Raises UserError when the disk is full or the folder can not be written.
+    Raises:
+        UserError: when the disk is full or the folder cannot be written.
     """
     rows: list[Mapping[str, Any]] = []
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -50,7 +49,7 @@ def writing_rows(path: Path, schema: pyarrow.Schema) -> Iterator[Callable[[Mappi
 
 
 class Rows:
-    """Read access to a table: `len(rows)`, `rows[i]` as a dictionary, `iter(rows)`, whole columns of numbers."""
+    """Read access to a table: ``len(rows)``, ``rows[i]`` as a dictionary, ``iter(rows)``, whole columns of numbers."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -80,12 +79,12 @@ class Rows:
             yield from self._file.get_batch(number).to_pylist()
 
     def value(self, column: str, index: int) -> Any:
-        """One value, without the rest of its row."""
+        """Return one value, without the rest of its row."""
         batch, position = self._place(index)
         return batch.column(column)[position].as_py()
 
     def column(self, name: str) -> np.ndarray:
-        """A whole column of numbers, copied: int64 or float64 (rows,)."""
+        """Return a whole column of numbers, copied: int64 or float64 (rows,)."""
         batches = (self._file.get_batch(number) for number in range(self._file.num_record_batches))
         # Not to_numpy: it imports pandas, which takes longer and more memory than a million numbers.
         return np.concatenate([np.from_dlpack(batch.column(name)) for batch in batches])

@@ -1,7 +1,5 @@
 """Small files that say what other files must hold: JSON, sealed against change, sizes and checksums."""
 
-from __future__ import annotations
-
 import functools
 import json
 import os
@@ -16,7 +14,7 @@ from audiolcm.storage import plain_data
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import sealed, unsealed
 
-MEND = "type `audiolcm prepare dataset=... --mend` with your settings; it makes only what is damaged anew."
+MEND = "type `audiolcm prepare dataset=... --mend` with your settings; it makes again only what is damaged."
 _BLOCK = 1 << 20
 _REMEMBERED = 1 << 16  # checksums, some 20 MB
 _RECENT = 2_000_000_000  # nanoseconds: coarser than the times of any file system
@@ -30,7 +28,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file of ours; raises UserError saying how to mend it when it is not as it was written."""
+    """Read a JSON file of ours.
+
+    Raises:
+        UserError: saying how to repair it, when it is not as it was written.
+    """
     try:
         return unsealed(plain_data.read_json(path, plain_data.LARGEST))
     except (OSError, ValueError) as error:
@@ -38,19 +40,22 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def file_facts(path: Path) -> dict[str, int]:
-    """Size and CRC-32 of a file: a flipped bit always changes the latter."""
+    """Return the size and CRC-32 of a file: a flipped bit always changes the latter."""
     return {"bytes": path.stat().st_size, "crc32": _checksum(path)}
 
 
 def file_fault(path: Path, facts: Mapping[str, Any], content: bool = False) -> str | None:
-    """What is wrong with a file of known `file_facts`: its size, and with `content` any byte; None when nothing is."""
+    """Return what is wrong with a file of known ``file_facts``: its size, or with ``content`` any byte; else None."""
     return _fault(path, facts, _checksum if content else None)
 
 
 def refuse_damaged(path: Path, facts: Mapping[str, Any], content: bool = True) -> None:
-    """Raise UserError when a file is missing, has another size or, with `content`, another byte than it was given.
+    """Refuse a file that is missing, has another size or, with ``content``, another byte than it was given.
 
     One process reads a file once for that, and again when its size or times have changed.
+
+    Raises:
+        UserError: naming the file and how to repair it.
     """
     if fault := _fault(path, facts, _remembered_checksum if content else None):
         raise UserError(f"{path.name} in {path.parent} is damaged ({fault}): {MEND}")
@@ -63,7 +68,7 @@ def _fault(path: Path, facts: Mapping[str, Any], checksum: Callable[[Path], int]
             return f"it has {size} bytes instead of {facts['bytes']}"
         return "its content has changed" if checksum and checksum(path) != facts["crc32"] else None
     except OSError as error:
-        return f"it can not be read: {error.strerror}"
+        return f"it cannot be read: {error.strerror}"
 
 
 def _remembered_checksum(path: Path) -> int:

@@ -1,10 +1,8 @@
-"""Prepared data: the cached waveforms and mels of a corpus, as `audiolcm.data.preparing.prepare` writes them.
+"""Prepared data: the cached waveforms and mels of a corpus, as ``audiolcm.data.preparing.prepare`` writes them.
 
 Opening it takes the same time and memory for ten thousand and for a million clips: clips are made from a mapped table
 when they are asked for.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import functools
@@ -81,7 +79,7 @@ class Clips(Sequence[Clip]):
 class PreparedSplit:
     """The usable clips of one split with random access to their sound.
 
-    `clips[i].duration` is the length of the cached sound in seconds. Clips with the same audio file share one
+    ``clips[i].duration`` is the length of the cached sound in seconds. Clips with the same audio file share one
     copy.
     """
 
@@ -101,7 +99,7 @@ class PreparedSplit:
 
     @property
     def bad_rows(self) -> list[BadRow]:
-        """The rows that can not be used; not those that are left out for another reason."""
+        """The rows that cannot be used; not those that are left out for another reason."""
         rows = (BadRow(**row) for row in Rows(self.folder / BAD_FILE))
         return [row for row in rows if not row.is_left_out]
 
@@ -117,7 +115,7 @@ class PreparedSplit:
 
     @functools.cached_property
     def sound_of_clip(self) -> Sequence[int]:
-        """For every clip the position of its sound in `sounds`."""
+        """For every clip the position of its sound in ``sounds``."""
         return _integers(self._rows.column("sound"))
 
     @functools.cached_property
@@ -126,40 +124,40 @@ class PreparedSplit:
         return _integers(np.unique(self._rows.column("caption_number"), return_index=True)[1])
 
     def sound(self, index: int) -> int:
-        """Position of a clip's sound in `sounds`."""
+        """Return the position of a clip's sound in ``sounds``."""
         return self._rows.value("sound", index)
 
     def caption_number(self, index: int) -> int:
-        """1 + position of a clip's captions in `captions`; 0 is the empty pair."""
+        """Return 1 + the position of a clip's captions in ``captions``; 0 is the empty pair."""
         return self._rows.value("caption_number", index)
 
     def frames_of_sounds(self) -> np.ndarray:
-        """Mel frames of every distinct sound: int64 (sounds,)."""
+        """Return the mel frames of every distinct sound: int64 (sounds,)."""
         lengths = self._shards.lengths("waveform")
         return lengths[lengths > 0] // HOP_LENGTH
 
     def num_samples(self, index: int) -> int:
-        """Length of a clip in samples at 16 kHz."""
+        """Return the length of a clip in samples at 16 kHz."""
         return self._shards.length("waveform", self._rows.value("item", index))
 
     def num_frames(self, index: int) -> int:
-        """Length of a clip in mel frames: num_samples // 256."""
+        """Return the length of a clip in mel frames: num_samples // 256."""
         return self.num_samples(index) // HOP_LENGTH
 
     def waveform(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Samples `start:stop` of a clip: float32 (samples,), full scale 1."""
+        """Return samples ``start:stop`` of a clip: float32 (samples,), full scale 1."""
         stored = self._shards.read("waveform", self._rows.value("item", index), start, stop)
         return stored.astype(np.float32) / np.float32(FULL_SCALE)
 
     def mel(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Frames `start:stop` of the log10 mel of a clip: float32 (80, frames)."""
+        """Return frames ``start:stop`` of the log10 mel of a clip: float32 (80, frames)."""
         stored = self._shards.read("mel", self._rows.value("item", index), start, stop)
         return np.ascontiguousarray(stored.T, dtype=np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class PreparedData:
-    """A prepared corpus on disk: `split(name)`, `bad_rows`, `report_path`; `fingerprint` identifies it."""
+    """A prepared corpus on disk: ``split(name)``, ``bad_rows``, ``report_path``; ``fingerprint`` identifies it."""
 
     folder: Path
     name: str
@@ -167,8 +165,12 @@ class PreparedData:
     duration: float
 
     @classmethod
-    def open(cls, folder: str | Path) -> PreparedData:
-        """Open a folder that `prepare` made. Raises UserError when it holds no finished data of this version."""
+    def open(cls, folder: str | Path) -> "PreparedData":
+        """Open a folder that ``prepare`` made.
+
+        Raises:
+            UserError: when it holds no finished data of this version.
+        """
         folder = Path(folder)
         if not (folder / DATA_FILE).is_file():
             raise UserError(f"No prepared data in {folder}: run `audiolcm prepare dataset=...` first.")
@@ -202,7 +204,7 @@ class PreparedData:
 
     @property
     def num_left_out(self) -> int:
-        """How many of those could be used, see `PreparedSplit.num_left_out`."""
+        """How many of those could be used, see ``PreparedSplit.num_left_out``."""
         return sum(self.open_split(name).num_left_out for name in self.splits)
 
     @property
@@ -216,13 +218,17 @@ class PreparedData:
         return list(self.iterate_bad_rows())
 
     def iterate_bad_rows(self) -> Iterator[BadRow]:
-        """Every row that is no clip, one at a time."""
+        """Yield every row that is no clip, one at a time."""
         yield from (BadRow(**row) for row in read_json(self.folder / DATA_FILE)["rejected"])
         for name in self.splits:
             yield from (BadRow(**row) for row in Rows(self.open_split(name).folder / BAD_FILE))
 
     def split(self, name: str) -> PreparedSplit:
-        """One split. Raises UserError when it is not prepared, or when train or validation is empty."""
+        """Return one split.
+
+        Raises:
+            UserError: when it is not prepared, or when train or validation is empty.
+        """
         split = self.open_split(name)
         if len(split) == 0 and name in NEEDED_SPLITS:
             raise UserError(f"Split {name} of {self.name} holds no usable clip {self._why_empty(split)}")
@@ -242,7 +248,11 @@ class PreparedData:
         )
 
     def open_split(self, name: str) -> PreparedSplit:
-        """One split, empty or not. Raises UserError when it is not prepared or damaged."""
+        """Return one split, empty or not.
+
+        Raises:
+            UserError: when it is not prepared or damaged.
+        """
         if not (self.folder / check_split(name) / SPLIT_FILE).is_file():
             raise UserError(
                 f"Split {name} of {self.name} is not prepared in {self.folder}: "
@@ -252,13 +262,13 @@ class PreparedData:
 
 
 def clip_to_json(clip: Clip) -> dict:
-    """A clip as plain JSON values."""
+    """Return a clip as plain JSON values."""
     path = None if clip.audio_path is None else str(clip.audio_path)
     return {**dataclasses.asdict(clip), "audio_path": path}
 
 
 def clip_from_json(content: dict) -> Clip:
-    """The inverse of `clip_to_json`."""
+    """Return the inverse of ``clip_to_json``."""
     path = content["audio_path"]
     return Clip(
         **content
@@ -271,7 +281,7 @@ def clip_from_json(content: dict) -> Clip:
 
 
 def _integers(values: np.ndarray) -> Sequence[int]:
-    """A sequence of Python's integers that takes 8 bytes each."""
+    """Return a sequence of Python's integers that takes 8 bytes each."""
     return array("q", values.astype(np.int64).tobytes())
 
 

@@ -1,7 +1,5 @@
 """Reading a store of shards: any slice of any item, whatever the number of items."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 
@@ -16,7 +14,7 @@ _OPEN_FILES = 64  # below the usual limit of 1024 open files, however many shard
 
 
 class ShardReader:
-    """Read access to a finished store: `len`, `reason`, `length`, `lengths`, `read`."""
+    """Read access to a finished store: ``len``, ``reason``, ``length``, ``lengths``, ``read``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -35,21 +33,21 @@ class ShardReader:
         return self._num_items
 
     def reason(self, item: int) -> str | None:
-        """Why an item was rejected; None when it was not."""
+        """Return why an item was rejected; None when it was not."""
         return self._items.value("reason", item)
 
     def length(self, name: str, item: int) -> int:
-        """Length of the first axis of one array of an item; 0 for a rejected one."""
+        """Return the length of the first axis of one array of an item; 0 for a rejected one."""
         return self._items.value(f"length.{name}", item)
 
     def lengths(self, name: str) -> np.ndarray:
-        """`length` of all items: int64 (items,). Zeros when no item of the store has that array."""
+        """Return the ``length`` of all items: int64 (items,). Zeros when no item of the store has that array."""
         if f"length.{name}" not in self._items.names:
             return np.zeros(self._num_items, np.int64)
         return self._items.column(f"length.{name}")
 
     def read(self, name: str, item: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Rows `start:stop` of one array of an item: a read-only view of the file."""
+        """Return rows ``start:stop`` of one array of an item: a read-only view of the file."""
         begin = self._items.value(f"offset.{name}", item)
         end = begin + self.length(name, item)
         stop = end if stop is None else min(begin + stop, end)

@@ -1,6 +1,4 @@
-"""Finding what is damaged in prepared data, and having just that made anew."""
-
-from __future__ import annotations
+"""Finding what is damaged in prepared data, and having just that made again."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,9 +15,10 @@ _CHANGED = "it is not as it was written"
 
 
 def verify(folder: Path) -> int:
-    """Read every byte of all splits and features below a prepared folder; returns the number of stores.
+    """Read every byte of all splits and features below a prepared folder; return the number of stores.
 
-    Raises UserError naming each damaged file and the command that mends it.
+    Raises:
+        UserError: naming each damaged file and the command that repairs it.
     """
     stores = _stores(folder)
     faults = [f"  {folder / DATA_FILE}: {_CHANGED}"] if _is_damaged(folder / DATA_FILE) else []
@@ -29,14 +28,15 @@ def verify(folder: Path) -> int:
         for _, name, fault in (*damaged_files(store), *_damaged_tables(store))
     ]
     if faults:
-        raise UserError("\n".join([f"{len(faults)} files are damaged:", *faults, f"To mend them {MEND}"]))
+        raise UserError("\n".join([f"{len(faults)} files are damaged:", *faults, f"To repair them {MEND}"]))
     return len(stores)
 
 
 def discard(folder: Path) -> list[Path]:
     """Make prepared data unfinished where it is damaged; preparing (or training, for features) completes it again.
 
-    Returns the damaged files.
+    Returns:
+        The damaged files.
     """
     found: list[Path] = []
     if _is_damaged(folder / DATA_FILE):
@@ -92,9 +92,9 @@ def damaged_files(folder: Path) -> Iterator[tuple[int | None, str, str]]:
 
 
 def _discard_shards(store: Path, damaged: Sequence[tuple[int | None, str, str]]) -> list[str]:
-    """Drop the records of damaged shards, and the index when anything that it rests on is damaged; names the files.
+    """Drop the records of damaged shards, and the index when anything that it rests on is damaged; name the files.
 
-    With an index that can not be trusted the shards are held against their own records.
+    With an index that cannot be trusted the shards are held against their own records.
     """
     names = [name for _, name, _ in damaged]
     numbers = {number for number, _, _ in damaged if number is not None}

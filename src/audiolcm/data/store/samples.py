@@ -1,7 +1,5 @@
 """Samples as prepared data keeps them, and which sound it refuses."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
@@ -13,7 +11,7 @@ PEAK_LIMIT = 4.0  # 12 dB above full scale: beyond it a float file is not scaled
 
 
 def sound_problem(waveform: np.ndarray) -> str | None:
-    """Why a waveform can not be used for training; None when it can."""
+    """Return why a waveform cannot be used for training; None when it can."""
     if waveform.ndim != 1:
         return f"The sound has shape {waveform.shape}, not (samples,)."
     if len(waveform) == 0:
@@ -36,6 +34,6 @@ def sound_problem(waveform: np.ndarray) -> str | None:
 
 
 def quantize(waveform: np.ndarray) -> np.ndarray:
-    """int16 samples of a float waveform; one above full scale is turned down to it rather than clipped."""
+    """Return the int16 samples of a float waveform; one above full scale is turned down to it rather than clipped."""
     gain = (FULL_SCALE - 1) / max(float(np.abs(waveform).max()), (FULL_SCALE - 1) / FULL_SCALE)
     return np.rint(waveform * np.float32(gain)).astype(np.int16)

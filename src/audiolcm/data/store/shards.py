@@ -1,16 +1,14 @@
 """Arrays of unequal length in memory-mapped shards: written once, resumable, read by slice.
 
 A store holds items, each a set of named arrays whose first axis may have any length (the other axes and the dtype are
-the same for all items). Items lie one after another in `.npy` files of a bounded number of items: `numpy.load` maps
+the same for all items). Items lie one after another in ``.npy`` files of a bounded number of items: ``numpy.load`` maps
 them as they are, and a slice of an item is read without the rest. (A safetensors file would add a second header to
-map; a tar or Parquet file can not be mapped.) A shard counts only when its record file exists, which is written after
+map; a tar or Parquet file cannot be mapped.) A shard counts only when its record file exists, which is written after
 its arrays and holds their sizes and checksums; the index of the store is written last.
 
-`index.arrow` has one row an item (length and place of each array, why it was rejected), `shards.arrow` one row a file
-(bytes, CRC-32), `index.json` the counts and the checksums of these two.
+``index.arrow`` has one row an item (length and place of each array, why it was rejected), ``shards.arrow`` one row a
+file (bytes, CRC-32), ``index.json`` the counts and the checksums of these two.
 """
-
-from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,12 +58,12 @@ class Store:
         return -(-self.num_items // self.items_per_shard)
 
     def items(self, number: int) -> range:
-        """The items of a shard."""
+        """Return the items of a shard."""
         start = number * self.items_per_shard
         return range(start, min(start + self.items_per_shard, self.num_items))
 
     def record(self, number: int) -> Record | None:
-        """The record of a shard that is whole on disk, else None."""
+        """Return the record of a shard that is whole on disk, else None."""
         path = record_path(self.folder, number)
         if not path.is_file():
             return None
@@ -75,17 +73,17 @@ class Store:
                 file_fault(self.folder / name, facts) is None for name, facts in record["files"].items()
             )
         except (UserError, LookupError, TypeError, AttributeError):
-            return None  # a damaged record is as good as none: the shard is made anew
+            return None  # a damaged record is as good as none: the shard is made again
         return record if whole and record.get("num_items") == len(self.items(number)) else None
 
     def unfinished(self) -> list[int]:
-        """Numbers of the shards that are not whole on disk."""
+        """Return the numbers of the shards that are not whole on disk."""
         return [number for number in range(len(self)) if self.record(number) is None]
 
     def make(self, number: int, produce: Produce, finished: Callable[[int], object]) -> None:
         """Make a shard unless it is whole; whoever comes while another process makes it waits for that one.
 
-        `finished(count)` is told about items as they get done.
+        ``finished(count)`` is told about items as they get done.
         """
         with exclusive(self.folder / CLAIMS / f"{number:05d}"):
             if self.record(number) is not None:
@@ -124,11 +122,13 @@ def build_shards(
     items_per_shard: int,
     finished: Callable[[int], object] = lambda count: None,
 ) -> None:
-    """Write a store of `num_items`; `produce(range)` gives the items of one shard in order.
+    """Write a store of ``num_items``; ``produce(range)`` gives the items of one shard in order.
 
-    Shards that are already whole are kept, so a killed call goes on where it stopped. `finished(count)` is
-    told about items as they get done. The result depends on nothing but the items. Raises UserError when the
-    disk is full.
+    Shards that are already whole are kept, so a killed call goes on where it stopped. ``finished(count)`` is
+    told about items as they get done. The result depends on nothing but the items.
+
+    Raises:
+        UserError: when the disk is full.
     """
     if (folder / INDEX).is_file():
         finished(num_items)
@@ -146,12 +146,12 @@ def _counted(items: Iterable[Item], finished: Callable[[int], object]) -> Iterat
 
 
 def array_name(number: int, name: str) -> str:
-    """File of one array of a shard."""
+    """Return the file of one array of a shard."""
     return f"{number:05d}.{name}.npy"
 
 
 def record_path(folder: Path, number: int) -> Path:
-    """File that says that a shard is whole, and what is in it."""
+    """Return the file that says that a shard is whole, and what is in it."""
     return folder / f"{number:05d}.json"
 
 

@@ -58,9 +58,15 @@ _OPTIONAL = {"mood": 0.4, "key": 0.6, "tempo": 0.5}
 def caption(
     rng: Generator, lead: str, others: Sequence[str], pace: Pace, key: Key, beats_a_minute: int
 ) -> str:
-    """One sentence that names all who play; mood, key and tempo only as far as `LONGEST` allows.
+    """Return one sentence that names all who play; mood, key and tempo only as far as ``LONGEST`` allows.
 
-    lead: label of the instrument that plays the melody.  others: who else plays what ("organ chords", "soft drums").
+    Args:
+        rng: draws the words.
+        lead: label of the instrument that plays the melody.
+        others: who else plays what ("organ chords", "soft drums").
+        pace: what the tempo is called.
+        key: of the tune.
+        beats_a_minute: its tempo.
     """
     template = TEMPLATES[int(rng.integers(len(TEMPLATES)))]
     said = {
@@ -84,23 +90,23 @@ def caption(
 
 
 def structured_caption(lead: str, others: Sequence[str], pace: Pace) -> str:
-    """`<event& all>` of each part joined by `@`: everybody plays throughout."""
+    """Return ``<event& all>`` of each part joined by ``@``: everybody plays throughout."""
     return "@".join(f"<{words}& all>" for words in (f"{pace.word} {attributive(lead)} melody", *others))
 
 
 def attributive(label: str) -> str:
-    """The label before a noun: "string melody", "piano melody"."""
+    """Return the label before a noun: "string melody", "piano melody"."""
     return label.removesuffix("s")
 
 
 def listed(words: Sequence[str]) -> str:
-    """ "a", "a and b" or "a, b and c"."""
+    """Return "a", "a and b" or "a, b and c"."""
     *most, last = words
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def _sentence(text: str) -> str:
-    """The filled template without gaps, articles fitted to what follows, and a capital."""
+    """Return the filled template without gaps, articles fitted to what follows, and a capital."""
     text = re.sub(r" +(?=[,: ])", "", text).strip(" :,")
     text = re.sub(r"\ba (?=[aeio])", "an ", text)
     return text[0].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""The corpus `dataset=foley_music`: captioned tunes made by a program, a controlled test bed for text-to-music."""
+"""The corpus ``dataset=foley_music``: captioned tunes made by a program, a controlled test bed for text-to-music."""
 
 import hashlib
 import json
@@ -30,8 +30,16 @@ class FoleyMusicCorpus:
     or on earlier calls. As in MusicCaps all clips have one length, here that of a training example, so that no crop
     makes a caption untrue.
 
-    num_train, num_validation, num_test: clips of each split.  duration: seconds of every clip.  instruments: which may
-    play the melody (None: all); they take turns.  Raises UserError for bad arguments.
+    Args:
+        num_train: clips of the training split.
+        num_validation: clips of the validation split.
+        num_test: clips of the test split.
+        duration: seconds of every clip.
+        seed: of everything random.
+        instruments: which may play the melody (None: all); they take turns.
+
+    Raises:
+        UserError: for bad arguments.
     """
 
     name = "foley_music"
@@ -58,15 +66,15 @@ class FoleyMusicCorpus:
         self._leads = _chosen(instruments)
 
     def clips(self, split: str) -> list[Clip]:
-        """Clips of a split, in order; makes no audio."""
+        """Return the clips of a split, in order; makes no audio."""
         return [self._clip(split, index) for index in range(self._counts[check_split(split)])]
 
     def waveform(self, clip: Clip) -> np.ndarray:
-        """Sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
+        """Return the sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
         return np.sum(self.stems(clip), axis=0, dtype=np.float32)
 
     def stems(self, clip: Clip) -> list[np.ndarray]:
-        """Sound of each part of a clip, float32 (samples,), in the order of `song(clip).parts`."""
+        """Return the sound of each part of a clip, float32 (samples,), in the order of ``song(clip).parts``."""
         split, index = self._place(clip.name)
         song = self._song(split, index)
         return render(song, [self._seed(split, _CLIP, index, 1 + i) for i in range(len(song.parts) + 1)])
@@ -76,7 +84,7 @@ class FoleyMusicCorpus:
         return self._song(*self._place(clip.name))
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
+        """Return the SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
         facts = {
             "corpus": self.name,
             "version": GENERATOR_VERSION,
@@ -102,7 +110,7 @@ class FoleyMusicCorpus:
         return compose(rng, self._turn(split, index), self.duration)
 
     def _turn(self, split: str, index: int) -> Instrument:
-        """Who plays the melody: each instrument once in every round, in a shuffled order."""
+        """Return who plays the melody: each instrument once in every round, in a shuffled order."""
         turn, place = divmod(index, len(self._leads))
         order = default_rng(self._seed(split, _ORDER, turn)).permutation(len(self._leads))
         return self._leads[order[place]]
@@ -122,7 +130,7 @@ class FoleyMusicCorpus:
 
 
 def _event(part: Part) -> Event:
-    """A part as one sound, from its first note to the end of its last."""
+    """Return a part as one sound, from its first note to the end of its last."""
     return Event(part.label, part.notes[0].start, max(note.start + note.length for note in part.notes))
 
 

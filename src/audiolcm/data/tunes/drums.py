@@ -25,20 +25,20 @@ PATTERNS: Mapping[str, Sequence[Hit]] = MappingProxyType(
 
 
 def kit(voice: Generator) -> dict[str, Signal]:
-    """The sounds of one drum set by name, peak one."""
+    """Return the sounds of one drum set by name, peak one."""
     sounds = {"kick": _kick(voice), "snare": _snare(voice), "hat": _hat(voice)}
     return {name: sound / np.abs(sound).max() for name, sound in sounds.items()}
 
 
 def _kick(voice: Generator) -> Signal:
-    """A membrane whose pitch falls from about 150 to 50 Hz."""
+    """Return a membrane whose pitch falls from about 150 to 50 Hz."""
     size, base = to_samples(0.3), voice.uniform(46.0, 60.0)
     fall = decay(size, voice.uniform(0.02, 0.035))
     return tone(base * (1.0 + 2.0 * fall)) * decay(size, voice.uniform(0.08, 0.12)) * ramps(size, 0.001, 0.05)
 
 
 def _snare(voice: Generator) -> Signal:
-    """Two modes of the head and the rattle of the wires."""
+    """Return two modes of the head, and the rattle of the wires."""
     size, base = to_samples(0.22), voice.uniform(170.0, 220.0)
     head = np.sin(2.0 * np.pi * base * seconds(size)) + 0.6 * np.sin(2.0 * np.pi * 1.6 * base * seconds(size))
     wires = shaped_noise(voice, size, lambda f: 1.0 - low(f, 1200.0))
@@ -46,7 +46,7 @@ def _snare(voice: Generator) -> Signal:
 
 
 def _hat(voice: Generator) -> Signal:
-    """Noise above five kilohertz that stops at once."""
+    """Return noise above five kilohertz that stops at once."""
     size = to_samples(0.09)
     return shaped_noise(voice, size, lambda f: 1.0 - low(f, 5000.0, 4.0)) * decay(
         size, voice.uniform(0.012, 0.025)

@@ -28,7 +28,7 @@ from audiolcm.data.foley.primitives import (
 Synthesizer = Callable[[Generator, float, int], Signal]
 """(voice, frequency in Hz, num_samples) -> one note of any level that fills num_samples.
 
-`voice` draws what stays the same within a clip (which piano): each note gets it afresh.
+``voice`` draws what stays the same within a clip (which piano): it is new for each note.
 """
 
 
@@ -43,7 +43,7 @@ class Instrument:
 
 
 def _vibrato(frequency: float, num_samples: int, rate: float, depth: float) -> Signal:
-    """Instantaneous frequency that begins to swing after a quarter of a second."""
+    """Return an instantaneous frequency that begins to swing after a quarter of a second."""
     t = seconds(num_samples)
     return frequency * (1.0 + depth * np.clip((t - 0.1) / 0.3, 0.0, 1.0) * np.sin(2.0 * np.pi * rate * t))
 
@@ -53,7 +53,7 @@ def _steady(frequency: float, num_samples: int) -> Signal:
 
 
 def piano(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Slightly stretched harmonics; high ones die first (additive)."""
+    """Return slightly stretched harmonics; high ones die first (additive)."""
     stretch, hardness, length = voice.uniform(1e-4, 4e-4), voice.uniform(1.2, 1.7), voice.uniform(0.7, 1.2)
     number = np.arange(1, max(2, min(13, int(5500.0 / frequency) + 1)))
     frequencies = frequency * number * np.sqrt(1.0 + stretch * number**2)
@@ -62,7 +62,7 @@ def piano(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def guitar(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Plucked string (Karplus and Strong, 1983): a burst of noise in a loop that averages neighbors.
+    """Return a plucked string (Karplus and Strong, 1983): a burst of noise in a loop that averages neighbors.
 
     The loop lasts a period: whole samples, the half sample of the average, and the rest by linear interpolation.
     """
@@ -82,7 +82,7 @@ def guitar(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def organ(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Drawbars: a few harmonics of equal standing, with a slow beat of their level (additive)."""
+    """Return drawbars: a few harmonics of equal standing, with a slow beat of their level (additive)."""
     bars = np.zeros(9)
     bars[[1, 2, 3, 4, 6, 8]] = (1.0, *voice.uniform((0.5, 0.2, 0.2, 0.1, 0.05), (0.9, 0.6, 0.6, 0.3, 0.2)))
     beat = 1.0 + 0.12 * np.sin(2.0 * np.pi * voice.uniform(5.5, 6.8) * seconds(num_samples))
@@ -95,7 +95,7 @@ def organ(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def flute(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Few harmonics, vibrato, and breath around the tone."""
+    """Return few harmonics, vibrato, and breath around the tone."""
     rate, depth, breath = voice.uniform(4.5, 5.8), voice.uniform(0.003, 0.007), voice.uniform(0.04, 0.09)
     tone = pitched(_vibrato(frequency, num_samples, rate, depth), lambda f: (frequency / f) ** 2.2)
     noise = shaped_noise(voice, num_samples, lambda f: bump(f, 1.5 * frequency, 0.5))
@@ -103,7 +103,7 @@ def flute(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def strings(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Two bowed voices a little apart: all harmonics, low-passed, slow attack (subtractive)."""
+    """Return two bowed voices a little apart: all harmonics, low-passed, slow attack (subtractive)."""
     apart, cutoff, rate = voice.uniform(0.0015, 0.003), voice.uniform(1400.0, 2400.0), voice.uniform(4.8, 6.2)
     section = sum(
         pitched(
@@ -117,7 +117,7 @@ def strings(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def bell(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Struck bar of a glockenspiel: partials at 1, 2.76 and 5.4 times the pitch that ring long (additive)."""
+    """Return a struck bar of a glockenspiel: partials at 1, 2.76 and 5.4 times the pitch that ring long (additive)."""
     times = voice.uniform(0.6, 1.0) * np.array([1.0, 0.5, 0.2])
     level = np.array([1.0, voice.uniform(0.3, 0.5), voice.uniform(0.1, 0.25)])
     partials = frequency * np.array([1.0, 2.76, 5.4])
@@ -125,7 +125,7 @@ def bell(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def trumpet(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """A tone that gets brighter as it gets louder: from dull to brassy within the attack."""
+    """Return a tone that gets brighter as it gets louder: from dull to brassy within the attack."""
     center, depth = voice.uniform(1100.0, 1600.0), voice.uniform(0.003, 0.006)
     path = _vibrato(frequency, num_samples, 5.2, depth)
     dull = pitched(path, lambda f: (frequency / f) ** 2)
@@ -135,7 +135,7 @@ def trumpet(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def clarinet(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Odd harmonics, hardly any even ones, no vibrato."""
+    """Return odd harmonics, hardly any even ones, no vibrato."""
     even, slope = voice.uniform(0.03, 0.08), voice.uniform(0.9, 1.3)
 
     def amplitude(harmonics: Signal) -> Signal:
@@ -146,7 +146,7 @@ def clarinet(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def marimba(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Struck wood: partials at 1, 4 and 10 times the pitch that die quickly (additive)."""
+    """Return struck wood: partials at 1, 4 and 10 times the pitch that die quickly (additive)."""
     times = voice.uniform(0.18, 0.3) * np.array([1.0, 0.3, 0.12])
     level = np.array([1.0, voice.uniform(0.25, 0.45), 0.12])
     partials = frequency * np.array([1.0, 3.98, 9.9])
@@ -154,7 +154,7 @@ def marimba(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def vibraphone(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Frequency modulation (Chowning, 1973) at four times the pitch, its index and level dying, with a tremolo."""
+    """Return frequency modulation (Chowning, 1973) at four times the pitch, index and level dying, with a tremolo."""
     index, rate, length = voice.uniform(0.5, 0.9), voice.uniform(4.0, 7.0), voice.uniform(0.8, 1.4)
     turns = 2.0 * np.pi * frequency * seconds(num_samples)
     modulation = index * decay(num_samples, 0.25) * np.sin(4.0 * turns)
@@ -163,7 +163,7 @@ def vibraphone(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def synth(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Pulse wave through a low-pass that closes a little (subtractive)."""
+    """Return a pulse wave through a low-pass that closes a little (subtractive)."""
     width, cutoff = voice.uniform(0.22, 0.34), voice.uniform(1800.0, 3000.0)
 
     def pulse(harmonics: Signal) -> Signal:
@@ -178,7 +178,7 @@ def synth(voice: Generator, frequency: float, num_samples: int) -> Signal:
 
 
 def bass(voice: Generator, frequency: float, num_samples: int) -> Signal:
-    """Synthetic bass: a sawtooth whose low-pass closes, over a steady fundamental (subtractive)."""
+    """Return a synthetic bass: a sawtooth whose low-pass closes, over a steady fundamental (subtractive)."""
     cutoff, length = voice.uniform(500.0, 900.0), voice.uniform(0.15, 0.3)
     path = _steady(frequency, num_samples)
     bright = pitched(path, lambda f: frequency / f * low(f, cutoff, 3.0))
@@ -212,4 +212,4 @@ SUSTAINED = ("organ", "strings", "synth")
 """Whose chords last; others strike them again on each beat."""
 BASS = Instrument("bass", 33, 44, bass)
 DRUMS = "drums"
-"""Label of the drums, which are no Instrument: see `drums`."""
+"""Label of the drums, which are no Instrument: see ``drums``."""

@@ -19,7 +19,7 @@ _HIGHEST = 4500.0
 
 
 def render_part(part: Part, num_samples: int, seed: SeedSequence) -> Signal:
-    """Sound of one part, dry, of RMS one: (samples,)."""
+    """Return the sound of one part, dry, of RMS one: (samples,)."""
     sound = np.zeros(num_samples)
     struck = kit(default_rng(seed)) if part.label == DRUMS else {}
     instrument = BASS if part.label == BASS.label else LEADS.get(part.label)
@@ -43,9 +43,11 @@ def render_part(part: Part, num_samples: int, seed: SeedSequence) -> Signal:
 
 
 def render(song: Song, seeds: Sequence[SeedSequence]) -> list[Signal]:
-    """Float32 stems of the parts; their sum is the clip, its peak at most 0.95.
+    """Return float32 stems of the parts; their sum is the clip, its peak at most 0.95.
 
-    seeds: one for each part, and a last one for the room that all of them are in, and the loudness.
+    Args:
+        song: the plan.
+        seeds: one for each part, and a last one for the room that all of them are in, and the loudness.
     """
     num_samples = to_samples(song.duration)
     *part_seeds, room_seed = seeds

@@ -1,7 +1,7 @@
 """Plans of tunes: key, tempo, who plays which notes when, how loud, and the caption that says so.
 
-A plan holds no audio and is cheap; everything a caption states is fixed here and obeyed by `rendering`. A tune lasts as
-long as its clip, and every part sounds at least once in any two beats.
+A plan holds no audio and is cheap; everything a caption states is fixed here and obeyed by ``rendering``. A tune lasts
+as long as its clip, and every part sounds at least once in any two beats.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ class Song:
 
     @property
     def structured_caption(self) -> str:
-        """`<event& all>` of each part joined by `@`."""
+        """``<event& all>`` of each part joined by ``@``."""
         lead, *others = self.parts
         return captions.structured_caption(lead.label, [part.words for part in others], self.pace)
 
@@ -99,14 +99,14 @@ class Grid:
         return len(self.degrees)
 
     def note(self, beat: float | int, beats: float | int, sound: int | str, loudness: float) -> Note | None:
-        """A note on the grid; None where it would begin too late. One that the clip ends is shorter."""
+        """Return a note on the grid; None where it would begin too late. One that the clip ends is shorter."""
         start = self.first + beat * self.beat
         length = min(beats * self.beat, self.duration - start)
         return Note(start, length, sound, loudness) if length >= SHORTEST_NOTE else None
 
 
 def compose(rng: Generator, lead: Instrument, duration: float) -> Song:
-    """Plan a tune of `duration` seconds for a melody instrument."""
+    """Plan a tune of ``duration`` seconds for a melody instrument."""
     pace = tuple(Pace)[int(rng.integers(len(Pace)))]
     tempo = int(rng.integers(pace.value[0], pace.value[1] + 1))
     key = Key(int(rng.integers(12)), tuple(Mode)[int(rng.integers(2))])
@@ -134,7 +134,7 @@ def _grid(rng: Generator, pace: Pace, tempo: int, key: Key, duration: float) -> 
 
 
 def _melody(rng: Generator, lead: Instrument, grid: Grid) -> Part:
-    """A walk along the scale that meets the chord every two beats; it begins with what tells the key: tonic, third."""
+    """Walk along the scale and meet the chord every two beats; begin with what tells the key: tonic, third."""
     pitches = grid.key.scale(lead.lowest, lead.highest)
     index = nearest(pitches, (lead.lowest + lead.highest) // 2, (grid.key.tonic,))
     notes = []
@@ -154,7 +154,7 @@ def _melody(rng: Generator, lead: Instrument, grid: Grid) -> Part:
 
 
 def _chords(rng: Generator, lead: Instrument, grid: Grid) -> Part:
-    """Triads of another instrument: two beats each where they last, struck on each beat where they die."""
+    """Return triads of another instrument: two beats each where they last, struck on each beat where they die."""
     labels = [label for label in CHORD_LABELS if label != lead.label]
     label = labels[int(rng.integers(len(labels)))]
     stride = 2 if label in SUSTAINED else 1
@@ -167,7 +167,7 @@ def _chords(rng: Generator, lead: Instrument, grid: Grid) -> Part:
 
 
 def _bass(rng: Generator, grid: Grid) -> Part:
-    """The roots of the chords, with the fifth in between."""
+    """Return the roots of the chords, with the fifth in between."""
     lengths = BASS_CELLS[int(rng.integers(len(BASS_CELLS)))]
     notes = []
     for cell in range(0, grid.num_beats, 2):
@@ -181,7 +181,7 @@ def _bass(rng: Generator, grid: Grid) -> Part:
 
 
 def _drums(rng: Generator, grid: Grid) -> Part:
-    """One pattern throughout; the caption tells its loudness more often than not."""
+    """Return one pattern throughout; the caption tells its loudness more often than not."""
     pattern = PATTERNS[str(rng.choice(list(PATTERNS)))]
     notes = [
         grid.note(bar + beat, 1.0, name, loudness)

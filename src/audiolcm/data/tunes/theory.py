@@ -27,26 +27,26 @@ class Key:
         return f"{TONICS[self.tonic]} {self.mode.name.lower()}"
 
     def scale(self, lowest: int, highest: int) -> list[int]:
-        """The pitches of the scale from `lowest` to `highest`, both included."""
+        """Return the pitches of the scale from ``lowest`` to ``highest``, both included."""
         return [pitch for pitch in range(lowest, highest + 1) if (pitch - self.tonic) % 12 in self.mode.value]
 
     def triad(self, degree: int) -> tuple[int, int, int]:
-        """Pitch classes of root, third and fifth on a degree of the scale (0 is the tonic)."""
+        """Return the pitch classes of root, third and fifth on a degree of the scale (0 is the tonic)."""
         root, third, fifth = ((self.tonic + self.mode.value[(degree + step) % 7]) % 12 for step in (0, 2, 4))
         return root, third, fifth
 
 
 def hertz(pitch: int) -> float:
-    """Frequency in equal temperament."""
+    """Return the frequency in equal temperament."""
     return 440.0 * 2.0 ** ((pitch - 69) / 12)
 
 
 def nearest(pitches: Sequence[int], pitch: int, classes: Sequence[int]) -> int:
-    """Index of the pitch of one of the classes that lies nearest to `pitch`; the lower of two."""
+    """Return the index of the pitch of one of the classes that lies nearest to ``pitch``; the lower of two."""
     fitting = [index for index, candidate in enumerate(pitches) if candidate % 12 in classes]
     return min(fitting, key=lambda index: abs(pitches[index] - pitch))
 
 
 def voiced(classes: Sequence[int], lowest: int) -> tuple[int, ...]:
-    """The pitch classes as pitches within the octave from `lowest` on, ascending."""
+    """Return the pitch classes as pitches within the octave from ``lowest`` on, ascending."""
     return tuple(sorted(lowest + (value - lowest) % 12 for value in classes))

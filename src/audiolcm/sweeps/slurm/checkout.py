@@ -32,6 +32,7 @@ def listed(root: Path, parts: Sequence[str]) -> Listing:
     ``root``. Compiled and hidden files are not code, and not told.
 
     Args:
+        root: the folder that they are in.
         parts: files and folders, as git's path specifications.
 
     Raises:

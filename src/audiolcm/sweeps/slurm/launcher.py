@@ -158,7 +158,7 @@ class SweepLauncher(Launcher):
     ) -> list[str]:
         """Return overrides for the parent of several jobs: what they have in common.
 
-        What tells the jobs apart does not change their parent; without it a bad value in one of them can not fail
+        What tells the jobs apart does not change their parent; without it a bad value in one of them cannot fail
         the parent of all.
         """
         from audiolcm.sweeps.slurm.shared_parents import made_from

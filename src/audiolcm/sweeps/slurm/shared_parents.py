@@ -15,7 +15,7 @@ Config = Mapping[str, Any]
 Rows = Sequence[int]
 
 # What each stage adds to what the ones before it are made from. A setting missing here costs time, never a wrong
-# result: jobs then wait for a parent that some of them can not use, and train their own.
+# result: jobs then wait for a parent that some of them cannot use, and train their own.
 _MADE_FROM = {
     "data": ("dataset", "paths.artifacts", "paths.cache", "plugins"),
     "autoencoder": (

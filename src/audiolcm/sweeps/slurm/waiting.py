@@ -109,5 +109,5 @@ def last_line(path: str) -> str:
             file.seek(max(0, Path(path).stat().st_size - 8192))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError as error:
-        return f"({path} can not be read: {error.strerror})"
+        return f"({path} cannot be read: {error.strerror})"
     return next((line.strip() for line in reversed(lines) if line.strip()), "(it is empty)")

@@ -175,7 +175,7 @@ def test_each_kind_of_bad_row_is_reported_and_the_rest_goes_on(tmp_path: Path) -
         7: ("silent", "silent"),
         8: ("nan", "NaN"),
         9: ("integers", "out of range"),
-        10: ("text", "can not be read"),
+        10: ("text", "cannot be read"),
         11: ("mute", "caption is missing"),
         12: ("good", "'good' was used by an earlier row"),
         13: ("", "name is missing"),
@@ -197,7 +197,7 @@ def test_each_kind_of_bad_row_is_reported_and_the_rest_goes_on(tmp_path: Path) -
     assert str(prepared.report_path) in text
 
 
-def test_a_sound_changed_in_the_middle_is_prepared_anew(tmp_path: Path) -> None:
+def test_a_sound_changed_in_the_middle_is_prepared_again(tmp_path: Path) -> None:
     make_bad_manifest(tmp_path)
     noise = np.random.default_rng(2).uniform(-0.3, 0.3, 400_000)
     write(tmp_path / "good.wav", noise)

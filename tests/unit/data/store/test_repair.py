@@ -31,7 +31,7 @@ def test_whole_data_is_verified(prepared: PreparedData) -> None:
 @pytest.mark.parametrize(
     "name", ["00002.mel.npy", "00000.waveform.npy", "index.arrow", "shards.arrow", "clips.arrow", "bad.arrow"]
 )
-def test_a_flipped_bit_is_found_and_only_that_is_made_anew(prepared: PreparedData, name: str) -> None:
+def test_a_flipped_bit_is_found_and_only_that_is_made_again(prepared: PreparedData, name: str) -> None:
     before = files(prepared.folder)
     path = prepared.folder / "train" / name
     flip(path, len(path.read_bytes()) // 2)
@@ -88,7 +88,7 @@ def test_a_spoiled_header_is_a_message(prepared: PreparedData) -> None:
         split.mel(0)
 
 
-def test_damaged_latents_are_made_anew_by_the_next_training(prepared: PreparedData) -> None:
+def test_damaged_latents_are_made_again_by_the_next_training(prepared: PreparedData) -> None:
     split = prepared.split("train")
     encode_latents(HalvingEncoder(), split, prepared.folder / "latents-x", min_frames=40, progress=False)
     (store,) = (prepared.folder / "latents-x").iterdir()

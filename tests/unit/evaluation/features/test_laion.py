@@ -183,7 +183,7 @@ def test_package_without_what_it_imports(monkeypatch: pytest.MonkeyPatch) -> Non
     for name in [name for name in sys.modules if name.startswith("_laion_clap_networks")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(UserError, match="can not be imported: .*h5py.* Type:? *"):
+    with pytest.raises(UserError, match="cannot be imported: .*h5py.* Type:? *"):
         laion_package.networks()
     laion_package.networks.cache_clear()
 
@@ -218,7 +218,7 @@ def test_weight_that_is_unknown_is_named(edited: Callable[..., dict]) -> None:
 
 def test_text_half_that_tells_nothing_apart_is_refused(edited: Callable[..., dict]) -> None:
     dead = {"text_projection.0.weight": torch.zeros(512, 768)}
-    with pytest.raises(UserError, match="can not tell 'a dog barks' from 'the rain falls'"):
+    with pytest.raises(UserError, match="cannot tell 'a dog barks' from 'the rain falls'"):
         LaionClap(**edited(**dead))
 
 
@@ -288,7 +288,7 @@ def test_hub_that_can_not_be_reached(laion_files: LaionFiles, monkeypatch: pytes
         raise OSError("no network")
 
     monkeypatch.setattr("evaluation.features.joint.snapshot_download", unreachable)
-    with pytest.raises(UserError, match="'some/roberta' can not be fetched from the hub .no network"):
+    with pytest.raises(UserError, match="'some/roberta' cannot be fetched from the hub .no network"):
         LaionClap(**laion_files.arguments | {"tokenizer": "some/roberta", "online": True})
 
 

@@ -57,7 +57,7 @@ def test_features_come_in_the_order_of_the_files_and_are_computed_once(tmp_path,
         np.testing.assert_array_equal(ours["logits"], theirs["logits"])
 
 
-def test_another_network_another_reader_and_another_sound_are_computed_anew(tmp_path, paths):
+def test_another_network_another_reader_and_another_sound_are_computed_again(tmp_path, paths):
     store, loudness = FeatureStore(tmp_path / "cache"), Loudness()
     store.features(loudness, SoundReader(), paths[:2])
     store.features(loudness, SoundReader(min_seconds=1.0), paths[:2])

@@ -108,7 +108,7 @@ def test_download_killed_before_its_end_was_named_needs_no_network(
     assert server.ranges == []
 
 
-def test_partial_file_longer_than_the_file_is_brought_anew(
+def test_partial_file_longer_than_the_file_is_brought_again(
     file: WeightsFile, server: Server, tmp_path: Path
 ) -> None:
     (tmp_path / "toy.pth.partial").write_bytes(CONTENT + b"more")

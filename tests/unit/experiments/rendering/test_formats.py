@@ -1,4 +1,4 @@
-"""Markdown, LaTeX and CSV of the same table: what they hold, and names that can not break them."""
+"""Markdown, LaTeX and CSV of the same table: what they hold, and names that cannot break them."""
 
 import io
 import re

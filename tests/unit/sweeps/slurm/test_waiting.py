@@ -94,6 +94,6 @@ def test_states_of_single_jobs_arrays_and_cancelled_ranges(monkeypatch: pytest.M
 
 
 def test_a_log_that_is_not_there_is_told_of(tmp_path: Path) -> None:
-    assert "can not be read" in last_line(str(tmp_path / "none"))
+    assert "cannot be read" in last_line(str(tmp_path / "none"))
     (tmp_path / "empty").touch()
     assert last_line(str(tmp_path / "empty")) == "(it is empty)"
