@@ -12,25 +12,11 @@ with one_sentence():
     import hydra
     from omegaconf import DictConfig
 
-    from audiolcm.configuration.choices import respelled, rows_are_a_sweep
+    from audiolcm.commands.entry import begin
     from audiolcm.configuration.mistakes import explained_words
-    from audiolcm.configuration.plugins import import_from_here
-    from audiolcm.configuration.resolvers import register_resolvers
-    from audiolcm.configuration.words import readable
-    from audiolcm.environment import terminal
-    from audiolcm.environment.hydra_help import allow_lazy_help
-    from audiolcm.environment.interrupts import ignore_until_ready
-    from audiolcm.environment.user import settle_user
-    from hydra_plugins.audiolcm_plugins import register_launchers
+    from audiolcm.environment.terminal import exit_code
 
-terminal.prepare()
-settle_user()
-ignore_until_ready()
-allow_lazy_help()
-import_from_here()
-register_resolvers()
-register_launchers()
-sys.argv = rows_are_a_sweep([sys.argv[0], *respelled("train", readable(sys.argv[1:]))])
+begin("train")
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -45,4 +31,4 @@ def main(cfg: DictConfig) -> float | None:
 if __name__ == "__main__":
     with explained_words("train"):
         main()
-    sys.exit(terminal.exit_code())
+    sys.exit(exit_code())

@@ -29,7 +29,7 @@ DIFFUSION_MAY_IMPORT = {"torch", "numpy", "jaxtyping"}
 HYDRA = {"hydra", "omegaconf", "hydra_plugins"}
 HYDRA_ROOMS = {"audiolcm.configuration", "audiolcm.sweeps", "audiolcm.sweeps.slurm"}
 """What composes, and what launches. Besides, the bodies of the two root scripts:"""
-HYDRA_MODULES = {"audiolcm.jobs.run", "evaluation.run"}
+HYDRA_MODULES = {"audiolcm.commands.entry", "audiolcm.jobs.run", "evaluation.run"}
 
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40

@@ -10,7 +10,6 @@ from pathlib import Path
 import audiolcm
 from audiolcm.commands import convert, doctor, generate, prepare, structure
 from audiolcm.commands.options import Parser
-from audiolcm.configuration.choices import CONF
 from audiolcm.configuration.ranges import check_options
 from audiolcm.environment import terminal
 from audiolcm.environment.guard import explained
@@ -90,6 +89,8 @@ def _through(name: str, words: list[str]) -> int:
     """
     place, _ = DOORS[name]
     if place.endswith(".py"):
+        from audiolcm.configuration.choices import CONF  # imports Hydra, which the others may do without
+
         script = str(CONF.parent / place)
         if not Path(script).is_file():
             raise UserError(
