@@ -139,8 +139,8 @@ def _draw_package(axis: Axes, package: str, rooms: House) -> None:
     by_floor: dict[int, list[str]] = defaultdict(list)
     for room in sorted(rooms):
         by_floor[heights[room]].append(room)
-    places = {
-        room: ((i + 1) / (len(floor) + 1), height)
+    places = {  # floors are shifted by turns, so that an arrow past a floor does not hide behind its rooms
+        room: ((i + 1 + 0.22 * (-1) ** height) / (len(floor) + 1), height)
         for height, floor in by_floor.items()
         for i, room in enumerate(floor)
     }
@@ -149,7 +149,7 @@ def _draw_package(axis: Axes, package: str, rooms: House) -> None:
             across, down = places[other]
             axis.annotate("", (across, down + 0.16), (x, y - 0.16), zorder=1,
                           arrowprops={"arrowstyle": "-|>", "color": "#8a99ad", "lw": 0.8})  # fmt: skip
-    width = 0.94 / (max(map(len, by_floor.values())) + 1)
+    width = min(0.94 / (max(map(len, by_floor.values())) + 1), 0.12)
     for room, (x, y) in places.items():
         box = FancyBboxPatch((x - width / 2, y - 0.14), width, 0.28, boxstyle="round,pad=0,rounding_size=0.01",
                              facecolor="#eef3fa", edgecolor="#3b5b8c", zorder=2)  # fmt: skip

@@ -5,6 +5,7 @@ DESIGN: root scripts and experiments -> evaluation -> audiolcm, never back. Insi
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path += [str(ROOT / "tools"), str(Path(__file__).parent)]
 
-from house import PACKAGES, floors, house, imports, module_of, room_of  # noqa: E402
+from house import PACKAGES, PICTURE, floors, house, imports, module_of, room_of  # noqa: E402
 from rooms import GROUND, MAY_IMPORT  # noqa: E402
 
 PACKAGE_FOLDERS = set(MAY_IMPORT) | GROUND
@@ -153,6 +154,12 @@ def test_the_rooms_are_those_that_are_listed_and_import_all_that_they_may() -> N
     drawn = {room: others - GROUND for room, others in house(ROOT).items() if room not in GROUND}
     assert drawn == MAY_IMPORT
     assert all(others <= GROUND for room, others in house(ROOT).items() if room in GROUND)
+
+
+def test_the_picture_shows_every_room() -> None:
+    shown = set(re.findall(r"<text[^>]*>([\w.]+)</text>", (ROOT / PICTURE).read_text(encoding="utf-8")))
+    names = {room.partition(".")[2] or room for room in house(ROOT)}
+    assert shown == names | set(PACKAGES), "draw it again: python tools/house.py"
 
 
 def test_no_room_leads_back_to_itself() -> None:
