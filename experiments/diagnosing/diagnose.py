@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from audiolcm.configuration.build import build, build_transformer
 from audiolcm.configuration.plugins import allowing, import_from_here
+from audiolcm.configuration.ranges import check_options, in_range
 from audiolcm.configuration.schema import read_yaml
 from audiolcm.configuration.sections import check_there
 from audiolcm.data.loading.dataset import MelClips
@@ -78,8 +79,15 @@ def run(given: Namespace) -> int:
     """Diagnose what the command line names, show it, and write ``diagnosis.json`` and ``diagnosis.md``.
 
     Raises:
-        UserError: something named is no student, is not there or has no teacher; or the data are missing.
+        UserError: an option is out of its range; something named is no student, is not there or has no teacher; or
+            the data are missing.
     """
+    check_options(vars(given))
+    for option, number in (("--clips", given.clips), ("--own-steps", given.own_steps)):
+        if number is not None:
+            in_range(option, number, f"{option} {number}", (1, 1e5))
+    given.timesteps = given.timesteps and sorted({*given.timesteps}, reverse=True)
+    given.omega = given.omega and sorted({*given.omega})
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     import_from_here()
     with allowing(given.plugins):

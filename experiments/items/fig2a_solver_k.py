@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.training.tracking import read_metrics
-from experiments.items.item import FAD, NEITHER, Column, FigureItem, everywhere, first_part
+from experiments.items.item import FAD, NEITHER, FigureItem, everywhere, first_part
 from experiments.items.plotting import draw_line, new_figure, save
-from experiments.judging.claims import Claim, Moment
-from experiments.judging.sources import Fact
+from experiments.judging.claims import Claim, FigurePoint
+from experiments.judging.sources import Fact, PaperColumn
 from experiments.records.records import Result
 
 PANELS = {
@@ -31,13 +31,9 @@ def line(result: Result) -> str:
     return first_part(result) if k is None else f"k = {k}"
 
 
-def _moment(k: int, part: float, when: str) -> Moment:
-    return Moment(f"k = {k} {when}", {"k": k}, step=STEP, part=part)
-
-
 def _claim(sentence: str, better: int, worse: int, part: float, when: str) -> Claim:
-    sides = _moment(better, part, when), _moment(worse, part, when)
-    return Claim(sentence, *sides, FAD.title, FAD.better, FAD.sources)
+    first, second = (FigurePoint(f"k = {k} {when}", {"k": k}, step=STEP, part=part) for k in (better, worse))
+    return Claim(sentence, first, second, FAD)
 
 
 ITEM = FigureItem(
@@ -45,9 +41,9 @@ ITEM = FigureItem(
     paper_item="Figure 2a",
     title="FAD against iterations of the distillation for each k of the solver",
     printed="figure2a",
-    line_title="k",
+    first_column="k",
     line=line,
-    x=Column("iterations", None, NEITHER, everywhere(STEP)),
+    x=PaperColumn("iterations", None, NEITHER, everywhere(STEP)),
     y=FAD,
     claims=(
         _claim(FASTER, 20, 1, 0.5, "half way"),

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from audiolcm.storage import plain_data
 from evaluation.record import Score, Timing, timing_of
-from experiments.records.safe_json import read_json
+from experiments.records.planned import PlannedJob, shown
 
 SUMMED_UP = "esc10"
 """The scale whose claims are summed up: the one with several seeds."""
@@ -21,18 +22,10 @@ FORMAT_VERSION = 1
 RECORDS, LISTENING = "records", "listening"
 _LISTENED = {"reference": "ground_truth"}
 """What a listening test calls a row otherwise: its hidden reference is the true sound."""
+_DAMAGED = (OSError, ValueError, TypeError, LookupError, AttributeError)
+_LARGEST = 1e100
+"""Squares and sums of larger numbers would be no numbers any more; nothing that is measured comes near."""
 _ROW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class Planned(Protocol):
-    """What is asked of a planned job: its row, the seed of its training, and what runs it ("train" or "evaluate")."""
-
-    @property
-    def row(self) -> str: ...  # noqa: D102
-    @property
-    def seed(self) -> int: ...  # noqa: D102
-    @property
-    def entry(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,7 @@ def read_results(
     folder: Path,
     stem: str,
     scale: str,
-    planned: Sequence[Planned] | None = None,
+    planned: Sequence[PlannedJob] | None = None,
     changes: Callable[[Mapping[str, Any], Any], Sequence[str]] | None = None,
 ) -> ItemResults:
     """Return the results of an item.
@@ -125,16 +118,23 @@ def read_results(
         planned: the jobs of its experiment; None when they are not known: nothing is then called missing or stale.
         changes: tells what changed since a record (its JSON) of a planned job; None: not asked.
     """
-    jobs, hidden = _shown_jobs(planned or ())
+    jobs = {(job.row, job.seed): job for job in shown(planned or ())}
+    hidden = {
+        (job.row, job.seed) for job in planned or ()
+    } - jobs.keys()  # they train what the others evaluate
     results, faults = [], []
     for path in sorted((folder / RECORDS / scale / stem).glob("*.json")):
         try:
             content = _checked(read_json(path), path, stem, scale)
-            if (content["row"], content["seed"]) in hidden:
-                continue
-            since = _changes(content, jobs, changes) if planned is not None else ()
-            results.append(_result(content, since))
-        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            key = content["row"], content["seed"]
+            since: Sequence[str] = ()
+            if planned is not None and key not in jobs:
+                since = ("the experiment does not plan this job",)
+            elif planned is not None and changes:
+                since = changes(content, jobs[key])
+            if key not in hidden:
+                results.append(_result(content, tuple(since)))
+        except _DAMAGED as error:
             faults.append(f"{path.name} is left out: {_reason(error)}")
     listening, raters, trouble = _listening(folder / LISTENING / scale / f"{stem}.json")
     seeds: dict[str, tuple[int, ...]] = {}
@@ -144,14 +144,24 @@ def read_results(
     return ItemResults(stem, scale, tuple(results), seeds, (*faults, *trouble), listening, raters)
 
 
-def _shown_jobs(
-    planned: Sequence[Planned],
-) -> tuple[dict[tuple[str, int], Planned], set[tuple[str, int]]]:
-    """Return the jobs whose records are rows, and those that only train what the others evaluate."""
-    names = {job.entry for job in planned}
-    entry = "evaluate" if "evaluate" in names else "train"
-    jobs = {(job.row, job.seed): job for job in planned if job.entry == entry}
-    return jobs, {(job.row, job.seed) for job in planned} - jobs.keys()
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file of results or records, whose numbers can be shown.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no whole JSON, is nested too deeply, or has a number or a text that cannot be shown.
+    """
+    content = plain_data.read_json(path)
+    _check_numbers(content)
+    return content
+
+
+def _check_numbers(node: Any) -> None:
+    if isinstance(node, dict | list):
+        for inner in node.values() if isinstance(node, dict) else node:
+            _check_numbers(inner)
+    elif isinstance(node, int | float) and not abs(node) <= _LARGEST:  # nor is one that is no number
+        raise ValueError(f"it has a number that no figure can be: {str(node)[:20]}")
 
 
 def _checked(content: dict[str, Any], path: Path, stem: str, scale: str) -> dict[str, Any]:
@@ -170,17 +180,6 @@ def _checked(content: dict[str, Any], path: Path, stem: str, scale: str) -> dict
     if path.stem != f"{content['row']}-seed{content['seed']}":
         raise ValueError(f"it is of {content['row']}-seed{content['seed']}, whose place is another file")
     return content
-
-
-def _changes(
-    content: dict[str, Any],
-    jobs: Mapping[tuple[str, int], Any],
-    changes: Callable[[Mapping[str, Any], Any], Sequence[str]] | None,
-) -> tuple[str, ...]:
-    job = jobs.get((content["row"], content["seed"]))
-    if job is None:
-        return ("the experiment does not plan this job",)
-    return tuple(changes(content, job)) if changes else ()
 
 
 def _result(content: dict[str, Any], changes: tuple[str, ...]) -> Result:
@@ -270,7 +269,7 @@ def _listening(path: Path) -> tuple[dict[str, dict[str, Score]], str, tuple[str,
         words = f"Listening test: {raters['used']} raters, {raters['screened']} more screened out."
         notes = " ".join(map(str, content.get("notes", ())))
         return systems, f"{words} {notes}".strip(), ()
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except _DAMAGED as error:
         return {}, "", (f"{path.name} of the listening test is left out: {_reason(error)}",)
 
 

@@ -47,7 +47,7 @@ def measured_beside_printed(table: ShownTable) -> wandb.Table:
     """Return one line for each row: for each column the measured value, its interval and N, and the printed text."""
     import wandb
 
-    names: list[str | int] = [table.first_column, "seeds"]
+    names: list[str | int] = [table.item.first_column, "seeds"]
     for column in table.columns:
         names += [f"{column.title} {half}" for half in ("measured", "low", "high", "N", "note")]
         names += [f"{column.title} paper"] if column.has_printed else []

@@ -17,10 +17,9 @@ from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.result import RESULT, has_damaged_result, read_result
 from audiolcm.sweeps.row_sweeper import SCALES, settings_now
 from evaluation.record import read_record
-from experiments.records.records import FORMAT_VERSION
-from experiments.records.safe_json import read_json
+from experiments.records.planned import PlannedJob, planned, shown
+from experiments.records.records import FORMAT_VERSION, read_json
 from experiments.running.freshness import METHODS
-from experiments.running.planned import PlannedJob, planned, shown
 
 log = logging.getLogger(__name__)
 

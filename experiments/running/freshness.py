@@ -10,8 +10,8 @@ from audiolcm.configuration.fingerprint import changed_modules, code_now, settin
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import settings_of
 from experiments.items.catalog import STEMS
-from experiments.records.safe_json import read_json
-from experiments.running.planned import PlannedJob, planned
+from experiments.records.planned import PlannedJob, planned
+from experiments.records.records import read_json
 
 METHODS = "method"
 """Folder of the records' hashes of code: many records share one."""

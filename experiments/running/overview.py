@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import statistics
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audiolcm.configuration.checking import nearest
 from audiolcm.environment.terminal import say
+from audiolcm.errors import UserError
 from audiolcm.storage.result import read_result
 from audiolcm.sweeps.row_sweeper import SCALES
 from experiments.items.catalog import STEMS, item_of
-from experiments.records.safe_json import read_json
+from experiments.records.planned import PlannedJob, planned, shown
+from experiments.records.records import read_json
 from experiments.running.freshness import Freshness, can_be_compared
 from experiments.running.jobs import jobs_of
-from experiments.running.planned import PlannedJob, planned, shown
+from experiments.running.sweep_status import has_sweep, show_sweeps
 
+RUNS = Path("runs")
+RECORDS = Path("experiments/results/records")
 _AT_WORK = ("preparing", "training")
 _MOST_SECONDS = 1e9
 
@@ -30,6 +36,37 @@ class Standing:
     state: str
     detail: str = ""
     seconds: float | None = None
+
+
+def status(given: Namespace) -> int:
+    """Show the items, then the sweeps, that the command line names; return 1 when a job failed.
+
+    Raises:
+        UserError: a name is neither of an item nor of a folder, or there is nothing to tell of.
+    """
+    items = [name for name in given.names if name in STEMS]
+    folders = [Path(name) for name in given.names if name not in STEMS]
+    if odd := [folder for folder in folders if not folder.is_dir()]:
+        raise UserError(
+            f"There is no table, figure or folder {odd[0]}.{nearest(str(odd[0]), STEMS)} Choose from "
+            f"{', '.join(STEMS)}, or give the folder of a sweep, such as runs/sweep."
+        )
+    if given.json or given.all:
+        if items:
+            raise UserError(f"--json and --all are for sweeps. Type: python -m experiments status {items[0]}")
+        return show_sweeps(folders, given.all, given.json)
+    codes = []
+    if items or not folders:
+        if not RUNS.is_dir() and not RECORDS.parent.is_dir():
+            raise UserError(
+                f"There is neither a folder {RECORDS.parent} nor {RUNS} in {Path.cwd()}. Type this in the project's "
+                "root."
+            )
+        codes.append(overview(RUNS, RECORDS, items))
+    if folders or (not items and has_sweep(RUNS)):
+        say("\n" if codes else "")
+        codes.append(show_sweeps(folders, False, False))
+    return max(codes)
 
 
 def overview(runs: Path, records: Path, names: Sequence[str] = ()) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,42 +14,35 @@ from audiolcm.environment.interrupts import run_and_hand_on
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import ENTRIES, SCALE_WORD, SCALES, chosen, parsed, settings_of
 from experiments.items.catalog import STEMS, item_of
-from experiments.running.planned import PlannedJob, planned
+from experiments.records.planned import PlannedJob, planned
 
 ROOT = Path(__file__).resolve().parents[2]
 _OF_NO_INTEREST = ("paths", "logger", "row", "scale", "preview")
 
 
-def list_items() -> int:
+def list_items(given: Namespace) -> int:
     """Say what items there are, and of how many rows and jobs each consists."""
     for stem in STEMS:
         item = item_of(stem)
         sys.stdout.write(f"{stem}: {item.paper_item}, {item.title}\n")
         for scale in SCALES:
-            jobs = planned(stem, scale)
-            counts = [
-                f"{len(own)} to {entry}"
-                for entry in ENTRIES
-                if (own := [j for j in jobs if j.entry == entry])
-            ]
-            if counts:
-                sys.stdout.write(f"  {scale}: {', '.join(counts)}\n")
+            counts = Counter(job.entry for job in planned(stem, scale))
+            words = [f"{counts[entry]} to {entry}" for entry in ENTRIES if entry in counts]
+            sys.stdout.write(f"  {scale}: {', '.join(words)}\n" if words else "")
     sys.stdout.write("What a command needs: the first lines of conf/experiment/NAME.yaml.\n")
     return 0
 
 
-def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
+def run(given: Namespace) -> int:
     """Run an item: first what it trains, then what it evaluates, both also when a row failed; return the exit code.
 
-    Args:
-        words: more overrides, such as ``dataset.root=FOLDER``; ``train:trainer=smoke`` is for train.py only.
-        dry: only print each job with what sets it apart.
+    A dry run only prints each job with what sets it apart.
 
     Raises:
         UserError: there is no such item, it has nothing at this scale, a script has no such row, or, of a dry run,
             a job does not compose.
     """
-    stem = item_of(stem).stem
+    stem, scale, words = item_of(given.name).stem, given.scale, given.words
     jobs = planned(stem, scale)
     if any(word.rpartition(":")[2].startswith(("profile=", "scale=")) for word in words):
         raise UserError(f"Give the scale as --scale {' or --scale '.join(SCALES)}.")
@@ -56,7 +51,7 @@ def run(stem: str, scale: str, words: Sequence[str], dry: bool) -> int:
             f"Nothing to run at this scale ({scale}): python -m experiments list says what there is."
         )
     _check_rows(stem, jobs, words)
-    if dry:
+    if given.dry_run:
         sys.stdout.write("\n".join(_page(stem, jobs, words)) + "\n")
         return 0
     codes = []

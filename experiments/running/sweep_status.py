@@ -20,7 +20,7 @@ _MOST_FIGURES = 3
 _DETAIL_WIDTH = 160
 
 
-def status(folders: Sequence[Path], every: bool, as_json: bool) -> int:
+def show_sweeps(folders: Sequence[Path], every: bool, as_json: bool) -> int:
     """Show the jobs of the sweeps; of all or the newest one below ``runs`` where none is named.
 
     Returns:

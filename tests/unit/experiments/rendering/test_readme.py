@@ -130,5 +130,5 @@ def test_readme_and_docs_are_what_the_committed_records_give() -> None:
 
 
 def test_no_printed_number_is_in_measured_columns(tmp_path: Path) -> None:
-    text = section([shown(stem, "replica", tmp_path, None) for stem in STEMS])
+    text = section([shown(item_of(stem), "replica", tmp_path, None) for stem in STEMS])
     assert not re.search(r"\d\.\d", text), "without records there is no number"

@@ -9,8 +9,8 @@ import pytest
 from audiolcm.configuration.fingerprint import code_hash, code_now, settings_made
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import settings_of
+from experiments.records.planned import PlannedJob
 from experiments.running.freshness import EQUIVALENT, Freshness
-from experiments.running.planned import PlannedJob
 
 MODULE = "audiolcm.diffusion.boundary"
 JOB = SimpleNamespace(entry="train", scale="replica", item="table6_backbone", overrides=[])
