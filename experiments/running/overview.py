@@ -20,12 +20,13 @@ from experiments.records.planned import PlannedJob, planned, shown
 from experiments.records.records import read_json
 from experiments.running.freshness import Freshness, can_be_compared
 from experiments.running.jobs import jobs_of
-from experiments.running.sweep_status import has_sweep, show_sweeps
+from experiments.running.sweep_status import RUNS, show_sweeps, sweeps_below
 
-RUNS = Path("runs")
 RECORDS = Path("experiments/results/records")
 _AT_WORK = ("preparing", "training")
 _MOST_SECONDS = 1e9
+Made = tuple[list[str], float | None]
+"""What changed since a job was done, and the seconds that it took, if they are known."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def status(given: Namespace) -> int:
                 "root."
             )
         codes.append(overview(RUNS, RECORDS, items))
-    if folders or (not items and has_sweep(RUNS)):
+    if folders or (not items and sweeps_below(RUNS)):
         say("\n" if codes else "")
         codes.append(show_sweeps(folders, False, False))
     return max(codes)
@@ -92,7 +93,7 @@ class Standings:
     def __init__(self, runs: Path, records: Path) -> None:
         self.runs, self.records = runs, records
         self.changes = Freshness(records)
-        self._trainings: dict[tuple[str, str, str], tuple[list[str], float | None]] = {}
+        self._trainings: dict[tuple[str, str, str], Made] = {}
         for path in sorted(records.glob("*/*/*.json")):
             self._take_in(path)
 
@@ -104,32 +105,27 @@ class Standings:
                 return Standing(job, "running", live[0].detail)
             if live[0].ended_badly:
                 return Standing(job, "failed", live[0].detail)
-        if job not in shown(planned(job.item, job.scale)):
-            return self._trained(job)
-        path = self.records / job.scale / job.item / f"{job.name}.json"
-        record = _read(path)
-        if not record:
-            damaged = f"{path} is damaged" if path.exists() else ""
-            run = self._run(job, read_result(folder), "not rendered yet")
-            return run or Standing(job, "missing", damaged)
-        return self._standing(job, self.changes(record, job), _seconds(record["provenance"]))
+        detail = damaged = ""
+        if job in shown(planned(job.item, job.scale)):
+            path = self.records / job.scale / job.item / f"{job.name}.json"
+            if record := _read(path):
+                known = (self.changes(record, job), _seconds(record["provenance"]))
+            else:
+                known, detail = self._of_run(job), "not rendered yet"
+                damaged = f"{path} is damaged" if path.exists() else ""
+        else:  # a training, which is only seen in what evaluated it
+            known = self._of_run(job) or self._trainings.get((job.item, job.scale, job.name))
+        if known is None:
+            return Standing(job, "missing", damaged)
+        since, seconds = known
+        return Standing(job, "stale" if since else "done", "; ".join(since) or detail, seconds)
 
-    def _trained(self, job: PlannedJob) -> Standing:
-        """Return how a training stands that is only seen in what evaluated it."""
-        if found := self._run(job, read_result(job.folder(self.runs)), ""):
-            return found
-        known = self._trainings.get((job.item, job.scale, job.name))
-        return self._standing(job, *known) if known else Standing(job, "missing")
-
-    def _run(self, job: PlannedJob, result: dict[str, Any], detail: str) -> Standing | None:
-        """Return how a job stands of which only a run tells; None when that did not end well."""
-        if result.get("status") != "done":
-            return None
-        since, seconds = self.changes.of_run(result, job), _seconds(result)
-        return self._standing(job, since, seconds) if since else Standing(job, "done", detail, seconds)
-
-    def _standing(self, job: PlannedJob, since: Sequence[str], seconds: float | None) -> Standing:
-        return Standing(job, "stale" if since else "done", "; ".join(since), seconds)
+    def _of_run(self, job: PlannedJob) -> Made | None:
+        """Return what the run of a job tells; None when there is none that ended well."""
+        result = read_result(job.folder(self.runs))
+        return (
+            (self.changes.of_run(result, job), _seconds(result)) if result.get("status") == "done" else None
+        )
 
     def _take_in(self, path: Path) -> None:
         """Note what a record says of the training of its model; of several what the freshest says.
@@ -139,12 +135,10 @@ class Standings:
         if training := _read(path).get("training"):
             key = (training["item"], training["scale"], training["name"])
             found = (self.changes.of_training(training), _seconds(training))
-            (since, seconds), other = sorted((self._trainings.get(key, found), found), key=_is_stale)
+            (since, seconds), other = sorted(
+                (self._trainings.get(key, found), found), key=lambda one: bool(one[0])
+            )
             self._trainings[key] = (since, seconds or other[1])
-
-
-def _is_stale(known: tuple[Sequence[str], float | None]) -> bool:
-    return bool(known[0])
 
 
 def _read(path: Path) -> dict[str, Any]:
