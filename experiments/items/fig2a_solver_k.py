@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.training.tracking import read_metrics
-from experiments.items.item import FAD, NEITHER, FigureItem, everywhere, first_part
+from experiments.items.columns import FAD, NEITHER, everywhere
+from experiments.items.item import FigureItem, first_part
 from experiments.items.plotting import draw_line, new_figure, save
 from experiments.judging.claims import Claim, FigurePoint
 from experiments.judging.sources import Fact, PaperColumn

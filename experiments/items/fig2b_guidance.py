@@ -1,6 +1,7 @@
 """Figure 2b: FAD against the guidance scale for 1, 2, 4 and 8 steps of the sampler."""
 
-from experiments.items.item import FAD, NEITHER, FigureItem, everywhere, steps_in_words
+from experiments.items.columns import FAD, NEITHER, everywhere
+from experiments.items.item import FigureItem, steps_in_words
 from experiments.judging.claims import Claim, FigurePoint, close
 from experiments.judging.sources import Fact, PaperColumn
 

@@ -1,6 +1,7 @@
 """Figure 3: FAD against the real-time factor as the steps of several systems are halved."""
 
-from experiments.items.item import FAD, RTF, FigureItem, first_part, steps_in_words
+from experiments.items.columns import FAD, RTF
+from experiments.items.item import FigureItem, first_part, steps_in_words
 from experiments.judging.claims import Claim, FigurePoint, no_worse
 from experiments.judging.sources import Fact, PaperColumn
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,18 +28,15 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def _style(index: int) -> dict[str, Any]:
+    """Return color, dash and marker of line number ``index``."""
+    kinds = {"color": COLORS, "linestyle": DASHES, "marker": MARKERS}
+    return {name: values[index % len(values)] for name, values in kinds.items()}
+
+
 def draw_line(axes: Axes, index: int, x: Sequence[float], y: Sequence[float], label: str) -> None:
     """Draw line number ``index`` in its color, dash and marker."""
-    axes.plot(
-        x,
-        y,
-        label=plain(label),
-        color=COLORS[index % len(COLORS)],
-        linestyle=DASHES[index % len(DASHES)],
-        marker=MARKERS[index % len(MARKERS)],
-        markersize=4,
-        markevery=max(1, len(x) // 8),
-    )
+    axes.plot(x, y, label=plain(label), markersize=4, markevery=max(1, len(x) // 8), **_style(index))
 
 
 @dataclass(frozen=True)
@@ -58,21 +56,14 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str, shift: fl
     Args:
         shift: how many points (1/72 inch) to the right of its place it is drawn.
     """
-    color, marker = COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)]
-    dash = DASHES[index % len(DASHES)]
     place = axes.transData + ScaledTranslation(shift / 72, 0.0, axes.figure.dpi_scale_trans)
     _make_room(axes, dots)
-    common = {"color": color, "marker": marker, "markersize": 5, "transform": place}
-    axes.plot([dot.x for dot in dots], [dot.y for dot in dots], label=plain(label), linestyle=dash, **common)
+    common = _style(index) | {"markersize": 5, "transform": place}
+    color = common["color"]
+    axes.plot([dot.x for dot in dots], [dot.y for dot in dots], label=plain(label), **common)
+    words: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7, "color": color}
     for dot in dots:
-        axes.annotate(
-            plain(dot.words),
-            (dot.x, dot.y),
-            (5 + shift, 4),
-            textcoords="offset points",
-            fontsize=7,
-            color=color,
-        )
+        axes.annotate(plain(dot.words), (dot.x, dot.y), (5 + shift, 4), **words)
     barred = [dot for dot in dots if dot.interval is not None]
     if barred:
         ends = [dot.interval or (dot.y, dot.y) for dot in barred]
@@ -84,7 +75,7 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str, shift: fl
     hollow = [dot for dot in dots if dot.is_marked]
     if hollow:
         places = ([dot.x for dot in hollow], [dot.y for dot in hollow])
-        axes.plot(*places, linestyle="none", markerfacecolor="white", **common)
+        axes.plot(*places, **common | {"linestyle": "none", "markerfacecolor": "white"})
 
 
 def _make_room(axes: Axes, dots: Sequence[Dot]) -> None:

@@ -1,18 +1,7 @@
 """Table 1: text-to-audio on AudioCaps' test set."""
 
-from experiments.items.item import (
-    FAD,
-    HIGHER,
-    KL,
-    NFE,
-    RTF,
-    RTF_WARM,
-    PaperRow,
-    TableItem,
-    by_fad_and_kl,
-    everywhere,
-    scored,
-)
+from experiments.items.columns import FAD, HIGHER, KL, NFE, RTF, RTF_WARM, by_fad_and_kl, everywhere, scored
+from experiments.items.item import PaperRow, TableItem
 from experiments.judging.claims import Claim, NamedRow, no_worse
 from experiments.judging.sources import Listening, PaperColumn
 

@@ -1,17 +1,7 @@
 """Table 3: text-to-music on MusicCaps' evaluation set."""
 
-from experiments.items.item import (
-    FAD,
-    HIGHER,
-    KL,
-    NFE,
-    RTF,
-    RTF_WARM,
-    PaperRow,
-    TableItem,
-    by_fad_and_kl,
-    scored,
-)
+from experiments.items.columns import FAD, HIGHER, KL, NFE, RTF, RTF_WARM, by_fad_and_kl, scored
+from experiments.items.item import PaperRow, TableItem
 from experiments.items.table1_audiocaps import MOS
 from experiments.judging.claims import Claim, NamedRow
 from experiments.judging.sources import PaperColumn

@@ -1,6 +1,7 @@
 """Table 4: the corpora of the training data, their hours and annotations counted from prepared manifests."""
 
-from experiments.items.item import NEITHER, PaperRow, TableItem, everywhere
+from experiments.items.columns import NEITHER, everywhere
+from experiments.items.item import PaperRow, TableItem
 from experiments.judging.sources import Annotation, Fact, PaperColumn, in_hours
 
 ITEM = TableItem(

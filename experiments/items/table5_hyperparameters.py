@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from experiments.items.item import NEITHER, PaperRow, TableItem
+from experiments.items.columns import NEITHER
+from experiments.items.item import PaperRow, TableItem
 from experiments.judging.sources import Fact, PaperColumn, in_full, in_millions
 
 ROW = "audiolcm"

@@ -1,6 +1,7 @@
 """Table 6: the backbone without one of its parts, teacher and student trained anew for each row."""
 
-from experiments.items.item import FAD, KL, PaperRow, TableItem, by_fad_and_kl
+from experiments.items.columns import FAD, KL, by_fad_and_kl
+from experiments.items.item import PaperRow, TableItem
 from experiments.judging.claims import NamedRow
 
 SENTENCE = "All designs within the transformer enhance the performance: without {} it is worse."

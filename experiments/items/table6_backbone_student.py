@@ -1,6 +1,7 @@
 """Table 6 in its cheaper reading: only the student is trained for each row, from a teacher of the full backbone."""
 
-from experiments.items.item import FAD, KL, TableItem
+from experiments.items.columns import FAD, KL
+from experiments.items.item import TableItem
 from experiments.items.table6_backbone import CLAIMS, ROWS
 
 ITEM = TableItem(

@@ -1,6 +1,7 @@
 """Table 7: sizes of the model, each with its own teacher."""
 
-from experiments.items.item import FAD, KL, NEITHER, PaperRow, TableItem, by_fad_and_kl, everywhere
+from experiments.items.columns import FAD, KL, NEITHER, by_fad_and_kl, everywhere
+from experiments.items.item import PaperRow, TableItem
 from experiments.judging.claims import NamedRow
 from experiments.judging.sources import Fact, PaperColumn, in_millions
 

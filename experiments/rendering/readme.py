@@ -9,20 +9,9 @@ from pathlib import Path
 
 from audiolcm.errors import UserError
 from evaluation.tables.table import as_text
+from experiments.items.columns import FAD, HIGHER, KL, LOWER, NFE, RTF, RTF_WARM, everywhere
 from experiments.items.guidance import omega_of_training
-from experiments.items.item import (
-    FAD,
-    HIGHER,
-    KL,
-    LOWER,
-    NFE,
-    RTF,
-    RTF_WARM,
-    FigureItem,
-    PaperRow,
-    TableItem,
-    everywhere,
-)
+from experiments.items.item import FigureItem, PaperRow, TableItem
 from experiments.judging.claims import summed_up
 from experiments.judging.sources import FirstScore, PaperColumn
 from experiments.records.records import SUMMED_UP

@@ -126,15 +126,3 @@ def some(names: Sequence[str]) -> str:
     """Return the first three names, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{', '.join(names[:_MOST_NAMES])}{more}"
-
-
-def can_be_compared(record: Mapping[str, Any]) -> bool:
-    """Return whether a record, which may be damaged, says what ``Freshness`` and ``status`` ask of it."""
-    training = record.get("training", {})
-    names = ("item", "scale", "name", "settings", "method") if training else ()
-    return (
-        isinstance(record.get("provenance"), dict)
-        and isinstance(training, dict)
-        and all(isinstance(record.get(name), str) for name in ("settings", "method"))
-        and all(isinstance(training.get(name), str) for name in names)
-    )

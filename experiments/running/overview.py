@@ -18,7 +18,7 @@ from audiolcm.sweeps.row_sweeper import SCALES
 from experiments.items.catalog import STEMS, item_of
 from experiments.records.planned import PlannedJob, planned, shown
 from experiments.records.records import read_json
-from experiments.running.freshness import Freshness, can_be_compared
+from experiments.running.freshness import Freshness
 from experiments.running.jobs import jobs_of
 from experiments.running.sweep_status import RUNS, show_sweeps, sweeps_below
 
@@ -145,9 +145,13 @@ def _read(path: Path) -> dict[str, Any]:
     """Return a record; nothing where there is none, or a damaged one, of which ``render`` says so."""
     try:
         content = read_json(path)
-    except (OSError, ValueError):
+        training = content.get("training") or {}
+        texts = [content[name] for name in ("settings", "method")]
+        texts += [training[name] for name in ("item", "scale", "name", "settings", "method") if training]
+        is_whole = isinstance(content["provenance"], dict) and all(isinstance(text, str) for text in texts)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return {}
-    return content if isinstance(content, dict) and can_be_compared(content) else {}
+    return content if is_whole else {}
 
 
 def _seconds(content: Mapping[str, Any]) -> float | None:

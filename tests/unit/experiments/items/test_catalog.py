@@ -11,7 +11,8 @@ from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import SCALES
 from evaluation.tables.table import Column as EvaluationColumn
 from experiments.items.catalog import STEMS, item_of, printed_figure, printed_table
-from experiments.items.item import FAD, FigureItem, Item, TableItem
+from experiments.items.columns import FAD
+from experiments.items.item import FigureItem, Item, TableItem
 from experiments.judging.sources import FirstScore
 from experiments.records.records import read_results
 
