@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -64,18 +65,17 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str, shift: fl
     words: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7, "color": color}
     for dot in dots:
         axes.annotate(plain(dot.words), (dot.x, dot.y), (5 + shift, 4), **words)
-    barred = [dot for dot in dots if dot.interval is not None]
-    if barred:
-        ends = [dot.interval or (dot.y, dot.y) for dot in barred]
-        below = [max(dot.y - low, 0.0) for dot, (low, _) in zip(barred, ends, strict=True)]
-        above = [max(high - dot.y, 0.0) for dot, (_, high) in zip(barred, ends, strict=True)]
-        bars = ([dot.x for dot in barred], [dot.y for dot in barred])
-        style = {"fmt": "none", "ecolor": color, "elinewidth": 1.0, "capsize": 2.5, "transform": place}
-        axes.errorbar(*bars, yerr=(below, above), **style)
-    hollow = [dot for dot in dots if dot.is_marked]
-    if hollow:
-        places = ([dot.x for dot in hollow], [dot.y for dot in hollow])
-        axes.plot(*places, **common | {"linestyle": "none", "markerfacecolor": "white"})
+    if barred := [(dot.x, dot.y, *dot.interval) for dot in dots if dot.interval is not None]:
+        x, y, low, high = np.transpose(barred)
+        bars = {
+            "yerr": np.maximum((y - low, high - y), 0.0),
+            "fmt": "none",
+            "ecolor": color,
+            "transform": place,
+        }
+        axes.errorbar(x, y, elinewidth=1.0, capsize=2.5, **bars)
+    if hollow := [(dot.x, dot.y) for dot in dots if dot.is_marked]:
+        axes.plot(*np.transpose(hollow), **common | {"linestyle": "none", "markerfacecolor": "white"})
 
 
 def _make_room(axes: Axes, dots: Sequence[Dot]) -> None:

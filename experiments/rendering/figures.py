@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from experiments.items.item import FigureItem
 from experiments.items.plotting import Dot, draw_dots, new_figure, plain, save
-from experiments.rendering.shown import STALE, ShownRow, ShownTable
+from experiments.rendering.shown import STALE, ShownTable
 
 APART = 4.0
 """Points (1/72 inch) between lines that share their x."""
@@ -25,12 +25,9 @@ def curves(table: ShownTable, item: FigureItem) -> dict[str, list[Dot]]:
         x, y = row.cells
         if x.value is not None and y.value is not None:
             words = item.point(row.results[0]) if item.point and row.results else ""
-            lines.setdefault(row.line, []).append(Dot(x.value, y.value, y.interval, _is_marked(row), words))
+            is_marked = STALE in row.marks or " of " in row.seeds
+            lines.setdefault(row.line, []).append(Dot(x.value, y.value, y.interval, is_marked, words))
     return {label: sorted(dots, key=lambda dot: dot.x) for label, dots in lines.items()}
-
-
-def _is_marked(row: ShownRow) -> bool:
-    return STALE in row.marks or " of " in row.seeds
 
 
 def draw(table: ShownTable, path: Path) -> Path | None:

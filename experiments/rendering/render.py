@@ -17,7 +17,7 @@ from audiolcm.training.tracking import WandbTracker, check_tracker
 from experiments.items.catalog import STEMS, item_of
 from experiments.items.item import Item
 from experiments.records.planned import PlannedJob, planned
-from experiments.records.records import LISTENING, RECORDS, SUMMED_UP, read_results
+from experiments.records.records import LISTENING, RECORDS, read_results
 from experiments.rendering.figures import draw
 from experiments.rendering.formats import csv_text, latex, markdown
 from experiments.rendering.page import page
@@ -110,7 +110,7 @@ def render(
     }
     _write_text(results / INDEX, page(everything, pictures, results))
     if root is not None:
-        for path, text in pages(root, results, plan).items():
+        for path, text in pages(root, everything, results, plan).items():
             _write_text(path, text)
     if tracker is not None:
         found = {stem: path for (known, stem), path in pictures.items() if known in scales and stem in chosen}
@@ -125,9 +125,8 @@ def shown(item: Item, scale: str, results: Path, plan: Plan | None) -> ShownTabl
     return show(item, read_results(results, item.stem, scale, jobs, plan.changes if plan else None))
 
 
-def pages(root: Path, results: Path, plan: Plan | None) -> dict[Path, str]:
-    """Return the texts of README and docs with their tables, from the records."""
-    tables = [shown(item_of(stem), SUMMED_UP, results, plan) for stem in STEMS]
+def pages(root: Path, tables: Sequence[ShownTable], results: Path, plan: Plan | None) -> dict[Path, str]:
+    """Return the texts of README and docs with their tables: those of the items, and the others from the records."""
     others = {name: shown(item, scale, results, plan) for name, (scale, item) in EVALUATED.items()}
     return rewritten(root, tables, others)
 

@@ -33,19 +33,10 @@ class Freshness:
         self._now: dict[tuple[PlannedJob, bool], dict[str, Any]] = {}  # many records name one training
         self._equivalent = _read_equivalent(records / EQUIVALENT)
 
-    def __call__(self, record: Mapping[str, Any], job: PlannedJob) -> list[str]:
-        """Return what changed since the record of a job was made, in words; nothing for a fresh one."""
-        return [
-            *self._since(record, job, ""),
-            *(self.of_training(training) if (training := record.get("training")) else []),
-        ]
-
-    def of_run(self, result: Mapping[str, Any], job: PlannedJob) -> list[str]:
-        """Return what changed since a run of a job left its ``result.json``."""
-        return [
-            *self._of_settings(result, job, ""),
-            *_of_code(self._changed_since(result.get("method") or {}), ""),
-        ]
+    def __call__(self, made: Mapping[str, Any], job: PlannedJob) -> list[str]:
+        """Return what changed since a job left a record or a result, in words; nothing for a fresh one."""
+        training = made.get("training")
+        return [*self._since(made, job, ""), *(self.of_training(training) if training else [])]
 
     def of_training(self, training: Mapping[str, Any]) -> list[str]:
         """Return what changed since the training that a record names."""
@@ -56,7 +47,9 @@ class Freshness:
         return self._since(training, found[0], " of the training")
 
     def _since(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
-        return [*self._of_settings(made, job, of), *_of_code(self._changed(str(made["method"])), of)]
+        method = made["method"]  # of a record the name of a file, of a result its content
+        modules = self._changed_since(method) if isinstance(method, Mapping) else self._changed(str(method))
+        return self._of_settings(made, job, of) + [f"the code{of}: {some(modules)}"] * bool(modules)
 
     def _of_settings(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
         changes = []
@@ -116,10 +109,6 @@ def _changed_sections(made: object, now: Mapping[str, str]) -> list[str]:
     if not isinstance(made, Mapping) or not made:
         return []
     return sorted(name for name in {*made, *now} if made.get(name) != now.get(name))
-
-
-def _of_code(modules: Sequence[str], of: str) -> list[str]:
-    return [f"the code{of}: {some(modules)}"] if modules else []
 
 
 def some(names: Sequence[str]) -> str:

@@ -123,9 +123,9 @@ class Standings:
     def _of_run(self, job: PlannedJob) -> Made | None:
         """Return what the run of a job tells; None when there is none that ended well."""
         result = read_result(job.folder(self.runs))
-        return (
-            (self.changes.of_run(result, job), _seconds(result)) if result.get("status") == "done" else None
-        )
+        if result.get("status") != "done":
+            return None
+        return self.changes({"method": {}} | result, job), _seconds(result)
 
     def _take_in(self, path: Path) -> None:
         """Note what a record says of the training of its model; of several what the freshest says.
