@@ -58,7 +58,8 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str, shift: fl
         shift: how many points (1/72 inch) to the right of its place it is drawn.
     """
     place = axes.transData + ScaledTranslation(shift / 72, 0.0, axes.figure.dpi_scale_trans)
-    _make_room(axes, dots)
+    axes.update_datalim([(dot.x, end) for dot in dots for end in (dot.y, *(dot.interval or ()))])
+    axes.autoscale_view()  # matplotlib itself makes no room for what is drawn beside its place
     common = _style(index) | {"markersize": 5, "transform": place}
     color = common["color"]
     axes.plot([dot.x for dot in dots], [dot.y for dot in dots], label=plain(label), **common)
@@ -76,13 +77,6 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str, shift: fl
         axes.errorbar(x, y, elinewidth=1.0, capsize=2.5, **bars)
     if hollow := [(dot.x, dot.y) for dot in dots if dot.is_marked]:
         axes.plot(*np.transpose(hollow), **common | {"linestyle": "none", "markerfacecolor": "white"})
-
-
-def _make_room(axes: Axes, dots: Sequence[Dot]) -> None:
-    """Widen the axes' limits to points and intervals: matplotlib does not, for what is drawn beside its place."""
-    ends = [(dot.x, end) for dot in dots for end in (dot.y, *(dot.interval or ()))]
-    axes.update_datalim(ends)
-    axes.autoscale_view()
 
 
 def save(figure: Figure, path: Path) -> Path:

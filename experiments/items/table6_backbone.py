@@ -1,4 +1,4 @@
-"""Table 6: the backbone without one of its parts, teacher and student trained anew for each row."""
+"""Table 6: the backbone without one of its parts, teacher and student trained again for each row."""
 
 from experiments.items.columns import FAD, KL, by_fad_and_kl
 from experiments.items.item import PaperRow, TableItem

@@ -1,6 +1,6 @@
 """The records of an item: read, checked, and set against what its experiment plans.
 
-A record that can not be used is no error of the page: it is left out, and the page says which and why.
+A record that cannot be used is no error of the page: it is left out, and the page says which and why.
 """
 
 from __future__ import annotations
@@ -119,20 +119,16 @@ def read_results(
         changes: tells what changed since a record (its JSON) of a planned job; None: not asked.
     """
     jobs = {(job.row, job.seed): job for job in shown(planned or ())}
-    hidden = {
-        (job.row, job.seed) for job in planned or ()
-    } - jobs.keys()  # they train what the others evaluate
+    trained = {(job.row, job.seed) for job in planned or ()} - jobs.keys()  # what the others evaluate
     results, faults = [], []
     for path in sorted((folder / RECORDS / scale / stem).glob("*.json")):
         try:
-            content = _checked(read_json(path), path, stem, scale)
+            content = _checked(_read(path), path, stem, scale)
             key = content["row"], content["seed"]
-            since: Sequence[str] = ()
+            since = changes(content, jobs[key]) if changes and key in jobs else ()
             if planned is not None and key not in jobs:
                 since = ("the experiment does not plan this job",)
-            elif planned is not None and changes:
-                since = changes(content, jobs[key])
-            if key not in hidden:
+            if key not in trained:
                 results.append(_result(content, tuple(since)))
         except _DAMAGED as error:
             faults.append(f"{path.name} is left out: {_reason(error)}")
@@ -164,14 +160,19 @@ def _check_numbers(node: Any) -> None:
         raise ValueError(f"it has a number that no figure can be: {str(node)[:20]}")
 
 
+def _read(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if content["format_version"] > FORMAT_VERSION:
+        raise ValueError(f"it has format {content['format_version']}, newer than this program")
+    return content
+
+
 def _checked(content: dict[str, Any], path: Path, stem: str, scale: str) -> dict[str, Any]:
     """Return the content of a record.
 
     Raises:
         ValueError: it is of another item, scale, row or seed than its place says; names two files would be one job.
     """
-    if content["format_version"] > FORMAT_VERSION:
-        raise ValueError(f"it has format {content['format_version']}, newer than this program")
     for name, expected in (("item", stem), ("scale", scale)):
         if content[name] != expected:
             raise ValueError(f"it is of {name} {content[name]}, but lies with {expected}")
@@ -198,15 +199,10 @@ def _result(content: dict[str, Any], changes: tuple[str, ...]) -> Result:
     if _number(content["provenance"].get("seconds") or 0) < 0:
         raise ValueError("its job took less than no time")
     return Result(
-        row=content["row"],
-        seed=content["seed"],
+        **{name: content[name] for name in ("row", "seed", "figures", "facts", "protocol", "provenance")},
         scores={score.key: score for score in scores},
-        figures=content["figures"],
         timings=timings,
-        facts=content["facts"],
-        protocol=content["protocol"],
         notes=tuple(map(str, content["notes"])),
-        provenance=content["provenance"],
         settings=str(content["settings"]),
         report=_safe_report(content.get("report")),
         changes=changes,
@@ -221,9 +217,8 @@ def score_of(content: Mapping[str, Any]) -> Score:
         TypeError, ValueError: it is none, or its value is no number.
     """
     interval = content.get("interval")
-    if not isinstance(content.get("extractor", {}), dict) or not isinstance(
-        content.get("interval_method", ""), str
-    ):
+    kinds = {"extractor": dict, "interval_method": str}
+    if not all(isinstance(content.get(name, kind()), kind) for name, kind in kinds.items()):
         raise ValueError("a score does not say how it was measured")
     changed: dict[str, Any] = {
         "value": _number(content["value"]),
@@ -258,9 +253,7 @@ def _listening(path: Path) -> tuple[dict[str, dict[str, Score]], str, tuple[str,
     if not path.exists():
         return {}, "", ()
     try:
-        content = read_json(path)
-        if content["format_version"] > FORMAT_VERSION:
-            raise ValueError(f"it has format {content['format_version']}, newer than this program")
+        content = _read(path)
         systems = {
             _LISTENED.get(row, str(row)): {score.key: score for score in map(score_of, scores)}
             for row, scores in content["systems"].items()

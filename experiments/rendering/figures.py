@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -41,7 +40,8 @@ def draw(table: ShownTable, path: Path) -> Path | None:
 
 def draw_on(axes: Axes, table: ShownTable, item: FigureItem, lines: dict[str, list[Dot]]) -> None:
     """Draw all lines, axes and legend."""
-    apart = APART if _share_x(lines) else 0.0
+    places = [x for dots in lines.values() for x in {dot.x for dot in dots}]
+    apart = APART if len(set(places)) < len(places) else 0.0  # else error bars would hide each other
     for index, (label, dots) in enumerate(lines.items()):
         draw_dots(axes, index, dots, label, apart * (index - (len(lines) - 1) / 2))
     if item.has_log_x:
@@ -56,9 +56,3 @@ def draw_on(axes: Axes, table: ShownTable, item: FigureItem, lines: dict[str, li
     axes.set_title(plain(words), fontsize=8)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))  # outside, where it hides no point
-
-
-def _share_x(lines: Mapping[str, Sequence[Dot]]) -> bool:
-    """Return whether points of several lines have the same x, so that their error bars would hide each other."""
-    places = [x for dots in lines.values() for x in {dot.x for dot in dots}]
-    return len(set(places)) < len(places)

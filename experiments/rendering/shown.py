@@ -91,11 +91,7 @@ class ShownTable:
     @property
     def said(self) -> str:
         """What the paper says of a figure; "" for a table, which has printed cells."""
-        return (
-            printed_figure(self.item.printed)
-            if isinstance(self.item, FigureItem) and self.item.printed
-            else ""
-        )
+        return printed_figure(str(self.item.printed)) if isinstance(self.item, FigureItem) else ""
 
     @property
     def is_measured(self) -> bool:
