@@ -128,13 +128,13 @@ class Ground:
 
     def start(self, z: Latent, t: int, omega: float) -> Start:
         """Return clean latents noised to ``t``, and what becomes of them."""
-        z_t = self.schedule.add_noise(z, self.noise("noised", t).draw(), self.times(t))
+        z_t = self.schedule.add_noise(z, self.noise("noised", t).draw(), self.each(t))
         end, one_jump = (self.flow(z_t, t, omega, steps) for steps in (self.num_steps, 1))
         return Start(z_t, end, one_jump)
 
-    def times(self, t: int) -> Tensor:
-        """Return a timestep for each clip."""
-        return torch.full((len(self.names),), t, device=self.latents.device)
+    def each(self, value: float) -> Tensor:
+        """Return a timestep, or an omega, for each clip."""
+        return torch.full((len(self.names),), value, device=self.latents.device)
 
     def flow(self, z_t: Latent, t: int, omega: float, num_steps: int) -> Latent:
         """Return where the guided flow from ``z_t`` ends; in one step z_0 as the teacher predicts it there."""
@@ -181,7 +181,9 @@ def diagnose(
         reached: dict[float, Latent] = {}
         for omega, source in itertools.product(omegas, (DATA, OWN)):
             start = ground.of_data(t, omega) if source == DATA else ground.start(own[omega], t, omega)
-            f = _f(student, sampler, ground, start.z_t, t, omega)
+            times, scales = ground.each(t), ground.each(omega)
+            asked = ground.text, scales, ground.schedule, sampler.boundary
+            f = consistency_function(student, start.z_t, times, *asked)
             missed, by_one_jump = (ground.distance(x, start.end) for x in (f, start.one_jump))
             distances.append(Distance(source, t, omega, missed, by_one_jump))
             if source == DATA:
@@ -189,15 +191,6 @@ def diagnose(
             told()
         responses += [_response(reached, ground, t, pair) for pair in pairs]
     return Figures(distances, responses)
-
-
-def _f(
-    student: Denoiser, sampler: ConsistencySampler, ground: Ground, z_t: Latent, t: int, omega: float
-) -> Latent:
-    scales = torch.full((len(z_t),), omega, device=z_t.device)
-    return consistency_function(
-        student, z_t, ground.times(t), ground.text, scales, ground.schedule, sampler.boundary
-    )
 
 
 def _response(reached: dict[float, Latent], ground: Ground, t: int, pair: tuple[float, float]) -> Response:

@@ -60,17 +60,14 @@ class ConvergencePicture:
     def draw(self, folder: Path, rows: list[dict[str, Any]]) -> Path:
         """Draw one line for each k, the mean of its finished seeds; failed jobs show in the sweep's table."""
         figure, panels = new_figure(len(PANELS))
-        finished = [row for row in rows if row["status"] == "done"]
         lines: dict[str, list[Path]] = {}
-        for row in finished:
+        for row in (row for row in rows if row["status"] == "done"):
             lines.setdefault(row["job"].rpartition("-seed")[0] or row["job"], []).append(Path(row["folder"]))
         for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
             for index, (line_name, folders) in enumerate(lines.items()):
                 steps, values = _mean_course([folder / "metrics.jsonl" for folder in folders], name)
                 draw_line(axes, index, steps, values, line_name.replace("solver.", ""))
-            axes.set_xlabel("iterations")
-            axes.set_ylabel(title)
-            axes.set_yscale("log")
+            axes.set(xlabel="iterations", ylabel=title, yscale="log")
             axes.grid(alpha=0.3)
         if lines:
             panels[0].legend()

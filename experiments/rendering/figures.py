@@ -49,8 +49,7 @@ def draw_on(axes: Axes, table: ShownTable, item: FigureItem, lines: dict[str, li
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 0.01, not a power
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(plain(item.x.title))
-    axes.set_ylabel(plain(item.y.title))
+    axes.set(xlabel=plain(item.x.title), ylabel=plain(item.y.title))
     hollow = any(dot.is_marked for dots in lines.values() for dot in dots)
     words = f"{table.measured}{SIDE_BY_SIDE if apart else ''}{HOLLOW if hollow else ''}"
     axes.set_title(plain(words), fontsize=8)
