@@ -1,7 +1,8 @@
 """The paper's tables and figures: ``python -m experiments list``, ``run``, ``status``, ``render``, ... (``--help``)."""
 
-import argparse
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 try:
@@ -11,155 +12,115 @@ except ModuleNotFoundError:  # as pip refuses a Python that is too old
              "pip install -c constraints.txt -e .")  # fmt: skip
 
 with one_sentence():
+    from argparse import ArgumentParser
+
     from audiolcm.commands.options import Parser
-    from audiolcm.configuration.checking import nearest
     from audiolcm.environment import terminal
     from audiolcm.environment.interrupts import raise_on_signal
     from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from audiolcm.sweeps.row_sweeper import SCALES
-    from experiments.diagnosing.command import add_diagnose, run_diagnose
-    from experiments.rendering.command import add_render, run_render
-    from experiments.running.sweep_status import has_sweep, status
-    from experiments.running.sync import sync
 
-RUNS = Path("runs")
-RECORDS = Path("experiments/results/records")
+COMMANDS = {
+    "list": ("running.run.list_items", "the paper's tables and figures"),
+    "run": ("running.run.run", "train and evaluate all rows of one of them"),
+    "status": ("running.overview.status", "how the paper's items stand, and the jobs of a sweep"),
+    "sync": ("running.sync.sync", "upload the offline W&B runs"),
+    "render": ("rendering.render.run_render", "write every table and figure, measured beside printed"),
+    "diagnose": ("diagnosing.diagnose.run", "students against the guided flow of their teachers"),
+    "strip": ("rendering.strip.run_strip", "a picture of spectrograms, and short sounds, of a few captions"),
+}
+"""The function of each, which makes the exit code of the options and is imported when it is typed; what it does."""
 
 
-def main(arguments: list[str] | None = None, prog: str = "python -m experiments") -> int:
-    """Run one command and return its exit code; a user's mistake is one message. Help calls the program ``prog``."""
-    parser: argparse.ArgumentParser = Parser(prog=prog, description=__doc__)
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m experiments") -> int:
+    """Run one command and return its exit code; a user's mistake is one message.
+
+    Args:
+        arguments: what was typed behind ``prog``; None: what this process was started with.
+        prog: how the command was called, for help and messages.
+    """
+    parser = Parser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="the paper's tables and figures")
-    started = commands.add_parser("run", help="train and evaluate all rows of one of them")
-    started.add_argument("name", help="such as table6_backbone")
-    started.add_argument(
-        "words",
-        nargs="*",
-        help="overrides, such as dataset.root=FOLDER; train:X=Y for train.py only",
-    )
-    started.add_argument("--scale", choices=SCALES, default=SCALES[0])
-    started.add_argument("--dry-run", action="store_true", help="print each job and what sets it apart")
-    shown = commands.add_parser("status", help="how the paper's items stand, and the jobs of a sweep")
-    shown.add_argument(
-        "names",
-        nargs="*",
-        help="items, or folders of sweeps; none: all items and the newest sweep below runs",
-    )
-    shown.add_argument("--all", action="store_true", help="every sweep below runs")
-    shown.add_argument("--json", action="store_true", help="for machines")
-    sent = commands.add_parser("sync", help="upload the offline W&B runs")
-    sent.add_argument("folders", nargs="*", type=Path, help="where to look; none: artifacts and runs")
-    sent.add_argument("--unfinished", action="store_true", help="also those still being written")
-    add_render(commands)
-    add_diagnose(commands)
-    _add_strip(commands)
+    added = {name: commands.add_parser(name, help=words) for name, (_, words) in COMMANDS.items()}
+    _add_running(added["run"], added["status"], added["sync"])
+    _add_render(added["render"])
+    _add_diagnose(added["diagnose"])
+    _add_strip(added["strip"])
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "run":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     terminal.prepare()
     settle_user()
     given.words = [*getattr(given, "words", ()), *rest]  # argparse takes no words behind an option
+    module, _, function = COMMANDS[given.command][0].rpartition(".")
     try:
         with one_sentence(), raise_on_signal():  # what a command started ends with it
-            return _COMMANDS[given.command](given) or terminal.exit_code()
+            command = getattr(import_module(f"experiments.{module}"), function)
+            return command(given) or terminal.exit_code()
     except UserError as error:
         terminal.complain(f"{error}\n")
         return 1
 
 
-def _add_strip(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    strip = commands.add_parser(
-        "strip", help="a picture of spectrograms, and short sounds, of a few captions"
-    )
-    strip.add_argument("checkpoint", type=Path, help="folder of a finished student or teacher")
-    strip.add_argument("captions", nargs="+", help="what is to be heard, each in quotes")
-    strip.add_argument("--out", type=Path, default=Path("docs/images"), help="folder (docs/images)")
-    strip.add_argument("--duration", type=float, default=2.56, help="seconds of each sound (2.56)")
-    strip.add_argument("--seed", type=int, default=0)
-    strip.add_argument("--steps", type=int, help="sampling steps; none: the model's own")
-    strip.add_argument("--omega", type=float, help="guidance; none: the model's own")
+def _add_running(run: ArgumentParser, status: ArgumentParser, sync: ArgumentParser) -> None:
+    words = "overrides, such as dataset.root=FOLDER; train:X=Y for train.py only"
+    run.add_argument("name", help="such as table6_backbone")
+    run.add_argument("words", nargs="*", help=words)
+    run.add_argument("--scale", choices=SCALES, default=SCALES[0])
+    run.add_argument("--dry-run", action="store_true", help="print each job and what sets it apart")
+    words = "items, or folders of sweeps; none: all items and the newest sweep below runs"
+    status.add_argument("names", nargs="*", help=words)
+    status.add_argument("--all", action="store_true", help="every sweep below runs")
+    status.add_argument("--json", action="store_true", help="for machines")
+    sync.add_argument("folders", nargs="*", type=Path, help="where to look; none: artifacts and runs")
+    sync.add_argument("--unfinished", action="store_true", help="also those still being written")
+
+
+def _add_render(render: ArgumentParser) -> None:
+    add = render.add_argument
+    add("names", nargs="*", help="items such as table6_backbone; none: all")
+    add("--scale", choices=SCALES, help="none: those that have records")
+    words = "folder of results (experiments/results; else README and docs stay as they are)"
+    add("--results", type=Path, help=words)
+    add("--runs", type=Path, help="folder of runs, whose records are taken in (runs, if it is there)")
+    modes = ("offline", "online")
+    add("--wandb", nargs="?", const=modes[0], choices=modes, help="also as W&B tables")
+
+
+def _add_diagnose(diagnose: ArgumentParser) -> None:
+    add = diagnose.add_argument
+    words = "a student's folder; FOLDER@STEP for a snapshot"
+    add("checkpoints", nargs="+", metavar="CHECKPOINT", help=words)
+    add("--snapshots", action="store_true", help="also all snapshots that the trainings kept")
+    add("--teacher", type=Path, help="the teacher's folder (else as the student's card says)")
+    add("--root", type=Path, help="the corpus's folder (else where the student was trained)")
+    add("--cache", type=Path, help="of prepared data (else where the student was trained)")
+    add("--split", choices=("train", "validation", "test"), help="(test, else validation)")
+    add("--clips", type=int, help="(8, or as many as there are)")
+    add("--timesteps", type=int, nargs="+", help="(7 of those that it was trained at)")
+    add("--omega", type=float, nargs="+", help="(0, the trained range and one beyond)")
+    add("--num-steps", type=int, default=20, help="most steps of the flow (20)")
+    add("--own-steps", type=int, default=1, help="of the student's own sounds (1)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    add("--plugins", action="append", help="a package besides ours that the student may name")
+    words = "folder, a diagnosis in it is replaced (one below runs/diagnose)"
+    add("-o", "--output", type=Path, help=words)
+
+
+def _add_strip(strip: ArgumentParser) -> None:
+    add = strip.add_argument
+    add("checkpoint", type=Path, help="folder of a finished student or teacher")
+    add("captions", nargs="+", help="what is to be heard, each in quotes")
+    add("--out", type=Path, default=Path("docs/images"), help="folder (docs/images)")
+    add("--duration", type=float, default=2.56, help="seconds of each sound (2.56)")
+    add("--seed", type=int, default=0)
+    add("--steps", type=int, help="sampling steps; none: the model's own")
+    add("--omega", type=float, help="guidance; none: the model's own")
     words = (
         "captions of test clips: beside the true sound the teacher's, and the student's at 1, 2 and 4 steps"
     )
-    strip.add_argument("--beside", action="store_true", help=words)
-
-
-def _strip(given: argparse.Namespace) -> int:
-    from experiments.rendering.strip import run_strip
-
-    return run_strip(given)
-
-
-def _list(given: argparse.Namespace) -> int:
-    from experiments.running.run import list_items  # here and below: other commands should not wait for it
-
-    return list_items()
-
-
-def _run(given: argparse.Namespace) -> int:
-    from experiments.running.run import run
-
-    return run(given.name, given.scale, given.words, given.dry_run)
-
-
-def _status(given: argparse.Namespace) -> int:
-    """Show the items, then the sweeps."""
-    items, folders = _told_apart(given.names)
-    if given.json or given.all:
-        if items:
-            raise UserError(f"--json and --all are for sweeps. Type: python -m experiments status {items[0]}")
-        return status(folders, given.all, given.json)
-    from experiments.running.overview import overview
-
-    if items or not folders:
-        _check_place()
-    codes = [overview(RUNS, RECORDS, items)] if items or not folders else []
-    if folders or (not items and has_sweep(RUNS)):
-        sys.stdout.write("\n" if codes else "")
-        codes.append(status(folders, False, False))
-    return max(codes)
-
-
-def _told_apart(names: list[str]) -> tuple[list[str], list[Path]]:
-    """Return which names are of items, and the others as folders.
-
-    Raises:
-        UserError: a name is neither of an item nor of a folder.
-    """
-    from experiments.items.catalog import STEMS
-
-    items = [name for name in names if name in STEMS]
-    folders = [Path(name) for name in names if name not in STEMS]
-    if odd := [folder for folder in folders if not folder.is_dir()]:
-        raise UserError(
-            f"There is no table, figure or folder {odd[0]}.{nearest(str(odd[0]), STEMS)} Choose from "
-            f"{', '.join(STEMS)}, or give the folder of a sweep, such as runs/sweep."
-        )
-    return items, folders
-
-
-def _check_place() -> None:
-    """Refuse to call everything missing where there are neither runs nor results.
-
-    Raises:
-        UserError: it says what to type.
-    """
-    if not RUNS.is_dir() and not RECORDS.parent.is_dir():
-        raise UserError(
-            f"There is neither a folder {RECORDS.parent} nor {RUNS} in {Path.cwd()}. Type this in the project's root."
-        )
-
-
-def _sync(given: argparse.Namespace) -> int:
-    return sync(given.folders, given.unfinished)
-
-
-_COMMANDS = {
-    "list": _list, "run": _run, "status": _status, "render": run_render, "diagnose": run_diagnose, "strip": _strip,
-    "sync": _sync,
-}  # fmt: skip
+    add("--beside", action="store_true", help=words)
 
 
 if __name__ == "__main__":

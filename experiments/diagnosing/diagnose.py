@@ -18,12 +18,13 @@ from tqdm import tqdm
 from audiolcm.assembly import build_denoiser, load_text_encoder
 from audiolcm.configuration.build import build
 from audiolcm.configuration.plugins import allowing, import_from_here
+from audiolcm.configuration.ranges import check_options, in_range
 from audiolcm.configuration.schema import read_yaml
 from audiolcm.configuration.sections import check_there
 from audiolcm.data.loading.dataset import MelClips
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedSplit
-from audiolcm.diffusion.guidance import Interval, UniformGuidance
+from audiolcm.diffusion.guidance import UniformGuidance
 from audiolcm.diffusion.sampler import ConsistencySampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import GridSolver, SkippingSolver
@@ -61,15 +62,14 @@ class Subject:
     cfg: Mapping[str, Any]
     sampler: ConsistencySampler
     schedule: NoiseSchedule
-    trained_omegas: tuple[float, float]
-    interval: Interval
+    guidance: UniformGuidance
     timesteps: list[int]
     omegas: list[float]
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
         """Which omegas are compared: neighbors, and the ends of the range that the student was trained for."""
-        low, high = self.trained_omegas
+        low, high = self.guidance.w_min, self.guidance.w_max
         ends = [(low, high)] if low < high and {low, high} <= {*self.omegas} else []
         return list(dict.fromkeys([*itertools.pairwise(self.omegas), *ends]))
 
@@ -78,8 +78,15 @@ def run(given: Namespace) -> int:
     """Diagnose what the command line names, show it, and write ``diagnosis.json`` and ``diagnosis.md``.
 
     Raises:
-        UserError: something named is no student, is not there or has no teacher; or the data are missing.
+        UserError: an option is out of its range; something named is no student, is not there or has no teacher; or
+            the data are missing.
     """
+    check_options(vars(given))
+    for option, number in (("--clips", given.clips), ("--own-steps", given.own_steps)):
+        if number is not None:
+            in_range(option, number, f"{option} {number}", (1, 1e5))
+    given.timesteps = given.timesteps and sorted({*given.timesteps}, reverse=True)
+    given.omega = given.omega and sorted({*given.omega})
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     import_from_here()
     with allowing(given.plugins):
@@ -106,8 +113,7 @@ def _students(given: Namespace) -> list[Artifact]:
     for place in given.checkpoints:
         student = open_model(place, "student")
         if given.snapshots:
-            steps = snapshot_steps(student)
-            if not steps:
+            if not (steps := snapshot_steps(student)):
                 raise UserError(
                     f"{student.folder} kept no snapshots: leave out --snapshots, or remove the folder and train it "
                     "again with trainer.student.snapshots=[100,200]."
@@ -120,9 +126,8 @@ def _students(given: Namespace) -> list[Artifact]:
 def _subject(student: Artifact, given: Namespace) -> Subject:
     cfg = read_yaml(student.config_file())
     check_there(cfg, _NEEDED)
-    sampler: ConsistencySampler = build(
-        cfg["sampler"] | {"num_steps": given.own_steps}, "sampler", ConsistencySampler
-    )
+    settings = cfg["sampler"] | {"num_steps": given.own_steps}
+    sampler: ConsistencySampler = build(settings, "sampler", ConsistencySampler)
     schedule: NoiseSchedule = build(cfg["schedule"], "schedule", NoiseSchedule)
     sampler.timesteps(schedule.num_timesteps)  # refuses steps that it cannot do
     guidance: UniformGuidance = build(cfg["guidance"], "guidance", UniformGuidance)
@@ -134,8 +139,7 @@ def _subject(student: Artifact, given: Namespace) -> Subject:
         cfg,
         sampler,
         schedule,
-        (guidance.w_min, guidance.w_max),
-        guidance.interval,
+        guidance,
         _timesteps(given.timesteps, solver, schedule),
         given.omega or usual_omegas(guidance.w_min, guidance.w_max),
     )
@@ -217,7 +221,8 @@ def _diagnosed(subjects: list[Subject], given: Namespace) -> list[Diagnosis]:
                 "clips": list(ground.names),
                 "deviation": ground.deviation,
             }
-            made.append(Diagnosis(subject.name, facts, subject.trained_omegas, figures))
+            trained = subject.guidance.w_min, subject.guidance.w_max
+            made.append(Diagnosis(subject.name, facts, trained, figures))
     return made
 
 
@@ -225,7 +230,9 @@ def _ground_key(subject: Subject) -> str:
     """Return what the clips and the flow from them depend on."""
     sections = [subject.cfg[name] for name in ("dataset", "text_encoder", "schedule", "trainer", "paths")]
     autoencoder = subject.student.parent("autoencoder")
-    return content_hash([subject.teacher.weights_hash, autoencoder.weights_hash, sections, subject.interval])
+    return content_hash(
+        [subject.teacher.weights_hash, autoencoder.weights_hash, sections, subject.guidance.interval]
+    )
 
 
 @torch.no_grad()
@@ -248,7 +255,9 @@ def _ground(subject: Subject, text_encoder: TextEncoder, given: Namespace) -> Gr
     text, free = text_encoder(*captions).to(device), text_encoder([""], [""]).to(device)
     teacher = _denoiser(subject.teacher, text_encoder, latents)
     names = [clip.name for clip in clips]
-    return Ground(teacher, subject.schedule, latents, text, free, names, given.num_steps, subject.interval)
+    return Ground(
+        teacher, subject.schedule, latents, text, free, names, given.num_steps, subject.guidance.interval
+    )
 
 
 def _split(subject: Subject, given: Namespace) -> PreparedSplit:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from audiolcm.diffusion.consistency import consistency_function
 from audiolcm.diffusion.guidance import Interval
-from audiolcm.diffusion.sampler import ConsistencySampler, DPMSolverPlusPlusSampler, NoiseSource
+from audiolcm.diffusion.sampler import ConsistencySampler, DPMSolverPlusPlusSampler, NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.training.reproducibility import derived_seed
 from audiolcm.types import Denoiser, Latent, TextTokens
@@ -41,7 +41,7 @@ class FlowFrom(DPMSolverPlusPlusSampler):
         return sorted({int(t) for t in np.round(spaced)}, reverse=True)
 
 
-class Given(NoiseSource):
+class GivenLatents(NoiseSource):
     """Latents that a sampler goes on from, in the place of noise."""
 
     def __init__(self, latents: Latent) -> None:
@@ -128,20 +128,22 @@ class Ground:
 
     def start(self, z: Latent, t: int, omega: float) -> Start:
         """Return clean latents noised to ``t``, and what becomes of them."""
-        z_t = self.schedule.add_noise(z, self.noise("noised", t).draw(), self.times(t))
+        z_t = self.schedule.add_noise(z, self.noise("noised", t).draw(), self.each(t))
         end, one_jump = (self.flow(z_t, t, omega, steps) for steps in (self.num_steps, 1))
         return Start(z_t, end, one_jump)
 
-    def times(self, t: int) -> Tensor:
-        """Return a timestep for each clip."""
-        return torch.full((len(self.names),), t, device=self.latents.device)
+    def each(self, value: float) -> Tensor:
+        """Return a timestep, or an omega, for each clip."""
+        return torch.full((len(self.names),), value, device=self.latents.device)
 
     def flow(self, z_t: Latent, t: int, omega: float, num_steps: int) -> Latent:
         """Return where the guided flow from ``z_t`` ends; in one step z_0 as the teacher predicts it there."""
-        flow = FlowFrom(t, num_steps, omega, self.interval)
-        return flow.sample(
-            self.teacher, self.schedule, Given(z_t), self.text, self.unconditional.expand_as(self.text)
-        ).latents
+        return self.sample(FlowFrom(t, num_steps, omega, self.interval), self.teacher, GivenLatents(z_t))
+
+    def sample(self, sampler: Sampler, denoiser: Denoiser, noise: NoiseSource) -> Latent:
+        """Return what a sampler makes of noise for the clips' text."""
+        unconditional = self.unconditional.expand_as(self.text)
+        return sampler.sample(denoiser, self.schedule, noise, self.text, unconditional).latents
 
     def distance(self, x: Latent, y: Latent) -> float:
         """Return the root mean square of a difference, in units of the clips' deviation."""
@@ -169,45 +171,26 @@ def diagnose(
         pairs: of these omegas, between which its answers are compared.
         told: called after each source, timestep and omega.
     """
-    own = {omega: _own(student, sampler, ground, omega) for omega in omegas}
+    own = {}
+    for omega in omegas:
+        at_omega = ConsistencySampler(sampler.num_steps, omega, sampler.k, sampler.boundary)
+        own[omega] = ground.sample(at_omega, student, ground.noise("own"))  # the same noise
     distances: list[Distance] = []
     responses: list[Response] = []
     for t in timesteps:
         reached: dict[float, Latent] = {}
         for omega, source in itertools.product(omegas, (DATA, OWN)):
             start = ground.of_data(t, omega) if source == DATA else ground.start(own[omega], t, omega)
-            f = _f(student, sampler, ground, start.z_t, t, omega)
-            distances.append(
-                Distance(
-                    source,
-                    t,
-                    omega,
-                    ground.distance(f, start.end),
-                    ground.distance(start.one_jump, start.end),
-                )
-            )
+            times, scales = ground.each(t), ground.each(omega)
+            asked = ground.text, scales, ground.schedule, sampler.boundary
+            f = consistency_function(student, start.z_t, times, *asked)
+            missed, by_one_jump = (ground.distance(x, start.end) for x in (f, start.one_jump))
+            distances.append(Distance(source, t, omega, missed, by_one_jump))
             if source == DATA:
                 reached[omega] = f
             told()
         responses += [_response(reached, ground, t, pair) for pair in pairs]
     return Figures(distances, responses)
-
-
-def _own(student: Denoiser, sampler: ConsistencySampler, ground: Ground, omega: float) -> Latent:
-    at_omega = ConsistencySampler(sampler.num_steps, omega, sampler.k, sampler.boundary)
-    noise = ground.noise("own")
-    return at_omega.sample(
-        student, ground.schedule, noise, ground.text, ground.unconditional.expand_as(ground.text)
-    ).latents
-
-
-def _f(
-    student: Denoiser, sampler: ConsistencySampler, ground: Ground, z_t: Latent, t: int, omega: float
-) -> Latent:
-    scales = torch.full((len(z_t),), omega, device=z_t.device)
-    return consistency_function(
-        student, z_t, ground.times(t), ground.text, scales, ground.schedule, sampler.boundary
-    )
 
 
 def _response(reached: dict[float, Latent], ground: Ground, t: int, pair: tuple[float, float]) -> Response:

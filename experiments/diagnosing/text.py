@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from audiolcm.text_tables import MARKDOWN, all_escaped, escaped, frame, in_blocks, markdown
+from evaluation.tables.table import DASH
 from experiments.diagnosing.diagnosis import DATA, OWN, Distance, Figures, Response
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DASH = "-"
 
 
 @dataclass(frozen=True)

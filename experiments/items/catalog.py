@@ -1,6 +1,12 @@
-"""All tables and figures of the paper by their stems."""
+"""All tables and figures of the paper by their stems, and what the paper prints in them."""
 
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+import yaml
 
 from audiolcm.configuration.checking import nearest
 from audiolcm.errors import UserError
@@ -32,3 +38,19 @@ def item_of(stem: str) -> Item:
             f"There is no table or figure {stem}.{nearest(stem, STEMS)} Choose from: {', '.join(STEMS)}."
         )
     return import_module(f"{__package__}.{stem}").ITEM
+
+
+def printed_table(name: str) -> Mapping[str, Mapping[str, str | None]]:
+    """Return the texts of a table, such as ``table1``, by row and column: its own digits; None where it prints "/"."""
+    content = _printed()[name]
+    return {row: dict(zip(content["columns"], cells, strict=True)) for row, cells in content["rows"].items()}
+
+
+def printed_figure(name: str) -> str:
+    """Return what the paper says of a figure, such as ``figure2a``."""
+    return str(_printed()["figures"][name])
+
+
+@cache
+def _printed() -> dict[str, Any]:
+    return yaml.safe_load(files("experiments.items").joinpath("printed.yaml").read_text(encoding="utf-8"))

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.training.tracking import read_metrics
-from experiments.items.item import FAD, NEITHER, Column, FigureItem, everywhere, first_part
+from experiments.items.columns import FAD, NEITHER, everywhere
+from experiments.items.item import FigureItem, first_part
 from experiments.items.plotting import draw_line, new_figure, save
-from experiments.judging.claims import Claim, Moment
-from experiments.judging.sources import Fact
+from experiments.judging.claims import Claim, FigurePoint
+from experiments.judging.sources import Fact, PaperColumn
 from experiments.records.records import Result
 
 PANELS = {
@@ -31,13 +32,9 @@ def line(result: Result) -> str:
     return first_part(result) if k is None else f"k = {k}"
 
 
-def _moment(k: int, part: float, when: str) -> Moment:
-    return Moment(f"k = {k} {when}", {"k": k}, step=STEP, part=part)
-
-
 def _claim(sentence: str, better: int, worse: int, part: float, when: str) -> Claim:
-    sides = _moment(better, part, when), _moment(worse, part, when)
-    return Claim(sentence, *sides, FAD.title, FAD.better, FAD.sources)
+    first, second = (FigurePoint(f"k = {k} {when}", {"k": k}, step=STEP, part=part) for k in (better, worse))
+    return Claim(sentence, first, second, FAD)
 
 
 ITEM = FigureItem(
@@ -45,9 +42,9 @@ ITEM = FigureItem(
     paper_item="Figure 2a",
     title="FAD against iterations of the distillation for each k of the solver",
     printed="figure2a",
-    line_title="k",
+    first_column="k",
     line=line,
-    x=Column("iterations", None, NEITHER, everywhere(STEP)),
+    x=PaperColumn("iterations", None, NEITHER, everywhere(STEP)),
     y=FAD,
     claims=(
         _claim(FASTER, 20, 1, 0.5, "half way"),
@@ -63,17 +60,14 @@ class ConvergencePicture:
     def draw(self, folder: Path, rows: list[dict[str, Any]]) -> Path:
         """Draw one line for each k, the mean of its finished seeds; failed jobs show in the sweep's table."""
         figure, panels = new_figure(len(PANELS))
-        finished = [row for row in rows if row["status"] == "done"]
         lines: dict[str, list[Path]] = {}
-        for row in finished:
+        for row in (row for row in rows if row["status"] == "done"):
             lines.setdefault(row["job"].rpartition("-seed")[0] or row["job"], []).append(Path(row["folder"]))
         for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
             for index, (line_name, folders) in enumerate(lines.items()):
                 steps, values = _mean_course([folder / "metrics.jsonl" for folder in folders], name)
                 draw_line(axes, index, steps, values, line_name.replace("solver.", ""))
-            axes.set_xlabel("iterations")
-            axes.set_ylabel(title)
-            axes.set_yscale("log")
+            axes.set(xlabel="iterations", ylabel=title, yscale="log")
             axes.grid(alpha=0.3)
         if lines:
             panels[0].legend()

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -27,18 +29,15 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def _style(index: int) -> dict[str, Any]:
+    """Return color, dash and marker of line number ``index``."""
+    kinds = {"color": COLORS, "linestyle": DASHES, "marker": MARKERS}
+    return {name: values[index % len(values)] for name, values in kinds.items()}
+
+
 def draw_line(axes: Axes, index: int, x: Sequence[float], y: Sequence[float], label: str) -> None:
     """Draw line number ``index`` in its color, dash and marker."""
-    axes.plot(
-        x,
-        y,
-        label=plain(label),
-        color=COLORS[index % len(COLORS)],
-        linestyle=DASHES[index % len(DASHES)],
-        marker=MARKERS[index % len(MARKERS)],
-        markersize=4,
-        markevery=max(1, len(x) // 8),
-    )
+    axes.plot(x, y, label=plain(label), markersize=4, markevery=max(1, len(x) // 8), **_style(index))
 
 
 @dataclass(frozen=True)
@@ -62,40 +61,26 @@ def draw_dots(axes: Axes, index: int, dots: Sequence[Dot], label: str, shift: fl
         label: its name in the legend.
         shift: how many points (1/72 inch) to the right of its place it is drawn.
     """
-    color, marker = COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)]
-    dash = DASHES[index % len(DASHES)]
     place = axes.transData + ScaledTranslation(shift / 72, 0.0, axes.figure.dpi_scale_trans)
-    _make_room(axes, dots)
-    common = {"color": color, "marker": marker, "markersize": 5, "transform": place}
-    axes.plot([dot.x for dot in dots], [dot.y for dot in dots], label=plain(label), linestyle=dash, **common)
+    axes.update_datalim([(dot.x, end) for dot in dots for end in (dot.y, *(dot.interval or ()))])
+    axes.autoscale_view()  # matplotlib itself makes no room for what is drawn beside its place
+    common = _style(index) | {"markersize": 5, "transform": place}
+    color = common["color"]
+    axes.plot([dot.x for dot in dots], [dot.y for dot in dots], label=plain(label), **common)
+    words: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7, "color": color}
     for dot in dots:
-        axes.annotate(
-            plain(dot.words),
-            (dot.x, dot.y),
-            (5 + shift, 4),
-            textcoords="offset points",
-            fontsize=7,
-            color=color,
-        )
-    barred = [dot for dot in dots if dot.interval is not None]
-    if barred:
-        ends = [dot.interval or (dot.y, dot.y) for dot in barred]
-        below = [max(dot.y - low, 0.0) for dot, (low, _) in zip(barred, ends, strict=True)]
-        above = [max(high - dot.y, 0.0) for dot, (_, high) in zip(barred, ends, strict=True)]
-        bars = ([dot.x for dot in barred], [dot.y for dot in barred])
-        style = {"fmt": "none", "ecolor": color, "elinewidth": 1.0, "capsize": 2.5, "transform": place}
-        axes.errorbar(*bars, yerr=(below, above), **style)
-    hollow = [dot for dot in dots if dot.is_marked]
-    if hollow:
-        places = ([dot.x for dot in hollow], [dot.y for dot in hollow])
-        axes.plot(*places, linestyle="none", markerfacecolor="white", **common)
-
-
-def _make_room(axes: Axes, dots: Sequence[Dot]) -> None:
-    """Widen the axes' limits to points and intervals: matplotlib does not, for what is drawn beside its place."""
-    ends = [(dot.x, end) for dot in dots for end in (dot.y, *(dot.interval or ()))]
-    axes.update_datalim(ends)
-    axes.autoscale_view()
+        axes.annotate(plain(dot.words), (dot.x, dot.y), (5 + shift, 4), **words)
+    if barred := [(dot.x, dot.y, *dot.interval) for dot in dots if dot.interval is not None]:
+        x, y, low, high = np.transpose(barred)
+        bars = {
+            "yerr": np.maximum((y - low, high - y), 0.0),
+            "fmt": "none",
+            "ecolor": color,
+            "transform": place,
+        }
+        axes.errorbar(x, y, elinewidth=1.0, capsize=2.5, **bars)
+    if hollow := [(dot.x, dot.y) for dot in dots if dot.is_marked]:
+        axes.plot(*np.transpose(hollow), **common | {"linestyle": "none", "markerfacecolor": "white"})
 
 
 def save(figure: Figure, path: Path) -> Path:

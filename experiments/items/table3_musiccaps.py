@@ -1,23 +1,14 @@
 """Table 3: text-to-music on MusicCaps' evaluation set."""
 
-from experiments.items.item import (
-    FAD,
-    HIGHER,
-    KL,
-    NFE,
-    RTF,
-    RTF_WARM,
-    Column,
-    Line,
-    TableItem,
-    by_fad_and_kl,
-    scored,
-)
+from experiments.items.columns import FAD, HIGHER, KL, NFE, RTF, RTF_WARM, by_fad_and_kl, scored
+from experiments.items.item import PaperRow, TableItem
 from experiments.items.table1_audiocaps import MOS
-from experiments.judging.claims import Claim, Row
+from experiments.judging.claims import Claim, NamedRow
+from experiments.judging.sources import PaperColumn
 
-CLAP = Column("CLAP", "clap", HIGHER, scored("clap", "clap_music_audioset", ("embedded",)))
+CLAP = PaperColumn("CLAP", "clap", HIGHER, scored("clap", "clap_music_audioset", ("embedded",)))
 BORROWED = "the paper's figures are borrowed from the MusicGen paper"
+OURS = NamedRow("audiolcm", "AudioLCM")
 
 ITEM = TableItem(
     stem="table3_musiccaps",
@@ -26,29 +17,27 @@ ITEM = TableItem(
     printed="table3",
     first_column="system",
     columns=(NFE, FAD, KL, CLAP, RTF, RTF_WARM, *MOS),
-    lines=(
-        Line("ground_truth", "Ground truth", "GroundTruth"),
-        Line("riffusion", "Riffusion", "Riffusion"),
-        Line("mousai", "Mousai", "Mousai", note=BORROWED),
-        Line("melody", "Melody", "Melody", note=BORROWED),
-        Line("musiclm", "MusicLM", "MusicLM", note=BORROWED),
-        Line("musicgen", "MusicGen", "MusicGen"),
-        Line("musicldm", "MusicLDM", "MusicLDM"),
-        Line("audioldm2", "AudioLDM 2-Music", "AudioLDM 2"),
-        Line("teacher", "Teacher", "Teacher"),
-        Line("audiolcm", "AudioLCM", "AudioLCM"),
+    rows=(
+        PaperRow("ground_truth", "Ground truth", "GroundTruth"),
+        PaperRow("riffusion", "Riffusion", "Riffusion"),
+        PaperRow("mousai", "Mousai", "Mousai", note=BORROWED),
+        PaperRow("melody", "Melody", "Melody", note=BORROWED),
+        PaperRow("musiclm", "MusicLM", "MusicLM", note=BORROWED),
+        PaperRow("musicgen", "MusicGen", "MusicGen"),
+        PaperRow("musicldm", "MusicLDM", "MusicLDM"),
+        PaperRow("audioldm2", "AudioLDM 2-Music", "AudioLDM 2"),
+        PaperRow("teacher", "Teacher", "Teacher"),
+        PaperRow("audiolcm", "AudioLCM", "AudioLCM"),
     ),
     claims=(
         *by_fad_and_kl(
             "The teacher outperforms the diffusion-based methods.",
-            Row("teacher", "the teacher"), Row("audioldm2", "AudioLDM 2"),
+            NamedRow("teacher", "the teacher"), NamedRow("audioldm2", "AudioLDM 2"),
         ),
-        *by_fad_and_kl(
-            "AudioLCM surpasses auto-regressive models.", Row("audiolcm", "AudioLCM"), Row("musicgen", "MusicGen")
-        ),
+        *by_fad_and_kl("AudioLCM surpasses auto-regressive models.", OURS, NamedRow("musicgen", "MusicGen")),
         Claim(
             "Its speed is monumental beside the inference times of its contemporaries.",
-            Row("audiolcm", "AudioLCM"), Row("teacher", "its teacher"), RTF.title, RTF.better, RTF.sources,
+            OURS, NamedRow("teacher", "its teacher"), RTF,
         ),
     ),
 )  # fmt: skip

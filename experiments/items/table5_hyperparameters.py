@@ -1,13 +1,16 @@
 """Table 5: hyper-parameters and parameter counts, read from the built modules of one configuration."""
 
-from experiments.items.item import NEITHER, Column, Line, TableItem
-from experiments.judging.sources import Fact, Millions
+from collections.abc import Callable
+
+from experiments.items.columns import NEITHER
+from experiments.items.item import PaperRow, TableItem
+from experiments.judging.sources import Fact, PaperColumn, in_full, in_millions
 
 ROW = "audiolcm"
 
 
-def _line(printed: str, *names: str) -> Line:
-    return Line(ROW, printed, printed, Fact(names))
+def _row(printed: str, name: str, shown: Callable[[float], str] = in_full) -> PaperRow:
+    return PaperRow(ROW, printed, printed, Fact((name,), shown=shown))
 
 
 ITEM = TableItem(
@@ -16,24 +19,24 @@ ITEM = TableItem(
     title="Hyper-parameters",
     printed="table5",
     first_column="hyper-parameter",
-    columns=(Column("value", "value", NEITHER, {}),),
-    lines=(
-        _line("Autoencoder: input/output channels", "spectrogram_channels"),
-        _line("Autoencoder: hidden channels", "latent_channels"),
-        _line("Autoencoder: residual blocks", "residual_blocks"),
-        _line("Autoencoder: spectrogram size", "spectrogram_size"),
-        _line("Autoencoder: channel mult", "channel_mult"),
-        _line("Backbone: input shape", "input_channels"),
-        _line("Backbone: condition embed dim", "condition_embed_dim"),
-        _line("Backbone: feed-forward hidden size", "hidden_size"),
-        _line("Backbone: transformer heads", "heads"),
-        _line("Backbone: transformer blocks", "attention_layers"),
-        _line("Backbone: sampling steps", "sampling_steps"),
-        _line("Text encoder: transformer embed channels", "text_encoder_channels"),
-        _line("Text encoder: output project channels", "projection_channels"),
-        _line("Text encoder: token length", "token_length"),
-        Line(ROW, "Non-trainable parameters", "Non-trainable parameters", Millions(("num_non_trainable",))),
-        Line(ROW, "Trainable parameters", "Trainable parameters", Millions(("num_trainable",))),
+    columns=(PaperColumn("value", "value", NEITHER, {}),),
+    rows=(
+        _row("Autoencoder: input/output channels", "spectrogram_channels"),
+        _row("Autoencoder: hidden channels", "latent_channels"),
+        _row("Autoencoder: residual blocks", "residual_blocks"),
+        _row("Autoencoder: spectrogram size", "spectrogram_size"),
+        _row("Autoencoder: channel mult", "channel_mult"),
+        _row("Backbone: input shape", "input_channels"),
+        _row("Backbone: condition embed dim", "condition_embed_dim"),
+        _row("Backbone: feed-forward hidden size", "hidden_size"),
+        _row("Backbone: transformer heads", "heads"),
+        _row("Backbone: transformer blocks", "attention_layers"),
+        _row("Backbone: sampling steps", "sampling_steps"),
+        _row("Text encoder: transformer embed channels", "text_encoder_channels"),
+        _row("Text encoder: output project channels", "projection_channels"),
+        _row("Text encoder: token length", "token_length"),
+        _row("Non-trainable parameters", "num_non_trainable", shown=in_millions),
+        _row("Trainable parameters", "num_trainable", shown=in_millions),
     ),
     notes=(
         "Transformer blocks are counted as the paper's numbers come out: one for each attention, of which a block of "

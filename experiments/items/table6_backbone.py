@@ -1,22 +1,23 @@
-"""Table 6: the backbone without one of its parts, teacher and student trained anew for each row."""
+"""Table 6: the backbone without one of its parts, teacher and student trained again for each row."""
 
-from experiments.items.item import FAD, KL, Line, TableItem, by_fad_and_kl
-from experiments.judging.claims import Row
+from experiments.items.columns import FAD, KL, by_fad_and_kl
+from experiments.items.item import PaperRow, TableItem
+from experiments.judging.claims import NamedRow
 
 SENTENCE = "All designs within the transformer enhance the performance: without {} it is worse."
-LINES = (
-    Line("full", "AudioLCM", "AudioLCM"),
-    Line("without_rope", "w/o RoPE", "w/o RoPE", note="learned positions instead"),
-    Line("without_rmsnorm", "w/o RMSNorm", "w/o RMSNorm", note="LayerNorm instead"),
-    Line("without_swiglu", "w/o SwiGLU", "w/o SwiGLU", note="a GELU gate instead"),
+ROWS = (
+    PaperRow("full", "AudioLCM", "AudioLCM"),
+    PaperRow("without_rope", "w/o RoPE", "w/o RoPE", note="learned positions instead"),
+    PaperRow("without_rmsnorm", "w/o RMSNorm", "w/o RMSNorm", note="LayerNorm instead"),
+    PaperRow("without_swiglu", "w/o SwiGLU", "w/o SwiGLU", note="a GELU gate instead"),
 )
 CLAIMS = tuple(
     claim
-    for line in LINES[1:]
+    for row in ROWS[1:]
     for claim in by_fad_and_kl(
-        SENTENCE.format(line.label.removeprefix("w/o ")),
-        Row("full", "the full backbone"),
-        Row(line.row, f"that {line.label}"),
+        SENTENCE.format(row.label.removeprefix("w/o ")),
+        NamedRow("full", "the full backbone"),
+        NamedRow(row.key, f"that {row.label}"),
     )
 )
 
@@ -27,6 +28,6 @@ ITEM = TableItem(
     printed="table6",
     first_column="variant",
     columns=(FAD, KL),
-    lines=LINES,
+    rows=ROWS,
     claims=CLAIMS,
 )

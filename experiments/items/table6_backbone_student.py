@@ -1,7 +1,8 @@
 """Table 6 in its cheaper reading: only the student is trained for each row, from a teacher of the full backbone."""
 
-from experiments.items.item import FAD, KL, TableItem
-from experiments.items.table6_backbone import CLAIMS, LINES
+from experiments.items.columns import FAD, KL
+from experiments.items.item import TableItem
+from experiments.items.table6_backbone import CLAIMS, ROWS
 
 ITEM = TableItem(
     stem="table6_backbone_student",
@@ -10,7 +11,7 @@ ITEM = TableItem(
     printed="table6",
     first_column="variant",
     columns=(FAD, KL),
-    lines=LINES,
+    rows=ROWS,
     claims=CLAIMS,
     notes=(
         "Not what the paper's text implies: the student of a changed backbone can not start from its teacher's "

@@ -1,15 +1,16 @@
 """Table 7: sizes of the model, each with its own teacher."""
 
-from experiments.items.item import FAD, KL, NEITHER, Column, Line, TableItem, by_fad_and_kl, everywhere
-from experiments.judging.claims import Row
-from experiments.judging.sources import Millions
+from experiments.items.columns import FAD, KL, NEITHER, by_fad_and_kl, everywhere
+from experiments.items.item import PaperRow, TableItem
+from experiments.judging.claims import NamedRow
+from experiments.judging.sources import Fact, PaperColumn, in_millions
 
 SENTENCE = "AudioLCM's performance improves with its number of parameters."
-LINES = (
-    Line("base", "AudioLCM-B", "AudioLCM-B"),
-    Line("medium", "AudioLCM-M", "AudioLCM-M"),
-    Line("large", "AudioLCM-L", "AudioLCM-L"),
-    Line("xl", "AudioLCM-XL", "AudioLCM-XL"),
+ROWS = (
+    PaperRow("base", "AudioLCM-B", "AudioLCM-B"),
+    PaperRow("medium", "AudioLCM-M", "AudioLCM-M"),
+    PaperRow("large", "AudioLCM-L", "AudioLCM-L"),
+    PaperRow("xl", "AudioLCM-XL", "AudioLCM-XL"),
 )
 PAIRS = (("medium", "base"), ("large", "medium"), ("xl", "large"), ("xl", "base"))
 
@@ -20,15 +21,17 @@ ITEM = TableItem(
     printed="table7",
     first_column="model",
     columns=(
-        Column("parameters", "parameters", NEITHER, everywhere(Millions(("num_parameters",)))),
+        PaperColumn(
+            "parameters", "parameters", NEITHER, everywhere(Fact(("num_parameters",), shown=in_millions))
+        ),
         FAD,
         KL,
     ),
-    lines=LINES,
+    rows=ROWS,
     claims=tuple(
         claim
         for larger, smaller in PAIRS
-        for claim in by_fad_and_kl(SENTENCE, Row(larger, larger), Row(smaller, smaller))
+        for claim in by_fad_and_kl(SENTENCE, NamedRow(larger, larger), NamedRow(smaller, smaller))
     ),
     notes=("Parameters are those of the transformer, as in the paper.",),
 )

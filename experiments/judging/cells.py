@@ -82,8 +82,7 @@ def summarize(readings: Mapping[int, Reading]) -> Cell:
     if not readings:
         return EMPTY
     first = next(iter(readings.values()))
-    refusal = _refusal(readings)
-    if refusal:
+    if refusal := _refusal(readings):
         return Cell(refusal=refusal)
     if first.is_exact or first.value is None:
         return Cell(first.value, first.text, per_seed=_values(readings), caveat=first.caveat)
@@ -94,21 +93,13 @@ def summarize(readings: Mapping[int, Reading]) -> Cell:
     shown = within(value, first.ends)
     cut = interval and (within(interval[0], first.ends), within(interval[1], first.ends))
     return Cell(
-        shown,
-        first.text,
-        cut,
-        method,
-        first.num_generated,
-        first.num_reference,
-        _values(readings),
-        caveat=first.caveat,
-        is_cut=(shown, cut) != (value, interval),
-    )
+        shown, first.text, cut, method, first.num_generated, first.num_reference, _values(readings),
+        caveat=first.caveat, is_cut=(shown, cut) != (value, interval),
+    )  # fmt: skip
 
 
 def _values(readings: Mapping[int, Reading]) -> dict[int, float]:
-    known = {seed: reading for seed, reading in sorted(readings.items()) if reading.is_seeded}
-    return {seed: reading.value for seed, reading in known.items() if reading.value is not None}
+    return {seed: r.value for seed, r in sorted(readings.items()) if r.is_seeded and r.value is not None}
 
 
 def _refusal(readings: Mapping[int, Reading]) -> str:
@@ -116,8 +107,7 @@ def _refusal(readings: Mapping[int, Reading]) -> str:
     for seed, other in others:
         if first.is_exact and (first.value, first.text) != (other.value, other.text):
             return f"seed {first_seed} has {first.text}, seed {seed} {other.text}"
-        odd = difference(first.condition, other.condition)
-        if odd:
+        if odd := difference(first.condition, other.condition):
             return f"seeds {first_seed} and {seed} were not measured alike ({odd})"
     return ""
 

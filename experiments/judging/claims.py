@@ -3,15 +3,15 @@
 Published weights have no training seeds: there the draws of a bootstrap are the pairs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
 from evaluation.metrics.bootstrap import paired_interval
+from evaluation.tables.table import DASH, Estimate
 from experiments.judging.cells import difference, student_interval
-from experiments.judging.sources import Reading, Source
+from experiments.judging.sources import PaperColumn, Reading, ReadingSource
 from experiments.records.records import ItemResults, Result
 
 HOLDS, FAILS, UNKNOWN = "holds at this scale", "does not hold", "cannot be told"
@@ -21,22 +21,9 @@ MIN_SEEDS = 3
 DEAF = "withdrawn: judged by the embedded evaluator"
 
 
-class Side(Protocol):
-    """One side of a comparison."""
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        ...
-
-    def row(self, results: ItemResults) -> str | None:
-        """Return the row of the records that it means; None when there is none, or more than one."""
-        ...
-
-
 @dataclass(frozen=True)
-class Row:
-    """The row with a name.
+class NamedRow:
+    """A side of a comparison: the row with a name.
 
     Args:
         key: of the row in the records.
@@ -47,113 +34,82 @@ class Row:
     name: str
 
     def row(self, results: ItemResults) -> str | None:
-        """Return the row when it has results."""
+        """Return the row of the records; None when it has no results."""
         return self.key if results.of(self.key) else None
 
 
 @dataclass(frozen=True)
-class Point:
-    """The row whose facts have given values.
+class FigurePoint:
+    """A side of a comparison: the row whose facts have given values, or the last of them at a part of a course.
 
     Args:
         name: for people.
         facts: names and values.
         first: how the row's name begins, up to its first dash; "" for any.
+        step: where the step of a result is, for rows that are snapshots of one course; None: they are not.
+        part: of the last step: the last row that is not after it is meant; 1 for the end.
     """
 
     name: str
     facts: Mapping[str, float] = field(default_factory=dict)
     first: str = ""
-
-    def matches(self, result: Result) -> bool:
-        """Whether a result is such a point."""
-        named = not self.first or result.row.partition("-")[0] == self.first
-        return named and all(result.facts.get(key) == value for key, value in self.facts.items())
-
-    def row(self, results: ItemResults) -> str | None:
-        """Return the only such row."""
-        return _only(result.row for result in results.usable if self.matches(result))
-
-
-@dataclass(frozen=True)
-class Moment(Point):
-    """The point of a line at a part of its training: the last snapshot that is not after it.
-
-    Args:
-        step: where the step of a result is.
-        part: of the last step; 1 for the end.
-    """
-
-    step: Source | None = None
+    step: ReadingSource | None = None
     part: float = 1.0
 
     def row(self, results: ItemResults) -> str | None:
-        """Return the row of the snapshot."""
-        rows = dict.fromkeys(result.row for result in results.usable if self.matches(result))
-        found = {row: self.step.readings(results, row) for row in rows} if self.step else {}
-        steps = {
-            row: min(r.value or 0.0 for r in readings.values()) for row, readings in found.items() if readings
-        }
-        end = max(steps.values(), default=0.0)
-        reached = {row: step for row, step in steps.items() if step <= self.part * end}
-        latest = max(reached.values(), default=None)
-        return _only(row for row, step in reached.items() if step == latest)
+        """Return the row of the records; None when there is none, or more than one."""
+        rows = {result.row for result in results.usable if self._matches(result)}
+        if self.step is not None:
+            found = {row: self.step.readings(results, row).values() for row in rows}
+            steps = {
+                row: min(r.value or 0.0 for r in readings) for row, readings in found.items() if readings
+            }
+            end = self.part * max(steps.values(), default=0.0)
+            latest = max((step for step in steps.values() if step <= end), default=None)
+            rows = {row for row, step in steps.items() if step == latest}
+        return rows.pop() if len(rows) == 1 else None
+
+    def _matches(self, result: Result) -> bool:
+        named = not self.first or result.row.partition("-")[0] == self.first
+        return named and all(result.facts.get(key) == value for key, value in self.facts.items())
 
 
-def _only(rows: Iterable[str]) -> str | None:
-    found = set(rows)
-    return found.pop() if len(found) == 1 else None
-
-
-@dataclass(frozen=True)
-class Better:
-    """``first`` scores better than ``second``: the interval of their difference lies on that side of zero."""
-
-    words = "better"
-
-    def verdict(self, low: float, high: float, level: float) -> str:
-        """Judge the interval of how much worse the second side is."""
-        return HOLDS if low > 0 else f"{FAILS} (the opposite)" if high < 0 else UNKNOWN
+Side = NamedRow | FigurePoint
 
 
 @dataclass(frozen=True)
-class NoWorse:
-    """``first`` is at most ``margin`` of the second's level worse than it."""
+class Comparison:
+    """What is claimed of the first side against the second: by default that it is better.
 
-    margin: float
+    Args:
+        words: between both sides' names.
+        margin: of the second's level, by which the first may be worse.
+        is_two_sided: whether it may be better by no more than that, either.
+    """
 
-    @property
-    def words(self) -> str:
-        """What is compared, for people."""
-        return f"at most {self.margin:.0%} worse"
-
-    def verdict(self, low: float, high: float, level: float) -> str:
-        """Judge by the interval's side of minus the margin."""
-        bound = -self.margin * abs(level)
-        return HOLDS if low > bound else FAILS if high < bound else UNKNOWN
-
-
-@dataclass(frozen=True)
-class Close:
-    """Both differ by less than ``margin`` of the second's level, either way."""
-
-    margin: float
-
-    @property
-    def words(self) -> str:
-        """What is compared, for people."""
-        return f"within {self.margin:.0%}"
+    words: str = "better than"
+    margin: float = 0.0
+    is_two_sided: bool = False
 
     def verdict(self, low: float, high: float, level: float) -> str:
-        """Judge by whether the interval lies within or without the margin on both sides."""
+        """Judge the interval of how much worse the second side is, by where it lies beside the margin."""
         bound = self.margin * abs(level)
-        if -bound < low and high < bound:
-            return HOLDS
-        return FAILS if low > bound or high < -bound else UNKNOWN
+        if high < -bound or (self.is_two_sided and low > bound):
+            return FAILS if self.margin else f"{FAILS} (the opposite)"
+        return HOLDS if low > -bound and (high < bound or not self.is_two_sided) else UNKNOWN
 
 
-Test = Better | NoWorse | Close
-BETTER = Better()
+BETTER = Comparison()
+
+
+def no_worse(margin: float) -> Comparison:
+    """Return that a side is at most ``margin`` of the other's level worse than it."""
+    return Comparison(f"at most {margin:.0%} worse than", margin)
+
+
+def close(margin: float) -> Comparison:
+    """Return that both sides differ by less than ``margin`` of the second's level, either way."""
+    return Comparison(f"within {margin:.0%} of", margin, is_two_sided=True)
 
 
 @dataclass(frozen=True)
@@ -162,17 +118,15 @@ class Claim:
 
     Attributes:
         sentence: of the paper.
-        first, second: what is compared; ``test``: what is claimed of the first against the second.
-        title, better, sources: of the column that decides, as in ``Column``.
+        first, second: what is compared; ``comparison``: what is claimed of the first against the second.
+        column: of the figures that decide.
     """
 
     sentence: str
     first: Side
     second: Side
-    title: str
-    better: str
-    sources: Mapping[str, Source]
-    test: Test = BETTER
+    column: PaperColumn
+    comparison: Comparison = BETTER
 
 
 @dataclass(frozen=True)
@@ -200,19 +154,42 @@ class Judgment:
     def comparison(self) -> str:
         """What was compared, for people."""
         claim = self.claim
-        return f"{claim.first.name} {claim.test.words} {_LINK[type(claim.test)]} {claim.second.name} by {claim.title}"
+        return f"{claim.first.name} {claim.comparison.words} {claim.second.name} by {claim.column.title}"
+
+    @property
+    def change_text(self) -> str:
+        """How much worse the second side is, its interval, and the seeds or the bootstrap that it comes from."""
+        if self.change is None:
+            return DASH
+        figures = " ".join(filter(None, Estimate(self.change, self.interval).figures))
+        seeds = f"{len(self.seeds)} seed{'s' * (len(self.seeds) != 1)}"
+        return f"{figures}, {self.method or seeds}"
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict, why it cannot be told, and what speaks against the records behind it."""
+        reason = f" ({self.reason})" if self.reason else ""
+        doubts = ["from stale records"] * self.is_stale + [self.caveat] * bool(self.caveat)
+        return "; ".join([f"{self.verdict}{reason}", *doubts])
 
 
-_LINK: Mapping[type, str] = {Better: "than", NoWorse: "than", Close: "of"}
+def summed_up(judgments: Sequence[Judgment]) -> str:
+    """Return how many claims hold, do not hold, cannot be told and were not measured."""
+    kinds = {HOLDS: "hold at this scale", FAILS: "do not", UNKNOWN: UNKNOWN, UNMEASURED: "are not measured"}
+    counts = [
+        f"{sum(judgment.verdict.startswith(kind) for judgment in judgments)} {words}"
+        for kind, words in kinds.items()
+    ]
+    return f"{', '.join(counts)}."
 
 
 def judge(claim: Claim, results: ItemResults) -> Judgment:
     """Judge a claim by the records of an item."""
-    source = claim.sources.get(results.scale)
+    source = claim.column.sources.get(results.scale)
     rows = [side.row(results) for side in (claim.first, claim.second)]
     if source is None or None in rows:
         absent = [s.name for s, row in zip((claim.first, claim.second), rows, strict=True) if row is None]
-        return Judgment(claim, UNMEASURED, reason=", ".join(absent) or claim.title)
+        return Judgment(claim, UNMEASURED, reason=", ".join(absent) or claim.column.title)
     first, second = (source.readings(results, str(row)) for row in rows)
     seedless = [_is_seedless(str(row), results) for row in rows]
     if seedless == [True, False] and first:  # it stands against each training of the other
@@ -237,11 +214,11 @@ def _judged(
 ) -> Judgment:
     """Judge by the pairs that both sides have, one a training seed, or by the draws of the only pair."""
     seeds = tuple(sorted(first.keys() & second.keys()))
-    odd = _unlike(first, second, seeds)
-    if odd:
+    unlike = (difference(first[seed].condition, second[seed].condition) for seed in seeds)
+    if odd := next(filter(None, unlike), ""):
         return Judgment(claim, UNKNOWN, seeds=seeds, reason=f"not measured alike ({odd})")
     pairs = [(first[seed].value, second[seed].value) for seed in seeds]
-    sign = -1.0 if claim.better == "higher" else 1.0
+    sign = -1.0 if claim.column.better == "higher" else 1.0
     changes = [sign * (b - a) for a, b in pairs if a is not None and b is not None]
     if not changes:
         return Judgment(claim, UNKNOWN, reason="no seed has both")
@@ -254,7 +231,7 @@ def _judged(
     if any(side[seed].is_embedded for side in (first, second) for seed in seeds):
         return Judgment(claim, UNKNOWN, mean, interval, seeds, DEAF)
     level = sum(b for _, b in pairs if b is not None) / len(pairs)
-    verdict = claim.test.verdict(*interval, level)
+    verdict = claim.comparison.verdict(*interval, level)
     return Judgment(claim, verdict, mean, interval, seeds, method=method)
 
 
@@ -270,12 +247,3 @@ def _drawn_interval(
     number = len(first.draws)
     more = f" and {number} generation seeds" if number > 1 else ""
     return paired_interval(change, before, after), f"paired bootstrap over {first.drawn[0]}{more}", ""
-
-
-def _unlike(first: Mapping[int, Reading], second: Mapping[int, Reading], seeds: Sequence[int]) -> str:
-    """Return in what the first pair that was not measured alike differs; "" when all were."""
-    for seed in seeds:
-        odd = difference(first[seed].condition, second[seed].condition)
-        if odd:
-            return odd
-    return ""

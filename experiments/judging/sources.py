@@ -1,10 +1,9 @@
 """Where a measured column takes its figures from: scores, timings, facts and figures of records, listening tests."""
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,6 @@ class Reading:
         interval: 95%, of this job alone; ``method`` says how it was made.
         num_generated, num_reference: sounds on either side; 0: not counted.
         condition: what has to be equal before figures are averaged or stand in one column, by what it is called.
-        network: who listened, for a heading; "" for none.
         is_exact: it has no spread over seeds: where seeds differ, something is wrong.
         is_seeded: it is of one seed of training, not of all or none.
         ends: what it is called where its ends are known, see ``evaluation.tables.table.within``.
@@ -42,7 +40,6 @@ class Reading:
     num_generated: int = 0
     num_reference: int = 0
     condition: tuple[tuple[str, str], ...] = ()
-    network: str = ""
     is_exact: bool = False
     is_seeded: bool = True
     ends: str = ""
@@ -52,52 +49,48 @@ class Reading:
     drawn: tuple[str, str] = ("", "")
 
 
-class Source(Protocol):
-    """One place of figures."""
+class ReadingSource:
+    """One place of figures; most sources read one result at a time."""
 
     def readings(self, results: ItemResults, row: str) -> dict[int, Reading]:
         """Return the readings of a row by seed; jobs without that figure are not in it."""
-        ...
-
-
-class OfResults(ABC):
-    """A source that reads one result at a time."""
-
-    def readings(self, results: ItemResults, row: str) -> dict[int, Reading]:
-        """Return the readings of a row by seed."""
         found = {result.seed: self.reading(result) for result in results.of(row)}
         return {seed: reading for seed, reading in found.items() if reading is not None}
 
-    @abstractmethod
     def reading(self, result: Result) -> Reading | None:
         """Return the figure of one result; None when it has none."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class ScoreKey(OfResults):
-    """The score with a key, such as ``fad_vggish``."""
+class PaperColumn:
+    """One column: what the paper prints there and what is measured for it.
 
-    key: str
+    Attributes:
+        name: of the paper's column in printed.yaml; None for one that only we have: it is shown where it was measured.
+        better: "lower", "higher" or "".
+        sources: where its measured figures come from, by scale; a scale without one has no measured figures.
+    """
+
+    title: str
+    name: str | None
+    better: str
+    sources: Mapping[str, ReadingSource]
+
+
+@dataclass(frozen=True)
+class FirstScore(ReadingSource):
+    """The first that a result has of the scores with some keys, such as ``fad_vggish``."""
+
+    keys: tuple[str, ...]
 
     def reading(self, result: Result) -> Reading | None:
         """Return the score."""
-        score = result.scores.get(self.key)
-        return None if score is None else of_score(score, result.protocol)
+        score = next((result.scores[key] for key in self.keys if key in result.scores), None)
+        return None if score is None else _of_score(score, result.protocol)
 
 
-@dataclass(frozen=True)
-class FirstOf(OfResults):
-    """The first of several sources that a result has."""
-
-    sources: tuple[OfResults, ...]
-
-    def reading(self, result: Result) -> Reading | None:
-        """Return its reading."""
-        found = (source.reading(result) for source in self.sources)
-        return next((reading for reading in found if reading is not None), None)
-
-
-def of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
+def _of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
     """Return the reading of a score under a protocol."""
     counts = f"{score.num_generated}/{score.num_reference}"
     weights = str(score.extractor.get("identity", "")) or "unnamed"
@@ -110,7 +103,6 @@ def of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
         num_generated=score.num_generated,
         num_reference=score.num_reference,
         condition=(*condition, ("network", weights)),
-        network="embedded evaluator" if score.is_embedded else score.title,
         ends=score.title,
         is_embedded=score.is_embedded,
         draws=score.draws,
@@ -119,7 +111,7 @@ def of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
 
 
 @dataclass(frozen=True)
-class Speed(OfResults):
+class Speed(ReadingSource):
     """Real-time factor: seconds of computing for one second of sound, from text to waveform.
 
     Args:
@@ -162,101 +154,77 @@ def _medians(calls: Sequence[float], audio_seconds: float) -> tuple[tuple[float,
     return (tuple(resampled(lambda drawn: float(np.median(seconds[drawn])), len(seconds), _DRAWS, 0)),)
 
 
+def in_full(number: float) -> str:
+    """Return a number with all of its digits."""
+    return f"{number:,.10g}"
+
+
 @dataclass(frozen=True)
-class Fact(OfResults):
+class Fact(ReadingSource):
     """A number among the facts or the figures of a record, which is the same for each seed.
 
     Args:
         names: the first one that the record has and that is not null counts.
         plus: what is added to it.
+        shown: how a number is written; words and lists are shown as text.
     """
 
     names: tuple[str, ...]
     plus: float = 0.0
+    shown: Callable[[float], str] = in_full
 
     def reading(self, result: Result) -> Reading | None:
-        """Return the number, or words and lists as text."""
-        for name in self.names:
-            found = result.figures.get(name, result.facts.get(name))
-            if found is not None:
-                is_number = isinstance(found, int | float)
-                return _exact(found + self.plus if self.plus and is_number else found)
-        return None
+        """Return the number or text."""
+        known = {**result.facts, **result.figures}
+        found = next((known[name] for name in self.names if known.get(name) is not None), None)
+        if found is None:
+            return None
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            return Reading(None, as_text(found), is_exact=True)
+        number = float(found + self.plus)
+        if not math.isfinite(number):
+            return Reading(None, str(number), is_exact=True)
+        return Reading(number, self.shown(number), is_exact=True)
 
 
-def _exact(found: Any) -> Reading:
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        return Reading(None, as_text(found), is_exact=True)
-    if not math.isfinite(found):
-        return Reading(None, str(found), is_exact=True)
-    return Reading(float(found), f"{found:,.10g}", is_exact=True)
+def in_millions(count: float) -> str:
+    """Return a count of parameters in millions or billions, as the paper does."""
+    size, unit = (1e9, "B") if count >= 999.5e6 else (1e6, "M")
+    return f"{count / size:.3g}{unit}"
+
+
+def in_hours(hours: float) -> str:
+    """Return hours of sound with three digits but no fewer than all whole hours."""
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
 @dataclass(frozen=True)
-class Millions(Fact):
-    """A count of parameters, shown in millions or billions as the paper does."""
-
-    def reading(self, result: Result) -> Reading | None:
-        """Return the count."""
-        found = super().reading(result)
-        if found is None or found.value is None:
-            return found
-        size, unit = (1e9, "B") if found.value >= 999.5e6 else (1e6, "M")
-        return Reading(found.value, f"{found.value / size:.3g}{unit}", is_exact=True)
-
-
-@dataclass(frozen=True)
-class Hours(Fact):
-    """Hours of sound, shown with three digits but no fewer than all whole hours."""
-
-    def reading(self, result: Result) -> Reading | None:
-        """Return the hours."""
-        found = super().reading(result)
-        if found is None or found.value is None:
-            return found
-        return Reading(
-            found.value, f"{found.value:,.0f}" if found.value >= 100 else f"{found.value:.3g}", is_exact=True
-        )
-
-
-@dataclass(frozen=True)
-class Annotation(OfResults):
+class Annotation(ReadingSource):
     """How most rows of a corpus came to their captions, from the shares that ``stage=data`` counted."""
 
     def reading(self, result: Result) -> Reading | None:
         """Return caption, file name, label or multi label; None without the counts."""
-        shares = {
-            name: result.figures.get(f"share_{name}") for name in ("written", "from_names", "from_labels")
+        labels_a_row = result.figures.get("labels_a_row")
+        is_multi = isinstance(labels_a_row, int | float) and labels_a_row > 1
+        kinds = {
+            "written": "caption",
+            "from_names": "file name",
+            "from_labels": f"{'multi ' * is_multi}label",
         }
-        known = {name: share for name, share in shares.items() if share is not None}
-        if not known:
-            return None
-        labels = "multi label" if _number(result.figures.get("labels_a_row")) > 1 else "label"
-        kinds = {"written": "caption", "from_names": "file name", "from_labels": labels}
-        return Reading(None, kinds[max(known, key=lambda name: known[name])], is_exact=True)
-
-
-def _number(found: Any) -> float:
-    return found if isinstance(found, int | float) else 0.0
+        shares = {kind: result.figures.get(f"share_{name}") for name, kind in kinds.items()}
+        known = {kind: share for kind, share in shares.items() if share is not None}
+        return Reading(None, max(known, key=lambda kind: known[kind]), is_exact=True) if known else None
 
 
 @dataclass(frozen=True)
-class Listening:
+class Listening(ReadingSource):
     """The mean opinion score of a listening test, which knows no seeds."""
 
     key: str
 
     def readings(self, results: ItemResults, row: str) -> dict[int, Reading]:
         """Return the score of the row under seed 0."""
-        score = results.listening.get(row, {}).get(self.key)
-        if score is None:
+        if (score := results.listening.get(row, {}).get(self.key)) is None:
             return {}
-        return {
-            0: Reading(
-                score.value,
-                interval=score.interval,
-                method=score.interval_method,
-                num_generated=score.num_generated,
-                is_seeded=False,
-            )
-        }
+        method, count = score.interval_method, score.num_generated
+        return {0: Reading(score.value, "", score.interval, method, count, is_seeded=False)}

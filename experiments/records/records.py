@@ -1,6 +1,6 @@
 """The records of an item: read, checked, and set against what its experiment plans.
 
-A record that can not be used is no error of the page: it is left out, and the page says which and why.
+A record that cannot be used is no error of the page: it is left out, and the page says which and why.
 """
 
 import json
@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from audiolcm.storage import plain_data
 from evaluation.record import Score, Timing, timing_of
-from experiments.records.safe_json import read_json
+from experiments.records.planned import PlannedJob, shown
 
 SUMMED_UP = "esc10"
 """The scale whose claims are summed up: the one with several seeds."""
@@ -19,18 +20,10 @@ FORMAT_VERSION = 1
 RECORDS, LISTENING = "records", "listening"
 _LISTENED = {"reference": "ground_truth"}
 """What a listening test calls a row otherwise: its hidden reference is the true sound."""
+_DAMAGED = (OSError, ValueError, TypeError, LookupError, AttributeError)
+_LARGEST = 1e100
+"""Squares and sums of larger numbers would be no numbers any more; nothing that is measured comes near."""
 _ROW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class Planned(Protocol):
-    """What is asked of a planned job: its row, the seed of its training, and what runs it ("train" or "evaluate")."""
-
-    @property
-    def row(self) -> str: ...  # noqa: D102
-    @property
-    def seed(self) -> int: ...  # noqa: D102
-    @property
-    def entry(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -113,7 +106,7 @@ def read_results(
     folder: Path,
     stem: str,
     scale: str,
-    planned: Sequence[Planned] | None = None,
+    planned: Sequence[PlannedJob] | None = None,
     changes: Callable[[Mapping[str, Any], Any], Sequence[str]] | None = None,
 ) -> ItemResults:
     """Return the results of an item.
@@ -125,16 +118,19 @@ def read_results(
         planned: the jobs of its experiment; None when they are not known: nothing is then called missing or stale.
         changes: tells what changed since a record (its JSON) of a planned job; None: not asked.
     """
-    jobs, hidden = _shown_jobs(planned or ())
+    jobs = {(job.row, job.seed): job for job in shown(planned or ())}
+    trained = {(job.row, job.seed) for job in planned or ()} - jobs.keys()  # what the others evaluate
     results, faults = [], []
     for path in sorted((folder / RECORDS / scale / stem).glob("*.json")):
         try:
-            content = _checked(read_json(path), path, stem, scale)
-            if (content["row"], content["seed"]) in hidden:
-                continue
-            since = _changes(content, jobs, changes) if planned is not None else ()
-            results.append(_result(content, since))
-        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            content = _checked(_read(path), path, stem, scale)
+            key = content["row"], content["seed"]
+            since = changes(content, jobs[key]) if changes and key in jobs else ()
+            if planned is not None and key not in jobs:
+                since = ("the experiment does not plan this job",)
+            if key not in trained:
+                results.append(_result(content, tuple(since)))
+        except _DAMAGED as error:
             faults.append(f"{path.name} is left out: {_reason(error)}")
     listening, raters, trouble = _listening(folder / LISTENING / scale / f"{stem}.json")
     seeds: dict[str, tuple[int, ...]] = {}
@@ -144,14 +140,31 @@ def read_results(
     return ItemResults(stem, scale, tuple(results), seeds, (*faults, *trouble), listening, raters)
 
 
-def _shown_jobs(
-    planned: Sequence[Planned],
-) -> tuple[dict[tuple[str, int], Planned], set[tuple[str, int]]]:
-    """Return the jobs whose records are rows, and those that only train what the others evaluate."""
-    names = {job.entry for job in planned}
-    entry = "evaluate" if "evaluate" in names else "train"
-    jobs = {(job.row, job.seed): job for job in planned if job.entry == entry}
-    return jobs, {(job.row, job.seed) for job in planned} - jobs.keys()
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file of results or records, whose numbers can be shown.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no whole JSON, is nested too deeply, or has a number or a text that cannot be shown.
+    """
+    content = plain_data.read_json(path)
+    _check_numbers(content)
+    return content
+
+
+def _check_numbers(node: Any) -> None:
+    if isinstance(node, dict | list):
+        for inner in node.values() if isinstance(node, dict) else node:
+            _check_numbers(inner)
+    elif isinstance(node, int | float) and not abs(node) <= _LARGEST:  # nor is one that is no number
+        raise ValueError(f"it has a number that no figure can be: {str(node)[:20]}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if content["format_version"] > FORMAT_VERSION:
+        raise ValueError(f"it has format {content['format_version']}, newer than this program")
+    return content
 
 
 def _checked(content: dict[str, Any], path: Path, stem: str, scale: str) -> dict[str, Any]:
@@ -160,8 +173,6 @@ def _checked(content: dict[str, Any], path: Path, stem: str, scale: str) -> dict
     Raises:
         ValueError: it is of another item, scale, row or seed than its place says; names two files would be one job.
     """
-    if content["format_version"] > FORMAT_VERSION:
-        raise ValueError(f"it has format {content['format_version']}, newer than this program")
     for name, expected in (("item", stem), ("scale", scale)):
         if content[name] != expected:
             raise ValueError(f"it is of {name} {content[name]}, but lies with {expected}")
@@ -170,17 +181,6 @@ def _checked(content: dict[str, Any], path: Path, stem: str, scale: str) -> dict
     if path.stem != f"{content['row']}-seed{content['seed']}":
         raise ValueError(f"it is of {content['row']}-seed{content['seed']}, whose place is another file")
     return content
-
-
-def _changes(
-    content: dict[str, Any],
-    jobs: Mapping[tuple[str, int], Any],
-    changes: Callable[[Mapping[str, Any], Any], Sequence[str]] | None,
-) -> tuple[str, ...]:
-    job = jobs.get((content["row"], content["seed"]))
-    if job is None:
-        return ("the experiment does not plan this job",)
-    return tuple(changes(content, job)) if changes else ()
 
 
 def _result(content: dict[str, Any], changes: tuple[str, ...]) -> Result:
@@ -199,15 +199,10 @@ def _result(content: dict[str, Any], changes: tuple[str, ...]) -> Result:
     if _number(content["provenance"].get("seconds") or 0) < 0:
         raise ValueError("its job took less than no time")
     return Result(
-        row=content["row"],
-        seed=content["seed"],
+        **{name: content[name] for name in ("row", "seed", "figures", "facts", "protocol", "provenance")},
         scores={score.key: score for score in scores},
-        figures=content["figures"],
         timings=timings,
-        facts=content["facts"],
-        protocol=content["protocol"],
         notes=tuple(map(str, content["notes"])),
-        provenance=content["provenance"],
         settings=str(content["settings"]),
         report=_safe_report(content.get("report")),
         changes=changes,
@@ -222,9 +217,8 @@ def score_of(content: Mapping[str, Any]) -> Score:
         TypeError, ValueError: it is none, or its value is no number.
     """
     interval = content.get("interval")
-    if not isinstance(content.get("extractor", {}), dict) or not isinstance(
-        content.get("interval_method", ""), str
-    ):
+    kinds = {"extractor": dict, "interval_method": str}
+    if not all(isinstance(content.get(name, kind()), kind) for name, kind in kinds.items()):
         raise ValueError("a score does not say how it was measured")
     changed: dict[str, Any] = {
         "value": _number(content["value"]),
@@ -259,9 +253,7 @@ def _listening(path: Path) -> tuple[dict[str, dict[str, Score]], str, tuple[str,
     if not path.exists():
         return {}, "", ()
     try:
-        content = read_json(path)
-        if content["format_version"] > FORMAT_VERSION:
-            raise ValueError(f"it has format {content['format_version']}, newer than this program")
+        content = _read(path)
         systems = {
             _LISTENED.get(row, str(row)): {score.key: score for score in map(score_of, scores)}
             for row, scores in content["systems"].items()
@@ -270,7 +262,7 @@ def _listening(path: Path) -> tuple[dict[str, dict[str, Score]], str, tuple[str,
         words = f"Listening test: {raters['used']} raters, {raters['screened']} more screened out."
         notes = " ".join(map(str, content.get("notes", ())))
         return systems, f"{words} {notes}".strip(), ()
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except _DAMAGED as error:
         return {}, "", (f"{path.name} of the listening test is left out: {_reason(error)}",)
 
 

@@ -8,7 +8,6 @@ from audiolcm import text_tables
 from audiolcm.text_tables import LATEX, MARKDOWN, all_escaped, escaped, frame
 from evaluation.tables.table import DASH, as_text
 from experiments.judging.claims import Judgment
-from experiments.judging.verdicts import change_text, verdict_text
 from experiments.rendering.shown import ShownRow, ShownTable
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def markdown(table: ShownTable) -> str:
 
 def markdown_rows(table: ShownTable) -> str:
     """Return the bare table."""
-    halves = {"measured": table.measured, "paper": table.printed}
+    halves = {"measured": table.measured, "paper": "paper"}
     has_halves = any(column.has_printed for column in table.columns)  # else the caption says it
     names = [f"{title}, {halves[half]}" if has_halves else title for title, half in headings(table)]
     shown = all_escaped(_frame(table, names), MARKDOWN)
@@ -66,7 +65,7 @@ def markdown_notes(notes: Sequence[str]) -> str:
 def _frame(table: ShownTable, names: Sequence[str]) -> "pd.DataFrame":
     """Return the rows beneath names of the columns of figures."""
     rows = [[row.label, row.state, *texts(table, row)] for row in table.rows]
-    return frame([table.first_column, "seeds", *names], rows)
+    return frame([table.item.first_column, "seeds", *names], rows)
 
 
 def markdown_claims(judgments: Sequence[Judgment]) -> str:
@@ -76,7 +75,7 @@ def markdown_claims(judgments: Sequence[Judgment]) -> str:
 
 def claims(judgments: Sequence[Judgment]) -> "pd.DataFrame":
     """Return a row for each judged claim."""
-    rows = [(one.claim.sentence, one.comparison, change_text(one), verdict_text(one)) for one in judgments]
+    rows = [(one.claim.sentence, one.comparison, one.change_text, one.verdict_text) for one in judgments]
     return frame(["the paper says", "compared here", "difference (95%)", "verdict"], rows)
 
 

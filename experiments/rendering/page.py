@@ -4,15 +4,13 @@ import base64
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
 from audiolcm.pages.html import Html, asset, element, head, scrolling
 from evaluation.tables.table import DASH, as_text
 from experiments.judging.cells import Cell
-from experiments.judging.claims import FAILS, HOLDS, UNMEASURED, Judgment
-from experiments.judging.verdicts import summed_up
+from experiments.judging.claims import FAILS, HOLDS, UNMEASURED, Judgment, summed_up
 from experiments.records.records import SUMMED_UP
 from experiments.rendering.formats import claims, headings
 from experiments.rendering.shown import ShownRow, ShownTable
@@ -29,12 +27,11 @@ def page(tables: Sequence[ShownTable], pictures: Mapping[tuple[str, str], Path],
         pictures: PNG files by scale and stem.
         folder: where the page will lie; links to the reports of runs go from there to the folder of this call.
     """
-    style = asset("page.css") + files("experiments.rendering").joinpath("results.css").read_text(
-        encoding="utf-8"
-    )
+    style = asset("page.css") + asset("results.css", "experiments.rendering")
     measured = sorted((t for t in tables if t.is_measured), key=lambda table: table.scale != SUMMED_UP)
-    links = [element("li", element("a", _name(table), href=f"#{_anchor(table)}")) for table in measured]
-    links += [element("li", element("a", "not measured", href=f"#{UNMEASURED_ANCHOR}"))]
+    places = {_anchor(table): f"{table.item.paper_item} ({table.scale})" for table in measured}
+    places[UNMEASURED_ANCHOR] = "not measured"
+    links = [element("li", element("a", name, href=f"#{anchor}")) for anchor, name in places.items()]
     judgments = [judgment for table in tables for judgment in table.judgments if table.scale == SUMMED_UP]
     header = element(
         "header",
@@ -49,57 +46,37 @@ def page(tables: Sequence[ShownTable], pictures: Mapping[tuple[str, str], Path],
         element("nav", element("ul", *links), aria_label="Tables and figures"),
         class_="headline",
     )
-    sections = [_section(table, pictures.get((table.scale, table.item.stem)), folder) for table in measured]
-    rest = _unmeasured([table for table in tables if not table.is_measured], folder)
+    sections = [
+        _item(table, pictures.get((table.scale, table.item.stem)), folder, "section", "h2")
+        for table in measured
+    ]
+    folded = [_item(table, None, folder, "details", "summary") for table in tables if not table.is_measured]
+    words = "The paper's figures and claims of these, to be opened." if folded else "Everything is measured."
+    title = element("h2", "Not measured yet")
+    rest = element("section", title, element("p", words), *folded, id=UNMEASURED_ANCHOR, class_="rest")
     body = element("body", header, element("main", *sections, rest))
     return "<!doctype html>\n" + element("html", head("AudioLCM: results", style), body, lang="en") + "\n"
-
-
-def _name(table: ShownTable) -> str:
-    return f"{table.item.paper_item} ({table.scale})"
 
 
 def _anchor(table: ShownTable) -> str:
     return f"{table.scale}-{table.item.stem}"
 
 
-def _section(table: ShownTable, picture: Path | None, folder: Path) -> Html:
-    title = element("h2", f"{table.title} ({table.scale})")
-    return element("section", title, *_content(table, picture, folder), id=_anchor(table), class_="item")
+def _item(table: ShownTable, picture: Path | None, folder: Path, box: str, heading: str) -> Html:
+    """Return an item in an element with a heading."""
+    title = element(heading, f"{table.title} ({table.scale})")
+    return element(box, title, *_content(table, picture, folder), id=_anchor(table), class_="item")
 
 
-def _unmeasured(tables: Sequence[ShownTable], folder: Path) -> Html:
-    """Return what has no figures yet, each item folded."""
-    folded = [
-        element(
-            "details",
-            element("summary", f"{table.title} ({table.scale})"),
-            *_content(table, None, folder),
-            id=_anchor(table),
-            class_="item",
-        )
-        for table in tables
-    ]
-    words = "The paper's figures and claims of these, to be opened." if folded else "Everything is measured."
-    return element(
-        "section",
-        element("h2", "Not measured yet"),
-        element("p", words),
-        *folded,
-        id=UNMEASURED_ANCHOR,
-        class_="rest",
-    )
-
-
-def _content(table: ShownTable, picture: Path | None, folder: Path) -> list[Html]:
+def _content(table: ShownTable, picture: Path | None, folder: Path) -> list[Html | None]:
     """Return what stands below the title of an item."""
     usual = _usual_counts(table)
-    left_out = [row for row in table.rows if _is_unmeasured(row)] if table.is_measured else []
+    left_out = [row for row in table.rows if not row.is_measured] if table.is_measured else []
     shown = [row for row in table.rows if row not in left_out]
     judged = [one for one in table.judgments if one.verdict != UNMEASURED]
     waiting = [one for one in table.judgments if one.verdict == UNMEASURED]
     notes = element("ul", *(element("li", note) for note in table.notes)) if table.notes else None
-    parts = [
+    return [
         element("p", " ".join([table.caption, *_counts_in_words(table, usual)])),
         element("p", f"The paper: {table.said}", class_="said") if table.said else None,
         _picture(table, picture) if picture else None,
@@ -111,16 +88,11 @@ def _content(table: ShownTable, picture: Path | None, folder: Path) -> list[Html
         _folded("Notes", len(table.notes), notes) if notes else None,
         _folded("Runs", None, runs) if (runs := _runs(table, folder)) else None,
     ]
-    return [part for part in parts if part is not None]
 
 
 def _folded(title: str, count: int | None, content: Html) -> Html:
     number = "" if count is None else f" ({count})"
     return element("details", element("summary", f"{title}{number}"), content)
-
-
-def _is_unmeasured(row: ShownRow) -> bool:
-    return all(cell.is_empty for cell in row.cells)
 
 
 def _usual_counts(table: ShownTable) -> list[str]:
@@ -154,7 +126,7 @@ def _table(table: ShownTable, rows: Sequence[ShownRow], usual: Sequence[str]) ->
     """Return rows of an item; a cell tells its number of sounds where it is another one than the column's usual."""
     has_halves = any(column.has_printed for column in table.columns)  # else the caption says it
     depth = 2 if has_halves else 1
-    tops = [element("th", name, scope="col", rowspan=depth) for name in (table.first_column, "seeds")]
+    tops = [element("th", name, scope="col", rowspan=depth) for name in (table.item.first_column, "seeds")]
     for column in table.columns:
         span = 1 + int(column.has_printed)
         tops.append(element("th", column.title, scope="colgroup", colspan=span, class_="number"))
@@ -168,9 +140,8 @@ def _cells(table: ShownTable, row: ShownRow, usual: Sequence[str]) -> list[Html]
     found = [element("td", row.seeds, *(element("span", f" {mark}", class_="mark") for mark in row.marks))]
     for column, cell, printed, count in zip(table.columns, row.cells, row.printed, usual, strict=True):
         found.append(_measured(cell, count))
-        found += [
-            element("td", DASH if printed is None else printed, class_="number paper")
-        ] * column.has_printed
+        if column.has_printed:
+            found.append(element("td", DASH if printed is None else printed, class_="number paper"))
     return found
 
 
@@ -199,9 +170,8 @@ def _runs(table: ShownTable, folder: Path) -> Html | None:
     for name, result in results.items():
         known = {key: result.provenance.get(key) for key in ("command", "code", "date", "hardware")}
         words = ", ".join(f"{key}: {as_text(value)}" for key, value in known.items() if value is not None)
-        link = None
-        if result.report:
-            target = quote(os.path.relpath(result.report, folder))
-            link = element("a", "report", href=target)
-        rows.append(element("li", f"{name}: {words} ", link))
+        target = result.report and quote(os.path.relpath(result.report, folder))
+        rows.append(
+            element("li", f"{name}: {words} ", element("a", "report", href=target) if target else None)
+        )
     return element("ul", *rows) if rows else None

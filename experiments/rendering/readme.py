@@ -7,23 +7,11 @@ from pathlib import Path
 
 from audiolcm.errors import UserError
 from evaluation.tables.table import as_text
+from experiments.items.columns import FAD, HIGHER, KL, LOWER, NFE, RTF, RTF_WARM, everywhere
 from experiments.items.guidance import omega_of_training
-from experiments.items.item import (
-    FAD,
-    HIGHER,
-    KL,
-    LOWER,
-    NFE,
-    RTF,
-    RTF_WARM,
-    Column,
-    FigureItem,
-    Line,
-    TableItem,
-    everywhere,
-)
-from experiments.judging.sources import FirstOf, ScoreKey
-from experiments.judging.verdicts import summed_up
+from experiments.items.item import FigureItem, PaperRow, TableItem
+from experiments.judging.claims import summed_up
+from experiments.judging.sources import FirstScore, PaperColumn
 from experiments.records.records import SUMMED_UP
 from experiments.rendering.formats import markdown_claims, markdown_notes, markdown_rows
 from experiments.rendering.shown import ShownTable
@@ -38,13 +26,13 @@ IN_FULL = ("table6_backbone",)
 _MARKER = re.compile(r"^<!-- (\w+):(begin|end) -->$", re.MULTILINE)
 
 
-def _scored(title: str, better: str, *keys: str) -> Column:
+def _scored(title: str, better: str, *keys: str) -> PaperColumn:
     """Return the column of the first of these scores that a record has."""
-    return Column(title, None, better, everywhere(FirstOf(tuple(map(ScoreKey, keys)))))
+    return PaperColumn(title, None, better, everywhere(FirstScore(keys)))
 
 
-def _evaluated(stem: str, lines: Sequence[Line], columns: Sequence[Column]) -> TableItem:
-    return TableItem(stem, "", "", None, "system", tuple(columns), tuple(lines))
+def _evaluated(stem: str, rows: Sequence[PaperRow], columns: Sequence[PaperColumn]) -> TableItem:
+    return TableItem(stem=stem, first_column="system", columns=tuple(columns), rows=tuple(rows))
 
 
 _KAD, _IS = (
@@ -61,10 +49,10 @@ _TRUTH = (
 _STEPS = {"teacher": (32, 16, 8, 4, 2), "audiolcm": (8, 4, 2, 1)}
 _NAMES = {"teacher": "teacher", "audiolcm": "student"}
 _MAIN_JOB = [
-    Line(row, _NAMES.get(row, "true sounds"), None) for row in ("audiolcm", "teacher", "ground_truth")
+    PaperRow(row, _NAMES.get(row, "true sounds"), None) for row in ("audiolcm", "teacher", "ground_truth")
 ]
 _SPEED = [
-    Line(f"{row}-steps{count}", f"{_NAMES[row]}, {count} step{'s' * (count > 1)}", None)
+    PaperRow(f"{row}-steps{count}", f"{_NAMES[row]}, {count} step{'s' * (count > 1)}", None)
     for row, counts in _STEPS.items()
     for count in counts
 ]

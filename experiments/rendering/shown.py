@@ -3,15 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from evaluation.tables.table import cut_note, protocol_title
+from evaluation.tables.table import DASH, cut_note, protocol_title
+from experiments.items.catalog import printed_figure, printed_table
 from experiments.items.guidance import omega_of_training
-from experiments.items.item import Column, FigureItem, Item, Line, TableItem
-from experiments.items.printed import printed_figure, printed_table
+from experiments.items.item import FigureItem, Item, PaperRow, TableItem
 from experiments.judging.cells import DAGGER, Cell, column_refusals, summarize
 from experiments.judging.claims import Judgment, judge
-from experiments.judging.sources import OLD_TIMING, Reading
+from experiments.judging.sources import OLD_TIMING, PaperColumn
 from experiments.records.records import ItemResults, Result
 from experiments.running.freshness import some
 
@@ -54,6 +54,11 @@ class ShownRow:
     line: str = ""
 
     @property
+    def is_measured(self) -> bool:
+        """Whether there is any measured cell."""
+        return any(not cell.is_empty for cell in self.cells)
+
+    @property
     def state(self) -> str:
         """Seeds and marks in one text."""
         return ", ".join((self.seeds, *self.marks))
@@ -64,19 +69,15 @@ class ShownTable:
     """One item at one scale, ready to be written.
 
     Attributes:
-        measured, printed: headings of the two halves of each column.
-        said: what the paper says of a figure; "" for a table, which has printed cells.
+        measured: heading of the measured half of each column.
     """
 
     item: Item
     scale: str
-    first_column: str
     columns: tuple[ShownColumn, ...]
     rows: tuple[ShownRow, ...]
     measured: str
-    printed: str
     caption: str
-    said: str
     notes: tuple[str, ...]
     judgments: tuple[Judgment, ...]
 
@@ -86,57 +87,55 @@ class ShownTable:
         return f"{self.item.paper_item}: {self.item.title}"
 
     @property
+    def said(self) -> str:
+        """What the paper says of a figure; "" for a table, which has printed cells."""
+        return printed_figure(str(self.item.printed)) if isinstance(self.item, FigureItem) else ""
+
+    @property
     def is_measured(self) -> bool:
         """Whether there is any measured cell."""
-        return any(not cell.is_empty for row in self.rows for cell in row.cells)
+        return any(row.is_measured for row in self.rows)
 
 
 def show(item: Item, results: ItemResults) -> ShownTable:
-    """Return an item as rows of cells."""
-    return _show_table(item, results) if isinstance(item, TableItem) else _show_figure(item, results)
-
-
-def _show_table(item: TableItem, results: ItemResults) -> ShownTable:
-    printed = printed_table(item.printed) if item.printed else None
-    known = {line.row for line in item.lines}
-    lines = [line for line in item.lines if line.printed is not None or line.row in results.rows]
-    lines += [Line(row, row, None) for row in results.rows if row not in known]
-    found = zip(item.columns, _columns(item.columns, lines, results), strict=True)
-    kept = [
-        (c, cells) for c, cells in found if (printed and c.name) or any(not cell.is_empty for cell in cells)
-    ]
+    """Return an item as rows of cells: a table's in the order of the paper, a figure's points along their lines."""
+    paper_rows = _rows_of_table(item, results) if isinstance(item, TableItem) else _points(item, results)
+    printed = printed_table(item.printed) if isinstance(item, TableItem) and item.printed else {}
+    measured = [_cells(column, paper_rows, results) for column in item.columns]
+    columns, kept = [], []
+    for column, cells in zip(item.columns, measured, strict=True):
+        has_printed = bool(printed and column.name)
+        if has_printed or isinstance(item, FigureItem) or any(not cell.is_empty for cell in cells):
+            columns.append(ShownColumn(f"{column.title} {ARROWS[column.better]}".rstrip(), has_printed))
+            kept.append((column.name, cells))
     rows = []
-    for index, line in enumerate(lines):
-        texts = tuple(printed.cell(line.printed, column.name) if printed else None for column, _ in kept)
-        measured = tuple(cells[index] for _, cells in kept)
-        marks = () if line.printed or not printed else (NOT_PRINTED,)
-        rows.append(_row(line.row, line.label, measured, texts, marks, results))
-    columns = tuple(ShownColumn(_heading(c), has_printed=bool(printed and c.name)) for c, _ in kept)
-    notes = [f"{line.label}: {line.note}." for line in lines if line.note]
-    return _shown(item, results, item.first_column, columns, tuple(rows), (*item.notes, *notes), "")
+    for place, row in enumerate(paper_rows):
+        texts = printed.get(row.printed or "", {})
+        marks = (NOT_PRINTED,) if printed and not row.printed else ()
+        figures = tuple(cells[place] for _, cells in kept)
+        rows.append(_row(row, figures, tuple(texts.get(name or "") for name, _ in kept), marks, results))
+    if isinstance(item, FigureItem):
+        rows.sort(key=lambda row: (natural(row.line), row.cells[0].value or 0.0, natural(row.row)))
+    return _shown(item, results, tuple(columns), tuple(rows), paper_rows)
 
 
-def _show_figure(item: FigureItem, results: ItemResults) -> ShownTable:
-    """Return the points of a figure, ordered by line and then along the horizontal axis."""
-    lines = [Line(row, row, None) for row in results.rows]
-    xs, ys = _columns((item.x, item.y), lines, results)
+def _rows_of_table(item: TableItem, results: ItemResults) -> list[PaperRow]:
+    """Return the paper's rows, and those that have results."""
+    known = {row.key for row in item.rows}
+    kept = [row for row in item.rows if row.printed is not None or row.key in results.rows]
+    return kept + [PaperRow(key, key, None) for key in results.rows if key not in known]
+
+
+def _points(item: FigureItem, results: ItemResults) -> list[PaperRow]:
+    """Return a row for each point, with its line; what was not measured has only its name."""
     rows = []
-    for line, x, y in zip(lines, xs, ys, strict=True):
-        name, label = _point(item, results, line.row)
-        rows.append(replace(_row(line.row, label, (x, y), (None, None), (), results), line=name))
-    rows.sort(key=lambda row: (natural(row.line), row.cells[0].value or 0.0, natural(row.row)))
-    columns = tuple(ShownColumn(_heading(column), has_printed=False) for column in (item.x, item.y))
-    said = printed_figure(item.printed)
-    return _shown(item, results, item.line_title, columns, tuple(rows), item.notes, said)
-
-
-def _point(item: FigureItem, results: ItemResults, row: str) -> tuple[str, str]:
-    """Return the line that a row is a point of, and the row's label; what was not measured has only its name."""
-    found = results.of(row)
-    if not found:
-        return row.partition("-")[0], row
-    line = item.line(found[0])
-    return line, f"{line}, {item.told(found[0])}" if item.told else line
+    for key in results.rows:
+        line, label = key.partition("-")[0], key
+        if found := results.of(key):
+            line = item.line(found[0])
+            label = f"{line}, {item.told(found[0])}" if item.told else line
+        rows.append(PaperRow(key, label, None, line=line))
+    return rows
 
 
 def natural(text: str) -> tuple[tuple[int, float, str], ...]:
@@ -145,69 +144,52 @@ def natural(text: str) -> tuple[tuple[int, float, str], ...]:
     return tuple((0, float(part), "") if part[0].isdecimal() else (1, 0.0, part) for part in parts)
 
 
-def _heading(column: Column) -> str:
-    return f"{column.title} {ARROWS[column.better]}".rstrip()
-
-
-def _columns(columns: Sequence[Column], lines: Sequence[Line], results: ItemResults) -> list[list[Cell]]:
-    """Return the measured cells of each column, those refused that were not measured as the others."""
-    found = []
-    for column in columns:
-        readings = [_readings(line, column, results) for line in lines]
-        odd = column_refusals(readings)
-        found.append([Cell(refusal=odd[i]) if i in odd else summarize(r) for i, r in enumerate(readings)])
-    return found
-
-
-def _readings(line: Line, column: Column, results: ItemResults) -> Mapping[int, Reading]:
-    source = line.source or column.sources.get(results.scale)
-    return source.readings(results, line.row) if source else {}
+def _cells(column: PaperColumn, rows: Sequence[PaperRow], results: ItemResults) -> list[Cell]:
+    """Return the measured cells of a column, those refused that were not measured as the others."""
+    sources = [row.source or column.sources.get(results.scale) for row in rows]
+    readings = [s.readings(results, row.key) if s else {} for s, row in zip(sources, rows, strict=True)]
+    odd = column_refusals(readings)
+    return [Cell(refusal=odd[i]) if i in odd else summarize(found) for i, found in enumerate(readings)]
 
 
 def _row(
-    row: str,
-    label: str,
+    row: PaperRow,
     cells: tuple[Cell, ...],
     printed: tuple[str | None, ...],
     marks: tuple[str, ...],
     results: ItemResults,
 ) -> ShownRow:
-    found, planned = results.of(row), results.planned.get(row, ())
+    found, planned = results.of(row.key), results.planned.get(row.key, ())
     fresh = [result for result in found if result.seed in planned]
     seeds = str(len(found)) if len(fresh) == len(planned) else f"{len(fresh)} of {len(planned)}"
     if not found and not planned:
-        seeds = "-"
+        seeds = DASH
     if any(result.changes for result in found):
         marks = (*marks, STALE)
-    return ShownRow(row, label, seeds, marks, cells, printed, found)
+    return ShownRow(row.key, row.label, seeds, marks, cells, printed, found, row.line)
 
 
 def _shown(
     item: Item,
     results: ItemResults,
-    first_column: str,
     columns: tuple[ShownColumn, ...],
     rows: tuple[ShownRow, ...],
-    notes: Sequence[str],
-    said: str,
+    paper_rows: Sequence[PaperRow],
 ) -> ShownTable:
     titles, data, ears = _measured_on(results)
     is_paper = results.scale == "paper"
     trained = omega_of_training(results.usable)
     where = f"Measured at {'the ' * is_paper}{results.scale} scale: {'; '.join([*titles, *ears, *trained]) or data}."
-    caption = where if is_paper or item.printed is None else f"{where} {OTHER_TASK}"
     own = [data] if data != results.scale else []
     place = f"{results.scale}{' scale' * is_paper}{': ' if own else ', ' * bool(ears)}"
+    notes = [*item.notes, *(f"{row.label}: {row.note}." for row in paper_rows if row.note)]
     return ShownTable(
         item=item,
         scale=results.scale,
-        first_column=first_column,
         columns=columns,
         rows=rows,
         measured=f"measured ({place}{', '.join([*own, *ears])})",
-        printed="paper",
-        caption=caption,
-        said=said,
+        caption=where if is_paper or item.printed is None else f"{where} {OTHER_TASK}",
         notes=tuple(dict.fromkeys([*notes, *_notes(columns, rows, results)])),
         judgments=tuple(judge(claim, results) for claim in item.claims),
     )

@@ -15,10 +15,9 @@ from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.result import RESULT, has_damaged_result, read_result
 from audiolcm.sweeps.row_sweeper import SCALES, settings_now
 from evaluation.record import read_record
-from experiments.records.records import FORMAT_VERSION
-from experiments.records.safe_json import read_json
+from experiments.records.planned import PlannedJob, planned, shown
+from experiments.records.records import FORMAT_VERSION, read_json
 from experiments.running.freshness import METHODS
-from experiments.running.planned import PlannedJob, planned, shown
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +46,10 @@ def collect(stem: str, runs: Path, records: Path) -> list[Path]:
                 )  # fmt: skip
                 continue
             path = records / scale / stem / f"{job.name}.json"
-            if made and _date(path) < made["provenance"]["date"] and not _would_spoil(path, made, job):
-                _write(_with_methods_kept(made, records), path)
+            if made and _takes_place_of(path, made, job):
+                for part in filter(None, (made, made.get("training"))):
+                    part["method"] = keep_method(part["method"], records)
+                _write(made, path)
                 written.append(path)
     return written
 
@@ -62,20 +63,17 @@ def _made(job: PlannedJob, runs: Path) -> dict[str, Any]:
     result = _result_in(job.folder(runs))
     if result.get("status") != "done" or "settings" not in result:
         return {}
-    make = _evaluated if job.entry == "evaluate" else _trained
-    made = make(job, runs, result) | {"method": dict(result["method"])}
+    made: dict[str, Any] = {
+        "format_version": FORMAT_VERSION, "item": job.item, "scale": job.scale, "row": job.row, "seed": job.seed,
+        "settings": result["settings"], "sections": result.get("sections", {}), "scores": [], "figures": {},
+        "timings": [], "facts": {}, "protocol": {}, "notes": [], "provenance": {}, "report": None,
+    }  # fmt: skip
+    made |= _evaluated(job, runs) if job.entry == "evaluate" else _trained(job, runs, result)
+    made["method"] = dict(result["method"])
     if not isinstance(made["provenance"]["date"], str):
         raise ValueError("it does not say when it ran")
     json.dumps(made, allow_nan=False)
     return made
-
-
-def _with_methods_kept(made: Mapping[str, Any], records: Path) -> dict[str, Any]:
-    """Return a record that names the files of its hashes of code, which are kept beside the records."""
-    kept = {**made, "method": keep_method(made["method"], records)}
-    if training := made.get("training"):
-        kept["training"] = training | {"method": keep_method(training["method"], records)}
-    return kept
 
 
 def keep_method(method: Mapping[str, str], records: Path) -> str:
@@ -87,56 +85,26 @@ def keep_method(method: Mapping[str, str], records: Path) -> str:
     return name
 
 
-def _base(job: PlannedJob, result: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "item": job.item,
-        "scale": job.scale,
-        "row": job.row,
-        "seed": job.seed,
-        "settings": result["settings"],
-        "sections": result.get("sections", {}),
-    }
-
-
 def _trained(job: PlannedJob, runs: Path, result: Mapping[str, Any]) -> dict[str, Any]:
-    date = datetime.fromtimestamp((job.folder(runs) / RESULT).stat().st_mtime, UTC)
-    return _base(job, result) | {
-        "scores": [],
-        "figures": result.get("figures", {}),
-        "timings": [],
-        "facts": {},
-        "protocol": {},
-        "notes": [],
-        "provenance": {
-            "command": job.command,
-            "code": result.get("code", ""),
-            "date": date.isoformat(timespec="seconds"),
-        }
-        | _seconds(result),
-        "report": None,
-    }
+    date = datetime.fromtimestamp((job.folder(runs) / RESULT).stat().st_mtime, UTC).isoformat(
+        timespec="seconds"
+    )
+    provenance = {"command": job.command, "code": result.get("code", ""), "date": date}
+    return {"figures": result.get("figures", {}), "provenance": provenance | _seconds(result)}
 
 
-def _evaluated(job: PlannedJob, runs: Path, result: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluated(job: PlannedJob, runs: Path) -> dict[str, Any]:
     folder = job.folder(runs)
-    record = read_record(folder / "metrics.json")
-    content = _without_places(asdict(record))
+    content = _without_places(asdict(read_record(folder / "metrics.json")))
     training = _training(job, runs)
     for score in content["row"]["scores"]:
         del score["per_clip"], score["details"]
         if training:  # it is judged by its seeds, never by its clips
             del score["draws"], score["drawn"]
-    made = _base(job, result) | {
-        "scores": content["row"]["scores"],
-        "figures": {},
-        "timings": content["timings"],
-        "facts": content["row"]["facts"],
-        "protocol": content["protocol"],
-        "notes": content["notes"],
-        "provenance": content["provenance"] | {"command": job.command},
-        "report": None if folder.is_absolute() else str(folder / "report.html"),
-    }
+    made = {name: content["row"][name] for name in ("scores", "facts")}
+    made |= {name: content[name] for name in ("timings", "protocol", "notes")}
+    made["provenance"] = content["provenance"] | {"command": job.command}
+    made["report"] = None if folder.is_absolute() else str(folder / "report.html")
     return made | ({"training": training} if training else {})
 
 
@@ -150,8 +118,8 @@ def _training(job: PlannedJob, runs: Path) -> dict[str, Any]:
     if "settings" not in result:
         return {}
     made = {"item": item, "scale": scale, "name": name, "code": result.get("code", "")} | _seconds(result)
-    settings = {"settings": result["settings"], "sections": result.get("sections", {})}
-    return made | settings | {"method": dict(result["method"])}
+    made |= {"settings": result["settings"], "sections": result.get("sections", {})}
+    return made | {"method": dict(result["method"])}
 
 
 def _result_in(folder: Path) -> dict[str, Any]:
@@ -177,24 +145,21 @@ def _without_places(node: Any) -> Any:
     return _PLACE.sub("", node) if isinstance(node, str) else node
 
 
-def _would_spoil(path: Path, made: Mapping[str, Any], job: PlannedJob) -> bool:
-    """Return whether a record of the planned settings would make room for one of others, such as of a short trial."""
+def _takes_place_of(path: Path, made: Mapping[str, Any], job: PlannedJob) -> bool:
+    """Return whether a record is newer than the one that is there, and is of no trial where that is as planned."""
     try:
-        kept = read_json(path)["settings"]
-    except (OSError, ValueError, LookupError, TypeError):
+        kept = read_json(path)
+        date, settings = str(kept["provenance"]["date"]), kept["settings"]
+    except (OSError, ValueError, LookupError, TypeError):  # there is none, or a damaged one
+        return True
+    if date >= made["provenance"]["date"]:
         return False
-    if kept == made["settings"] or kept != settings_now(job.entry, job.scale, job.item, job.overrides):
-        return False
+    if settings == made["settings"] or settings != settings_now(
+        job.entry, job.scale, job.item, job.overrides
+    ):
+        return True
     log.warning("%s is kept: the newer run was made with other settings than %s plans.", path, job.item)
-    return True
-
-
-def _date(path: Path) -> str:
-    """Return when the job of a record ran; "" when there is none, or a damaged one."""
-    try:
-        return str(read_json(path)["provenance"]["date"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
+    return False
 
 
 def _write(content: Mapping[str, Any], path: Path) -> None:

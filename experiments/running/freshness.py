@@ -8,8 +8,8 @@ from audiolcm.configuration.fingerprint import changed_modules, code_now, settin
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import settings_of
 from experiments.items.catalog import STEMS
-from experiments.records.safe_json import read_json
-from experiments.running.planned import PlannedJob, planned
+from experiments.records.planned import PlannedJob, planned
+from experiments.records.records import read_json
 
 METHODS = "method"
 """Folder of the records' hashes of code: many records share one."""
@@ -31,19 +31,10 @@ class Freshness:
         self._now: dict[tuple[PlannedJob, bool], dict[str, Any]] = {}  # many records name one training
         self._equivalent = _read_equivalent(records / EQUIVALENT)
 
-    def __call__(self, record: Mapping[str, Any], job: PlannedJob) -> list[str]:
-        """Return what changed since the record of a job was made, in words; nothing for a fresh one."""
-        return [
-            *self._since(record, job, ""),
-            *(self.of_training(training) if (training := record.get("training")) else []),
-        ]
-
-    def of_run(self, result: Mapping[str, Any], job: PlannedJob) -> list[str]:
-        """Return what changed since a run of a job left its ``result.json``."""
-        return [
-            *self._of_settings(result, job, ""),
-            *_of_code(self._changed_since(result.get("method") or {}), ""),
-        ]
+    def __call__(self, made: Mapping[str, Any], job: PlannedJob) -> list[str]:
+        """Return what changed since a job left a record or a result, in words; nothing for a fresh one."""
+        training = made.get("training")
+        return [*self._since(made, job, ""), *(self.of_training(training) if training else [])]
 
     def of_training(self, training: Mapping[str, Any]) -> list[str]:
         """Return what changed since the training that a record names."""
@@ -54,7 +45,9 @@ class Freshness:
         return self._since(training, found[0], " of the training")
 
     def _since(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
-        return [*self._of_settings(made, job, of), *_of_code(self._changed(str(made["method"])), of)]
+        method = made["method"]  # of a record the name of a file, of a result its content
+        modules = self._changed_since(method) if isinstance(method, Mapping) else self._changed(str(method))
+        return self._of_settings(made, job, of) + [f"the code{of}: {some(modules)}"] * bool(modules)
 
     def _of_settings(self, made: Mapping[str, Any], job: PlannedJob, of: str) -> list[str]:
         changes = []
@@ -116,23 +109,7 @@ def _changed_sections(made: object, now: Mapping[str, str]) -> list[str]:
     return sorted(name for name in {*made, *now} if made.get(name) != now.get(name))
 
 
-def _of_code(modules: Sequence[str], of: str) -> list[str]:
-    return [f"the code{of}: {some(modules)}"] if modules else []
-
-
 def some(names: Sequence[str]) -> str:
     """Return the first three names, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{', '.join(names[:_MOST_NAMES])}{more}"
-
-
-def can_be_compared(record: Mapping[str, Any]) -> bool:
-    """Return whether a record, which may be damaged, says what ``Freshness`` and ``status`` ask of it."""
-    training = record.get("training", {})
-    names = ("item", "scale", "name", "settings", "method") if training else ()
-    return (
-        isinstance(record.get("provenance"), dict)
-        and isinstance(training, dict)
-        and all(isinstance(record.get(name), str) for name in ("settings", "method"))
-        and all(isinstance(training.get(name), str) for name in names)
-    )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from os.path import lexists
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 from audiolcm.storage.leases import birth
@@ -34,7 +33,7 @@ _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "RESV_DEL_HOLD
 
 
 @dataclass
-class Job:
+class SweepJob:
     """One job of a sweep.
 
     Attributes:
@@ -60,7 +59,7 @@ class Job:
         return self.state in ("failed", "stopped", "cancelled")
 
 
-def jobs_of(sweep: Path, slurm: Mapping[str, str] | None = None) -> list[Job]:
+def jobs_of(sweep: Path, slurm: Mapping[str, str] | None = None) -> list[SweepJob]:
     """Return the jobs of a sweep's folder, or the one of a run's folder.
 
     Args:
@@ -69,7 +68,7 @@ def jobs_of(sweep: Path, slurm: Mapping[str, str] | None = None) -> list[Job]:
     """
     records = read_records(sweep, log.warning)
     if not records and (sweep / ".hydra").is_dir():
-        return [_looked_at(Job(_name(sweep), sweep), sweep.parent, None, None)]
+        return [_looked_at(SweepJob(_name(sweep), sweep), sweep.parent, None, None)]
     found = {folder: record["job"] for folder, record in records.items()}
     for folder in sorted(p for p in sweep.iterdir() if os.path.isdir(p / ".hydra") or lexists(p / RESULT)):
         found.setdefault(folder.absolute(), _name(folder))
@@ -78,7 +77,7 @@ def jobs_of(sweep: Path, slurm: Mapping[str, str] | None = None) -> list[Job]:
     jobs = []
     for folder, name in found.items():
         record = records.get(folder)
-        job = Job(name or "(defaults)", folder, is_parent=folder.parent.name == "parents")
+        job = SweepJob(name or "(defaults)", folder, is_parent=folder.parent.name == "parents")
         jobs.append(_looked_at(job, sweep, record, (slurm or {}).get(record["job_id"]) if record else None))
     return jobs
 
@@ -120,9 +119,7 @@ def _record(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     known = isinstance(row, dict) and all(type(row.get(name)) is str for name in ("job", "folder", "job_id"))
-    return (
-        row if known and all(type(row.get(name, "")) in (str, NoneType) for name in ("needs", "log")) else {}
-    )
+    return row if known and all(isinstance(row.get(name), str | None) for name in ("needs", "log")) else {}
 
 
 def _name(folder: Path) -> str:
@@ -133,7 +130,7 @@ def _name(folder: Path) -> str:
         return folder.name
 
 
-def _looked_at(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str | None) -> Job:
+def _looked_at(job: SweepJob, sweep: Path, record: dict[str, Any] | None, slurm: str | None) -> SweepJob:
     """Return the job, filled in; of one whose files nobody wrote so, that: it must not hide the others."""
     try:
         return _look(job, sweep, record, slurm)
@@ -142,7 +139,7 @@ def _looked_at(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str 
         return job
 
 
-def _look(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str | None) -> Job:
+def _look(job: SweepJob, sweep: Path, record: dict[str, Any] | None, slurm: str | None) -> SweepJob:
     """Fill in what the job left, in the light of what SLURM says of it."""
     result, progress = read_result(job.folder), read_progress(job.folder)
     job.place = str(result.get("folder") or progress.get("artifact") or job.folder)
@@ -155,7 +152,10 @@ def _look(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str | Non
     elif is_newest and has_damaged_result(job.folder):
         job.state, job.detail = "stopped", f"{RESULT} is damaged: remove it, and type the job's command again"
     elif slurm in _WAITING or (not progress and slurm is None):
-        job.detail = _waits_for(record) or _unknown(job.folder, progress)
+        if record and record.get("needs"):
+            job.detail = f"for job {record['needs']}"
+        elif lexists(job.folder / PROGRESS) and not progress:
+            job.detail = f"{PROGRESS} is damaged: how far it is is not known"
     elif slurm == "CANCELLED":
         job.state, job.detail = "cancelled", f"SLURM job {record['job_id']}" if record else ""
     elif slurm is None or slurm in _AT_WORK:
@@ -165,19 +165,7 @@ def _look(job: Job, sweep: Path, record: dict[str, Any] | None, slurm: str | Non
     return job
 
 
-def _waits_for(record: dict[str, Any] | None) -> str:
-    return f"for job {record['needs']}" if record and record.get("needs") else ""
-
-
-def _unknown(folder: Path, progress: Mapping[str, Any]) -> str:
-    return (
-        f"{PROGRESS} is damaged: how far it is is not known"
-        if lexists(folder / PROGRESS) and not progress
-        else ""
-    )
-
-
-def _look_at_running(job: Job, sweep: Path, progress: dict[str, Any], alive: bool) -> None:
+def _look_at_running(job: SweepJob, sweep: Path, progress: dict[str, Any], alive: bool) -> None:
     artifact = Path(progress["artifact"]) if "artifact" in progress else None
     signs = [job.folder / PROGRESS, *job.folder.glob("*.log")]
     if artifact:
@@ -195,7 +183,7 @@ def _look_at_running(job: Job, sweep: Path, progress: dict[str, Any], alive: boo
         _look_at_stage(job, artifact, progress)
 
 
-def _look_at_stage(job: Job, artifact: Path, progress: dict[str, Any]) -> None:
+def _look_at_stage(job: SweepJob, artifact: Path, progress: dict[str, Any]) -> None:
     stage, steps = progress["stage"], int(progress["steps"])
     if (artifact / "card.json").exists():
         job.state, job.detail = "preparing", f"{stage} done"

@@ -13,14 +13,15 @@ from audiolcm.storage.result import RESULT
 from audiolcm.sweeps.planned import MULTIRUN, summary_of
 from audiolcm.sweeps.summary import TRAINING_FIGURES, row_of, write_summary
 from audiolcm.text_tables import aligned, frame
-from experiments.running.jobs import RECORD, Job, jobs_of, read_records
+from experiments.running.jobs import RECORD, SweepJob, jobs_of, read_records
 
+RUNS = Path("runs")
 _SWEEP_FILES = (MULTIRUN, RECORD)
 _MOST_FIGURES = 3
 _DETAIL_WIDTH = 160
 
 
-def status(folders: Sequence[Path], every: bool, as_json: bool) -> int:
+def show_sweeps(folders: Sequence[Path], every: bool, as_json: bool) -> int:
     """Show the jobs of the sweeps; of all or the newest one below ``runs`` where none is named.
 
     Returns:
@@ -29,10 +30,18 @@ def status(folders: Sequence[Path], every: bool, as_json: bool) -> int:
     Raises:
         UserError: there is no such sweep.
     """
-    found = [_checked(folder) for folder in folders] or _sweeps(Path("runs"), every)
+    found = [_checked(folder) for folder in folders] or sweeps_below(RUNS)[: None if every else 1]
+    if not found:
+        raise UserError(
+            f"There is no sweep in {RUNS.absolute()}. `python train.py -m solver.k=5,20` starts one; for another "
+            "place give its folder: python -m experiments status FOLDER."
+        )
     sweeps = {folder: jobs_of(folder, _slurm_states(folder)) for folder in found}
     if as_json:
-        shown = {str(folder): [_plain(job) for job in jobs] for folder, jobs in sweeps.items()}
+        shown = {
+            str(folder): [asdict(job) | {"folder": str(job.folder)} for job in jobs]
+            for folder, jobs in sweeps.items()
+        }
         say(json.dumps(shown, indent=2) + "\n")
     else:
         say("\n".join(_page(folder, jobs) for folder, jobs in sweeps.items()))
@@ -52,28 +61,11 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _sweeps(root: Path, every: bool) -> list[Path]:
-    """Return the folders of sweeps below ``root``, the newest first; only that one unless ``every``."""
-    begun = _begun(root)
-    if not begun:
-        raise UserError(
-            f"There is no sweep in {root.absolute()}. `python train.py -m solver.k=5,20` starts one; for another "
-            "place give its folder: python -m experiments status FOLDER."
-        )
-    newest = sorted(begun, key=lambda folder: -begun[folder])
-    return newest if every else newest[:1]
-
-
-def has_sweep(root: Path) -> bool:
-    """Return whether a sweep was begun below ``root``."""
-    return bool(_begun(root))
-
-
-def _begun(root: Path) -> dict[Path, float]:
-    """Return the folders of sweeps below ``root`` and when they changed."""
+def sweeps_below(root: Path) -> list[Path]:
+    """Return the folders of sweeps that were begun below a folder, the newest first."""
     jobs = (path.parents[2] for path in root.glob("**/.hydra/hydra.yaml") if _is_of_a_sweep(path))
     marked = (path.parent for name in _SWEEP_FILES for path in root.glob(f"**/{name}"))
-    return {folder: folder.stat().st_mtime for folder in (*jobs, *marked)}
+    return sorted(dict.fromkeys((*jobs, *marked)), key=lambda folder: -folder.stat().st_mtime)
 
 
 def _is_of_a_sweep(hydra_yaml: Path) -> bool:
@@ -92,7 +84,7 @@ def _slurm_states(sweep: Path) -> dict[str, str]:
     return (ended(ids) or {}) | {job: state for job, state in (queued() or {}).items() if job in ids}
 
 
-def _page(folder: Path, jobs: Sequence[Job]) -> str:
+def _page(folder: Path, jobs: Sequence[SweepJob]) -> str:
     rows = [
         (name, job.state, _short(job), _time(job.seconds_left), _figures(job), _near(job.place))
         for name, job in zip(_short_names(jobs), jobs, strict=True)
@@ -107,7 +99,7 @@ def _page(folder: Path, jobs: Sequence[Job]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _short_names(jobs: Sequence[Job]) -> list[str]:
+def _short_names(jobs: Sequence[SweepJob]) -> list[str]:
     """Return what tells the jobs apart: their overrides without those that all have in common."""
     overrides = [re.split(r",(?=[\w./+~@]+=)", job.name) for job in jobs]
     shared = set.intersection(*map(set, overrides)) if len(jobs) > 1 else set()
@@ -122,7 +114,7 @@ def _near(place: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else place
 
 
-def _short(job: Job) -> str:
+def _short(job: SweepJob) -> str:
     detail = " ".join(job.detail.split())
     return detail if len(detail) <= _DETAIL_WIDTH else f"{detail[: _DETAIL_WIDTH - 3]}..."
 
@@ -134,17 +126,13 @@ def _time(seconds: float | None) -> str:
     return f"{seconds:.0f} s" if minutes < 2 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _figures(job: Job) -> str:
+def _figures(job: SweepJob) -> str:
     numbers = [name for name, value in job.figures.items() if isinstance(value, int | float)]
     names = [name for name in TRAINING_FIGURES if name in numbers] or numbers
     return ", ".join(f"{name} {job.figures[name]:.4g}" for name in names[:_MOST_FIGURES])
 
 
-def _plain(job: Job) -> dict[str, object]:
-    return {**asdict(job), "folder": str(job.folder)}
-
-
-def _sum_up(folder: Path, jobs: Sequence[Job]) -> None:
+def _sum_up(folder: Path, jobs: Sequence[SweepJob]) -> None:
     """Write the table of a submitted sweep of which nothing runs any more: no process waited for it to do so."""
     own = [job for job in jobs if not job.is_parent]
     over = all(job.ended_badly or job.state == "done" for job in jobs)

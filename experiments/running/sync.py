@@ -1,6 +1,7 @@
 """``python -m experiments sync [FOLDER ...]``: upload the offline W&B runs below folders. Imports no torch."""
 
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +15,8 @@ QUIET_SECONDS = 600.0
 _ENDED = ("card.json", "metrics.json")
 
 
-def sync(folders: Sequence[Path], unfinished: bool) -> int:
+def sync(given: Namespace) -> int:
     """Upload every run that is not up yet; those that are stay marked, and nothing is removed.
-
-    Args:
-        folders: where to look; none: artifacts and runs.
-        unfinished: also take runs that a training may still be writing.
 
     Returns:
         1 when a run did not go up; else 0.
@@ -27,10 +24,10 @@ def sync(folders: Sequence[Path], unfinished: bool) -> int:
     Raises:
         UserError: a folder is missing, there is no valid key, or the server does not answer.
     """
-    runs = [run for folder in _checked(folders) for run in _waiting(folder)]
-    taken = [run for run in runs if unfinished or not _being_written(run)]
-    if skipped := len(runs) - len(taken):
-        say(f"{skipped} runs are still being written: left for later, or add --unfinished.\n")
+    runs = [run for folder in _checked(given.folders) for run in _waiting(folder)]
+    taken = [run for run in runs if given.unfinished or not _being_written(run)]
+    if len(taken) < len(runs):
+        say(f"{len(runs) - len(taken)} runs are still being written: left for later, or add --unfinished.\n")
     if not taken:
         say("There is nothing to upload.\n")
         return 0

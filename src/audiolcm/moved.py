@@ -53,19 +53,19 @@ _ROOMS: dict[str, str] = {
     "evaluation.features": "features.shelf=feature_files",
     "evaluation.report": "tracking=wandb_tables",
     "evaluation.tables": "table_formats=formats",
-    "experiments.diagnosing": "diagnose diagnose_command=command diagnosis diagnosis_text=text",
+    "experiments.diagnosing": "diagnose_command=diagnose diagnose diagnosis diagnosis_text=text",
     "experiments.items": (
-        "fig2a_solver_k fig2b_guidance fig3_speed figure=plotting guidance item printed table1_audiocaps "
+        "fig2a_solver_k fig2b_guidance fig3_speed figure=plotting guidance item printed=catalog table1_audiocaps "
         "table2_clotho table3_musiccaps table4_corpora table5_hyperparameters table6_backbone "
         "table6_backbone_student table7_scale"
     ),
-    "experiments.judging": "claims sources summary=cells verdicts",
-    "experiments.records": "reading=safe_json",
+    "experiments.judging": "verdicts=claims claims sources summary=cells",
+    "experiments.records": "reading=records rows=planned",
     "experiments.rendering": (
-        "curves=figures formats page readme render render_command=command strip table=shown "
+        "curves=figures formats page readme render_command=render render strip table=shown "
         "tracking=wandb_tables"
     ),
-    "experiments.running": "collect freshness jobs overview rows=planned status=sweep_status sync",
+    "experiments.running": "collect freshness jobs overview status=sweep_status sync",
 }
 """A package of today, and what moved there from the top of its project: ``old``, or ``old=new`` under another name."""
 

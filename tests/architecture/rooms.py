@@ -138,16 +138,18 @@ _ABOVE = {
         "evaluation.tables"
     ),
     "experiments": "",
-    "experiments.records": "evaluation.record",
+    "experiments.records": "audiolcm.sweeps evaluation.record",
     "experiments.judging": "evaluation.metrics evaluation.record evaluation.tables experiments.records",
-    "experiments.items": (
-        "audiolcm.configuration audiolcm.sweeps audiolcm.training experiments.judging experiments.records"
-    ),
     "experiments.diagnosing": (
         "audiolcm.assembly audiolcm.configuration audiolcm.data.loading audiolcm.data.preparing "
         "audiolcm.data.store audiolcm.diffusion audiolcm.distributed audiolcm.environment "
-        "audiolcm.models audiolcm.published audiolcm.stages audiolcm.training audiolcm.weights"
+        "audiolcm.models audiolcm.published audiolcm.stages audiolcm.training audiolcm.weights "
+        "evaluation.tables"
     ),
+    "experiments.items": (
+        "audiolcm.configuration audiolcm.sweeps audiolcm.training experiments.judging experiments.records"
+    ),
+    "experiments.__main__": "audiolcm.commands audiolcm.environment audiolcm.sweeps",
     "experiments.running": (
         "audiolcm.configuration audiolcm.environment audiolcm.jobs audiolcm.sweeps "
         "audiolcm.sweeps.slurm audiolcm.training evaluation.record experiments.items "
@@ -158,10 +160,6 @@ _ABOVE = {
         "audiolcm.pipeline audiolcm.published audiolcm.request audiolcm.sweeps audiolcm.training "
         "audiolcm.weights evaluation.tables experiments.items experiments.judging "
         "experiments.records experiments.running"
-    ),
-    "experiments.__main__": (
-        "audiolcm.commands audiolcm.configuration audiolcm.environment audiolcm.sweeps "
-        "experiments.diagnosing experiments.items experiments.rendering experiments.running"
     ),
 }
 MAY_IMPORT = {room: set(words.split()) for room, words in _ABOVE.items()}

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.record import Score
+from experiments.records.planned import planned
 from experiments.rendering.readme import EVALUATED
 from experiments.rendering.readme import RESULTS as BLOCK
 from experiments.rendering.render import Plan
 from experiments.running.freshness import Freshness
-from experiments.running.planned import planned
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,7 @@ from audiolcm.configuration.fingerprint import code_hash, settings_made
 from audiolcm.storage.result import RESULT, write_result
 from audiolcm.sweeps.row_sweeper import settings_of
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
-from experiments.running.planned import PlannedJob, planned
+from experiments.records.planned import PlannedJob, planned
 
 METHOD = {
     "audiolcm.random_numbers": code_hash("audiolcm.random_numbers"),

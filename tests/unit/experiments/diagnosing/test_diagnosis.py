@@ -11,7 +11,16 @@ from torch import Tensor, nn
 from audiolcm.diffusion.boundary import BoundaryScalings
 from audiolcm.diffusion.sampler import ConsistencySampler, DDIMSampler
 from audiolcm.types import Denoiser
-from experiments.diagnosing.diagnosis import DATA, NOTHING, OWN, Figures, FlowFrom, Given, Ground, diagnose
+from experiments.diagnosing.diagnosis import (
+    DATA,
+    NOTHING,
+    OWN,
+    Figures,
+    FlowFrom,
+    GivenLatents,
+    Ground,
+    diagnose,
+)
 
 STEPS = 25
 OMEGAS = [0.0, 2.0, 4.0]
@@ -58,7 +67,11 @@ def test_the_end_is_that_of_the_flow_in_all_of_its_timesteps(ground: Ground, t: 
 
     start = ground.of_data(t, omega)
     empty = EMPTY.expand_as(ground.text)
-    exact = InAll(t + 1, omega).sample(ground.teacher, SCHEDULE, Given(start.z_t), ground.text, empty).latents
+    exact = (
+        InAll(t + 1, omega)
+        .sample(ground.teacher, SCHEDULE, GivenLatents(start.z_t), ground.text, empty)
+        .latents
+    )
     assert ground.distance(start.end, exact) < 0.03
     assert ground.distance(start.one_jump, exact) > 0.08
 

@@ -10,9 +10,10 @@ from made_results import fad, plan_of_project, record, write
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import SCALES
 from evaluation.tables.table import Column as EvaluationColumn
-from experiments.items.catalog import STEMS, item_of
-from experiments.items.item import FAD, FigureItem, Item, TableItem
-from experiments.items.printed import printed_figure, printed_table
+from experiments.items.catalog import STEMS, item_of, printed_figure, printed_table
+from experiments.items.columns import FAD
+from experiments.items.item import FigureItem, Item, TableItem
+from experiments.judging.sources import FirstScore
 from experiments.records.records import read_results
 
 ROOT = Path(__file__).parents[4]
@@ -42,16 +43,16 @@ def test_printed_items_are_shown_once_each() -> None:
 @pytest.mark.parametrize("item", TABLES, ids=lambda item: item.stem)
 def test_every_row_and_column_of_a_table_is_the_papers_or_said_to_be_added(item: TableItem) -> None:
     printed = printed_table(item.printed)
-    shown = [line.printed for line in item.lines if line.printed is not None]
-    assert shown == list(printed.rows), (
+    shown = [row.printed for row in item.rows if row.printed is not None]
+    assert shown == list(printed), (
         "a row that the paper does not have, or one of it is missing or out of order"
     )
     names = [column.name for column in item.columns if column.name is not None]
-    assert names == list(next(iter(printed.rows.values())))
-    if len({line.row for line in item.lines}) > 1:  # Table 5 has one record for all lines
-        assert len({line.row for line in item.lines}) == len(item.lines)
-    added = [line for line in item.lines if line.printed is None]
-    assert [line.row for line in added] == {
+    assert names == list(next(iter(printed.values())))
+    if len({row.key for row in item.rows}) > 1:  # Table 5 has one record for all lines
+        assert len({row.key for row in item.rows}) == len(item.rows)
+    added = [row for row in item.rows if row.printed is None]
+    assert [row.key for row in added] == {
         "table1_audiocaps": ["stable_audio_open"], "table2_clotho": ["audiolcm_4_steps"],
         "table4_corpora": ["esc10", "foley", "foley_music"],
     }.get(item.stem, [])  # fmt: skip
@@ -61,7 +62,7 @@ def test_every_planned_row_is_the_papers_or_said_to_be_added() -> None:
     plan = plan_of_project()
     for item in TABLES:
         for scale in SCALES:
-            unknown = {job.row for job in plan.jobs(item.stem, scale)} - {line.row for line in item.lines}
+            unknown = {job.row for job in plan.jobs(item.stem, scale)} - {row.key for row in item.rows}
             assert not unknown, f"{item.stem}: rows without a printed counterpart"
 
 
@@ -72,14 +73,12 @@ def test_the_paper_says_something_of_every_figure(item: FigureItem) -> None:
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.stem)
 def test_sources_are_of_known_scales_and_scores_are_configured(item: Item) -> None:
-    columns = item.columns if isinstance(item, TableItem) else (item.x, item.y)
     metrics = {path.stem for path in (ROOT / "conf/metrics").glob("*.yaml")}
-    for column in columns:
+    for column in item.columns:
         EvaluationColumn("key", column.title, column.better)  # the same words for where better is
         for scale, source in column.sources.items():
             assert scale in SCALES
-            keys = [found.key for found in getattr(source, "sources", [source]) if hasattr(found, "key")]
-            of_scores = [key for key in keys if not key.startswith("mos_")]
+            of_scores = source.keys if isinstance(source, FirstScore) else ()
             assert set(of_scores) <= metrics
             heard = {key.rpartition("_")[2] for key in of_scores}
             assert not heard or ("embedded" in heard) == (scale != "paper"), heard
@@ -96,7 +95,7 @@ def test_yamnet_comes_before_the_embedded_evaluator(tmp_path: Path) -> None:
 
 def test_every_claim_names_rows_that_its_table_has() -> None:
     for item in TABLES:
-        rows = {line.row for line in item.lines}
+        rows = {row.key for row in item.rows}
         for claim in item.claims:
             assert {claim.first.key, claim.second.key} <= rows
 
@@ -112,7 +111,7 @@ def test_every_claim_names_rows_that_its_table_has() -> None:
     ],
 )  # fmt: skip
 def test_printed_figures_are_the_papers(table: str, row: str, column: str, printed: str | None) -> None:
-    assert printed_table(table).cell(row, column) == printed
+    assert printed_table(table)[row][column] == printed
 
 
 def test_unknown_item_is_one_message() -> None:

@@ -9,22 +9,32 @@ from made_results import FADS, PROTOCOL, fad, record, timing, write, write_fig2a
 from scipy import stats
 
 from experiments.items.catalog import STEMS, item_of
-from experiments.judging.claims import Better, Claim, Close, Judgment, Moment, NoWorse, Point, Row, judge
-from experiments.judging.sources import Fact, ScoreKey
-from experiments.judging.verdicts import change_text, summed_up, verdict_text
+from experiments.judging.claims import (
+    BETTER,
+    Claim,
+    Comparison,
+    FigurePoint,
+    Judgment,
+    NamedRow,
+    close,
+    judge,
+    no_worse,
+    summed_up,
+)
+from experiments.judging.sources import Fact, FirstScore, PaperColumn
 from experiments.records.records import read_results
 
 STEM = "table6_backbone"
 
 
 def judged(
-    folder: Path, first: list[float], second: list[float], better: str = "lower", test: object = None
+    folder: Path, first: list[float], second: list[float], better: str = "lower", test: Comparison = BETTER
 ) -> Judgment:
     for row, values in (("full", first), ("without_rope", second)):
         for seed, value in enumerate(values):
             write(folder, record(STEM, row, seed, fad(value)))
-    sources = {"replica": ScoreKey("fad_yamnet")}
-    claim = Claim("s", Row("full", "a"), Row("without_rope", "b"), "FAD", better, sources, test or Better())
+    column = PaperColumn("FAD", None, better, {"replica": FirstScore(("fad_yamnet",))})
+    claim = Claim("s", NamedRow("full", "a"), NamedRow("without_rope", "b"), column, test)
     return judge(claim, read_results(folder, STEM, "replica"))
 
 
@@ -59,8 +69,8 @@ def test_the_embedded_evaluator_judges_nothing(tmp_path: Path) -> None:
     for row, level in (("full", 10.0), ("without_rope", 20.0)):
         for seed in range(3):
             write(tmp_path, record(STEM, row, seed, fad(level + seed / 10, is_embedded=True)))
-    sources = {"replica": ScoreKey("fad_yamnet")}
-    claim = Claim("s", Row("full", "a"), Row("without_rope", "b"), "FAD", "lower", sources, Better())
+    column = PaperColumn("FAD", None, "lower", {"replica": FirstScore(("fad_yamnet",))})
+    claim = Claim("s", NamedRow("full", "a"), NamedRow("without_rope", "b"), column)
     found = judge(claim, read_results(tmp_path, STEM, "replica"))
     assert found.verdict == "cannot be told" and found.change == pytest.approx(10.0)
     assert "embedded evaluator" in found.reason
@@ -69,10 +79,10 @@ def test_the_embedded_evaluator_judges_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("test", "shift", "verdict"),
     [
-        (NoWorse(0.1), -0.5, "holds at this scale"), (NoWorse(0.1), 9.0, "holds at this scale"),
-        (NoWorse(0.1), -1.0, "cannot be told"), (NoWorse(0.1), -3.0, "does not hold"),
-        (Close(0.1), 0.5, "holds at this scale"), (Close(0.1), 1.1, "cannot be told"),
-        (Close(0.1), 3.0, "does not hold"), (Close(0.1), -3.0, "does not hold"),
+        (no_worse(0.1), -0.5, "holds at this scale"), (no_worse(0.1), 9.0, "holds at this scale"),
+        (no_worse(0.1), -1.0, "cannot be told"), (no_worse(0.1), -3.0, "does not hold"),
+        (close(0.1), 0.5, "holds at this scale"), (close(0.1), 1.1, "cannot be told"),
+        (close(0.1), 3.0, "does not hold"), (close(0.1), -3.0, "does not hold"),
     ],
 )  # fmt: skip
 def test_margins(tmp_path: Path, test: object, shift: float, verdict: str) -> None:
@@ -90,7 +100,7 @@ def test_two_seeds_tell_nothing(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_not_measured(tmp_path: Path) -> None:
     found = judged(tmp_path, [10.0], [])
-    assert (found.verdict, found.reason, change_text(found)) == ("not measured", "b", "-")
+    assert (found.verdict, found.reason, found.change_text) == ("not measured", "b", "-")
 
 
 def test_pairs_of_other_protocols_are_not_compared(tmp_path: Path) -> None:
@@ -104,9 +114,9 @@ def test_the_backbone(tmp_path: Path) -> None:
     write_table6(tmp_path)
     results = read_results(tmp_path, STEM, "replica")
     claims = item_of(STEM).claims
-    found = {claim.second.key: judge(claim, results) for claim in claims if claim.title == "FAD"}
-    assert [claim.title for claim in claims] == ["FAD", "KL"] * 3, "the paper prints both"
-    assert [judge(claim, results).verdict for claim in claims if claim.title == "KL"] == [
+    found = {claim.second.key: judge(claim, results) for claim in claims if claim.column.title == "FAD"}
+    assert [claim.column.title for claim in claims] == ["FAD", "KL"] * 3, "the paper prints both"
+    assert [judge(claim, results).verdict for claim in claims if claim.column.title == "KL"] == [
         judgment.verdict for judgment in found.values()
     ]
     assert {row: judgment.verdict for row, judgment in found.items()} == {
@@ -122,9 +132,9 @@ def test_moments_of_a_training(tmp_path: Path) -> None:
     write_fig2a(tmp_path)
     results = read_results(tmp_path, "fig2a_solver_k", "replica")
     step = Fact(("step", "train_steps"))
-    rows = [Moment("m", {"k": 20}, step=step, part=part).row(results) for part in (1.0, 0.5, 0.7, 0.1)]
+    rows = [FigurePoint("m", {"k": 20}, step=step, part=part).row(results) for part in (1.0, 0.5, 0.7, 0.1)]
     assert rows == ["k20", "k20-step400", "k20-step800", None]  # of 1200 steps: 1200, 400, 800, none
-    assert Point("p", {"k": 20}).row(results) is None, "three rows are no point"
+    assert FigurePoint("p", {"k": 20}).row(results) is None, "three rows are no point"
     verdicts = [judge(claim, results).verdict for claim in item_of("fig2a_solver_k").claims]
     assert verdicts == ["holds at this scale", "holds at this scale", "does not hold (the opposite)"]
 
@@ -142,9 +152,8 @@ def test_speed_and_steps(tmp_path: Path) -> None:
         other = {"timings": [timing(0.01)], "provenance": {"hardware": {"device": "cuda"}}}
         write(tmp_path, record("fig3_speed", "audiolcm-steps2", seed, fad(1.0), facts=facts, **other))
     results = read_results(tmp_path, "fig3_speed", "replica")
-    assert "hardware: device cuda / device cpu" in verdict_text(
-        judge(item_of("fig3_speed").claims[3], results)
-    )
+    judgment = judge(item_of("fig3_speed").claims[3], results)
+    assert "hardware: device cuda / device cpu" in judgment.verdict_text
 
 
 PAPER = {"scale": "paper", "facts": {"model": "published"}}
@@ -173,7 +182,7 @@ def of_table1(folder: Path) -> dict[tuple[str, str], Judgment]:
     """The judgments of the table at the paper's scale by the second row and the column."""
     results = read_results(folder, "table1_audiocaps", "paper")
     found = [judge(claim, results) for claim in item_of("table1_audiocaps").claims]
-    return {(one.claim.second.key, one.claim.title): one for one in found}
+    return {(one.claim.second.key, one.claim.column.title): one for one in found}
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -188,7 +197,7 @@ def test_published_weights_are_judged_by_the_paired_bootstrap(seeds: int, tmp_pa
         "alone each has an interval of plus and minus 4"
     )
     more = " and 3 generation seeds" if seeds > 1 else ""
-    assert change_text(large).endswith(f"], paired bootstrap over clips{more}")
+    assert large.change_text.endswith(f"], paired bootstrap over clips{more}")
     assert found["teacher", "FAD"].method == found["teacher", "KL"].method == large.method
     assert found["teacher", "KL"].verdict == "holds at this scale"
 
@@ -247,7 +256,7 @@ def test_verdicts_on_old_times_say_so_and_old_ones_are_not_compared_with_new_one
     write_fig3(tmp_path)
     speed = item_of("fig3_speed").claims[3]
     old = judge(speed, read_results(tmp_path, "fig3_speed", "replica"))
-    assert verdict_text(old) == "holds at this scale; timed the old way"
+    assert old.verdict_text == "holds at this scale; timed the old way"
     for seed in range(3):
         facts = {"num_steps": 2, "nfe": 2, "omega": 4.0}
         new = timing(0.02) | {"text_memory": "cold"}
@@ -262,8 +271,8 @@ def test_quality_is_judged_by_fad_and_kl_where_the_paper_prints_both() -> None:
     named = {("table1_audiocaps", "AudioLDM 2-Large"), ("table2_clotho", "AudioLCM with 4 steps")}
     for stem in STEMS:
         claims = item_of(stem).claims
-        sides = {(c.sentence, c.first, c.second) for c in claims if c.title == "KL"}
+        sides = {(c.sentence, c.first, c.second) for c in claims if c.column.title == "KL"}
         for claim in claims:
             is_named = {(stem, claim.first.name), (stem, claim.second.name)} & named
-            if claim.title == "FAD" and stem.startswith("table") and not is_named:
+            if claim.column.title == "FAD" and stem.startswith("table") and not is_named:
                 assert (claim.sentence, claim.first, claim.second) in sides

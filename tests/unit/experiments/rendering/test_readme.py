@@ -19,6 +19,7 @@ from made_results import (
 
 from audiolcm.errors import UserError
 from experiments.items.catalog import STEMS, item_of
+from experiments.records.records import SUMMED_UP
 from experiments.rendering.readme import section
 from experiments.rendering.render import RESULTS, pages, render, shown
 
@@ -117,7 +118,9 @@ def test_the_words_of_a_page_are_no_markers(tmp_path: Path) -> None:
 
 
 def test_readme_and_docs_are_what_the_committed_records_give() -> None:
-    made = pages(ROOT, ROOT / RESULTS, plan_of_project())
+    plan, results = plan_of_project(), ROOT / RESULTS
+    tables = [shown(item_of(stem), SUMMED_UP, results, plan) for stem in STEMS]
+    made = pages(ROOT, tables, results, plan)
     assert ROOT / "README.md" in made
     for path, text in made.items():
         assert path.read_text(encoding="utf-8") == text, "run `python -m experiments render`"
@@ -130,5 +133,5 @@ def test_readme_and_docs_are_what_the_committed_records_give() -> None:
 
 
 def test_no_printed_number_is_in_measured_columns(tmp_path: Path) -> None:
-    text = section([shown(stem, "replica", tmp_path, None) for stem in STEMS])
+    text = section([shown(item_of(stem), "replica", tmp_path, None) for stem in STEMS])
     assert not re.search(r"\d\.\d", text), "without records there is no number"

@@ -121,11 +121,9 @@ def test_tables_and_figures_go_to_wandb(tmp_path: Path, monkeypatch: pytest.Monk
 def test_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("experiments.running.collect.planned", lambda stem, scale: [])
     monkeypatch.setattr(
-        "experiments.running.collect.planned", lambda stem, scale: []
-    )  # first: it takes that of rows
-    monkeypatch.setattr(
-        "experiments.running.planned.planned", lambda stem, scale: [Job("full", seed) for seed in range(4)]
+        "experiments.rendering.render.planned", lambda stem, scale: [Job("full", seed) for seed in range(4)]
     )
     monkeypatch.setattr("experiments.running.freshness.Freshness.__call__", lambda self, content, job: [])
     monkeypatch.chdir(tmp_path)

@@ -9,8 +9,8 @@ import pytest
 from audiolcm.configuration.fingerprint import code_hash, code_now, settings_made
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import settings_of
+from experiments.records.planned import PlannedJob
 from experiments.running.freshness import EQUIVALENT, Freshness
-from experiments.running.planned import PlannedJob
 
 MODULE = "audiolcm.diffusion.boundary"
 JOB = SimpleNamespace(entry="train", scale="replica", item="table6_backbone", overrides=[])
@@ -25,7 +25,7 @@ def change(
 
 def told(folder: Path, was: str = "0123456789") -> list[str]:
     """What is said of the code of a run that was made with ``was``."""
-    said = Freshness(folder).of_run({"settings": "s", "method": {MODULE: was, "evil.module": "1"}}, JOB)
+    said = Freshness(folder)({"settings": "s", "method": {MODULE: was, "evil.module": "1"}}, JOB)
     return [words for words in said if "code" in words]
 
 
@@ -65,9 +65,9 @@ def test_settings_hold_on_machines_with_other_weights(
         and "fad_yamnet" in composed[True]["metrics"]
     )
     made = settings_made(composed[made_with]) | {"method": {}}
-    assert Freshness(tmp_path).of_run(made, job) == []
+    assert Freshness(tmp_path)(made, job) == []
     other = settings_made(composed[made_with] | {"sampler": {"num_steps": 7, "omega": None}}) | {"method": {}}
-    assert Freshness(tmp_path).of_run(other, job) == ["the settings: sampler"]
+    assert Freshness(tmp_path)(other, job) == ["the settings: sampler"]
 
 
 def test_every_change_that_is_listed_here_is_of_a_module_as_it_is_now() -> None:

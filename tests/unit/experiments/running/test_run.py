@@ -152,6 +152,16 @@ def test_mistakes_are_one_message(scripts: Scripts, capsys: pytest.CaptureFixtur
     assert scripts.commands == []
 
 
+def test_help_names_the_command_as_it_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    for more, prog in (
+        ({}, "python -m experiments"),
+        ({"prog": "audiolcm experiments"}, "audiolcm experiments"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["run", "--help"], **more)
+        assert capsys.readouterr().out.startswith(f"usage: {prog} run ")
+
+
 def test_list_names_every_item(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     text = capsys.readouterr().out

@@ -13,7 +13,7 @@ from audiolcm.configuration.resolvers import slug
 from audiolcm.storage.result import write_result
 from audiolcm.storage.run_folder import PROGRESS, at_stage, begin
 from experiments.__main__ import main
-from experiments.running.jobs import Job, jobs_of
+from experiments.running.jobs import SweepJob, jobs_of
 
 MULTIRUN = """
 hydra:
@@ -40,7 +40,7 @@ def new_job(sweep: Path, *overrides: str) -> Path:
     return folder
 
 
-def only(sweep: Path, slurm: dict[str, str] | None = None) -> Job:
+def only(sweep: Path, slurm: dict[str, str] | None = None) -> SweepJob:
     (job,) = jobs_of(sweep, slurm)
     return job
 

@@ -12,11 +12,11 @@ from made_runs import job_of, run
 
 from audiolcm.configuration.fingerprint import changed_modules
 from experiments.__main__ import main
+from experiments.records.planned import planned
 from experiments.rendering.render import render
 from experiments.running import collect
 from experiments.running.freshness import Freshness
 from experiments.running.overview import Standings, overview
-from experiments.running.planned import planned
 
 TRAINING = {
     "item": "table6_backbone",

@@ -11,7 +11,7 @@ from scipy import stats
 
 from experiments.items.catalog import item_of
 from experiments.judging.cells import EMPTY, student_interval, summarize
-from experiments.judging.sources import Fact, Millions, Reading
+from experiments.judging.sources import Fact, Reading, in_millions
 from experiments.records.records import read_results
 from experiments.rendering.shown import ShownTable, show
 
@@ -265,5 +265,5 @@ def test_hyper_parameters_and_corpora_come_from_figures(tmp_path: Path) -> None:
 def test_sizes_are_shown_as_the_paper_shows_them(tmp_path: Path) -> None:
     write(tmp_path, record("table7_scale", "base", 0, facts={"num_parameters": 1_017_992}))
     results = read_results(tmp_path, "table7_scale", "replica")
-    assert Millions(("num_parameters",)).readings(results, "base")[0].text == "1.02M"
+    assert Fact(("num_parameters",), shown=in_millions).readings(results, "base")[0].text == "1.02M"
     assert Fact(("none", "num_parameters")).readings(results, "base")[0].text == "1,017,992"

@@ -1,6 +1,6 @@
 """The jobs that an item of the paper consists of, from its file in conf/experiment, and where their runs lie."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,10 +52,9 @@ def planned(stem: str, scale: str) -> list[PlannedJob]:
     return [job for job in _jobs(stem) if job.scale == scale]
 
 
-def shown(jobs: list[PlannedJob]) -> list[PlannedJob]:
+def shown(jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
     """Return the jobs whose figures are shown: evaluations where there are any, else what train.py counts."""
-    evaluations = [job for job in jobs if job.entry == "evaluate"]
-    return evaluations or jobs
+    return [job for job in jobs if job.entry == "evaluate"] or jobs
 
 
 @cache
@@ -63,10 +62,8 @@ def _jobs(stem: str) -> tuple[PlannedJob, ...]:
     path = CONF / f"{stem}.yaml"
     if not path.is_file():
         raise UserError(f"There is no experiment {stem}: python -m experiments list names them.")
-    return tuple(_read(path))
-
-
-def _read(path: Path) -> Iterator[PlannedJob]:
-    for (entry, scale), jobs in read_plans(path).items():
-        for job in jobs:
-            yield PlannedJob(path.stem, scale, entry, job.row, job.seed, job.overrides)
+    return tuple(
+        PlannedJob(stem, scale, entry, job.row, job.seed, job.overrides)
+        for (entry, scale), jobs in read_plans(path).items()
+        for job in jobs
+    )
