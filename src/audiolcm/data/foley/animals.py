@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-from audiolcm.data.foley.event_class import Countable, EventClass, Texture, Wording
+from audiolcm.data.foley.event_class import countable, texture
 from audiolcm.data.foley.primitives import (
     Signal,
     bump,
@@ -34,6 +34,7 @@ _CROW_LEVEL = (
 """Relative pitch and loudness of "cock-a-doodle-doo" at fractions of its length."""
 
 
+@countable(("a dog", "barks", "barking"), ("a dog", "woofs", "woofing"), unit=(0.2, 0.36), gap=(0.18, 0.55))
 def dog(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one bark: a rough voice whose pitch jumps up and falls, with a noisy attack."""
     pitch, scale = voice.uniform(280.0, 620.0), voice.uniform(0.85, 1.2)
@@ -46,6 +47,9 @@ def dog(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return sound * curve(num_samples, (0.0, 0.0), (0.06, 0.9), (0.3, 1.0), (0.65, 0.35), (1.0, 0.0)) ** 1.3
 
 
+@countable(
+    ("a bird", "chirps", "chirping"), ("a bird", "tweets", "tweeting"), unit=(0.3, 0.65), gap=(0.25, 0.6)
+)
 def bird(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one phrase of two to four whistled notes that sweep quickly."""
     base, count = voice.uniform(2600.0, 4600.0), int(voice.integers(2, 5))
@@ -62,6 +66,7 @@ def bird(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return sound
 
 
+@texture(("a cricket", "chirps", "chirping"), ("a cricket", "sings", "singing"))
 def cricket(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return chirps of three to five pulses of one high tone, about three a second."""
     pitch, pulse_rate = voice.uniform(4200.0, 5400.0), voice.uniform(45.0, 65.0)
@@ -73,6 +78,7 @@ def cricket(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return carrier * pulse * (1.0 + 0.2 * wander(rng, num_samples, 3.0))
 
 
+@countable(("a rooster", "crows", "crowing"), ("a cock", "crows", "crowing"), unit=(1.3, 2.0), gap=(0.4, 0.7))
 def rooster(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a crow of four syllables, the last one long and falling."""
     pitch = voice.uniform(520.0, 700.0) * rng.uniform(0.97, 1.03)
@@ -86,6 +92,7 @@ def rooster(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return sound * syllables
 
 
+@countable(("a cat", "meows", "meowing"), ("a kitten", "mews", "mewing"), unit=(0.5, 0.9), gap=(0.3, 0.7))
 def cat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one meow: a nasal voice that opens from "ee" over "ah" to "oo" while the pitch arcs."""
     pitch = voice.uniform(430.0, 720.0) * rng.uniform(0.95, 1.05)
@@ -100,6 +107,7 @@ def cat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return gliding_voice(frequency, mouth, slope=0.4) * ramps(num_samples, 0.07, 0.2)
 
 
+@countable(("a cow", "moos", "mooing"), ("a cow", "lows", "lowing"), unit=(0.9, 1.5), gap=(0.35, 0.7))
 def cow(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one moo: low pitch that rises and falls, closed "m" opening to "oo"."""
     pitch = voice.uniform(95.0, 160.0) * rng.uniform(0.97, 1.03)
@@ -109,6 +117,9 @@ def cow(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return gliding_voice(frequency, mouth, slope=0.9) * ramps(num_samples, 0.12, 0.25)
 
 
+@countable(
+    ("a frog", "croaks", "croaking"), ("a toad", "croaks", "croaking"), unit=(0.3, 0.5), gap=(0.25, 0.6)
+)
 def frog(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one croak: a slow train of pulses through a low throat resonance."""
     center = voice.uniform(550.0, 1100.0)
@@ -118,6 +129,9 @@ def frog(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return throat * curve(num_samples, (0.0, 0.3), (0.1, 0.7), (0.7, 1.0), (1.0, 0.0))
 
 
+@countable(
+    ("a sheep", "bleats", "bleating"), ("a lamb", "bleats", "bleating"), unit=(0.6, 1.0), gap=(0.3, 0.6)
+)
 def sheep(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one bleat: a nasal voice shaken about nine times a second."""
     pitch, shake = voice.uniform(240.0, 380.0) * rng.uniform(0.97, 1.03), voice.uniform(8.0, 11.0)
@@ -127,61 +141,3 @@ def sheep(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     breath = filtered(shaped_noise(rng, num_samples, vowel(formants)), lambda f: low(f, 5000.0))
     sound = pitched(frequency, vowel(formants, slope=0.4)) + 0.1 * breath
     return sound * (0.65 + 0.35 * wobble) * ramps(num_samples, 0.05, 0.15)
-
-
-CLASSES: tuple[EventClass, ...] = (
-    Countable(
-        "dog",
-        (Wording("a dog", "barks", "barking"), Wording("a dog", "woofs", "woofing")),
-        dog,
-        unit=(0.2, 0.36),
-        gap=(0.18, 0.55),
-    ),
-    Countable(
-        "bird",
-        (Wording("a bird", "chirps", "chirping"), Wording("a bird", "tweets", "tweeting")),
-        bird,
-        unit=(0.3, 0.65),
-        gap=(0.25, 0.6),
-    ),
-    Texture(
-        "cricket",
-        (Wording("a cricket", "chirps", "chirping"), Wording("a cricket", "sings", "singing")),
-        cricket,
-    ),
-    Countable(
-        "rooster",
-        (Wording("a rooster", "crows", "crowing"), Wording("a cock", "crows", "crowing")),
-        rooster,
-        unit=(1.3, 2.0),
-        gap=(0.4, 0.7),
-    ),
-    Countable(
-        "cat",
-        (Wording("a cat", "meows", "meowing"), Wording("a kitten", "mews", "mewing")),
-        cat,
-        unit=(0.5, 0.9),
-        gap=(0.3, 0.7),
-    ),
-    Countable(
-        "cow",
-        (Wording("a cow", "moos", "mooing"), Wording("a cow", "lows", "lowing")),
-        cow,
-        unit=(0.9, 1.5),
-        gap=(0.35, 0.7),
-    ),
-    Countable(
-        "frog",
-        (Wording("a frog", "croaks", "croaking"), Wording("a toad", "croaks", "croaking")),
-        frog,
-        unit=(0.3, 0.5),
-        gap=(0.25, 0.6),
-    ),
-    Countable(
-        "sheep",
-        (Wording("a sheep", "bleats", "bleating"), Wording("a lamb", "bleats", "bleating")),
-        sheep,
-        unit=(0.6, 1.0),
-        gap=(0.3, 0.6),
-    ),
-)

@@ -8,8 +8,9 @@ from audiolcm.data.foley.event_class import EventClass
 
 EVENT_CLASSES: Mapping[str, EventClass] = MappingProxyType(
     {
-        event_class.label: event_class
+        label: event_class
         for module in (animals, household, machines, nature, people)
-        for event_class in sorted(module.CLASSES, key=lambda item: item.label)
+        for label, event_class in sorted(vars(module).items())
+        if isinstance(event_class, EventClass)
     }
 )

@@ -67,3 +67,17 @@ class Countable:
 
 
 EventClass = Texture | Countable
+
+
+def texture(*wordings: tuple[str, str, str], shortest: float = 0.7) -> Callable[[Synthesizer], Texture]:
+    """Make a ``Texture`` of the function below, which names it; of each wording give subject, verb and gerund."""
+    words = tuple(Wording(*wording) for wording in wordings)
+    return lambda synthesize: Texture(synthesize.__name__, words, synthesize, shortest)
+
+
+def countable(
+    *wordings: tuple[str, str, str], unit: tuple[float, float], gap: tuple[float, float]
+) -> Callable[[Synthesizer], Countable]:
+    """Make a ``Countable`` of the function below, as ``texture`` does."""
+    words = tuple(Wording(*wording) for wording in wordings)
+    return lambda synthesize: Countable(synthesize.__name__, words, synthesize, unit, gap)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-from audiolcm.data.foley.event_class import Countable, EventClass, Texture, Wording
+from audiolcm.data.foley.event_class import countable, texture
 from audiolcm.data.foley.primitives import (
     Signal,
     bump,
@@ -22,6 +22,7 @@ from audiolcm.data.foley.primitives import (
 )
 
 
+@texture(("an engine", "runs", "running"), ("a motor", "idles", "idling"))
 def engine(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return an idling or revving piston engine: low irregular pulses through an exhaust resonance."""
     speed, revs, exhaust = voice.uniform(28.0, 60.0), voice.uniform(0.03, 0.25), voice.uniform(110.0, 220.0)
@@ -34,6 +35,7 @@ def engine(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return pulses + 0.22 * hiss * firing**2
 
 
+@texture(("a helicopter", "hovers", "hovering"), ("a helicopter", "flies", "flying"))
 def helicopter(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return blade slaps about fifteen times a second under a turbine whine."""
     rate, pitch = voice.uniform(11.0, 19.0), voice.uniform(900.0, 1700.0)
@@ -58,6 +60,7 @@ def _two_tone(voice: Generator, t: Signal) -> Signal:
     return ((t / voice.uniform(0.8, 1.2)) % 1.0 < 0.5) * 0.45 + 0.1
 
 
+@texture(("a siren", "wails", "wailing"), ("an emergency siren", "sounds", "sounding"), shortest=1.0)
 def siren(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return an electronic siren: wail, yelp or two tones between about 550 and 1400 Hz."""
     pattern = (_wail, _wail, _yelp, _two_tone)[int(voice.integers(4))]
@@ -66,6 +69,7 @@ def siren(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return pitched(bottom + span * sweep, lambda f: bump(f, 1300.0, 1.0))
 
 
+@texture(("a train", "passes", "passing"), ("a train", "rolls", "rolling"), shortest=1.1)
 def train(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a rolling rumble with pairs of clacks at the rail joints."""
     period, pair = voice.uniform(0.5, 0.95), voice.uniform(0.13, 0.2)
@@ -83,6 +87,7 @@ def train(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     )
 
 
+@countable(("a car horn", "honks", "honking"), ("a car", "honks", "honking"), unit=(0.3, 0.8), gap=(0.2, 0.5))
 def car_horn(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one honk: two reedy tones a third apart."""
     pitch = voice.uniform(340.0, 460.0)
@@ -91,6 +96,12 @@ def car_horn(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return (reed[0] + reed[1]) * ramps(num_samples, 0.015, 0.05)
 
 
+@countable(
+    ("an alarm", "beeps", "beeping"),
+    ("an electronic alarm", "beeps", "beeping"),
+    unit=(0.14, 0.35),
+    gap=(0.16, 0.35),
+)
 def alarm(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one beep of an electronic alarm: a high steady tone with an odd harmonic."""
     pitch, second = voice.uniform(1700.0, 3100.0), voice.uniform(0.0, 0.3)
@@ -98,6 +109,7 @@ def alarm(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return (tone(flat) + second * tone(np.minimum(3.0 * flat, 7500.0))) * ramps(num_samples, 0.005, 0.012)
 
 
+@texture(("a chainsaw", "revs", "revving"), ("a chainsaw", "buzzes", "buzzing"))
 def chainsaw(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a two-stroke buzz with harsh upper partials whose speed is blipped."""
     speed, blips = voice.uniform(120.0, 210.0), voice.uniform(0.8, 2.0)
@@ -109,6 +121,7 @@ def chainsaw(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return (buzz + 0.35 * grit * firing) * (0.35 + 0.65 * throttle)
 
 
+@texture(("a saw", "cuts wood", "cutting wood"), ("a hand saw", "saws", "sawing"))
 def hand_saw(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return strokes back and forth: rasping noise, brighter on the push."""
     stroke, teeth = voice.uniform(0.26, 0.42), voice.uniform(70.0, 110.0)
@@ -121,6 +134,7 @@ def hand_saw(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return effort**1.5 * rasp * np.where(push, bright, 0.6 * dull)
 
 
+@texture(("a vacuum cleaner", "hums", "humming"), ("a vacuum cleaner", "runs", "running"))
 def vacuum_cleaner(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a steady motor hum with strong harmonics in rushing air."""
     speed = voice.uniform(180.0, 320.0) * (1.0 + 0.004 * wander(rng, num_samples, 3.0))
@@ -129,6 +143,7 @@ def vacuum_cleaner(voice: Generator, rng: Generator, num_samples: int) -> Signal
     return motor + 0.9 * air
 
 
+@texture(("an airplane", "flies over", "flying over"), ("a jet", "passes over", "passing over"), shortest=1.2)
 def airplane(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a jet passing over: a low roar that swells and darkens, with a whine of falling pitch."""
     start, fall = voice.uniform(1500.0, 2400.0), voice.uniform(0.55, 0.75)
@@ -138,65 +153,3 @@ def airplane(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     near = curve(num_samples, (0.0, 0.1), (0.5, 1.0), (1.0, 0.1))
     sound = roar * near + 0.5 * bright * near**2 * curve(num_samples, (0.0, 1.0), (0.5, 1.0), (1.0, 0.3))
     return filtered(sound, lambda f: f > 40.0) + 0.12 * whine * near
-
-
-CLASSES: tuple[EventClass, ...] = (
-    Texture(
-        "engine", (Wording("an engine", "runs", "running"), Wording("a motor", "idles", "idling")), engine
-    ),
-    Texture(
-        "helicopter",
-        (Wording("a helicopter", "hovers", "hovering"), Wording("a helicopter", "flies", "flying")),
-        helicopter,
-    ),
-    Texture(
-        "siren",
-        (Wording("a siren", "wails", "wailing"), Wording("an emergency siren", "sounds", "sounding")),
-        siren,
-        shortest=1.0,
-    ),
-    Texture(
-        "train",
-        (Wording("a train", "passes", "passing"), Wording("a train", "rolls", "rolling")),
-        train,
-        shortest=1.1,
-    ),
-    Countable(
-        "car_horn",
-        (Wording("a car horn", "honks", "honking"), Wording("a car", "honks", "honking")),
-        car_horn,
-        unit=(0.3, 0.8),
-        gap=(0.2, 0.5),
-    ),
-    Countable(
-        "alarm",
-        (Wording("an alarm", "beeps", "beeping"), Wording("an electronic alarm", "beeps", "beeping")),
-        alarm,
-        unit=(0.14, 0.35),
-        gap=(0.16, 0.35),
-    ),
-    Texture(
-        "chainsaw",
-        (Wording("a chainsaw", "revs", "revving"), Wording("a chainsaw", "buzzes", "buzzing")),
-        chainsaw,
-    ),
-    Texture(
-        "hand_saw",
-        (Wording("a saw", "cuts wood", "cutting wood"), Wording("a hand saw", "saws", "sawing")),
-        hand_saw,
-    ),
-    Texture(
-        "vacuum_cleaner",
-        (Wording("a vacuum cleaner", "hums", "humming"), Wording("a vacuum cleaner", "runs", "running")),
-        vacuum_cleaner,
-    ),
-    Texture(
-        "airplane",
-        (
-            Wording("an airplane", "flies over", "flying over"),
-            Wording("a jet", "passes over", "passing over"),
-        ),
-        airplane,
-        shortest=1.2,
-    ),
-)

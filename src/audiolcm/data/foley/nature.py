@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-from audiolcm.data.foley.event_class import Countable, EventClass, Texture, Wording
+from audiolcm.data.foley.event_class import countable, texture
 from audiolcm.data.foley.primitives import (
     Signal,
     bump,
@@ -23,6 +23,7 @@ from audiolcm.data.foley.primitives import (
 )
 
 
+@texture(("rain", "falls", "falling"), ("rain", "pours", "pouring"))
 def rain(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a steady bright hiss of far drops and separate near drops."""
     center, heaviness = voice.uniform(3000.0, 5500.0), voice.uniform(0.0, 1.0)
@@ -34,6 +35,7 @@ def rain(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return hiss + (1.6 - heaviness) * scatter(num_samples, times, drops, gains)
 
 
+@texture(("wind", "blows", "blowing"), ("the wind", "howls", "howling"))
 def wind(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return slow gusts through low whistling resonances."""
     base, depth = voice.uniform(220.0, 420.0), voice.uniform(0.5, 0.95)
@@ -45,6 +47,7 @@ def wind(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return sound
 
 
+@texture(("sea waves", "crash", "crashing"), ("ocean waves", "roll", "rolling"), shortest=1.2)
 def sea_waves(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a swell that builds up, breaks bright and draws back."""
     period = voice.uniform(2.6, 4.5)
@@ -57,6 +60,9 @@ def sea_waves(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return roar * (0.25 + 0.6 * swell) + 1.1 * crash * swell**1.5 + 0.3 * foam * back + 0.06 * crash
 
 
+@countable(
+    ("thunder", "rumbles", "rumbling"), ("thunder", "claps", "clapping"), unit=(1.3, 2.4), gap=(0.3, 0.6)
+)
 def thunder(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a crack, then a rolling low rumble that dies away."""
     closeness, center = voice.uniform(0.1, 1.0), voice.uniform(55.0, 110.0)
@@ -71,6 +77,7 @@ def thunder(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return sound * ramps(num_samples, 0.01, 0.3 * length)
 
 
+@texture(("a fire", "crackles", "crackling"), ("a campfire", "burns", "burning"))
 def crackling_fire(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return sharp irregular snaps over a soft flicker."""
     flicker = shaped_noise(rng, num_samples, lambda f: low(f, 160.0, 1.5) * (f > 40.0) + 0.004)
@@ -83,6 +90,7 @@ def crackling_fire(voice: Generator, rng: Generator, num_samples: int) -> Signal
     return flicker + scatter(num_samples, times, snaps, gains)
 
 
+@texture(("a stream", "flows", "flowing"), ("water", "trickles", "trickling"))
 def stream(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return many small bubbles of rising pitch over a light wash."""
     bubbles = []
@@ -96,6 +104,12 @@ def stream(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return scatter(num_samples, times, bubbles, gains) + 0.12 * wash
 
 
+@countable(
+    ("a water drop", "drips", "dripping"),
+    ("a drop of water", "falls", "falling"),
+    unit=(0.16, 0.24),
+    gap=(0.2, 0.7),
+)
 def water_drops(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one drop: a tick, then a short bubble of rising pitch with an echo."""
     pitch = voice.uniform(700.0, 1500.0) * rng.uniform(0.93, 1.07)
@@ -108,37 +122,3 @@ def water_drops(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     echo[delay:] = bubble[:-delay]
     sound = bubble + 0.3 * filtered(echo, lambda f: low(f, 1800.0))
     return sound + scatter(num_samples, np.zeros(1), [click(rng, 0.004, 4500.0, 0.5)], np.array([0.25]))
-
-
-CLASSES: tuple[EventClass, ...] = (
-    Texture("rain", (Wording("rain", "falls", "falling"), Wording("rain", "pours", "pouring")), rain),
-    Texture("wind", (Wording("wind", "blows", "blowing"), Wording("the wind", "howls", "howling")), wind),
-    Texture(
-        "sea_waves",
-        (Wording("sea waves", "crash", "crashing"), Wording("ocean waves", "roll", "rolling")),
-        sea_waves,
-        shortest=1.2,
-    ),
-    Countable(
-        "thunder",
-        (Wording("thunder", "rumbles", "rumbling"), Wording("thunder", "claps", "clapping")),
-        thunder,
-        unit=(1.3, 2.4),
-        gap=(0.3, 0.6),
-    ),
-    Texture(
-        "crackling_fire",
-        (Wording("a fire", "crackles", "crackling"), Wording("a campfire", "burns", "burning")),
-        crackling_fire,
-    ),
-    Texture(
-        "stream", (Wording("a stream", "flows", "flowing"), Wording("water", "trickles", "trickling")), stream
-    ),
-    Countable(
-        "water_drops",
-        (Wording("a water drop", "drips", "dripping"), Wording("a drop of water", "falls", "falling")),
-        water_drops,
-        unit=(0.16, 0.24),
-        gap=(0.2, 0.7),
-    ),
-)

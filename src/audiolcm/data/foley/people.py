@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-from audiolcm.data.foley.event_class import Countable, EventClass, Texture, Wording
+from audiolcm.data.foley.event_class import countable, texture
 from audiolcm.data.foley.primitives import (
     Signal,
     bump,
@@ -25,6 +25,9 @@ from audiolcm.data.foley.primitives import (
 )
 
 
+@countable(
+    ("someone", "steps", "stepping"), ("a person", "steps", "stepping"), unit=(0.14, 0.22), gap=(0.25, 0.5)
+)
 def footsteps(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one step: heel thud, then the sole scraping the ground."""
     heel, grit = voice.uniform(70.0, 150.0), voice.uniform(1200.0, 3500.0)
@@ -34,6 +37,7 @@ def footsteps(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return thud + voice.uniform(0.15, 0.35) * scrape * rng.uniform(0.8, 1.1)
 
 
+@texture(("an audience", "applauds", "applauding"), ("a crowd", "claps", "clapping"))
 def applause(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return many people clapping, each clap a short burst around 1 to 2 kHz."""
     claps = [click(rng, voice.uniform(0.012, 0.03), voice.uniform(900.0, 2300.0), 0.6) for _ in range(24)]
@@ -43,6 +47,12 @@ def applause(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return near + 0.18 * crowd
 
 
+@countable(
+    ("someone", "whistles", "whistling"),
+    ("a person", "whistles", "whistling"),
+    unit=(0.4, 0.9),
+    gap=(0.2, 0.5),
+)
 def whistle(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one whistled note that bends, with vibrato and a little breath."""
     pitch, bend = voice.uniform(1100.0, 2200.0), voice.uniform(0.8, 1.25)
@@ -54,6 +64,9 @@ def whistle(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return (tone(frequency) + 0.04 * tone(2.0 * frequency) + 0.03 * breath) * ramps(num_samples, 0.04, 0.06)
 
 
+@countable(
+    ("a heart", "beats", "beating"), ("a human heart", "beats", "beating"), unit=(0.34, 0.38), gap=(0.4, 0.7)
+)
 def heartbeat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one beat: the deep "lub" and the shorter, higher "dub"."""
     pitch = voice.uniform(48.0, 75.0) * rng.uniform(0.98, 1.02)
@@ -67,6 +80,7 @@ def heartbeat(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return scatter(num_samples, np.array([0.0, 0.19]), thumps, np.array([1.0, 0.7]))
 
 
+@countable(("a baby", "cries", "crying"), ("an infant", "wails", "wailing"), unit=(0.6, 1.2), gap=(0.2, 0.45))
 def crying_baby(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one cry: a loud strained "waa" with rising and falling pitch and a shaky end."""
     pitch = voice.uniform(380.0, 560.0) * rng.uniform(0.94, 1.06)
@@ -81,6 +95,9 @@ def crying_baby(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return sound * curve(num_samples, (0.0, 0.0), (0.08, 0.7), (0.4, 1.0), (0.8, 0.7), (1.0, 0.0))
 
 
+@countable(
+    ("someone", "sneezes", "sneezing"), ("a person", "sneezes", "sneezing"), unit=(0.5, 0.8), gap=(0.3, 0.6)
+)
 def sneezing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one sneeze: a drawn-in "ah" and the explosive "choo"."""
     pitch = voice.uniform(150.0, 330.0) * rng.uniform(0.95, 1.05)
@@ -95,6 +112,9 @@ def sneezing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return np.concatenate([inhale, choo * ramps(rest, 0.006, 0.08)])
 
 
+@countable(
+    ("someone", "coughs", "coughing"), ("a person", "coughs", "coughing"), unit=(0.25, 0.4), gap=(0.2, 0.45)
+)
 def coughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one cough: a hard noisy onset and a short rough voice."""
     pitch = voice.uniform(110.0, 230.0) * rng.uniform(0.95, 1.05)
@@ -109,6 +129,7 @@ def coughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return (1.5 * blast + 0.6 * rough) * ramps(num_samples, 0.004, 0.06)
 
 
+@texture(("someone", "laughs", "laughing"), ("a person", "giggles", "giggling"))
 def laughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a voiced "ha ha ha" about five times a second, each with a breathy start."""
     pitch, rate = voice.uniform(140.0, 320.0), voice.uniform(4.3, 5.8)
@@ -123,6 +144,9 @@ def laughing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return voiced + 0.25 * breath
 
 
+@countable(
+    ("someone", "snores", "snoring"), ("a person", "snores", "snoring"), unit=(0.8, 1.3), gap=(0.3, 0.6)
+)
 def snoring(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one snore: a slow rattle of the throat through low resonances."""
     rattle, center = voice.uniform(24.0, 38.0), voice.uniform(220.0, 380.0)
@@ -130,66 +154,3 @@ def snoring(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     throat = pitched(frequency, lambda f: bump(f, center, 0.5) + 0.4 * bump(f, 3.2 * center, 0.5))
     air = shaped_noise(rng, num_samples, lambda f: bump(f, 900.0, 1.0) + 0.3 * low(f, 400.0))
     return (throat + 0.25 * air) * curve(num_samples, (0.0, 0.1), (0.3, 0.8), (0.7, 1.0), (1.0, 0.0))
-
-
-CLASSES: tuple[EventClass, ...] = (
-    Countable(
-        "footsteps",
-        (Wording("someone", "steps", "stepping"), Wording("a person", "steps", "stepping")),
-        footsteps,
-        unit=(0.14, 0.22),
-        gap=(0.25, 0.5),
-    ),
-    Texture(
-        "applause",
-        (Wording("an audience", "applauds", "applauding"), Wording("a crowd", "claps", "clapping")),
-        applause,
-    ),
-    Countable(
-        "whistle",
-        (Wording("someone", "whistles", "whistling"), Wording("a person", "whistles", "whistling")),
-        whistle,
-        unit=(0.4, 0.9),
-        gap=(0.2, 0.5),
-    ),
-    Countable(
-        "heartbeat",
-        (Wording("a heart", "beats", "beating"), Wording("a human heart", "beats", "beating")),
-        heartbeat,
-        unit=(0.34, 0.38),
-        gap=(0.4, 0.7),
-    ),
-    Countable(
-        "crying_baby",
-        (Wording("a baby", "cries", "crying"), Wording("an infant", "wails", "wailing")),
-        crying_baby,
-        unit=(0.6, 1.2),
-        gap=(0.2, 0.45),
-    ),
-    Countable(
-        "sneezing",
-        (Wording("someone", "sneezes", "sneezing"), Wording("a person", "sneezes", "sneezing")),
-        sneezing,
-        unit=(0.5, 0.8),
-        gap=(0.3, 0.6),
-    ),
-    Countable(
-        "coughing",
-        (Wording("someone", "coughs", "coughing"), Wording("a person", "coughs", "coughing")),
-        coughing,
-        unit=(0.25, 0.4),
-        gap=(0.2, 0.45),
-    ),
-    Texture(
-        "laughing",
-        (Wording("someone", "laughs", "laughing"), Wording("a person", "giggles", "giggling")),
-        laughing,
-    ),
-    Countable(
-        "snoring",
-        (Wording("someone", "snores", "snoring"), Wording("a person", "snores", "snoring")),
-        snoring,
-        unit=(0.8, 1.3),
-        gap=(0.3, 0.6),
-    ),
-)
