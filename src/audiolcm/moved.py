@@ -21,6 +21,7 @@ _ROOMS: dict[str, str] = {
         "build checking choices config=schema fingerprint mistakes plugin_code plugins ranges sections "
         "stand_in words"
     ),
+    "audiolcm.data.corpora": "data.corpora.released=tables",
     "audiolcm.data.loading": "data.batches data.cache data.dataset",
     "audiolcm.data.preparing": (
         "data.census data.parts data.plan data.prepare data.producing=make_shards data.report "

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import unique_names
+from audiolcm.data.corpora.folder import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import Row
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 
@@ -31,8 +31,8 @@ class AudioCaps(TableCorpus):
         name: str = "audiocaps",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        tables = {"train": train, "validation": validation, "test": test}
-        super().__init__(name, root, duration, max_duration, tables, exclude)
+        super().__init__(name, root, duration, max_duration, exclude)
+        self.tables = {"train": train, "validation": validation, "test": test}
 
     def origin(self, clip: Clip) -> str:
         """Return the video that a clip was taken from."""
@@ -43,14 +43,12 @@ class AudioCaps(TableCorpus):
         names = unique_names(f"Y{row['youtube_id']}" for row in rows)
         paths = self._paths(rows)
         return [
-            Clip(
-                name=name,
-                audio_path=paths.get(_part(row), self.root / split / f"Y{row['youtube_id']}.wav"),
-                caption=row["caption"],
-                structured_caption=fallback_structure(row["caption"]),
+            captioned_clip(
+                name,
+                paths.get(_part(row), self.root / split / f"Y{row['youtube_id']}.wav"),
+                row["caption"],
+                split,
                 duration=float(_SECONDS),
-                split=split,
-                labels=(),
                 row=row.line,
                 problem=row.problem,
             )

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, unique_names
 from audiolcm.data.corpora.labels import caption_of_labels
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import hash_order, is_held_out
 from audiolcm.data.tables import read_table
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
@@ -48,13 +48,12 @@ class AudioSet(FolderCorpus):
         name: str = "audioset",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         if not 0.0 <= kept_share <= 1.0:
             raise UserError(f"dataset {name}: kept_share={kept_share} is a share: 0 to 1.")
         self.filtered_labels = tuple(filtered_labels)
         self.kept_share = kept_share
         self.seed = seed
-        self.validation_every = validation_every
 
     def _read_clips(self) -> list[Clip]:
         tables = [self.root / table for table in _SEGMENTS if (self.root / table).is_file()]
@@ -114,18 +113,9 @@ class AudioSet(FolderCorpus):
         if split == "train" and is_held_out(segment.youtube_id, self.validation_every):
             split = "validation"
         labels = [classes.get(mid, mid) for mid in segment.mids]
-        caption = caption_of_labels(labels)
-        return Clip(
-            name=name,
-            audio_path=files.find(segment.youtube_id, segment.start) or self.root / f"{name}.wav",
-            caption=caption,
-            structured_caption=fallback_structure(caption),
-            duration=float(_SECONDS),
-            split=split,
-            labels=tuple(labels),
-            row=segment.line,
-            problem=segment.problem,
-        )
+        path = files.find(segment.youtube_id, segment.start) or self.root / f"{name}.wav"
+        facts = {"duration": float(_SECONDS), "row": segment.line, "problem": segment.problem}
+        return captioned_clip(name, path, caption_of_labels(labels), split, labels, **facts)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.data.corpora.esc_captions import CAPTIONS, ESC10_CATEGORIES
-from audiolcm.data.corpora.folder import FolderCorpus, find_table
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, find_table
+from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import held_out_sources
 from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
@@ -40,8 +40,7 @@ class Esc50(FolderCorpus):
         name: str = "esc50",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         self._split_of_fold: dict[int, str] = {}
         folds = {"train": train_folds, "validation": validation_folds, "test": test_folds}
         for split, numbers in folds.items():
@@ -102,17 +101,8 @@ class Esc50(FolderCorpus):
 
     def _clip(self, row: Row, label: str, split: str, problem: str = "") -> Clip:
         caption = row.get("caption") or CAPTIONS.get(label, "")
-        return Clip(
-            name=Path(row["filename"]).stem,
-            audio_path=self._find(self.root / "audio" / row.exact("filename")),
-            caption=caption,
-            structured_caption=fallback_structure(caption),
-            duration=5.0,
-            split=split,
-            labels=(label,),
-            row=row.line,
-            problem=problem,
-        )
+        name, path = Path(row["filename"]).stem, self._find(self.root / "audio" / row.exact("filename"))
+        return captioned_clip(name, path, caption, split, (label,), 5.0, row.line, problem)
 
 
 class Esc10(Esc50):

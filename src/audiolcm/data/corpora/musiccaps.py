@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import unique_names
+from audiolcm.data.corpora.folder import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import Row
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
@@ -30,8 +30,8 @@ class MusicCaps(TableCorpus):
         name: str = "musiccaps",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, {"test": test}, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        self.tables = {"test": test}
 
     def origin(self, clip: Clip) -> str:
         """Return the video that a clip was taken from."""
@@ -42,14 +42,12 @@ class MusicCaps(TableCorpus):
         names = unique_names(row["ytid"] for row in rows)
         files = YouTubeFiles(self._audio)
         clips = [
-            Clip(
-                name=name,
-                audio_path=files.find(row["ytid"], row["start_s"]) or self.root / f"{row['ytid']}.wav",
-                caption=row["caption"],
-                structured_caption=fallback_structure(row["caption"]),
+            captioned_clip(
+                name,
+                files.find(row["ytid"], row["start_s"]) or self.root / f"{row['ytid']}.wav",
+                row["caption"],
+                self._split(row),
                 duration=float(_SECONDS),
-                split=self._split(row),
-                labels=(),
                 row=row.line,
                 problem=row.problem,
             )

@@ -45,8 +45,7 @@ class WebDataset(FolderCorpus):
         name: str = "webdataset",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         self._index = index
         self._lock = threading.Lock()
 
