@@ -22,6 +22,10 @@ _ROOMS: dict[str, str] = {
         "stand_in words"
     ),
     "audiolcm.data.corpora": "data.corpora.released=tables",
+    "audiolcm.data.foley": (
+        "data.foley.animals=living data.foley.machines=outdoors data.foley.nature=outdoors "
+        "data.foley.people=living"
+    ),
     "audiolcm.data.loading": "data.batches data.cache data.dataset",
     "audiolcm.data.preparing": (
         "data.census data.parts data.plan data.prepare data.producing=make_shards data.report "
