@@ -35,6 +35,7 @@ _ROOMS: dict[str, str] = {
         "data.mending=repair data.prepared data.reader data.records=checked_json data.rows=arrow_rows "
         "data.shards"
     ),
+    "audiolcm.data.tunes": "data.tunes.drums=instruments",
     "audiolcm.distributed": "processes training.hardware training.whole=sharded",
     "audiolcm.environment": "interrupts terminal",
     "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue finished foresight preview run",

@@ -14,7 +14,7 @@ import pyarrow
 from audiolcm.data.manifest import Clip, caption_problem, storable
 from audiolcm.data.store.arrow_rows import Rows, writing_rows
 from audiolcm.data.store.checked_json import file_facts, file_fault, read_json, write_json
-from audiolcm.data.store.prepared import CLIP_FIELDS, clip_from_json, clip_to_json
+from audiolcm.data.store.prepared import CLIP_FIELDS, clip_of_row, clip_to_json
 from audiolcm.errors import UserError
 
 PLAN_FILE = "plan.arrow"
@@ -59,8 +59,7 @@ class Plan:
 
     def clip_of_sound(self, sound: int) -> Clip:
         """Return the first usable clip with a sound: it stands for all of them."""
-        row = self.rows[int(self._row_of_sound[sound])]
-        return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})
+        return clip_of_row(self.rows[int(self._row_of_sound[sound])])
 
 
 def write_plan(

@@ -36,10 +36,7 @@ NEEDED_SPLITS = ("train", "validation")  # a test split may be empty: some corpo
 _EVENT = pyarrow.struct([("label", "string"), ("start", "float64"), ("end", "float64")])
 CLIP_FIELDS = pyarrow.schema(
     [
-        ("name", pyarrow.string()),
-        ("audio_path", pyarrow.string()),
-        ("caption", pyarrow.string()),
-        ("structured_caption", pyarrow.string()),
+        *((name, pyarrow.string()) for name in ("name", "audio_path", "caption", "structured_caption")),
         ("duration", pyarrow.float64()),
         ("split", pyarrow.string()),
         ("labels", pyarrow.list_(pyarrow.string())),
@@ -70,10 +67,10 @@ class Clips(Sequence[Clip]):
     def __getitem__(self, index: int | slice) -> Clip | list[Clip]:
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
-        return _clip(self._rows[index + len(self) if index < 0 else index])
+        return clip_of_row(self._rows[index + len(self) if index < 0 else index])
 
     def __iter__(self) -> Iterator[Clip]:
-        return (_clip(row) for row in self._rows)
+        return (clip_of_row(row) for row in self._rows)
 
 
 class PreparedSplit:
@@ -285,5 +282,6 @@ def _integers(values: np.ndarray) -> Sequence[int]:
     return array("q", values.astype(np.int64).tobytes())
 
 
-def _clip(row: dict) -> Clip:
+def clip_of_row(row: dict) -> Clip:
+    """Return the clip of a row of a table with ``CLIP_FIELDS``."""
     return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})
