@@ -21,6 +21,7 @@ _ROOMS: dict[str, str] = {
         "build checking choices config=schema fingerprint mistakes plugin_code plugins ranges sections "
         "stand_in words"
     ),
+    "audiolcm.data": "data.exclusions=left_out",
     "audiolcm.data.corpora": "data.corpora.released=tables",
     "audiolcm.data.foley": (
         "data.foley.animals=living data.foley.machines=outdoors data.foley.nature=outdoors "
@@ -32,7 +33,7 @@ _ROOMS: dict[str, str] = {
         "data.sealing=index"
     ),
     "audiolcm.data.store": (
-        "data.mending=repair data.prepared data.reader data.records=checked_json data.rows=arrow_rows "
+        "data.mending=repair data.prepared data.reader=shards data.records=checked_json data.rows=arrow_rows "
         "data.shards"
     ),
     "audiolcm.data.tunes": "data.tunes.drums=instruments",

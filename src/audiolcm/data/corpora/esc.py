@@ -57,8 +57,7 @@ class Esc50(FolderCorpus):
         table = find_table(self.root, _TABLES, _HINT)
         column = "category" if table.name == "esc50.csv" else "label"
         rows = read_table(table, ("filename", "fold", column))
-        clips, sources = [], []
-        odd, num_aside = [], 0
+        clips, sources, odd, num_aside = [], [], [], 0
         for row in filter(self._keeps, rows):
             if problem := row.problem or self._problem(row):
                 odd.append(self._clip(row, row[column], "train", problem))
@@ -69,21 +68,14 @@ class Esc50(FolderCorpus):
                 sources.append(row.get("src_file") or row["filename"].split("-")[1])
         if num_aside:
             _logger.warning("%s: %d clips are of folds that are in no split.", self.name, num_aside)
-        if "validation" in self._split_of_fold.values():
-            return clips + odd
-        train = [
-            (clip.labels[0], source)
-            for clip, source in zip(clips, sources, strict=True)
-            if clip.split == "train"
-        ]
-        held_out = held_out_sources(train, self.validation_every)
-        split_up = [
-            dataclasses.replace(clip, split="validation")
-            if clip.split == "train" and source in held_out
-            else clip
-            for clip, source in zip(clips, sources, strict=True)
-        ]
-        return split_up + odd
+        if "validation" not in self._split_of_fold.values():
+            train = [number for number, clip in enumerate(clips) if clip.split == "train"]
+            takes = [(clips[number].labels[0], sources[number]) for number in train]
+            held_out = held_out_sources(takes, self.validation_every)
+            for number in train:
+                if sources[number] in held_out:
+                    clips[number] = dataclasses.replace(clips[number], split="validation")
+        return clips + odd
 
     def _problem(self, row: Row) -> str:
         if not (row["fold"].isdecimal() and len(row["fold"]) < 4) or row["filename"].count("-") < 2:

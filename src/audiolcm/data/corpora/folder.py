@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from audiolcm.audio.io import read_audio
-from audiolcm.data.exclusions import NameList, name_lists, naming_list
-from audiolcm.data.left_out import Sound
+from audiolcm.data.left_out import NameList, Sound, name_lists, naming_list
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
 from audiolcm.data.manifest import (
     SPLITS,
@@ -45,7 +44,7 @@ class FolderCorpus(ABC):
         root: the folder (checked at first use, not at construction).
         duration: seconds of one training example.
         max_duration: seconds of a longer file that are kept; the rest is dropped.
-        exclude: lists of clips that are left out of training and validation, see ``audiolcm.data.exclusions``.
+        exclude: lists of clips that are left out of training and validation, see ``audiolcm.data.left_out``.
         validation_every: one clip in so many is held out for validation, where a corpus has no such split.
     """
 

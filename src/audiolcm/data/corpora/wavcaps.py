@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip
-from audiolcm.data.exclusions import NameList
+from audiolcm.data.left_out import NameList
 from audiolcm.data.locating import files_below, sound_files
 from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import seconds

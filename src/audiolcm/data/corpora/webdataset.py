@@ -14,8 +14,7 @@ from pyarrow import ArrowException, parquet
 from audiolcm.audio.io import read_audio
 from audiolcm.data.corpora.folder import FolderCorpus, tell_chosen
 from audiolcm.data.corpora.tar_index import INDEX_SCHEMA, INDEX_VERSION, write_index
-from audiolcm.data.exclusions import naming_list
-from audiolcm.data.left_out import Sound
+from audiolcm.data.left_out import Sound, naming_list
 from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import BadRow, Clip, check_split
 from audiolcm.data.splits import held_out_keys

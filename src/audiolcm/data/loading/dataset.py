@@ -75,11 +75,7 @@ class LatentClips(_Examples):
     """
 
     def __init__(
-        self,
-        latents: Latents,
-        text: TextEmbeddings,
-        num_frames: int | Sequence[int],
-        scale_factor: float,
+        self, latents: Latents, text: TextEmbeddings, num_frames: int | Sequence[int], scale_factor: float
     ) -> None:
         super().__init__(latents.clips)
         self.latents = latents
@@ -114,10 +110,7 @@ class LatentClips(_Examples):
 
 
 def _random_cuts(
-    indices: Sequence[int],
-    length: Callable[[int], int],
-    wanted: int,
-    generator: random_numbers.Generator,
+    indices: Sequence[int], length: Callable[[int], int], wanted: int, generator: random_numbers.Generator
 ) -> list[tuple[int, int, int]]:
     """Return (index, start, stop) of clips; draws one number for each, long or short: batches stay comparable."""
     cuts = []

@@ -20,7 +20,7 @@ from audiolcm.data.store.prepared import (
     MISSING_FILE,
     SPLIT_FILE,
 )
-from audiolcm.data.store.reader import ShardReader
+from audiolcm.data.store.shards import ShardReader
 
 
 def seal_split(folder: Path, split: str) -> None:

@@ -19,8 +19,8 @@ from audiolcm.audio.mel import HOP_LENGTH
 from audiolcm.data.manifest import BadRow, Clip, Event, check_split
 from audiolcm.data.store.arrow_rows import Rows
 from audiolcm.data.store.checked_json import read_json, refuse_damaged
-from audiolcm.data.store.reader import ShardReader
 from audiolcm.data.store.samples import FULL_SCALE
+from audiolcm.data.store.shards import ShardReader
 from audiolcm.errors import UserError
 
 FORMAT_VERSION = 2
