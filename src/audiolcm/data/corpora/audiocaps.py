@@ -9,7 +9,7 @@ from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import Row
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 
-_SECONDS = 10
+_SECONDS = 10.0
 
 
 class AudioCaps(TableCorpus):
@@ -42,18 +42,13 @@ class AudioCaps(TableCorpus):
         require_columns(rows, table, ("youtube_id", "caption"))
         names = unique_names(f"Y{row['youtube_id']}" for row in rows)
         paths = self._paths(rows)
-        return [
-            captioned_clip(
-                name,
-                paths.get(_part(row), self.root / split / f"Y{row['youtube_id']}.wav"),
-                row["caption"],
-                split,
-                duration=float(_SECONDS),
-                row=row.line,
-                problem=row.problem,
+        clips = []
+        for name, row in zip(names, rows, strict=True):
+            path = paths.get(_part(row), self.root / split / f"Y{row['youtube_id']}.wav")
+            clips.append(
+                captioned_clip(name, path, row["caption"], split, (), _SECONDS, row.line, row.problem)
             )
-            for name, row in zip(names, rows, strict=True)
-        ]
+        return clips
 
     def _paths(self, rows: Sequence[Row]) -> dict[tuple[str, str], Path]:
         """Return the file of each part of a video that there is; each of its captions has an audiocap_id."""

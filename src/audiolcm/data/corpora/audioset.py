@@ -6,8 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, unique_names
-from audiolcm.data.corpora.labels import caption_of_labels
+from audiolcm.data.corpora.folder import FolderCorpus, caption_of_labels, captioned_clip, unique_names
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import hash_order, is_held_out
 from audiolcm.data.tables import read_table
@@ -20,7 +19,7 @@ _SEGMENTS = {
     "unbalanced_train_segments.csv": "train",
     "eval_segments.csv": "test",
 }
-_SECONDS = 10
+_SECONDS = 10.0
 _HASH_RANGE = 1 << 256
 
 _logger = logging.getLogger(__name__)
@@ -114,8 +113,8 @@ class AudioSet(FolderCorpus):
             split = "validation"
         labels = [classes.get(mid, mid) for mid in segment.mids]
         path = files.find(segment.youtube_id, segment.start) or self.root / f"{name}.wav"
-        facts = {"duration": float(_SECONDS), "row": segment.line, "problem": segment.problem}
-        return captioned_clip(name, path, caption_of_labels(labels), split, labels, **facts)
+        caption, facts = caption_of_labels(labels), (segment.line, segment.problem)
+        return captioned_clip(name, path, caption, split, labels, _SECONDS, *facts)
 
 
 @dataclasses.dataclass(frozen=True)

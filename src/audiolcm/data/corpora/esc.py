@@ -112,17 +112,8 @@ class Esc10(Esc50):
         name: str = "esc10",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(
-            root,
-            duration,
-            max_duration,
-            train_folds,
-            validation_folds,
-            test_folds,
-            validation_every,
-            name,
-            exclude,
-        )
+        folds = (train_folds, validation_folds, test_folds)
+        super().__init__(root, duration, max_duration, *folds, validation_every, name, exclude)
 
     def _keeps(self, row: Row) -> bool:
         return row.get("category", row.get("label")) in ESC10_CATEGORIES

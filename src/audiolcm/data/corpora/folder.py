@@ -218,6 +218,24 @@ def captioned_clip(
     return Clip(name, path, caption, structured, duration, split, tuple(labels), row=row, problem=problem)
 
 
+def caption_of_labels(labels: Sequence[str]) -> str:
+    """Return the labels as one sentence: ("Dog", "Rain", "Wind_noise") gives "The sound of dog, rain and wind noise".
+
+    Underscores are spaces, capitals at the start of a label that goes on in small letters become small, repeats go.
+    The paper does not say how it turns labels into captions: this rule is ours. No label gives "".
+    """
+    words = list(dict.fromkeys(word for label in labels if (word := _words_of_label(label))))
+    if not words:
+        return ""
+    *most, last = words
+    return f"The sound of {', '.join(most)} and {last}" if most else f"The sound of {last}"
+
+
+def _words_of_label(label: str) -> str:
+    text = " ".join(label.replace("_", " ").split())
+    return text[0].lower() + text[1:] if text[:1].isupper() and not text[1:2].isupper() else text
+
+
 def tell_chosen(name: str, every: int, num_sounds: int, chosen: str, split: str) -> None:
     """Say that a sound was given a split so that neither is empty."""
     _logger.warning(

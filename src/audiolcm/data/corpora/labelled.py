@@ -4,8 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, find_table
-from audiolcm.data.corpora.labels import caption_of_labels
+from audiolcm.data.corpora.folder import FolderCorpus, caption_of_labels, captioned_clip, find_table
 from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import is_held_out

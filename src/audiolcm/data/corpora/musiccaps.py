@@ -10,7 +10,7 @@ from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import Row
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 
-_SECONDS = 10
+_SECONDS = 10.0
 
 
 class MusicCaps(TableCorpus):
@@ -41,18 +41,13 @@ class MusicCaps(TableCorpus):
         require_columns(rows, table, ("ytid", "start_s", "caption", "is_audioset_eval"))
         names = unique_names(row["ytid"] for row in rows)
         files = YouTubeFiles(self._audio)
-        clips = [
-            captioned_clip(
-                name,
-                files.find(row["ytid"], row["start_s"]) or self.root / f"{row['ytid']}.wav",
-                row["caption"],
-                self._split(row),
-                duration=float(_SECONDS),
-                row=row.line,
-                problem=row.problem,
+        clips = []
+        for name, row in zip(names, rows, strict=True):
+            path = files.find(row["ytid"], row["start_s"]) or self.root / f"{row['ytid']}.wav"
+            split = self._split(row)
+            clips.append(
+                captioned_clip(name, path, row["caption"], split, (), _SECONDS, row.line, row.problem)
             )
-            for name, row in zip(names, rows, strict=True)
-        ]
         files.tell_if_none(self.name, self.root)
         return clips
 

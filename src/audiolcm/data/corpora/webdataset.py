@@ -76,11 +76,8 @@ class WebDataset(FolderCorpus):
 
     def _state(self) -> str:
         stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path in self._shards]
-        facts = [
-            INDEX_VERSION,
-            self.validation_every,
-            *((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats),
-        ]
+        facts: list[object] = [INDEX_VERSION, self.validation_every]
+        facts += [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def clips(self, split: str) -> Sequence[Clip]:

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.random import SeedSequence, default_rng
 
 from audiolcm.data.foley import scenes
-from audiolcm.data.foley.catalog import EVENT_CLASSES
 from audiolcm.data.foley.event_class import EventClass
-from audiolcm.data.foley.rendering import render
+from audiolcm.data.foley.rendering import EVENT_CLASSES, render
 from audiolcm.data.foley.scenes import Durations, Scene
 from audiolcm.data.manifest import SPLITS, Clip, Event, Stated, check_split
 from audiolcm.errors import UserError
@@ -50,10 +49,8 @@ class ProceduralCorpus(ABC):
         self._counts = dict(zip(SPLITS, counts, strict=True))
         self.duration = float(duration)
         self.seed = seed
-        for argument, value in [
-            *((f"num_{split}", count) for split, count in self._counts.items()),
-            ("seed", seed),
-        ]:
+        numbers = {f"num_{split}": count for split, count in self._counts.items()} | {"seed": seed}
+        for argument, value in numbers.items():
             if not isinstance(value, int) or value < 0:
                 raise UserError(f"{self.name}: {argument}={value!r} must be a whole number >= 0.")
 
@@ -71,10 +68,8 @@ class ProceduralCorpus(ABC):
 
     def clips(self, split: str) -> list[Clip]:
         """Return the clips of a split, in order; makes no audio."""
-        return [
-            self._clip(f"{self.name}_{split}_{index:06d}")
-            for index in range(self._counts[check_split(split)])
-        ]
+        indices = range(self._counts[check_split(split)])
+        return [self._clip(f"{self.name}_{split}_{index:06d}") for index in indices]
 
     def waveform(self, clip: Clip) -> np.ndarray:
         """Return the sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.corpora.esc_captions import CAPTIONS
-from audiolcm.data.corpora.labels import caption_of_labels
+from audiolcm.data.corpora.folder import caption_of_labels
 from audiolcm.data.corpora.mix import Mix
 from audiolcm.data.corpora.sidecar import words_of_name
 from audiolcm.data.manifest import Corpus

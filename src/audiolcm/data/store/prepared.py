@@ -267,14 +267,9 @@ def clip_to_json(clip: Clip) -> dict:
 def clip_from_json(content: dict) -> Clip:
     """Return the inverse of ``clip_to_json``."""
     path = content["audio_path"]
-    return Clip(
-        **content
-        | {
-            "audio_path": None if path is None else Path(path),
-            "labels": tuple(content["labels"]),
-            "events": tuple(Event(**event) for event in content["events"]),
-        }
-    )
+    events = tuple(Event(**event) for event in content["events"])
+    path = None if path is None else Path(path)
+    return Clip(**content | {"audio_path": path, "labels": tuple(content["labels"]), "events": events})
 
 
 def _integers(values: np.ndarray) -> Sequence[int]:
