@@ -103,9 +103,8 @@ class WavCaps(FolderCorpus):
         """Return the video, or the recording on Freesound."""
         if clip.name.startswith("AudioSet_SL_"):
             return youtube_origin(clip.name.removeprefix("AudioSet_SL_"))
-        return (
-            f"freesound:{clip.name.removeprefix('FreeSound_')}" if clip.name.startswith("FreeSound_") else ""
-        )
+        source, _, number = clip.name.partition("_")
+        return f"freesound:{number}" if source == "FreeSound" and number else ""
 
     def _index_audio(self, sources: set[str]) -> dict[str, dict[str, Path]]:
         """Return the sound files of every source by name without suffix."""
