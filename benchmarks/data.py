@@ -33,8 +33,7 @@ from audiolcm.data.loading.batches import batch_indices
 from audiolcm.data.loading.dataset import MelClips
 from audiolcm.data.manifest import Clip, write_manifest
 from audiolcm.data.preparing.index import seal_split
-from audiolcm.data.preparing.parts import Part
-from audiolcm.data.preparing.plan import write_plan
+from audiolcm.data.preparing.plan import Part, write_plan
 from audiolcm.data.preparing.prepare import prepare, prepare_part
 from audiolcm.data.store.prepared import PreparedData, PreparedSplit
 from audiolcm.data.store.shards import Item, Store

@@ -21,15 +21,22 @@ _ROOMS: dict[str, str] = {
         "build checking choices config=schema fingerprint mistakes plugin_code plugins ranges sections "
         "stand_in words"
     ),
+    "audiolcm.data": "data.exclusions=left_out",
+    "audiolcm.data.corpora": "data.corpora.labels=folder data.corpora.released=tables",
+    "audiolcm.data.foley": (
+        "data.foley.animals=living data.foley.catalog=rendering data.foley.machines=outdoors "
+        "data.foley.nature=outdoors data.foley.people=living"
+    ),
     "audiolcm.data.loading": "data.batches data.cache data.dataset",
     "audiolcm.data.preparing": (
-        "data.census data.parts data.plan data.prepare data.producing=make_shards data.report "
-        "data.sealing=index"
+        "data.census data.parts=plan data.preparing.parts=plan data.plan data.prepare "
+        "data.producing=make_shards data.report data.sealing=index"
     ),
     "audiolcm.data.store": (
-        "data.mending=repair data.prepared data.reader data.records=checked_json data.rows=arrow_rows "
-        "data.shards"
+        "data.mending=repair data.prepared data.reader=shards data.records=checked_json data.rows=arrow_rows "
+        "data.store.reader=shards data.shards"
     ),
+    "audiolcm.data.tunes": "data.tunes.drums=instruments",
     "audiolcm.distributed": "processes training.hardware training.whole=sharded",
     "audiolcm.environment": "interrupts terminal",
     "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue finished foresight preview run",

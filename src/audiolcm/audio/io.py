@@ -23,10 +23,8 @@ _RESAMPLER_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies unde
 _ESTIMATED_LENGTH_FORMATS = ("MPEG", "MP3")  # their headers only guess the number of samples
 # More is said where a header does not tell: by libsndfile of FLAC from a pipe, and of an MP3 that is Unsized
 _UNKNOWN_LENGTH = 1 << 40
-_NO_REASON = (
-    "internal",
-    "does not exist",
-)  # of libsndfile, for a file that is open: what it could not make sense of
+# Of libsndfile, for a file that is open: what it could not make sense of
+_NO_REASON = ("internal", "does not exist")
 _BLOCK = 1 << 20  # samples of all channels that are read at a time where the length is unknown
 _LARGEST = 1 << 28  # samples of all channels: 1 GiB as they are read, 46 minutes of stereo at 48 kHz
 _RATES = (1_000, 1_000_000)  # Hz

@@ -70,7 +70,7 @@ def _run(recipe: Any, cfg: Mapping[str, Any], options: argparse.Namespace) -> in
 
 def _prepare(recipe: Any, cfg: Mapping[str, Any], options: argparse.Namespace) -> Any:
     """Return the prepared data; None when this was a part and others are still to be made."""
-    from audiolcm.data.preparing.parts import parse_part
+    from audiolcm.data.preparing.plan import parse_part
     from audiolcm.data.preparing.prepare import prepare, prepare_part
 
     cache = Path(cfg["paths"]["cache"])

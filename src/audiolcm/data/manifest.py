@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from audiolcm.storage.file_digests import FileDigests
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("name", "audio_path", "caption", "structured_caption", "duration", "split", "labels")
+_TEXTS = ("name", "caption", "structured_caption", "split", "problem")
 REQUIRED_COLUMNS = ("name", "audio_path", "caption")
 _OTHER_NAMES = {"audio_path": ("file_name", "location"), "caption": ("text", "captions")}
 """Of columns, in the metadata of Hugging Face's audio folders and in the lists of TANGO."""
@@ -152,30 +153,13 @@ def storable(clip: Clip) -> Clip:
 
     That is NUL, and half a pair of surrogates, as JSON may have them and as Python reads names that are no UTF-8.
     """
-    path = None if clip.audio_path is None else str(clip.audio_path)
-    texts = (
-        clip.name,
-        path or "",
-        clip.caption,
-        clip.structured_caption,
-        clip.split,
-        clip.problem,
-        *clip.labels,
-    )
-    whole = "".join(texts)
-    if "\0" not in whole and written_out(whole) == whole:
+    path = None if clip.audio_path is None else Path(written_out(str(clip.audio_path)))
+    texts: dict[str, Any] = {name: written_out(getattr(clip, name)) for name in _TEXTS}
+    stored = dataclasses.replace(clip, audio_path=path, labels=tuple(map(written_out, clip.labels)), **texts)
+    if stored == clip:
         return clip
-    name, path_text, caption, structured, split, problem, *labels = (written_out(text) for text in texts)
-    return dataclasses.replace(
-        clip,
-        name=name,
-        audio_path=None if path is None else Path(path_text),
-        caption=caption,
-        structured_caption=structured,
-        split=split,
-        labels=tuple(labels),
-        problem=problem or "A name or text of the row has signs that cannot be stored (NUL, or no UTF-8).",
-    )
+    problem = "A name or text of the row has signs that cannot be stored (NUL, or no UTF-8)."
+    return dataclasses.replace(stored, problem=stored.problem or problem)
 
 
 def written_out(text: str) -> str:

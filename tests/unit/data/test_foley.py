@@ -9,8 +9,8 @@ from scipy import signal
 
 from audiolcm.data.foley import FoleyCorpus
 from audiolcm.data.foley.captions import COUNT_WORDS, Extent, Loudness, Phrase
-from audiolcm.data.foley.catalog import EVENT_CLASSES
 from audiolcm.data.foley.event_class import Countable, Texture
+from audiolcm.data.foley.rendering import EVENT_CLASSES
 
 RATE = 16_000
 COUNTABLE = sorted(label for label, item in EVENT_CLASSES.items() if isinstance(item, Countable))

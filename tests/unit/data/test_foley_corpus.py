@@ -12,8 +12,8 @@ import pytest
 
 from audiolcm.data.foley import FoleyCorpus
 from audiolcm.data.foley import corpus as corpus_module
-from audiolcm.data.foley.catalog import EVENT_CLASSES
 from audiolcm.data.foley.event_class import Texture
+from audiolcm.data.foley.rendering import EVENT_CLASSES
 from audiolcm.errors import UserError
 
 TEXTURES = {label for label, item in EVENT_CLASSES.items() if isinstance(item, Texture)}

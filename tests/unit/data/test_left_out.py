@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from audiolcm.data.corpora import AudioCaps, Clotho, Fsd50k, ManifestCorpus, Mix, WavCaps, WebDataset
-from audiolcm.data.exclusions import NameList
+from audiolcm.data.left_out import NameList
 from audiolcm.data.manifest import Clip, write_manifest
 from audiolcm.data.preparing.prepare import prepare, prepared_fingerprint
 from audiolcm.data.preparing.report import prepare_report

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import unique_names
+from audiolcm.data.corpora.folder import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import Row
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 
-_SECONDS = 10
+_SECONDS = 10.0
 
 
 class AudioCaps(TableCorpus):
@@ -31,8 +31,8 @@ class AudioCaps(TableCorpus):
         name: str = "audiocaps",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        tables = {"train": train, "validation": validation, "test": test}
-        super().__init__(name, root, duration, max_duration, tables, exclude)
+        super().__init__(name, root, duration, max_duration, exclude)
+        self.tables = {"train": train, "validation": validation, "test": test}
 
     def origin(self, clip: Clip) -> str:
         """Return the video that a clip was taken from."""
@@ -42,20 +42,13 @@ class AudioCaps(TableCorpus):
         require_columns(rows, table, ("youtube_id", "caption"))
         names = unique_names(f"Y{row['youtube_id']}" for row in rows)
         paths = self._paths(rows)
-        return [
-            Clip(
-                name=name,
-                audio_path=paths.get(_part(row), self.root / split / f"Y{row['youtube_id']}.wav"),
-                caption=row["caption"],
-                structured_caption=fallback_structure(row["caption"]),
-                duration=float(_SECONDS),
-                split=split,
-                labels=(),
-                row=row.line,
-                problem=row.problem,
+        clips = []
+        for name, row in zip(names, rows, strict=True):
+            path = paths.get(_part(row), self.root / split / f"Y{row['youtube_id']}.wav")
+            clips.append(
+                captioned_clip(name, path, row["caption"], split, (), _SECONDS, row.line, row.problem)
             )
-            for name, row in zip(names, rows, strict=True)
-        ]
+        return clips
 
     def _paths(self, rows: Sequence[Row]) -> dict[tuple[str, str], Path]:
         """Return the file of each part of a video that there is; each of its captions has an audiocap_id."""

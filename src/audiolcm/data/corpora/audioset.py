@@ -6,9 +6,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, unique_names
-from audiolcm.data.corpora.labels import caption_of_labels
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.corpora.folder import FolderCorpus, caption_of_labels, captioned_clip, unique_names
+from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import hash_order, is_held_out
 from audiolcm.data.tables import read_table
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
@@ -20,7 +19,7 @@ _SEGMENTS = {
     "unbalanced_train_segments.csv": "train",
     "eval_segments.csv": "test",
 }
-_SECONDS = 10
+_SECONDS = 10.0
 _HASH_RANGE = 1 << 256
 
 _logger = logging.getLogger(__name__)
@@ -48,13 +47,12 @@ class AudioSet(FolderCorpus):
         name: str = "audioset",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         if not 0.0 <= kept_share <= 1.0:
             raise UserError(f"dataset {name}: kept_share={kept_share} is a share: 0 to 1.")
         self.filtered_labels = tuple(filtered_labels)
         self.kept_share = kept_share
         self.seed = seed
-        self.validation_every = validation_every
 
     def _read_clips(self) -> list[Clip]:
         tables = [self.root / table for table in _SEGMENTS if (self.root / table).is_file()]
@@ -114,18 +112,9 @@ class AudioSet(FolderCorpus):
         if split == "train" and is_held_out(segment.youtube_id, self.validation_every):
             split = "validation"
         labels = [classes.get(mid, mid) for mid in segment.mids]
-        caption = caption_of_labels(labels)
-        return Clip(
-            name=name,
-            audio_path=files.find(segment.youtube_id, segment.start) or self.root / f"{name}.wav",
-            caption=caption,
-            structured_caption=fallback_structure(caption),
-            duration=float(_SECONDS),
-            split=split,
-            labels=tuple(labels),
-            row=segment.line,
-            problem=segment.problem,
-        )
+        path = files.find(segment.youtube_id, segment.start) or self.root / f"{name}.wav"
+        caption, facts = caption_of_labels(labels), (segment.line, segment.problem)
+        return captioned_clip(name, path, caption, split, labels, _SECONDS, *facts)
 
 
 @dataclasses.dataclass(frozen=True)

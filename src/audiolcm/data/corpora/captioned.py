@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from audiolcm.data.corpora.folder import FolderCorpus, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, unique_names
 from audiolcm.data.locating import files_below
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import LIST_SEPARATOR, read_table
 from audiolcm.errors import UserError
 from audiolcm.storage.plain_data import read_yaml
@@ -36,18 +36,6 @@ class CaptionTable(FolderCorpus):
     One sound in ``validation_every`` is held out with all its captions; there is no test split.
     """
 
-    def __init__(
-        self,
-        name: str,
-        root: str | None,
-        duration: float,
-        max_duration: float,
-        validation_every: int,
-        exclude: str | Sequence[str] | None,
-    ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.validation_every = validation_every
-
     @abstractmethod
     def _entries(self) -> Iterator[Entry]:
         """Yield every sound of the tables; one without a caption has an empty one, so that it is reported."""
@@ -57,21 +45,13 @@ class CaptionTable(FolderCorpus):
         stems = [entry.stem for entry in entries for _ in entry.captions]
         names = iter(unique_names(stems))
         clips = [
-            Clip(
-                name=next(names),
-                audio_path=path,
-                caption=caption,
-                structured_caption=fallback_structure(caption),
-                duration=0.0,
-                split="",
-                labels=entry.labels,
-                row=entry.line,
-                problem=entry.problem,
+            captioned_clip(
+                next(names), path, caption, "", entry.labels, row=entry.line, problem=entry.problem
             )
             for entry, path in ((entry, self._path(entry)) for entry in entries)
             for caption in entry.captions
         ]
-        return self._split_off(clips, stems, self.validation_every)
+        return self._split_off(clips, stems)
 
     def _path(self, entry: Entry) -> Path | None:
         return self._find_anywhere(self.root / entry.file) if entry.file.strip() else None
@@ -89,7 +69,7 @@ class WavText5K(CaptionTable):
         name: str = "wavtext5k",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
 
     def _entries(self) -> Iterator[Entry]:
         for row in read_table(self.root / "WavText5K.csv", ("description", "fname")):
@@ -108,7 +88,7 @@ class Macs(CaptionTable):
         name: str = "macs",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
 
     def _entries(self) -> Iterator[Entry]:
         path = self.root / "MACS.yaml"
@@ -160,7 +140,7 @@ class LpMusicCaps(CaptionTable):
         name: str = "lp_musiccaps",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, validation_every, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         self.captions = tuple(captions)
 
     def _entries(self) -> Iterator[Entry]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import unique_names
+from audiolcm.data.corpora.folder import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.locating import folded
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import Row
 
 _logger = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ class Clotho(TableCorpus):
         name: str = "clotho",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        tables = {"train": train, "validation": validation, "test": test}
-        super().__init__(name, root, duration, max_duration, tables, exclude)
+        super().__init__(name, root, duration, max_duration, exclude)
+        self.tables = {"train": train, "validation": validation, "test": test}
 
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("file_name", "caption_1"))
@@ -48,17 +48,7 @@ class Clotho(TableCorpus):
         names = iter(unique_names(Path(row["file_name"]).stem for row in rows for _ in columns))
         folder = self.root / _FOLDERS[split]
         return [
-            Clip(
-                name=next(names),
-                audio_path=path,
-                caption=row[column],
-                structured_caption=fallback_structure(row[column]),
-                duration=0.0,
-                split=split,
-                labels=(),
-                row=row.line,
-                problem=row.problem,
-            )
+            captioned_clip(next(names), path, row[column], split, row=row.line, problem=row.problem)
             for row, path in ((row, self._find_anywhere(folder / row.exact("file_name"))) for row in rows)
             for column in columns
         ]

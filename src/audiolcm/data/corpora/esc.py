@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.data.corpora.esc_captions import CAPTIONS, ESC10_CATEGORIES
-from audiolcm.data.corpora.folder import FolderCorpus, find_table
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, find_table
+from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import held_out_sources
 from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
@@ -40,8 +40,7 @@ class Esc50(FolderCorpus):
         name: str = "esc50",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         self._split_of_fold: dict[int, str] = {}
         folds = {"train": train_folds, "validation": validation_folds, "test": test_folds}
         for split, numbers in folds.items():
@@ -58,8 +57,7 @@ class Esc50(FolderCorpus):
         table = find_table(self.root, _TABLES, _HINT)
         column = "category" if table.name == "esc50.csv" else "label"
         rows = read_table(table, ("filename", "fold", column))
-        clips, sources = [], []
-        odd, num_aside = [], 0
+        clips, sources, odd, num_aside = [], [], [], 0
         for row in filter(self._keeps, rows):
             if problem := row.problem or self._problem(row):
                 odd.append(self._clip(row, row[column], "train", problem))
@@ -70,21 +68,14 @@ class Esc50(FolderCorpus):
                 sources.append(row.get("src_file") or row["filename"].split("-")[1])
         if num_aside:
             _logger.warning("%s: %d clips are of folds that are in no split.", self.name, num_aside)
-        if "validation" in self._split_of_fold.values():
-            return clips + odd
-        train = [
-            (clip.labels[0], source)
-            for clip, source in zip(clips, sources, strict=True)
-            if clip.split == "train"
-        ]
-        held_out = held_out_sources(train, self.validation_every)
-        split_up = [
-            dataclasses.replace(clip, split="validation")
-            if clip.split == "train" and source in held_out
-            else clip
-            for clip, source in zip(clips, sources, strict=True)
-        ]
-        return split_up + odd
+        if "validation" not in self._split_of_fold.values():
+            train = [number for number, clip in enumerate(clips) if clip.split == "train"]
+            takes = [(clips[number].labels[0], sources[number]) for number in train]
+            held_out = held_out_sources(takes, self.validation_every)
+            for number in train:
+                if sources[number] in held_out:
+                    clips[number] = dataclasses.replace(clips[number], split="validation")
+        return clips + odd
 
     def _problem(self, row: Row) -> str:
         if not (row["fold"].isdecimal() and len(row["fold"]) < 4) or row["filename"].count("-") < 2:
@@ -102,17 +93,8 @@ class Esc50(FolderCorpus):
 
     def _clip(self, row: Row, label: str, split: str, problem: str = "") -> Clip:
         caption = row.get("caption") or CAPTIONS.get(label, "")
-        return Clip(
-            name=Path(row["filename"]).stem,
-            audio_path=self._find(self.root / "audio" / row.exact("filename")),
-            caption=caption,
-            structured_caption=fallback_structure(caption),
-            duration=5.0,
-            split=split,
-            labels=(label,),
-            row=row.line,
-            problem=problem,
-        )
+        name, path = Path(row["filename"]).stem, self._find(self.root / "audio" / row.exact("filename"))
+        return captioned_clip(name, path, caption, split, (label,), 5.0, row.line, problem)
 
 
 class Esc10(Esc50):
@@ -130,17 +112,8 @@ class Esc10(Esc50):
         name: str = "esc10",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(
-            root,
-            duration,
-            max_duration,
-            train_folds,
-            validation_folds,
-            test_folds,
-            validation_every,
-            name,
-            exclude,
-        )
+        folds = (train_folds, validation_folds, test_folds)
+        super().__init__(root, duration, max_duration, *folds, validation_every, name, exclude)
 
     def _keeps(self, row: Row) -> bool:
         return row.get("category", row.get("label")) in ESC10_CATEGORIES

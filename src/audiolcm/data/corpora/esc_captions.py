@@ -1,17 +1,9 @@
 """A sentence for each category of ESC-50, which is published with labels only; the ten of ESC-10."""
 
 ESC10_CATEGORIES = (
-    "chainsaw",
-    "clock_tick",
-    "crackling_fire",
-    "crying_baby",
-    "dog",
-    "helicopter",
-    "rain",
-    "rooster",
-    "sea_waves",
+    "chainsaw", "clock_tick", "crackling_fire", "crying_baby", "dog", "helicopter", "rain", "rooster", "sea_waves",
     "sneezing",
-)
+)  # fmt: skip
 
 CAPTIONS = {
     "airplane": "An airplane is flying overhead",

@@ -14,10 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from audiolcm.audio.io import read_audio
-from audiolcm.data.exclusions import NameList, name_lists, naming_list
-from audiolcm.data.left_out import Sound
+from audiolcm.data.left_out import NameList, Sound, name_lists, naming_list
 from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
-from audiolcm.data.manifest import SPLITS, BadRow, Clip, caption_problem, check_split, unknown_split
+from audiolcm.data.manifest import (
+    SPLITS,
+    BadRow,
+    Clip,
+    caption_problem,
+    check_split,
+    fallback_structure,
+    unknown_split,
+)
 from audiolcm.data.splits import held_out_keys, is_held_out
 from audiolcm.data.store.prepared import clip_to_json
 from audiolcm.data.store.samples import sound_problem
@@ -37,7 +44,8 @@ class FolderCorpus(ABC):
         root: the folder (checked at first use, not at construction).
         duration: seconds of one training example.
         max_duration: seconds of a longer file that are kept; the rest is dropped.
-        exclude: lists of clips that are left out of training and validation, see ``audiolcm.data.exclusions``.
+        exclude: lists of clips that are left out of training and validation, see ``audiolcm.data.left_out``.
+        validation_every: one clip in so many is held out for validation, where a corpus has no such split.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class FolderCorpus(ABC):
         duration: float,
         max_duration: float,
         exclude: str | Sequence[str] | None = None,
+        validation_every: int = 0,
     ) -> None:
         if duration <= 0 or max_duration < duration:
             raise UserError(
@@ -59,6 +68,7 @@ class FolderCorpus(ABC):
         self._root = root
         self._find = Finder()
         self.exclude = exclude
+        self.validation_every = validation_every
 
     @property
     def root(self) -> Path:
@@ -103,12 +113,12 @@ class FolderCorpus(ABC):
         stem = path.name.removesuffix(path.suffix)
         return self._audio.get(stem) or self._audio.get(folded(stem)) or found
 
-    def _split_off(self, clips: Sequence[Clip], keys: Sequence[str], every: int) -> list[Clip]:
-        """Give the clips without a split one: about one key in ``every`` is held out for validation.
+    def _split_off(self, clips: Sequence[Clip], keys: Sequence[str]) -> list[Clip]:
+        """Give the clips without a split one: about one key in ``validation_every`` is held out for validation.
 
         So that a handful of sounds can be trained on, one is held back where the hash takes none, which is said.
         """
-        free: dict[str, list[Clip]] = defaultdict(list)
+        free, every = defaultdict[str, list[Clip]](list), self.validation_every
         for clip, key in zip(clips, keys, strict=True):
             if not clip.split:
                 free[key].append(clip)
@@ -191,6 +201,39 @@ class FolderCorpus(ABC):
             content = clip_to_json(clip) | {"audio_path": sound, "row": 0}
             whole.update(json.dumps(content, sort_keys=True).encode())
         return whole.hexdigest()
+
+
+def captioned_clip(
+    name: str,
+    path: Path | None,
+    caption: str,
+    split: str,
+    labels: Sequence[str] = (),
+    duration: float = 0.0,
+    row: int = 0,
+    problem: str = "",
+) -> Clip:
+    """Return a clip whose caption nobody has parsed."""
+    structured = fallback_structure(caption)
+    return Clip(name, path, caption, structured, duration, split, tuple(labels), row=row, problem=problem)
+
+
+def caption_of_labels(labels: Sequence[str]) -> str:
+    """Return the labels as one sentence: ("Dog", "Rain", "Wind_noise") gives "The sound of dog, rain and wind noise".
+
+    Underscores are spaces, capitals at the start of a label that goes on in small letters become small, repeats go.
+    The paper does not say how it turns labels into captions: this rule is ours. No label gives "".
+    """
+    words = list(dict.fromkeys(word for label in labels if (word := _words_of_label(label))))
+    if not words:
+        return ""
+    *most, last = words
+    return f"The sound of {', '.join(most)} and {last}" if most else f"The sound of {last}"
+
+
+def _words_of_label(label: str) -> str:
+    text = " ".join(label.replace("_", " ").split())
+    return text[0].lower() + text[1:] if text[:1].isupper() and not text[1:2].isupper() else text
 
 
 def tell_chosen(name: str, every: int, num_sounds: int, chosen: str, split: str) -> None:

@@ -4,10 +4,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, find_table
-from audiolcm.data.corpora.labels import caption_of_labels
+from audiolcm.data.corpora.folder import FolderCorpus, caption_of_labels, captioned_clip, find_table
 from audiolcm.data.locating import files_below
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import Row, read_table
 from audiolcm.errors import UserError
@@ -20,9 +19,7 @@ def labelled_clip(
     name: str, path: Path, labels: Sequence[str], split: str, row: int = 0, problem: str = ""
 ) -> Clip:
     """Return a clip whose caption is made of its labels."""
-    caption = caption_of_labels(labels)
-    structured = fallback_structure(caption)
-    return Clip(name, path, caption, structured, 0.0, split, tuple(labels), row=row, problem=problem)
+    return captioned_clip(name, path, caption_of_labels(labels), split, labels, row=row, problem=problem)
 
 
 class Fsd50k(FolderCorpus):
@@ -89,9 +86,8 @@ class UrbanSound8K(FolderCorpus):
         name: str = "urbansound8k",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         self.test_folds = {str(fold) for fold in test_folds}
-        self.validation_every = validation_every
 
     def _read_clips(self) -> list[Clip]:
         table = self.root / "metadata" / "UrbanSound8K.csv"
@@ -134,8 +130,7 @@ class TutScenes(FolderCorpus):
         name: str = "tut",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
 
     def _read_clips(self) -> list[Clip]:
         tables = sorted(path for path in files_below(self.root, (".txt",)) if path.name == "meta.txt")

@@ -35,15 +35,14 @@ class ManifestCorpus(FolderCorpus):
         name: str = "manifest",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         self.manifest = manifest
-        self.validation_every = validation_every
 
     @cached_property
     def _sorted_rows(self) -> tuple[list[Clip], list[BadRow]]:
         rows = self._rows()
         if self._has_no_table or not any(clip.split for clip in rows):
-            rows = self._split_off(rows, [self._key(clip) for clip in rows], self.validation_every)
+            rows = self._split_off(rows, [self._key(clip) for clip in rows])
         good, bad, first = [], [], {}
         for clip in rows:
             earlier = first.setdefault(clip.name, clip)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from audiolcm.data.corpora.folder import FolderCorpus
-from audiolcm.data.exclusions import NameList, name_lists, naming_list
-from audiolcm.data.left_out import Sound
+from audiolcm.data.left_out import NameList, Sound, name_lists, naming_list
 from audiolcm.data.manifest import BadRow, Clip, RejectsRows, check_split
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import unique_names
+from audiolcm.data.corpora.folder import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import is_held_out
 from audiolcm.data.tables import Row
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 
-_SECONDS = 10
+_SECONDS = 10.0
 
 
 class MusicCaps(TableCorpus):
@@ -30,8 +30,8 @@ class MusicCaps(TableCorpus):
         name: str = "musiccaps",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, {"test": test}, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        self.tables = {"test": test}
 
     def origin(self, clip: Clip) -> str:
         """Return the video that a clip was taken from."""
@@ -41,20 +41,13 @@ class MusicCaps(TableCorpus):
         require_columns(rows, table, ("ytid", "start_s", "caption", "is_audioset_eval"))
         names = unique_names(row["ytid"] for row in rows)
         files = YouTubeFiles(self._audio)
-        clips = [
-            Clip(
-                name=name,
-                audio_path=files.find(row["ytid"], row["start_s"]) or self.root / f"{row['ytid']}.wav",
-                caption=row["caption"],
-                structured_caption=fallback_structure(row["caption"]),
-                duration=float(_SECONDS),
-                split=self._split(row),
-                labels=(),
-                row=row.line,
-                problem=row.problem,
+        clips = []
+        for name, row in zip(names, rows, strict=True):
+            path = files.find(row["ytid"], row["start_s"]) or self.root / f"{row['ytid']}.wav"
+            split = self._split(row)
+            clips.append(
+                captioned_clip(name, path, row["caption"], split, (), _SECONDS, row.line, row.problem)
             )
-            for name, row in zip(names, rows, strict=True)
-        ]
         files.tell_if_none(self.name, self.root)
         return clips
 

@@ -85,13 +85,12 @@ class SidecarCorpus(FolderCorpus):
         name: str = "sidecar",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         self.captions_from_names = captions_from_names
 
     def _read_clips(self) -> list[Clip]:
         clips = self.described()
-        return self._split_off(clips, [clip.name for clip in clips], self.validation_every)
+        return self._split_off(clips, [clip.name for clip in clips])
 
     def described(self) -> list[Clip]:
         """Return every sound with its description; the split is "" where that names none."""

@@ -2,15 +2,15 @@
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus
-from audiolcm.data.corpora.released import has_released_columns, read_released
-from audiolcm.data.manifest import Clip
-from audiolcm.data.tables import Row, read_table
+from audiolcm.data.corpora.folder import FolderCorpus, unique_names
+from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.tables import Row, read_table, seconds
 from audiolcm.errors import UserError
 
+_RELEASED_COLUMNS = {"name", "ori_cap", "caption", "audio_path"}
 _logger = logging.getLogger(__name__)
 
 
@@ -21,17 +21,8 @@ class TableCorpus(FolderCorpus):
     lie anywhere below the root: they are found by name.
     """
 
-    def __init__(
-        self,
-        name: str,
-        root: str | None,
-        duration: float,
-        max_duration: float,
-        tables: Mapping[str, str],
-        exclude: str | Sequence[str] | None,
-    ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.tables = dict(tables)
+    tables: dict[str, str]
+    """The table of each split; set by the constructor."""
 
     @abstractmethod
     def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
@@ -54,13 +45,32 @@ class TableCorpus(FolderCorpus):
 
     def _read_split(self, table: Path, split: str) -> list[Clip]:
         rows = read_table(table)
-        if rows and has_released_columns(rows[0]):
-            return read_released(table, split, self._locate_released)
+        if rows and set(rows[0]) >= _RELEASED_COLUMNS:
+            return self._released(rows, split)
         return self._published(rows, table, split)
 
-    def _locate_released(self, audio_path: str) -> Path:
-        """Return the file that a released table names, as its authors stored it: at that path, else of that name."""
-        return self._find_anywhere(self.root / audio_path)
+    def _released(self, rows: Sequence[Row], split: str) -> list[Clip]:
+        """Return the clips of a released table, where ``ori_cap`` is the plain and ``caption`` the structured caption.
+
+        Files are where the authors had them, else anywhere. Rows that share a sound get numbered names.
+        """
+        names = unique_names(
+            Path(row["name"]).stem if row["name"].endswith(".wav") else row["name"] for row in rows
+        )
+        return [
+            Clip(
+                name=name,
+                audio_path=self._find_anywhere(self.root / row.exact("audio_path")),
+                caption=row["ori_cap"],
+                structured_caption=row["caption"] or fallback_structure(row["ori_cap"]),
+                duration=seconds(row.get("duration", "")),
+                split=split,
+                labels=(),
+                row=row.line,
+                problem=row.problem,
+            )
+            for name, row in zip(names, rows, strict=True)
+        ]
 
 
 def require_columns(rows: Sequence[Row], table: Path, columns: Sequence[str]) -> None:

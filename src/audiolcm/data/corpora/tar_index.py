@@ -29,14 +29,9 @@ _LARGEST_TEXT = 1 << 20  # bytes: a description is no data set
 INDEX_VERSION = 3
 INDEX_SCHEMA = pyarrow.schema(
     [
-        ("shard", pyarrow.string()),
-        ("key", pyarrow.string()),
-        ("extension", pyarrow.string()),
-        ("offset", pyarrow.int64()),
-        ("size", pyarrow.int64()),
-        ("digest", pyarrow.string()),
-        ("caption", pyarrow.string()),
-        ("structured_caption", pyarrow.string()),
+        *((name, pyarrow.string()) for name in ("shard", "key", "extension")),
+        *((name, pyarrow.int64()) for name in ("offset", "size")),
+        *((name, pyarrow.string()) for name in ("digest", "caption", "structured_caption")),
         ("labels", pyarrow.list_(pyarrow.string())),
         ("split", pyarrow.string()),
         ("named", pyarrow.bool_()),
@@ -225,10 +220,7 @@ def _row(
     return {
         "shard": shard,
         "key": key,
-        "extension": sound.extension,
-        "offset": sound.offset,
-        "size": sound.size,
-        "digest": sound.digest,
+        **{name: getattr(sound, name) for name in ("extension", "offset", "size", "digest")},
         "caption": found.caption,
         "structured_caption": found.structured_caption,
         "labels": list(found.labels),

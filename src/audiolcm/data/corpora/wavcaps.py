@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus
-from audiolcm.data.exclusions import NameList
+from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip
+from audiolcm.data.left_out import NameList
 from audiolcm.data.locating import files_below, sound_files
-from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import seconds
 from audiolcm.data.youtube import youtube_origin
 from audiolcm.errors import UserError
@@ -47,8 +47,7 @@ class WavCaps(FolderCorpus):
         name: str = "wavcaps",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
 
     def _read_clips(self) -> list[Clip]:
         tables = self._tables()
@@ -68,7 +67,7 @@ class WavCaps(FolderCorpus):
                     "%s: %d entries of %s stand in another file too and are read once.",
                     self.name, num_repeats, path,
                 )  # fmt: skip
-        return self._split_off(clips, keys, self.validation_every)
+        return self._split_off(clips, keys)
 
     def _tables(self) -> dict[Path, list[object]]:
         """Return the entries of each of the published files."""
@@ -104,9 +103,8 @@ class WavCaps(FolderCorpus):
         """Return the video, or the recording on Freesound."""
         if clip.name.startswith("AudioSet_SL_"):
             return youtube_origin(clip.name.removeprefix("AudioSet_SL_"))
-        return (
-            f"freesound:{clip.name.removeprefix('FreeSound_')}" if clip.name.startswith("FreeSound_") else ""
-        )
+        source, _, number = clip.name.partition("_")
+        return f"freesound:{number}" if source == "FreeSound" and number else ""
 
     def _index_audio(self, sources: set[str]) -> dict[str, dict[str, Path]]:
         """Return the sound files of every source by name without suffix."""
@@ -126,17 +124,10 @@ class WavCaps(FolderCorpus):
         identity, caption = _identity(row), row.get("caption") or ""
         if not isinstance(caption, str):
             caption, problem = "", problem or "The caption is no text."
-        return Clip(
-            name=f"{source}_{identity or f'entry{number}'}",
-            audio_path=audio.get(source, {}).get(identity, self.root / source / f"{identity}.flac"),
-            caption=caption,
-            structured_caption=fallback_structure(caption),
-            duration=seconds(str(row.get("duration", ""))),
-            split="",
-            labels=(),
-            row=number,
-            problem=problem,
-        )
+        name = f"{source}_{identity or f'entry{number}'}"
+        path = audio.get(source, {}).get(identity, self.root / source / f"{identity}.flac")
+        duration = seconds(str(row.get("duration", "")))
+        return captioned_clip(name, path, caption, "", duration=duration, row=number, problem=problem)
 
 
 def _source(path: Path) -> str:

@@ -14,8 +14,7 @@ from pyarrow import ArrowException, parquet
 from audiolcm.audio.io import read_audio
 from audiolcm.data.corpora.folder import FolderCorpus, tell_chosen
 from audiolcm.data.corpora.tar_index import INDEX_SCHEMA, INDEX_VERSION, write_index
-from audiolcm.data.exclusions import naming_list
-from audiolcm.data.left_out import Sound
+from audiolcm.data.left_out import Sound, naming_list
 from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import BadRow, Clip, check_split
 from audiolcm.data.splits import held_out_keys
@@ -45,8 +44,7 @@ class WebDataset(FolderCorpus):
         name: str = "webdataset",
         exclude: str | Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
-        self.validation_every = validation_every
+        super().__init__(name, root, duration, max_duration, exclude, validation_every)
         self._index = index
         self._lock = threading.Lock()
 
@@ -78,11 +76,8 @@ class WebDataset(FolderCorpus):
 
     def _state(self) -> str:
         stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path in self._shards]
-        facts = [
-            INDEX_VERSION,
-            self.validation_every,
-            *((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats),
-        ]
+        facts: list[object] = [INDEX_VERSION, self.validation_every]
+        facts += [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def clips(self, split: str) -> Sequence[Clip]:

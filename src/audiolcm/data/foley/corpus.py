@@ -4,17 +4,18 @@ import hashlib
 import itertools
 import json
 import zlib
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
 from audiolcm.data.foley import scenes
-from audiolcm.data.foley.catalog import EVENT_CLASSES
 from audiolcm.data.foley.event_class import EventClass
-from audiolcm.data.foley.rendering import render
+from audiolcm.data.foley.rendering import EVENT_CLASSES, render
 from audiolcm.data.foley.scenes import Durations, Scene
-from audiolcm.data.manifest import SPLITS, Clip, Event, Stated
+from audiolcm.data.manifest import SPLITS, Clip, Event, Stated, check_split
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 
@@ -23,12 +24,83 @@ GENERATOR_VERSION = 1
 
 SHORTEST, LONGEST = 2.0, 10.0
 _ORDER, _MIXED, _PLAIN = range(3)
-"""Random streams in a seed's spawn key: order of the classes, clips of a split, clips of one class."""
+"""Random streams in a seed's spawn key: order of the turns, clips of a split, clips of one class."""
 
 Key = tuple[int, ...]
+"""Of a clip in its split: stream, in that of one class a number of the class, index."""
+T = TypeVar("T")
 
 
-class FoleyCorpus:
+class ProceduralCorpus(ABC):
+    """A corpus whose clips are functions of (seed, split, index) and its arguments alone, and named by the latter two.
+
+    Args:
+        counts: clips of each split, in the order of ``SPLITS``.
+        duration: seconds of one training example.
+        seed: of everything random.
+
+    Raises:
+        UserError: for bad arguments.
+    """
+
+    name: str
+
+    def __init__(self, counts: Sequence[int], duration: float, seed: int) -> None:
+        self._counts = dict(zip(SPLITS, counts, strict=True))
+        self.duration = float(duration)
+        self.seed = seed
+        numbers = {f"num_{split}": count for split, count in self._counts.items()} | {"seed": seed}
+        for argument, value in numbers.items():
+            if not isinstance(value, int) or value < 0:
+                raise UserError(f"{self.name}: {argument}={value!r} must be a whole number >= 0.")
+
+    @abstractmethod
+    def _clip(self, name: str) -> Clip:
+        """Return the clip of a name."""
+
+    @abstractmethod
+    def stems(self, clip: Clip) -> list[np.ndarray]:
+        """Return the sounds that a clip is the sum of: float32 (samples,)."""
+
+    @abstractmethod
+    def _facts(self) -> dict[str, object]:
+        """Return the version of the generator and the arguments that are not those of every corpus."""
+
+    def clips(self, split: str) -> list[Clip]:
+        """Return the clips of a split, in order; makes no audio."""
+        indices = range(self._counts[check_split(split)])
+        return [self._clip(f"{self.name}_{split}_{index:06d}") for index in indices]
+
+    def waveform(self, clip: Clip) -> np.ndarray:
+        """Return the sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
+        return np.sum(self.stems(clip), axis=0, dtype=np.float32)
+
+    def fingerprint(self, digests: FileDigests | None = None) -> str:
+        """Return the SHA-256 (hex) over the arguments and the version of the generator; there are no files."""
+        facts = {"corpus": self.name, "counts": self._counts, "seed": self.seed} | self._facts()
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def _seed(self, split: str, *key: int) -> SeedSequence:
+        return SeedSequence(self.seed, spawn_key=(SPLITS.index(split), *key))
+
+    def _turn(self, split: str, index: int, choices: Sequence[T]) -> T:
+        """Return whose turn a clip is: each choice comes once in every round, in a shuffled order."""
+        turn, place = divmod(index, len(choices))
+        return choices[default_rng(self._seed(split, _ORDER, turn)).permutation(len(choices))[place]]
+
+    def _chosen(self, argument: str, wanted: Iterable[str] | None, known: Mapping[str, T]) -> dict[str, T]:
+        """Return what is known of the wanted labels, by label, sorted; None wants all."""
+        labels = sorted(known if wanted is None else set(wanted))
+        unknown = [label for label in labels if label not in known]
+        if unknown or not labels:
+            raise UserError(
+                f"{self.name}: {argument}: {', '.join(unknown) or 'an empty list'} is not known; "
+                f"choose among {', '.join(sorted(known))}, or null for all."
+            )
+        return {label: known[label] for label in labels}
+
+
+class FoleyCorpus(ProceduralCorpus):
     """Deterministic procedural sounds with captions, structured captions, labels and event times.
 
     What a caption states (order, simultaneity, count, loudness, length) holds in the audio. A clip's sound
@@ -64,20 +136,10 @@ class FoleyCorpus:
         max_duration: float = LONGEST,
         labels: Sequence[str] | None = None,
     ) -> None:
-        self._counts = dict(zip(SPLITS, (num_train, num_validation, num_test), strict=True))
-        self.duration = float(duration)
-        self.seed = seed
+        super().__init__((num_train, num_validation, num_test), duration, seed)
         self.compose_probability = float(compose_probability)
         self._durations = Durations(float(min_duration), float(max_duration), self.duration)
-        self._classes = _chosen_classes(labels)
-        self._check()
-
-    def _check(self) -> None:
-        for split, count in self._counts.items():
-            if not isinstance(count, int) or count < 0:
-                raise UserError(f"foley: num_{split}={count!r} must be a whole number >= 0.")
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise UserError(f"foley: seed={self.seed!r} must be a whole number >= 0.")
+        self._classes = self._chosen("labels", labels, EVENT_CLASSES)
         if not 0.0 <= self.compose_probability <= 1.0:
             raise UserError(f"foley: compose_probability={self.compose_probability} must lie in [0, 1].")
         shortest, longest = self._durations.shortest, self._durations.longest
@@ -107,30 +169,21 @@ class FoleyCorpus:
         """Return the structured caption of one class that lasts throughout, e.g. "<dog barking& all>"."""
         return f"<{self._event_class(label).wordings[0].tag}& all>"
 
-    def clips(self, split: str) -> list[Clip]:
-        """Return the clips of a split, in order; makes no audio."""
-        if split not in self._counts:
-            raise UserError(f"foley: unknown split {split!r}; use one of {', '.join(SPLITS)}.")
-        return [self._clip(f"foley_{split}_{index:06d}") for index in range(self._counts[split])]
-
     def class_clips(self, label: str, num_clips: int, split: str = "test") -> list[Clip]:
         """Return more clips of one class, ``duration`` (at most 10 s) long, captioned ``class_caption(label)``."""
         self._event_class(label)
         return [self._clip(f"foley_{split}_{label}_{index:06d}") for index in range(num_clips)]
 
-    def waveform(self, clip: Clip) -> np.ndarray:
-        """Return the sound of a clip of this corpus: float32 (samples,), 16 kHz mono, peak at most 0.95."""
-        return np.sum(self.stems(clip), axis=0, dtype=np.float32)
-
     def stems(self, clip: Clip) -> list[np.ndarray]:
         """Return the sound of each source of a clip, float32 (samples,), in the order of ``scene(clip).sources``."""
-        key, scene = self._scene(clip.name)
-        seeds = [self._seed(*key, 1 + number) for number in range(len(scene.sources))]
+        split, key, _ = self._place(clip.name)
+        scene = self.scene(clip)
+        seeds = [self._seed(split, *key, 1 + number) for number in range(len(scene.sources))]
         return render(scene, seeds)
 
     def scene(self, clip: Clip) -> Scene:
         """Plan of a clip: its sources with intervals, levels and what the caption states about each."""
-        return self._scene(clip.name)[1]
+        return self._scene(clip.name)
 
     def stated(self, clip: Clip) -> Stated:
         """Return the counts and order that a clip's caption states; sources that overlap are told to sound together."""
@@ -139,63 +192,45 @@ class FoleyCorpus:
         apart = all(before.span[1] <= after.span[0] for before, after in itertools.pairwise(sources))
         return Stated(counts, tuple(source.label for source in sources) if apart and len(sources) > 1 else ())
 
-    def fingerprint(self, digests: FileDigests | None = None) -> str:
-        """Return the SHA-256 (hex) over the arguments and GENERATOR_VERSION; there are no files."""
-        facts = {
-            "corpus": self.name,
+    def _facts(self) -> dict[str, object]:
+        return {
             "version": GENERATOR_VERSION,
-            "counts": self._counts,
-            "seed": self.seed,
             "compose_probability": self.compose_probability,
             "durations": [self._durations.shortest, self._durations.longest, self.duration],
             "labels": self.labels,
         }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def _event_class(self, label: str) -> EventClass:
         if label not in self._classes:
             raise UserError(f"foley: unknown class {label!r}; choose among {', '.join(self.labels)}.")
         return self._classes[label]
 
-    def _seed(self, *key: int) -> SeedSequence:
-        return SeedSequence(self.seed, spawn_key=key)
-
-    def _key(self, name: str) -> tuple[Key, str, str | None]:
-        """Return the spawn key, the split and, for a clip of one class, the label from a clip's name."""
+    def _place(self, name: str) -> tuple[str, Key, str]:
+        """Return split, key and, for a clip of one class, the label from a clip's name."""
         prefix, _, rest = name.partition("_")
         split, _, rest = rest.partition("_")
         label, _, index = rest.rpartition("_")
-        known = (
-            prefix == self.name
-            and split in SPLITS
-            and index.isdecimal()
-            and (not label or label in self._classes)
-        )
-        if not known:
+        is_known = prefix == self.name and split in SPLITS and index.isdecimal()
+        if not is_known or (label and label not in self._classes):
             raise UserError(f"foley: {name!r} is no clip of this corpus; take clips from clips(split).")
-        number = SPLITS.index(split)
+        return (
+            split,
+            (_PLAIN, zlib.crc32(label.encode()), int(index)) if label else (_MIXED, int(index)),
+            label,
+        )
+
+    def _scene(self, name: str) -> Scene:
+        split, key, label = self._place(name)
+        rng = default_rng(self._seed(split, *key, 0))
         if label:
-            return (number, _PLAIN, zlib.crc32(label.encode()), int(index)), split, label
-        return (number, _MIXED, int(index)), split, None
-
-    def _scene(self, name: str) -> tuple[Key, Scene]:
-        key, _, label = self._key(name)
-        rng = default_rng(self._seed(*key, 0))
-        if label is not None:
-            return key, scenes.plain(rng, self._classes[label], min(self.duration, LONGEST))
-        event_class = self._turn(key[0], key[-1])
+            return scenes.plain(rng, self._classes[label], min(self.duration, LONGEST))
+        event_class = self._turn(split, key[-1], list(self._classes.values()))
         if rng.random() < self.compose_probability:
-            return key, scenes.composed(rng, event_class, self._classes, self._durations)
-        return key, scenes.alone(rng, event_class, self._durations)
-
-    def _turn(self, split: int, index: int) -> EventClass:
-        """Return the main class of a clip: each class comes once in every round, in a shuffled order."""
-        labels = self.labels
-        order = default_rng(self._seed(split, _ORDER, index // len(labels))).permutation(len(labels))
-        return self._classes[labels[order[index % len(labels)]]]
+            return scenes.composed(rng, event_class, self._classes, self._durations)
+        return scenes.alone(rng, event_class, self._durations)
 
     def _clip(self, name: str) -> Clip:
-        _, scene = self._scene(name)
+        scene = self._scene(name)
         events = [Event(source.label, *sounding) for source in scene.sources for sounding in source.soundings]
         return Clip(
             name=name,
@@ -203,18 +238,7 @@ class FoleyCorpus:
             caption=scene.caption,
             structured_caption=scene.structured_caption,
             duration=scene.duration,
-            split=self._key(name)[1],
+            split=self._place(name)[0],
             labels=tuple(source.label for source in scene.sources),
             events=tuple(sorted(events, key=lambda event: (event.start, event.end))),
         )
-
-
-def _chosen_classes(labels: Sequence[str] | None) -> dict[str, EventClass]:
-    chosen = sorted(EVENT_CLASSES) if labels is None else list(labels)
-    unknown = [label for label in chosen if label not in EVENT_CLASSES]
-    if unknown or not chosen:
-        raise UserError(
-            f"foley: labels: {', '.join(unknown) or 'an empty list'} is not known; "
-            f"choose among {', '.join(sorted(EVENT_CLASSES))}, or null for all."
-        )
-    return {label: EVENT_CLASSES[label] for label in sorted(set(chosen))}

@@ -32,38 +32,49 @@ class Wording:
 
 
 @dataclass(frozen=True)
-class Texture:
-    """A sound that goes on: it fills any interval of at least ``shortest`` seconds and can be long or short."""
-
-    label: str
-    wordings: tuple[Wording, ...]
-    synthesize: Synthesizer
-    shortest: float = 0.7
-
-
-@dataclass(frozen=True)
-class Countable:
-    """A sound made of single units (barks, knocks), each inside its own interval, silence between.
+class EventClass:
+    """A class of sounds, one that goes on or one that can be counted.
 
     Attributes:
-        label: name of the class.
+        label: its name.
         wordings: ways to say it.
-        synthesize: makes one unit.
-        unit: shortest and longest duration of one unit in seconds.
-        gap: shortest and longest silence between two units in seconds; silences inside a unit are shorter than half the
-            shortest gap.
+        synthesize: makes the sound, or one unit of it.
+        shortest: seconds that the sound, or one unit, needs at least.
     """
 
     label: str
     wordings: tuple[Wording, ...]
     synthesize: Synthesizer
+    shortest: float
+
+
+class Texture(EventClass):
+    """A sound that goes on: it fills any interval of at least ``shortest`` seconds and can be long or short."""
+
+
+@dataclass(frozen=True)
+class Countable(EventClass):
+    """A sound made of single units (barks, knocks), each inside its own interval, silence between.
+
+    Attributes:
+        unit: shortest and longest duration of one unit in seconds.
+        gap: shortest and longest silence between two units in seconds; silences inside a unit are shorter than half the
+            shortest gap.
+    """
+
     unit: tuple[float, float]
     gap: tuple[float, float]
 
-    @property
-    def shortest(self) -> float:
-        """Seconds that one unit needs at least."""
-        return self.unit[0]
+
+def texture(*wordings: tuple[str, str, str], shortest: float = 0.7) -> Callable[[Synthesizer], Texture]:
+    """Make a ``Texture`` of the function below, which names it; of each wording give subject, verb and gerund."""
+    words = tuple(Wording(*wording) for wording in wordings)
+    return lambda synthesize: Texture(synthesize.__name__, words, synthesize, shortest)
 
 
-EventClass = Texture | Countable
+def countable(
+    *wordings: tuple[str, str, str], unit: tuple[float, float], gap: tuple[float, float]
+) -> Callable[[Synthesizer], Countable]:
+    """Make a ``Countable`` of the function below, as ``texture`` does."""
+    words = tuple(Wording(*wording) for wording in wordings)
+    return lambda synthesize: Countable(synthesize.__name__, words, synthesize, unit[0], unit, gap)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-from audiolcm.data.foley.event_class import Countable, EventClass, Texture, Wording
+from audiolcm.data.foley.event_class import countable, texture
 from audiolcm.data.foley.primitives import (
     Signal,
     bump,
@@ -21,6 +21,9 @@ from audiolcm.data.foley.primitives import (
 )
 
 
+@countable(
+    ("a clock", "ticks", "ticking"), ("a wall clock", "ticks", "ticking"), unit=(0.05, 0.08), gap=(0.25, 0.75)
+)
 def clock_tick(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one tick: a tiny metallic click with two quick bounces."""
     body = voice.uniform(1800.0, 3600.0) * np.array([1.0, 1.62, 2.3]) * (1.0 + 0.06 * rng.integers(2))
@@ -29,6 +32,7 @@ def clock_tick(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return ring + scatter(num_samples, np.array([0.0, 0.011, 0.019]), bounce, np.array([1.0, 0.5, 0.3]))
 
 
+@texture(("someone", "types", "typing"), ("a keyboard", "clatters", "clattering"))
 def typing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return uneven key strokes, each a down click and a softer up click."""
     rate = voice.uniform(5.5, 9.0)
@@ -45,6 +49,9 @@ def typing(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return sound + scatter(num_samples, release, ups, rng.uniform(0.2, 0.4, down.size))
 
 
+@countable(
+    ("a phone", "rings", "ringing"), ("a telephone", "rings", "ringing"), unit=(0.7, 1.1), gap=(0.3, 0.6)
+)
 def phone_ring(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one ring of an old telephone: a hammer trills between two small bells."""
     pitch, rate = voice.uniform(1000.0, 1500.0), voice.uniform(18.0, 25.0)
@@ -65,6 +72,12 @@ def phone_ring(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return sound * ramps(num_samples, 0.008, 0.12) * rng.uniform(0.97, 1.0)
 
 
+@countable(
+    ("someone", "knocks", "knocking"),
+    ("someone", "knocks on a door", "knocking on a door"),
+    unit=(0.13, 0.18),
+    gap=(0.16, 0.35),
+)
 def door_knock(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one knock on a wooden door: a dull thud with a few short modes."""
     board = voice.uniform(120.0, 240.0) * np.array([1.0, 1.9, 3.1, 4.7]) * rng.uniform(0.98, 1.02)
@@ -73,6 +86,9 @@ def door_knock(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return thud + scatter(num_samples, np.zeros(1), [knuckle], np.array([0.6]))
 
 
+@countable(
+    ("a church bell", "tolls", "tolling"), ("a bell", "rings", "ringing"), unit=(1.0, 1.7), gap=(0.2, 0.4)
+)
 def bell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one stroke of a church bell: hum, prime, minor third, fifth, nominal and upper partials."""
     pitch = voice.uniform(330.0, 700.0)
@@ -85,6 +101,9 @@ def bell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return (modes(num_samples, pitch * ratios, ringing, gains) + clang) * ramps(num_samples, 0.001, 0.2)
 
 
+@countable(
+    ("a doorbell", "rings", "ringing"), ("a doorbell", "chimes", "chiming"), unit=(1.0, 1.4), gap=(0.25, 0.5)
+)
 def doorbell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one ding-dong: two chime notes, the second a third lower."""
     pitch, drop = voice.uniform(600.0, 800.0), voice.uniform(0.76, 0.84)
@@ -96,6 +115,9 @@ def doorbell(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return ding * ramps(num_samples, 0.002, 0.15)
 
 
+@countable(
+    ("glass", "breaks", "breaking"), ("glass", "shatters", "shattering"), unit=(0.6, 1.1), gap=(0.3, 0.6)
+)
 def glass_breaking(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a bright crash, then shards that ring as they land."""
     crash = shaped_noise(rng, num_samples, lambda f: bump(f, 4500.0, 0.9)) * decay(num_samples, 0.05)
@@ -109,6 +131,12 @@ def glass_breaking(voice: Generator, rng: Generator, num_samples: int) -> Signal
     return (2.0 * crash + scatter(num_samples, times, shards, gains)) * ramps(num_samples, 0.001, 0.08)
 
 
+@countable(
+    ("a bomb", "explodes", "exploding"),
+    ("an explosive", "blows up", "blowing up"),
+    unit=(1.2, 2.0),
+    gap=(0.3, 0.5),
+)
 def explosion(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return a blast over the whole spectrum, then a deep boom and falling debris."""
     deep, length = voice.uniform(45.0, 80.0), num_samples / 16_000
@@ -127,6 +155,7 @@ def explosion(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return np.tanh(1.5 * (1.6 * blast + boom + sub)) * ramps(num_samples, 0.002, 0.3 * length) + rubble
 
 
+@countable(("a gun", "fires", "firing"), ("a rifle", "shoots", "shooting"), unit=(0.3, 0.45), gap=(0.2, 0.6))
 def gunshot(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one shot: a very sharp crack with a short bright echo."""
     crack = shaped_noise(rng, num_samples, lambda f: bump(f, 1400.0, 1.6)) * decay(num_samples, 0.018)
@@ -136,6 +165,12 @@ def gunshot(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return np.tanh(2.5 * crack) + 0.35 * echo * ramps(num_samples, 0.02, 0.1)
 
 
+@countable(
+    ("a hammer", "strikes metal", "striking metal"),
+    ("a hammer", "clangs", "clanging"),
+    unit=(0.2, 0.28),
+    gap=(0.18, 0.5),
+)
 def hammer(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one blow on metal: high inharmonic modes that ring briefly."""
     body = voice.uniform(700.0, 1300.0) * np.array([1.0, 1.83, 2.56, 3.42, 4.61, 5.9])
@@ -145,6 +180,12 @@ def hammer(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     return modes(num_samples, body, ringing, gains) + blow
 
 
+@countable(
+    ("a door", "creaks", "creaking"),
+    ("a wooden door", "squeaks", "squeaking"),
+    unit=(0.6, 1.1),
+    gap=(0.3, 0.6),
+)
 def door_creak(voice: Generator, rng: Generator, num_samples: int) -> Signal:
     """Return one creak: stick-slip pulses whose rate climbs and falls through wooden resonances."""
     base, center = voice.uniform(55.0, 95.0), voice.uniform(900.0, 1500.0)
@@ -155,85 +196,3 @@ def door_creak(voice: Generator, rng: Generator, num_samples: int) -> Signal:
         lambda f: bump(f, center, 0.22) + 0.7 * bump(f, 1.9 * center, 0.2) + 0.4 * bump(f, 4000.0, 0.3),
     )
     return wood * ramps(num_samples, 0.06, 0.12)
-
-
-CLASSES: tuple[EventClass, ...] = (
-    Countable(
-        "clock_tick",
-        (Wording("a clock", "ticks", "ticking"), Wording("a wall clock", "ticks", "ticking")),
-        clock_tick,
-        unit=(0.05, 0.08),
-        gap=(0.25, 0.75),
-    ),
-    Texture(
-        "typing",
-        (Wording("someone", "types", "typing"), Wording("a keyboard", "clatters", "clattering")),
-        typing,
-    ),
-    Countable(
-        "phone_ring",
-        (Wording("a phone", "rings", "ringing"), Wording("a telephone", "rings", "ringing")),
-        phone_ring,
-        unit=(0.7, 1.1),
-        gap=(0.3, 0.6),
-    ),
-    Countable(
-        "door_knock",
-        (
-            Wording("someone", "knocks", "knocking"),
-            Wording("someone", "knocks on a door", "knocking on a door"),
-        ),
-        door_knock,
-        unit=(0.13, 0.18),
-        gap=(0.16, 0.35),
-    ),
-    Countable(
-        "bell",
-        (Wording("a church bell", "tolls", "tolling"), Wording("a bell", "rings", "ringing")),
-        bell,
-        unit=(1.0, 1.7),
-        gap=(0.2, 0.4),
-    ),
-    Countable(
-        "doorbell",
-        (Wording("a doorbell", "rings", "ringing"), Wording("a doorbell", "chimes", "chiming")),
-        doorbell,
-        unit=(1.0, 1.4),
-        gap=(0.25, 0.5),
-    ),
-    Countable(
-        "glass_breaking",
-        (Wording("glass", "breaks", "breaking"), Wording("glass", "shatters", "shattering")),
-        glass_breaking,
-        unit=(0.6, 1.1),
-        gap=(0.3, 0.6),
-    ),
-    Countable(
-        "explosion",
-        (Wording("a bomb", "explodes", "exploding"), Wording("an explosive", "blows up", "blowing up")),
-        explosion,
-        unit=(1.2, 2.0),
-        gap=(0.3, 0.5),
-    ),
-    Countable(
-        "gunshot",
-        (Wording("a gun", "fires", "firing"), Wording("a rifle", "shoots", "shooting")),
-        gunshot,
-        unit=(0.3, 0.45),
-        gap=(0.2, 0.6),
-    ),
-    Countable(
-        "hammer",
-        (Wording("a hammer", "strikes metal", "striking metal"), Wording("a hammer", "clangs", "clanging")),
-        hammer,
-        unit=(0.2, 0.28),
-        gap=(0.18, 0.5),
-    ),
-    Countable(
-        "door_creak",
-        (Wording("a door", "creaks", "creaking"), Wording("a wooden door", "squeaks", "squeaking")),
-        door_creak,
-        unit=(0.6, 1.1),
-        gap=(0.3, 0.6),
-    ),
-)

@@ -1,15 +1,26 @@
 """From a plan to sound."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 
-from audiolcm.data.foley.catalog import EVENT_CLASSES
+from audiolcm.data.foley import household, living, outdoors
+from audiolcm.data.foley.event_class import EventClass
 from audiolcm.data.foley.primitives import SAMPLE_RATE, Signal, filtered, low, ramps, room
 from audiolcm.data.foley.scenes import Interval, Scene, Source
 
 PEAK_LIMIT = 0.95
+EVENT_CLASSES: Mapping[str, EventClass] = MappingProxyType(
+    {
+        label: event_class
+        for module in (household, living, outdoors)
+        for label, event_class in sorted(vars(module).items())
+        if isinstance(event_class, EventClass)
+    }
+)
+"""All event classes of the procedural data set, by label."""
 
 
 def normalized(sound: Signal, active: Signal, level: float) -> Signal:

@@ -141,7 +141,7 @@ def alone_countable(rng: Generator, event_class: Countable, durations: Durations
     return Scene(duration, (source,), captions.plain_caption(rng, captions.ALONE, [source.phrase]))
 
 
-def alone_texture(rng: Generator, event_class: Texture, durations: Durations) -> Scene:
+def alone_texture(rng: Generator, event_class: EventClass, durations: Durations) -> Scene:
     """Plan a clip of one texture: all of it (then it may be longer than an example), or long, short, or a part."""
     extent, duration, kind = None, durations.draw(rng), rng.random()
     if kind < 0.15:

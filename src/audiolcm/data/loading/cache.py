@@ -18,8 +18,7 @@ from tqdm import tqdm
 
 from audiolcm.audio.mel import LOG_MEL_MIN
 from audiolcm.data.store.prepared import PreparedSplit
-from audiolcm.data.store.reader import ShardReader
-from audiolcm.data.store.shards import INDEX, build_shards
+from audiolcm.data.store.shards import INDEX, ShardReader, build_shards
 from audiolcm.errors import UserError
 from audiolcm.storage.files import remove_leftovers
 from audiolcm.storage.leases import exclusive

@@ -1,6 +1,6 @@
 """Training sets: batches as pure functions of the clip indices and a generator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -9,63 +9,57 @@ from torch import Tensor
 from audiolcm import random_numbers
 from audiolcm.audio.mel import LOG_MEL_MIN
 from audiolcm.data.loading.cache import Latents, TextEmbeddings, encode_latents, encode_text
-from audiolcm.data.store.prepared import PreparedSplit
+from audiolcm.data.store.prepared import Clips, PreparedSplit
 from audiolcm.errors import UserError
 
 __all__ = ["LatentClips", "MelClips", "WaveformClips", "encode_latents", "encode_text"]
 
 
-class MelClips:
+class _Examples:
+    """Examples of clips, by their place."""
+
+    def __init__(self, clips: Clips) -> None:
+        self.clips = clips
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def names(self, indices: Sequence[int]) -> list[str]:
+        """Return the names of the clips of a batch."""
+        return [self.clips[index].name for index in indices]
+
+
+class MelClips(_Examples):
     """Log10 mels: {"mel": float32 (batch, 80, num_frames)}, cut at random; shorter ones end in -5."""
 
     def __init__(self, split: PreparedSplit, num_frames: int) -> None:
+        super().__init__(split.clips)
         self.split = split
         self.num_frames = _positive(num_frames, "num_frames")
 
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def names(self, indices: Sequence[int]) -> list[str]:
-        """Return the names of the clips of a batch."""
-        return [self.split.clips[index].name for index in indices]
-
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
         """Return one batch; ``generator`` (CPU) draws where clips are cut."""
-        mels = []
-        for position, index in enumerate(indices):
-            start = _random_start(self.split.num_frames(index), self.num_frames, generator, position)
-            mels.append(
-                _fit(self.split.mel(index, start, start + self.num_frames), self.num_frames, LOG_MEL_MIN)
-            )
-        return {"mel": torch.from_numpy(np.stack(mels))}
+        cuts = _random_cuts(indices, self.split.num_frames, self.num_frames, generator)
+        return {"mel": _stacked([_fit(self.split.mel(*cut), self.num_frames, LOG_MEL_MIN) for cut in cuts])}
 
 
-class WaveformClips:
+class WaveformClips(_Examples):
     """16 kHz sound: {"waveform": float32 (batch, num_samples)}, cut at random; shorter ones end in zeros."""
 
     def __init__(self, split: PreparedSplit, num_samples: int) -> None:
+        super().__init__(split.clips)
         self.split = split
         self.num_samples = _positive(num_samples, "num_samples")
 
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def names(self, indices: Sequence[int]) -> list[str]:
-        """Return the names of the clips of a batch."""
-        return [self.split.clips[index].name for index in indices]
-
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
         """Return one batch; ``generator`` (CPU) draws where clips are cut."""
-        waveforms = []
-        for position, index in enumerate(indices):
-            start = _random_start(self.split.num_samples(index), self.num_samples, generator, position)
-            waveforms.append(
-                _fit(self.split.waveform(index, start, start + self.num_samples), self.num_samples, 0.0)
-            )
-        return {"waveform": torch.from_numpy(np.stack(waveforms))}
+        cuts = _random_cuts(indices, self.split.num_samples, self.num_samples, generator)
+        return {
+            "waveform": _stacked([_fit(self.split.waveform(*cut), self.num_samples, 0.0) for cut in cuts])
+        }
 
 
-class LatentClips:
+class LatentClips(_Examples):
     """Captioned latents: {"latent": (batch, channels, num_frames), "text": (batch, tokens, width)}, float32.
 
     Latents are drawn from the posterior (mean + std * noise) and multiplied by ``scale_factor``. Longer clips are cut
@@ -81,12 +75,9 @@ class LatentClips:
     """
 
     def __init__(
-        self,
-        latents: Latents,
-        text: TextEmbeddings,
-        num_frames: int | Sequence[int],
-        scale_factor: float,
+        self, latents: Latents, text: TextEmbeddings, num_frames: int | Sequence[int], scale_factor: float
     ) -> None:
+        super().__init__(latents.clips)
         self.latents = latents
         self.text = text
         self.lengths = [_positive(number, "num_frames") for number in np.atleast_1d(num_frames).tolist()]
@@ -108,36 +99,30 @@ class LatentClips:
         """The length bucket of every clip, int8 (clips,); None when all examples have one length."""
         return self._bucket_of if len(self.lengths) > 1 else None
 
-    def __len__(self) -> int:
-        return len(self.latents)
-
-    def names(self, indices: Sequence[int]) -> list[str]:
-        """Return the names of the clips of a batch."""
-        return [self.latents.clips[index].name for index in indices]
-
     def batch(self, indices: Sequence[int], generator: random_numbers.Generator) -> dict[str, Tensor]:
         """Return one batch; ``generator`` (CPU) draws where clips are cut, then the noise."""
         (bucket,) = {int(self._bucket_of[index]) for index in indices}
-        num_frames = self.lengths[bucket]
-        starts = [
-            _random_start(self.latents.num_frames(index), num_frames, generator, position)
-            for position, index in enumerate(indices)
-        ]
-        cuts = [(index, start, start + num_frames) for index, start in zip(indices, starts, strict=True)]
-        mean = torch.from_numpy(np.stack([self.latents.mean(*cut) for cut in cuts]))
-        std = torch.from_numpy(np.stack([self.latents.std(*cut) for cut in cuts]))
+        cuts = _random_cuts(indices, self.latents.num_frames, self.lengths[bucket], generator)
+        mean, std = (_stacked([read(*cut) for cut in cuts]) for read in (self.latents.mean, self.latents.std))
         noise = random_numbers.randn(mean.shape, generator)
-        text = torch.from_numpy(np.stack([self.text.tokens(index) for index in indices]))
+        text = _stacked([self.text.tokens(index) for index in indices])
         return {"latent": (mean + std * noise) * self.scale_factor, "text": text}
 
 
-def _random_start(length: int, wanted: int, generator: random_numbers.Generator, position: int) -> int:
-    """Return where to cut; draws one number for every clip, long or short, so that batches stay comparable."""
-    return int(
-        torch.randint(
-            max(length - wanted, 0) + 1, (), generator=random_numbers.of_example(generator, position)
-        )
-    )
+def _random_cuts(
+    indices: Sequence[int], length: Callable[[int], int], wanted: int, generator: random_numbers.Generator
+) -> list[tuple[int, int, int]]:
+    """Return (index, start, stop) of clips; draws one number for each, long or short: batches stay comparable."""
+    cuts = []
+    for position, index in enumerate(indices):
+        end, numbers = max(length(index) - wanted, 0) + 1, random_numbers.of_example(generator, position)
+        start = int(torch.randint(end, (), generator=numbers))
+        cuts.append((index, start, start + wanted))
+    return cuts
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays))
 
 
 def _fit(values: np.ndarray, length: int, fill: float) -> np.ndarray:

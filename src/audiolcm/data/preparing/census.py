@@ -1,7 +1,7 @@
 """What a prepared corpus holds, counted: clips, captions, hours, how captions came to be (Table 4 of the paper)."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.corpora.esc_captions import CAPTIONS
-from audiolcm.data.corpora.labels import caption_of_labels
+from audiolcm.data.corpora.folder import caption_of_labels
 from audiolcm.data.corpora.mix import Mix
 from audiolcm.data.corpora.sidecar import words_of_name
 from audiolcm.data.manifest import Corpus
@@ -67,14 +67,13 @@ def _of_row(row: Mapping[str, Any], is_new: bool) -> Figures:
 
 
 def _figures(counts: Mapping[str, int | float]) -> Figures:
-    return dict(_named(counts))
-
-
-def _named(counts: Mapping[str, int | float]) -> Iterator[tuple[str, int | float]]:
-    yield "num_clips", counts["sounds"]
-    yield "num_captions", counts["rows"]
-    yield "hours", counts["samples"] / SAMPLE_RATE / 3600
+    figures = {
+        "num_clips": counts["sounds"],
+        "num_captions": counts["rows"],
+        "hours": counts["samples"] / SAMPLE_RATE / 3600,
+    }
     if counts["rows"]:
         for kind in ("written", "from_labels", "from_names"):
-            yield f"share_{kind}", counts[kind] / counts["rows"]
-        yield "labels_a_row", counts["labels"] / counts["rows"]
+            figures[f"share_{kind}"] = counts[kind] / counts["rows"]
+        figures["labels_a_row"] = counts["labels"] / counts["rows"]
+    return figures

@@ -1,6 +1,6 @@
 """The last act of preparing a split: which clips are usable and where their sound lies, and which are not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from audiolcm.data.store.prepared import (
     MISSING_FILE,
     SPLIT_FILE,
 )
-from audiolcm.data.store.reader import ShardReader
+from audiolcm.data.store.shards import ShardReader
 
 
 def seal_split(folder: Path, split: str) -> None:
@@ -42,7 +42,8 @@ def seal_split(folder: Path, split: str) -> None:
                 "sound": int(numbers[item]),
                 "caption_number": int(caption_numbers[position]),
             }
-            add(_clip_part(row) | {"duration": int(lengths[item]) / SAMPLE_RATE} | places)
+            clip = {name: row[name] for name in CLIP_FIELDS.names}
+            add(clip | {"duration": int(lengths[item]) / SAMPLE_RATE} | places)
     bad = _write_bad(folder, split, plan, shards, lengths)
     if position + bad["bad"] != len(plan.rows):
         raise RuntimeError(
@@ -67,10 +68,6 @@ def _numbered(first: np.ndarray) -> np.ndarray:
     """Number distinct keys in the order of their first use, from the position of the first equal key."""
     is_first = first == np.arange(len(first))
     return (np.cumsum(is_first) - 1)[first]
-
-
-def _clip_part(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in CLIP_FIELDS.names}
 
 
 def _write_bad(

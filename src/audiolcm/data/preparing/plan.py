@@ -1,11 +1,13 @@
 """What a split consists of, decided once before any sound is read: which rows are usable, which share a sound.
 
 The plan is a table on disk. Whoever prepares a part of the sounds reads it, not the corpus, and holds a few bytes a
-clip in memory: names and sounds are compared by 96-bit hashes in arrays.
+clip in memory: names and sounds are compared by 96-bit hashes in arrays. Machines share the shards of all splits.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ import pyarrow
 from audiolcm.data.manifest import Clip, caption_problem, storable
 from audiolcm.data.store.arrow_rows import Rows, writing_rows
 from audiolcm.data.store.checked_json import file_facts, file_fault, read_json, write_json
-from audiolcm.data.store.prepared import CLIP_FIELDS, clip_from_json, clip_to_json
+from audiolcm.data.store.prepared import CLIP_FIELDS, clip_of_row, clip_to_json
 from audiolcm.errors import UserError
 
 PLAN_FILE = "plan.arrow"
@@ -59,8 +61,7 @@ class Plan:
 
     def clip_of_sound(self, sound: int) -> Clip:
         """Return the first usable clip with a sound: it stands for all of them."""
-        row = self.rows[int(self._row_of_sound[sound])]
-        return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})
+        return clip_of_row(self.rows[int(self._row_of_sound[sound])])
 
 
 def write_plan(
@@ -125,3 +126,53 @@ def row_problem(clip: Clip, split: str, repeated: bool) -> str | None:
 
 def _sound_key(clip: Clip) -> Iterable[str]:
     return ("name", clip.name) if clip.audio_path is None else ("file", str(clip.audio_path))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Part ``number`` (from 1) of ``count``: every count-th shard."""
+
+    number: int
+    count: int
+
+    def has(self, shard: int) -> bool:
+        """Return whether a shard, numbered through all splits, belongs to this part."""
+        return shard % self.count == self.number - 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+def parse_part(text: str, environment: Mapping[str, str] = os.environ) -> Part:
+    """Read "3/64", or "auto": the task of the SLURM array that this process runs in.
+
+    Tasks may be numbered from any number in any step, ``--array=0-63`` or ``--array=1-64``.
+
+    Raises:
+        UserError: when it is neither, or when there is no array.
+    """
+    if text == "auto":
+        return _of_array(environment)
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UserError(
+            f"--part {text}: write 3/64 for the third of 64 parts, or auto inside a SLURM array job."
+        )
+    return Part(int(number), int(count))
+
+
+def _of_array(environment: Mapping[str, str]) -> Part:
+    names = ("TASK_ID", "TASK_MIN", "TASK_MAX", "TASK_COUNT")
+    found = {name: environment.get(f"SLURM_ARRAY_{name}", "") for name in names}
+    if not all(value.isdecimal() for value in found.values()):
+        raise UserError(
+            "--part auto needs a SLURM array job, sbatch --array=1-64 ...; elsewhere type --part 3/64."
+        )
+    task, first, last, count = (int(found[name]) for name in names)
+    step = max(1, (last - first) // max(1, count - 1))
+    if first + step * (count - 1) != last or (task - first) % step:
+        raise UserError(
+            f"--part auto: task {task} of {count} between {first} and {last} leaves gaps. Submit the tasks in one row, "
+            "such as --array=1-64, or type --part 3/64."
+        )
+    return Part((task - first) // step + 1, count)

@@ -22,8 +22,7 @@ from audiolcm.data.left_out import left_out, warn_of_unused_lists
 from audiolcm.data.manifest import SPLITS, Corpus, RejectsRows, check_split
 from audiolcm.data.preparing.index import seal_split
 from audiolcm.data.preparing.make_shards import make_shards
-from audiolcm.data.preparing.parts import Part
-from audiolcm.data.preparing.plan import Plan, is_planned, write_plan
+from audiolcm.data.preparing.plan import Part, Plan, is_planned, write_plan
 from audiolcm.data.preparing.report import write_report
 from audiolcm.data.store.checked_json import write_json
 from audiolcm.data.store.prepared import DATA_FILE, FORMAT_VERSION, SPLIT_FILE, PreparedData

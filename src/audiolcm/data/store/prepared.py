@@ -19,8 +19,8 @@ from audiolcm.audio.mel import HOP_LENGTH
 from audiolcm.data.manifest import BadRow, Clip, Event, check_split
 from audiolcm.data.store.arrow_rows import Rows
 from audiolcm.data.store.checked_json import read_json, refuse_damaged
-from audiolcm.data.store.reader import ShardReader
 from audiolcm.data.store.samples import FULL_SCALE
+from audiolcm.data.store.shards import ShardReader
 from audiolcm.errors import UserError
 
 FORMAT_VERSION = 2
@@ -36,10 +36,7 @@ NEEDED_SPLITS = ("train", "validation")  # a test split may be empty: some corpo
 _EVENT = pyarrow.struct([("label", "string"), ("start", "float64"), ("end", "float64")])
 CLIP_FIELDS = pyarrow.schema(
     [
-        ("name", pyarrow.string()),
-        ("audio_path", pyarrow.string()),
-        ("caption", pyarrow.string()),
-        ("structured_caption", pyarrow.string()),
+        *((name, pyarrow.string()) for name in ("name", "audio_path", "caption", "structured_caption")),
         ("duration", pyarrow.float64()),
         ("split", pyarrow.string()),
         ("labels", pyarrow.list_(pyarrow.string())),
@@ -70,10 +67,10 @@ class Clips(Sequence[Clip]):
     def __getitem__(self, index: int | slice) -> Clip | list[Clip]:
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
-        return _clip(self._rows[index + len(self) if index < 0 else index])
+        return clip_of_row(self._rows[index + len(self) if index < 0 else index])
 
     def __iter__(self) -> Iterator[Clip]:
-        return (_clip(row) for row in self._rows)
+        return (clip_of_row(row) for row in self._rows)
 
 
 class PreparedSplit:
@@ -270,14 +267,9 @@ def clip_to_json(clip: Clip) -> dict:
 def clip_from_json(content: dict) -> Clip:
     """Return the inverse of ``clip_to_json``."""
     path = content["audio_path"]
-    return Clip(
-        **content
-        | {
-            "audio_path": None if path is None else Path(path),
-            "labels": tuple(content["labels"]),
-            "events": tuple(Event(**event) for event in content["events"]),
-        }
-    )
+    events = tuple(Event(**event) for event in content["events"])
+    path = None if path is None else Path(path)
+    return Clip(**content | {"audio_path": path, "labels": tuple(content["labels"]), "events": events})
 
 
 def _integers(values: np.ndarray) -> Sequence[int]:
@@ -285,5 +277,6 @@ def _integers(values: np.ndarray) -> Sequence[int]:
     return array("q", values.astype(np.int64).tobytes())
 
 
-def _clip(row: dict) -> Clip:
+def clip_of_row(row: dict) -> Clip:
+    """Return the clip of a row of a table with ``CLIP_FIELDS``."""
     return clip_from_json({name: row[name] for name in CLIP_FIELDS.names})

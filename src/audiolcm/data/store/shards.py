@@ -10,6 +10,7 @@ its arrays and holds their sizes and checksums; the index of the store is writte
 file (bytes, CRC-32), ``index.json`` the counts and the checksums of these two.
 """
 
+import functools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,15 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow
 
-from audiolcm.data.store.arrow_rows import writing_rows
-from audiolcm.data.store.checked_json import file_facts, file_fault, read_json, write_json
+from audiolcm.data.store.arrow_rows import Rows, writing_rows
+from audiolcm.data.store.checked_json import (
+    MEND,
+    file_facts,
+    file_fault,
+    read_json,
+    refuse_damaged,
+    write_json,
+)
 from audiolcm.errors import UserError
 from audiolcm.storage.files import TEMPORARY_SUFFIX, atomic_path
 from audiolcm.storage.leases import exclusive
@@ -29,6 +37,7 @@ INDEX = "index.json"
 ITEMS_TABLE = "index.arrow"
 FILES_TABLE = "shards.arrow"
 CLAIMS = "claims"
+_OPEN_FILES = 64  # below the usual limit of 1024 open files, however many shards there are
 _FILES_SCHEMA = pyarrow.schema(
     [("shard", "int64"), ("name", "string"), ("bytes", "int64"), ("crc32", "int64")]
 )
@@ -194,3 +203,51 @@ def _write_array(file: BinaryIO, parts: Sequence[np.ndarray]) -> None:
     np.lib.format.write_array_header_1_0(file, header)
     for part in parts:
         file.write(np.ascontiguousarray(part).data)
+
+
+class ShardReader:
+    """Read access to a finished store: ``len``, ``reason``, ``length``, ``lengths``, ``read``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        index = read_json(folder / INDEX)
+        self._items_per_shard: int = index["items_per_shard"]
+        self._num_items: int = index["num_items"]
+        for name, facts in index["tables"].items():
+            refuse_damaged(folder / name, facts)
+        self._files = {row["name"]: row for row in Rows(folder / FILES_TABLE)}
+        for name, facts in self._files.items():
+            refuse_damaged(folder / name, facts, content=False)  # which is looked at when it is first needed
+        self._items = Rows(folder / ITEMS_TABLE)
+        self._open = functools.lru_cache(_OPEN_FILES)(self._map)
+
+    def __len__(self) -> int:
+        return self._num_items
+
+    def reason(self, item: int) -> str | None:
+        """Return why an item was rejected; None when it was not."""
+        return self._items.value("reason", item)
+
+    def length(self, name: str, item: int) -> int:
+        """Return the length of the first axis of one array of an item; 0 for a rejected one."""
+        return self._items.value(f"length.{name}", item)
+
+    def lengths(self, name: str) -> np.ndarray:
+        """Return the ``length`` of all items: int64 (items,). Zeros when no item of the store has that array."""
+        if f"length.{name}" not in self._items.names:
+            return np.zeros(self._num_items, np.int64)
+        return self._items.column(f"length.{name}")
+
+    def read(self, name: str, item: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return rows ``start:stop`` of one array of an item: a read-only view of the file."""
+        begin = self._items.value(f"offset.{name}", item)
+        end = begin + self.length(name, item)
+        stop = end if stop is None else min(begin + stop, end)
+        return self._open(array_name(item // self._items_per_shard, name))[begin + start : stop]
+
+    def _map(self, name: str) -> np.ndarray:
+        refuse_damaged(self.folder / name, self._files[name])
+        try:
+            return np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{name} in {self.folder} is damaged ({error}): {MEND}") from error

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.random import SeedSequence, default_rng
 
 from audiolcm.data.foley.primitives import SAMPLE_RATE, Signal, filtered, low, ramps, room, to_samples
-from audiolcm.data.tunes.drums import kit
-from audiolcm.data.tunes.instruments import BASS, DRUMS, LEADS
+from audiolcm.data.tunes.instruments import BASS, DRUMS, LEADS, kit
 from audiolcm.data.tunes.songs import Part, Song
 from audiolcm.data.tunes.theory import hertz
 

@@ -11,8 +11,7 @@ from numpy.random import Generator
 
 from audiolcm.data.tunes import captions
 from audiolcm.data.tunes.captions import UNSTATED_FORCE, Force, Pace
-from audiolcm.data.tunes.drums import PATTERNS
-from audiolcm.data.tunes.instruments import BASS, CHORD_LABELS, DRUMS, SUSTAINED, Instrument
+from audiolcm.data.tunes.instruments import BASS, CHORD_LABELS, DRUMS, PATTERNS, SUSTAINED, Instrument
 from audiolcm.data.tunes.theory import Key, Mode, nearest, voiced
 
 BEATS_A_BAR = 4

@@ -9,7 +9,7 @@ import pytest
 from corpus_in_memory import corpus_of
 from test_prepare import files
 
-from audiolcm.data.preparing.parts import Part, parse_part
+from audiolcm.data.preparing.plan import Part, parse_part
 from audiolcm.data.preparing.prepare import prepare, prepare_part
 from audiolcm.data.store.prepared import PreparedData
 from audiolcm.data.tables import read_table
@@ -18,7 +18,7 @@ from audiolcm.errors import UserError
 ROOT = Path(__file__).parents[4]
 SCRIPT = """
 import sys
-from audiolcm.data.preparing.parts import parse_part
+from audiolcm.data.preparing.plan import parse_part
 from audiolcm.data.preparing.prepare import prepare_part
 from corpus_in_memory import corpus_of
 prepare_part(corpus_of(60, float(sys.argv[3])), sys.argv[1], parse_part(sys.argv[2]), progress=False)

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiolcm.data.store.reader import ShardReader
-from audiolcm.data.store.shards import INDEX, Item, Rejected, build_shards
+from audiolcm.data.store.shards import INDEX, Item, Rejected, ShardReader, build_shards
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path, remove_leftovers
 from audiolcm.storage.leases import exclusive

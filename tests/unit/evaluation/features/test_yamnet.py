@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiolcm.data.foley.catalog import EVENT_CLASSES
+from audiolcm.data.foley.rendering import EVENT_CLASSES
 from audiolcm.errors import UserError
 from evaluation.features.yamnet import HOP, WINDOW, YamNet, audioset_classes
 from evaluation.metrics.frechet import fit_gaussian, frechet_distance
