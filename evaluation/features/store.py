@@ -21,12 +21,90 @@ from evaluation.features.extractor import Extractor, Features, TextAudioExtracto
 from evaluation.metrics.frechet import Gaussian, fit_gaussian
 from evaluation.sound import SoundReader
 
+log = logging.getLogger(__name__)
+
 BATCH = 32  # sounds that are computed together and written as one file
 _DECODERS = 2  # threads; soundfile and the resamplers release Python's lock
 _PATIENCE = 2.0  # seconds before a progress bar appears
+_SUFFIX = ".safetensors"
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
+
+
+class Shelf:
+    """Entries ``key -> {name: array}`` below ``folder``, any number of them in a file.
+
+    Two processes may fill one shelf: at worst both compute the same entries. A damaged file is reported and removed,
+    and its entries count as missing. Each file is read whole once, when an entry of it is first asked for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._where: dict[str, tuple[Path, list[str]]] = {}
+        self._files: dict[Path, Any] = {}
+        self._whole: set[Path] = set()
+        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+            self._open(path)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._where and self._is_whole(self._where[key][0])
+
+    def get(self, key: str) -> dict[str, np.ndarray]:
+        """Return an entry.
+
+        Raises:
+            KeyError: there is none.
+        """
+        path, names = self._where[key]
+        return {name: self._files[path].get_tensor(f"{key}/{name}") for name in names}
+
+    def put(self, entries: dict[str, dict[str, np.ndarray]]) -> None:
+        """Add entries, named by hexadecimal digests, as one file; nothing for no entries."""
+        if not entries:
+            return
+        path = self._folder / f"{min(entries)}-{len(entries)}{_SUFFIX}"
+        named = {f"{key}/{name}": array for key, entry in entries.items() for name, array in entry.items()}
+        arrays = {name: np.ascontiguousarray(array) for name, array in named.items()}
+        with safetensors_path(path) as temporary:
+            save_file(arrays, temporary, UNSEALED)
+        self._whole.add(path)
+        self._open(path)
+
+    def _open(self, path: Path) -> None:
+        try:
+            if not path.is_file():
+                raise OSError("it is no file")
+            file = safe_open(path, "numpy")
+        except (SafetensorError, OSError) as error:
+            self._remove(path, error)
+            return
+        self._files[path] = file
+        # pyrefly: ignore[missing-attribute]  (safe_open's class has no public name)
+        for full_name in file.keys():  # noqa: SIM118 (no mapping)
+            key, _, name = full_name.partition("/")
+            self._where.setdefault(key, (path, []))
+            if self._where[key][0] == path:
+                self._where[key][1].append(name)
+
+    def _is_whole(self, path: Path) -> bool:
+        if path not in self._whole:
+            try:
+                check_seal(path)
+            except (OSError, ValueError) as error:
+                self._remove(path, error)
+                return False
+            self._whole.add(path)
+        return True
+
+    def _remove(self, path: Path, error: Exception) -> None:
+        log.warning("%s is damaged (%s): removed, its content is computed again.", path, error)
+        self._files.pop(path, None)
+        self._where = {key: place for key, place in self._where.items() if place[0] != path}
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as refused:  # a folder has its place
+            raise explained(refused, path) or refused from refused
 
 
 class FeatureStore:
@@ -119,9 +197,6 @@ def _ahead(prepare: Callable[[Item], Prepared], items: Sequence[Item]) -> Iterat
             yield [future.result() for future in current]
 
 
-log = logging.getLogger(__name__)
-
-
 def reference_gaussian(
     store: FeatureStore, extractor: Extractor, reader: SoundReader, paths: Sequence[Path]
 ) -> Gaussian:
@@ -144,83 +219,3 @@ def reference_gaussian(
         arrays = {"mean": fitted.mean, "covariance": fitted.covariance}
         save_file(arrays | {"num_rows": np.array([fitted.num_rows])}, temporary, UNSEALED)
     return fitted
-
-
-log = logging.getLogger(__name__)
-
-_SUFFIX = ".safetensors"
-
-
-class Shelf:
-    """Entries ``key -> {name: array}`` below ``folder``, any number of them in a file.
-
-    Two processes may fill one shelf: at worst both compute the same entries. A damaged file is reported and removed,
-    and its entries count as missing. Each file is read whole once, when an entry of it is first asked for.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._where: dict[str, tuple[Path, list[str]]] = {}
-        self._files: dict[Path, Any] = {}
-        self._whole: set[Path] = set()
-        for path in sorted(folder.glob(f"*{_SUFFIX}")):
-            self._open(path)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._where and self._is_whole(self._where[key][0])
-
-    def get(self, key: str) -> dict[str, np.ndarray]:
-        """Return an entry.
-
-        Raises:
-            KeyError: there is none.
-        """
-        path, names = self._where[key]
-        return {name: self._files[path].get_tensor(f"{key}/{name}") for name in names}
-
-    def put(self, entries: dict[str, dict[str, np.ndarray]]) -> None:
-        """Add entries, named by hexadecimal digests, as one file; nothing for no entries."""
-        if not entries:
-            return
-        path = self._folder / f"{min(entries)}-{len(entries)}{_SUFFIX}"
-        named = {f"{key}/{name}": array for key, entry in entries.items() for name, array in entry.items()}
-        arrays = {name: np.ascontiguousarray(array) for name, array in named.items()}
-        with safetensors_path(path) as temporary:
-            save_file(arrays, temporary, UNSEALED)
-        self._whole.add(path)
-        self._open(path)
-
-    def _open(self, path: Path) -> None:
-        try:
-            if not path.is_file():
-                raise OSError("it is no file")
-            file = safe_open(path, "numpy")
-        except (SafetensorError, OSError) as error:
-            self._remove(path, error)
-            return
-        self._files[path] = file
-        # pyrefly: ignore[missing-attribute]  (safe_open's class has no public name)
-        for full_name in file.keys():  # noqa: SIM118 (no mapping)
-            key, _, name = full_name.partition("/")
-            self._where.setdefault(key, (path, []))
-            if self._where[key][0] == path:
-                self._where[key][1].append(name)
-
-    def _is_whole(self, path: Path) -> bool:
-        if path not in self._whole:
-            try:
-                check_seal(path)
-            except (OSError, ValueError) as error:
-                self._remove(path, error)
-                return False
-            self._whole.add(path)
-        return True
-
-    def _remove(self, path: Path, error: Exception) -> None:
-        log.warning("%s is damaged (%s): removed, its content is computed again.", path, error)
-        self._files.pop(path, None)
-        self._where = {key: place for key, place in self._where.items() if place[0] != path}
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as refused:  # a folder has its place
-            raise explained(refused, path) or refused from refused

@@ -22,6 +22,8 @@ from evaluation.record import Score
 from evaluation.trial import Ears, Trial
 
 Draws = tuple[tuple[float, ...], ...]
+Interval = tuple[tuple[float, float] | None, str]
+"""A 95% interval, and how it was made; what ``Resampling`` returns also knows its draws."""
 _DIGITS = 7
 """Of a draw that a record keeps: its error is far below that of so many draws."""
 
@@ -154,13 +156,14 @@ def scored(
     label: str,
     better: str,
     per_seed: Sequence[float],
-    made: Resampled,
+    interval: Interval | Resampled,
     extractor: Extractor,
     trial: Trial,
     num_reference: int = 0,
     **facts: Any,
 ) -> Score:
     """Return the score whose value is the mean over the seeds, with what is the same for every measure."""
+    made = interval if isinstance(interval, Resampled) else Resampled(*interval)
     return Score(
         key=key,
         title=label if extractor.is_embedded else f"{label} ({extractor.name})",  # tables mark embedded ones

@@ -17,6 +17,45 @@ from audiolcm.weights.reading import fill, read_checkpoint
 from evaluation.systems.hub import MIN_VOCABULARY, identity, repository_folder, require, way_out
 from evaluation.systems.pretrained import Denoiser, Diffusion, Sounds, generators
 
+MAIN, MAIN_CONFIG = "pytorch_model_main.bin", "main_config.json"
+VAE, VAE_CONFIG = "pytorch_model_vae.bin", "vae_config.json"
+FILES = (MAIN, MAIN_CONFIG, VAE, VAE_CONFIG)
+TEXT_FILES = ("config.json", "*token*", "spiece.model")
+
+_FRAMES = 256
+"""Of every latent of Tango."""
+_SCHEDULER = "stabilityai/stable-diffusion-2-1"
+"""Whose noise schedule conf/system/tango.yaml repeats."""
+
+# The vocoder has no configuration file: it is a constant of the released code (audioldm/hifigan/utilities.py).
+_VOCODER = {
+    "model_in_dim": 64,
+    "sampling_rate": 16000,
+    "upsample_initial_channel": 1024,
+    "upsample_rates": [5, 4, 2, 2, 2],
+    "upsample_kernel_sizes": [16, 16, 8, 4, 4],
+    "resblock_kernel_sizes": [3, 7, 11],
+    "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
+    "normalize_before": False,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class TangoParts:
+    """Tango's networks. ``scale_factor`` divides latents before they are decoded; ``latent_size``: frames, bins."""
+
+    text_encoder: Any
+    unet: Any
+    autoencoder: Any
+    vocoder: Any
+    scale_factor: float
+    latent_size: tuple[int, int]
+
+    def to(self, device: torch.device) -> "TangoParts":
+        """Return the parts on a device."""
+        moved = {name: part.to(device) for name, part in vars(self).items() if isinstance(part, nn.Module)}
+        return dataclasses.replace(self, **moved)
+
 
 class Tango(Diffusion):
     """Tango, sampled as its released code does: ancestral steps over a latent of 256 frames, which are 10.24 s.
@@ -116,46 +155,6 @@ class Tango(Diffusion):
     def _tokens(self, captions: list[str], **lengths: Any) -> Mapping[str, Tensor]:
         tokens = self.tokenizer(captions, truncation=True, return_tensors="pt", **lengths)
         return {name: tokens[name].to(self.parts.unet.device) for name in ("input_ids", "attention_mask")}
-
-
-MAIN, MAIN_CONFIG = "pytorch_model_main.bin", "main_config.json"
-VAE, VAE_CONFIG = "pytorch_model_vae.bin", "vae_config.json"
-FILES = (MAIN, MAIN_CONFIG, VAE, VAE_CONFIG)
-TEXT_FILES = ("config.json", "*token*", "spiece.model")
-
-_FRAMES = 256
-"""Of every latent of Tango."""
-_SCHEDULER = "stabilityai/stable-diffusion-2-1"
-"""Whose noise schedule conf/system/tango.yaml repeats."""
-
-# The vocoder has no configuration file: it is a constant of the released code (audioldm/hifigan/utilities.py).
-_VOCODER = {
-    "model_in_dim": 64,
-    "sampling_rate": 16000,
-    "upsample_initial_channel": 1024,
-    "upsample_rates": [5, 4, 2, 2, 2],
-    "upsample_kernel_sizes": [16, 16, 8, 4, 4],
-    "resblock_kernel_sizes": [3, 7, 11],
-    "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
-    "normalize_before": False,
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class TangoParts:
-    """Tango's networks. ``scale_factor`` divides latents before they are decoded; ``latent_size``: frames, bins."""
-
-    text_encoder: Any
-    unet: Any
-    autoencoder: Any
-    vocoder: Any
-    scale_factor: float
-    latent_size: tuple[int, int]
-
-    def to(self, device: torch.device) -> "TangoParts":
-        """Return the parts on a device."""
-        moved = {name: part.to(device) for name, part in vars(self).items() if isinstance(part, nn.Module)}
-        return dataclasses.replace(self, **moved)
 
 
 def read_parts(folder: Path, text: Path, unet: Mapping[str, Any]) -> TangoParts:
