@@ -22,21 +22,16 @@ _SAMPLER = "denoiser"  # the stage that samplers are compared by
 
 
 class Synthesis(Protocol):
-    """What one timed call returns.
-
-    nfe: calls of the denoiser for each sound; our pipeline counts both branches of a guided one, so its calls are
-    counted here.  seconds: of each stage of the call, in the order of the stages; empty where a system can tell only
-    the whole.
-    """
+    """What one timed call returns."""
 
     @property
     def nfe(self) -> int:
-        """Calls of the denoiser for each sound."""
+        """Calls of the denoiser for each sound; ours counts both branches of a guided one, so it is counted here."""
         ...
 
     @property
     def seconds(self) -> Mapping[str, float]:
-        """Seconds by stage."""
+        """Seconds by stage, in the order of the stages; empty where a system can tell only the whole."""
         ...
 
 
@@ -106,25 +101,19 @@ class Efficiency:
         self, synthesizer: Synthesizer, items: Sequence[Item], seconds: float, batch_size: int
     ) -> Timing:
         num_runs = -(-self.num_clips // batch_size)
+        runs = range(self.num_warmup + num_runs)
         cold, warm = [], []
-        for run in tqdm(
-            range(self.num_warmup + num_runs), f"time batch {batch_size}", unit="call", delay=2.0
-        ):
+        for run in tqdm(runs, f"time batch {batch_size}", unit="call", delay=2.0):
             clips = [items[(run * batch_size + i) % len(items)].clip for i in range(batch_size)]
-            asked = (
-                [clip.caption for clip in clips],
-                seconds,
-                run,
-                [clip.structured_caption for clip in clips],
-            )
+            structured = [clip.structured_caption for clip in clips]
+            asked = [clip.caption for clip in clips], seconds, run, structured
             if isinstance(synthesizer, Remembering):
                 synthesizer.forget_prompts()
             cold.append(_timed(synthesizer, *asked))
             if isinstance(synthesizer, Remembering):
                 warm.append(_timed(synthesizer, *asked))
-        return self._timing(
-            cold[self.num_warmup :], warm[self.num_warmup :], seconds * batch_size, batch_size
-        )
+        counted = slice(self.num_warmup, None)
+        return self._timing(cold[counted], warm[counted], seconds * batch_size, batch_size)
 
     def _timing(
         self, cold: "Sequence[_Call]", warm: "Sequence[_Call]", audio_seconds: float, batch_size: int

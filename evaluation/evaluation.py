@@ -66,9 +66,8 @@ class Evaluation:
         trial = self._trial(self.system, test_set)
         notes += self._inspected(trial.sounds, test_set)
         timings = self._timings(test_set)
-        facts = (
-            self.system.facts() | ({"nfe": timings[0].nfe} if timings else {}) | {"seeds": len(trial.sounds)}
-        )
+        nfe = {"nfe": timings[0].nfe} if timings else {}
+        facts = self.system.facts() | nfe | {"seeds": len(trial.sounds)}
         row = Row(self.system.name, facts, self._scores(trial, list(self.measures)))
         sanity = self._sanity(trial, test_set) if self.cfg.get("sanity", False) else ()
         crosschecks, more = self._crosschecks(row, trial) if self.cfg.get("crosscheck", False) else ((), ())
@@ -89,18 +88,15 @@ class Evaluation:
         notes, whole = list(test_set.notes), len(test_set.items)
         needed = any(measure.needs_references for measure in self.measures.values())
         if needed and "missing_references" in self.allowed:
-            missing = sum(not path.is_file() for path in test_set.references)
-            notes += (
-                [f"{missing} of {len(test_set.references)} reference sounds are missing."] if missing else []
-            )
+            if missing := sum(not path.is_file() for path in test_set.references):
+                notes.append(f"{missing} of {len(test_set.references)} reference sounds are missing.")
             test_set = test_set.with_references()
         test_set = test_set.first(self.cfg["num_clips"])
         if needed:
             test_set.require_references()
         if self.protocol.split == "train" and EMBEDDED in self._extractors():
-            notes.append(
-                "The embedded evaluator was trained on these references: it is surer of them than of others."
-            )
+            surer = "it is surer of them than of others."
+            notes.append(f"The embedded evaluator was trained on these references: {surer}")
         if len(test_set.items) < whole:
             notes.append(f"Only {len(test_set.items)} of the protocol's {whole} captions: not its figures.")
         return test_set, notes
@@ -194,8 +190,7 @@ class Evaluation:
         from evaluation.crosscheck.run import crosschecked  # brings networks that few evaluations need
 
         extractors = {key: self.ears[measure.extractor] for key, measure in self.measures.items()}
-        device = str(self.hardware.torch_device())
-        nodes = self.cfg["features"]
+        device, nodes = str(self.hardware.torch_device()), self.cfg["features"]
         return crosschecked(row.scores, self.measures, extractors, nodes, trial, self.cache, device)
 
     def _protocol_facts(self, test_set: TestSet) -> dict[str, Any]:

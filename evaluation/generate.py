@@ -100,9 +100,8 @@ def keep_settings(folder: Path, settings: dict[str, object]) -> None:
         ) from error
     if found != settings:
         odd = sorted(key for key in {*settings, *found} if found.get(key) != settings.get(key))
-        raise UserError(
-            f"{folder} holds clips made with another {', '.join(odd)} ({path}). Choose another -o."
-        )
+        told = f"{folder} holds clips made with another {', '.join(odd)}"
+        raise UserError(f"{told} ({path}). Choose another -o.")
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(sealed(settings), indent=2))
 
@@ -121,13 +120,8 @@ def _run(options: argparse.Namespace) -> None:
     vocoder = artifact.parent("vocoder").folder if options.vocoder is None else options.vocoder
     sampler = sampler_settings(options.steps, options.omega)
     model = AudioLCM.from_checkpoint(chosen.folder, vocoder, sampler, Hardware(device=options.device))
-    settings = {
-        "system": options.system,
-        "artifact": chosen.hash,
-        "vocoder": str(vocoder),
-        "split": options.split,
-    }
-    keep_settings(options.output, settings | sampler)
+    settings = {"system": options.system, "artifact": chosen.hash, "vocoder": str(vocoder)}
+    keep_settings(options.output, settings | {"split": options.split} | sampler)
     if options.system == "reconstruction":
         reconstruct_classes(model, split, options.clips_per_class, options.output)
     else:
@@ -141,15 +135,13 @@ def main(arguments: list[str] | None = None, prog: str = "python -m evaluation.g
     """Parse the command line and run; return the exit code. Help calls the program ``prog``."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser: argparse.ArgumentParser = Parser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--checkpoint", type=Path, default=Path("artifacts"), help="a student's folder, or artifacts"
-    )
+    place = "a student's folder, or artifacts"
+    parser.add_argument("--checkpoint", type=Path, default=Path("artifacts"), help=place)
     parser.add_argument("--system", choices=("student", "teacher", "reconstruction"), default="student")
     add_model_options(parser, batch_size=10, vocoder=Path)
     parser.add_argument("--clips-per-class", type=int, default=10)
-    parser.add_argument(
-        "--split", default="train", help="where captions (or the clips to reconstruct) come from"
-    )
+    clips = "where captions (or the clips to reconstruct) come from"
+    parser.add_argument("--split", default="train", help=clips)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args(arguments)
     try:

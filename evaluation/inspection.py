@@ -43,8 +43,7 @@ def inspect(
     """
     with ThreadPoolExecutor(_THREADS) as pool:
         headers = list(pool.map(_header, dict.fromkeys(paths)))
-    broken = [header for header in headers if header.trouble]
-    if broken:
+    if broken := [header for header in headers if header.trouble]:
         raise UserError(
             f"{what}: {len(broken)} of {len(headers)} files cannot be opened, the first: {broken[0].trouble} Nothing "
             "was scored."
@@ -55,8 +54,7 @@ def inspect(
         "durations": _short(headers, at_least) if seconds is None else _odd_lengths(headers, seconds),
     }
     told = {kind: text for kind, text in found.items() if text}
-    refused = [kind for kind in told if kind not in tolerated]
-    if refused:
+    if refused := [kind for kind in told if kind not in tolerated]:
         raise UserError(
             f"{what}, {len(headers)} files: {'; '.join(told[kind] for kind in refused)}. Nothing was scored. Repair "
             f"the files, or accept it: allow=[{','.join(sorted({*tolerated, *refused}))}]."
@@ -77,8 +75,7 @@ def check_tolerances(allowed: Sequence[str]) -> None:
     Raises:
         UserError: naming it, and those that there are.
     """
-    unknown = sorted(set(allowed) - set(TOLERANCES))
-    if unknown:
+    if unknown := sorted(set(allowed) - set(TOLERANCES)):
         raise UserError(f"allow={unknown[0]} is unknown: choose of {', '.join(TOLERANCES)}.")
 
 
@@ -109,9 +106,8 @@ def _odd_lengths(headers: Sequence[Header], seconds: float) -> str:
     if not odd:
         return ""
     lengths = [header.seconds for header in odd]
-    return (
-        f"{len(odd)} last {min(lengths):.2f} to {max(lengths):.2f} s instead of {seconds:g} s ({_names(odd)})"
-    )
+    span = f"{min(lengths):.2f} to {max(lengths):.2f} s"
+    return f"{len(odd)} last {span} instead of {seconds:g} s ({_names(odd)})"
 
 
 def _named(what: str, headers: Sequence[Header]) -> str:

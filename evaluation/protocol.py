@@ -111,8 +111,7 @@ class TestSet:
         Raises:
             UserError: with the number of those, and the first names.
         """
-        absent = [path for path in self.references if not os.path.isfile(path)]
-        if absent:
+        if absent := [path for path in self.references if not os.path.isfile(path)]:
             raise UserError(
                 f"{len(absent)} of {len(self.references)} reference sounds are missing, such as "
                 f"{', '.join(str(path) for path in absent[:3])}. Put them below dataset.root (names: see "
@@ -184,14 +183,12 @@ class Protocol:
             raise UserError(
                 f"protocol={self.name} is defined on dataset={self.dataset}, not on {corpus.name}."
             )
-        table, is_own = self._list(
-            Path(self.captions).expanduser() if self.captions else corpus.root, dataset
-        )
+        folder = Path(self.captions).expanduser() if self.captions else corpus.root
+        table, is_own = self._list(folder, dataset)
         every, clips = self._clips(build(dict(dataset) | {"test": str(table)}, "dataset"), table, is_own)
         _refuse_bad([f"{clip.name}: {clip.problem}" for clip in clips if clip.problem], len(clips))
-        items = _items(
-            clips, [_sound(clip) for clip in clips], {_sound(clip): clip.name for clip in reversed(every)}
-        )
+        names = {_sound(clip): clip.name for clip in reversed(every)}
+        items = _items(clips, [_sound(clip) for clip in clips], names)
         self._check_counts(items, table)
         fingerprint = content_hash([[clip.name, clip.caption, clip.structured_caption] for clip in clips])
         notes = () if is_own else (_MADE.format(table=table.name),)
@@ -278,8 +275,7 @@ def _items(
         base = safe_name(names.setdefault(sound, clip.name))
         items.append(Item(f"{base}__{counts.get(sound, 0)}", clip, sound))
         counts[sound] = counts.get(sound, 0) + 1
-    repeated = [name for name, count in Counter(item.name for item in items).items() if count > 1]
-    if repeated:
+    if repeated := [name for name, count in Counter(item.name for item in items).items() if count > 1]:
         raise UserError(
             f"{len(repeated)} clips share their name with another, such as {repeated[0]}: rename them."
         )

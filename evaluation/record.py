@@ -205,22 +205,22 @@ def read_record(path: Path) -> Record:
         content = unsealed(read_json(path))
         if content["format_version"] > FORMAT_VERSION:
             raise UserError(f"{path} has format {content['format_version']}: upgrade audiolcm.")
-        return Record(
-            **content
-            | {
-                "row": _row(content["row"]),
-                "sanity": tuple(_row(row) for row in content["sanity"]),
-                "clips": tuple(ScoredClip(**clip) for clip in content["clips"]),
-                "timings": tuple(map(timing_of, content["timings"])),
-                "verdicts": tuple(content["verdicts"]),
-                "notes": tuple(content["notes"]),
-                "crosschecks": tuple(map(_crosscheck, content.get("crosschecks", ()))),
-            }
-        )
+        read: dict[str, Any] = {
+            "row": _row(content["row"]),
+            "sanity": tuple(map(_row, content["sanity"])),
+            "clips": tuple(ScoredClip(**clip) for clip in content["clips"]),
+            "timings": tuple(map(timing_of, content["timings"])),
+            "crosschecks": tuple(map(_crosscheck, content.get("crosschecks", ()))),
+        }
+        return Record(**_with_tuples(content, "verdicts", "notes") | read)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}). {again}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is not the record of an evaluation ({error}). {again}") from error
+
+
+def _with_tuples(content: dict[str, Any], *names: str) -> dict[str, Any]:
+    return content | {name: tuple(content[name]) for name in names}
 
 
 def _row(content: dict[str, Any]) -> Row:
@@ -228,20 +228,13 @@ def _row(content: dict[str, Any]) -> Row:
 
 
 def _crosscheck(content: dict[str, Any]) -> Crosscheck:
-    return Crosscheck(**content | {"notes": tuple(content["notes"])})
+    return Crosscheck(**_with_tuples(content, "notes"))
 
 
 def _score(content: dict[str, Any]) -> Score:
-    interval = content["interval"]
-    return Score(
-        **content
-        | {
-            "interval": None if interval is None else tuple(interval),
-            "per_seed": tuple(content["per_seed"]),
-            "notes": tuple(content["notes"]),
-            "draws": tuple(map(tuple, content.get("draws", ()))),
-        }
-    )
+    interval, draws = content["interval"], tuple(map(tuple, content.get("draws", ())))
+    read: dict[str, Any] = {"interval": None if interval is None else tuple(interval), "draws": draws}
+    return Score(**_with_tuples(content, "per_seed", "notes") | read)
 
 
 def timing_of(content: Mapping[str, Any]) -> Timing:

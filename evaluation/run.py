@@ -103,17 +103,14 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
             raise UserError(f"{name}={plain[name]} must be a list: {name}=[{plain[name]}].")
     if plain["num_clips"] is not None and type(plain["num_clips"]) is not int:
         raise UserError(f"num_clips={plain['num_clips']!r} must be a whole number, or null for all.")
-    counts = {"num_resamples": 0, "report_clips": 0, "seed": 0} | {
-        f"seeds[{i}]": 0 for i in range(len(plain["seeds"]))
-    }
-    values = plain | {f"seeds[{i}]": seed for i, seed in enumerate(plain["seeds"])}
-    for name, least in counts.items():
-        if type(values[name]) is not int or values[name] < least:
-            raise UserError(f"{name}={values[name]!r} must be a whole number of at least {least}.")
+    counts = {name: plain[name] for name in ("num_resamples", "report_clips", "seed")}
+    counts |= {f"seeds[{i}]": seed for i, seed in enumerate(plain["seeds"])}
+    for name, value in counts.items():
+        if type(value) is not int or value < 0:
+            raise UserError(f"{name}={value!r} must be a whole number of at least 0.")
     if not plain["seeds"] or len(set(plain["seeds"])) < len(plain["seeds"]):
-        raise UserError(
-            f"seeds={plain['seeds']}: give one or several different seeds, such as seeds=[0,1,2]."
-        )
+        told = "give one or several different seeds, such as seeds=[0,1,2]."
+        raise UserError(f"seeds={plain['seeds']}: {told}")
     if odd := sorted(set(plain["sampler"]) - {*_SAMPLER}):
         raise UserError(f"Unknown setting sampler.{odd[0]}. sampler knows: {', '.join(_SAMPLER)}.")
     for name in ("sanity", "crosscheck"):
@@ -129,16 +126,14 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
 def _check_sections(plain: Mapping[str, Any]) -> None:
     """Check what is there and of which kind, before values are looked at."""
     if not plain.get("metrics"):
-        raise UserError(
-            "metrics is empty: name a set or metrics of conf/metrics, such as metrics=[fad_vggish]."
-        )
+        told = "name a set or metrics of conf/metrics, such as metrics=[fad_vggish]."
+        raise UserError(f"metrics is empty: {told}")
     check_there(plain, [*sorted(SECTIONS - ADDED), *_KEYS, *(f"paths.{name}" for name in PATHS)])
     for section in ("metrics", "features"):
         if not isinstance(plain[section], Mapping):
             raise UserError(f"{section}={plain[section]} chooses no option of conf/{section}.")
-    check_classes(
-        plain, [*_CLASSES, *(f"{name}.{key}" for name in ("metrics", "features") for key in plain[name])]
-    )
+    nodes = (f"{name}.{key}" for name in ("metrics", "features") for key in plain[name])
+    check_classes(plain, [*_CLASSES, *nodes])
     check_paths(plain["paths"])
     for name in ("checkpoint", "path"):
         if plain[name] is not None:

@@ -34,37 +34,29 @@ def halves(trial: Trial, seed: int) -> Trial:
     """Return one random half of the references as sounds, the other half as references."""
     order = np.random.default_rng(seed).permutation(len(trial.references))
     middle = len(order) // 2
-    first = sorted(order[:middle])
-    rest = sorted(order[middle:])
+    first, rest = sorted(order[:middle]), sorted(order[middle:])
     item_of = {item.reference: item for item in reversed(trial.items)}
-    return dataclasses.replace(
-        trial,
-        items=tuple(item_of[trial.references[index]] for index in first),
-        sounds=(tuple(trial.references[index] for index in first),),
-        references=tuple(trial.references[index] for index in rest),
-    )
+    sounds, references = (tuple(trial.references[index] for index in half) for half in (first, rest))
+    items = tuple(item_of[sound] for sound in sounds)
+    return dataclasses.replace(trial, items=items, sounds=(sounds,), references=references)
 
 
 def verdicts(row: Row, sanity: Sequence[Row]) -> tuple[str, ...]:
     """Return a sentence for each row to beat: which figures are no better, or too near to tell."""
     keys = {score.key for score in row.scores}
     rivals = [other for other in sanity if other.system in TO_BEAT]
-    return tuple(
-        _verdict(row.scores, other) for other in rivals if keys & {score.key for score in other.scores}
-    )
+    return tuple(_verdict(row.scores, other) for other in rivals if keys & {s.key for s in other.scores})
 
 
 def _verdict(scores: Sequence[Score], other: Row) -> str:
     rivals: Mapping[str, Score] = {score.key: score for score in other.scores}
     pairs = [(score, rivals[score.key]) for score in scores if score.key in rivals]
-    no_better = [
-        _named(score, rival) for score, rival in pairs if _lead(score.value, rival.value, score) <= 0
-    ]
-    too_near = [
-        _named(score, rival)
-        for score, rival in pairs
-        if _lead(score.value, rival.value, score) > 0 >= _lead(_worse_end(score), rival.value, score)
-    ]
+    no_better, too_near = [], []
+    for score, rival in pairs:
+        if _lead(score.value, rival.value, score) <= 0:
+            no_better.append(_named(score, rival))
+        elif _lead(_worse_end(score), rival.value, score) <= 0:
+            too_near.append(_named(score, rival))
     parts = [f"no better in {', '.join(no_better)}"] if no_better else []
     parts += [f"better, but within the 95% interval, in {', '.join(too_near)}"] if too_near else []
     name = other.system.replace("_", " ")

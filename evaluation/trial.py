@@ -81,9 +81,8 @@ class Ears:
         if extractor is None or seconds is None:
             return None
         if (name, seconds) not in self._shapes:
-            noise = np.random.default_rng(0).standard_normal(
-                round(seconds * extractor.sample_rate), np.float32
-            )
+            length = round(seconds * extractor.sample_rate)
+            noise = np.random.default_rng(0).standard_normal(length, np.float32)
             (found,) = extractor.extract([0.1 * noise])
             self._shapes[name, seconds] = {feature: array.shape for feature, array in found.items()}
         return self._shapes[name, seconds]

@@ -4,13 +4,18 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from evaluation.crosscheck.files import link_sounds, save_laion, save_panns
+import torch
+from huggingface_hub import snapshot_download
+from safetensors.torch import save_file
+from transformers import RobertaConfig
+
+from audiolcm.weights.reading import read_checkpoint
 from evaluation.crosscheck.hub_vggish import write_hub
 from evaluation.features.extractor import Extractor
-from evaluation.features.laion import CHECKPOINTS, LaionClap
-from evaluation.features.panns import EMBEDDING_WIDTH, Panns16k, Panns32k
+from evaluation.features.laion import CHECKPOINTS, ROBERTA_BASE, LaionClap, network_weights
+from evaluation.features.panns import EMBEDDING_WIDTH, Panns
 from evaluation.features.vggish import Vggish
 from evaluation.features.weights import REGISTRY, obtain
 from evaluation.measures.pairs import ClapScore
@@ -19,10 +24,6 @@ from evaluation.sound import SoundReader
 from evaluation.trial import Measure, Trial
 
 FAD_PACKAGE, CLAP_PACKAGE = "frechet-audio-distance", "laion-clap"
-_PANNS_FILES: dict[type, tuple[str, str]] = {
-    Panns16k: ("panns_16k", "Cnn14_16k_mAP%3D0.438.pth"),
-    Panns32k: ("panns_32k", "Cnn14_mAP%3D0.431.pth"),
-}
 _SUBMODELS = {
     "630k-best": "630k",
     "630k-audioset-best": "630k-audioset",
@@ -67,7 +68,7 @@ class Check:
         """Return what the worker is asked, after the files that it needs were made in ``folder``."""
         if isinstance(self.measure, ClapScore):
             return self._clap(self.measure, folder, trial, device)
-        width = EMBEDDING_WIDTH if isinstance(self.extractor, Panns16k | Panns32k) else None
+        width = EMBEDDING_WIDTH if isinstance(self.extractor, Panns) else None
         return {
             "kind": "frechet",
             "arguments": self._model(folder / "models") | {"ckpt_dir": str(folder / "models")},
@@ -77,8 +78,7 @@ class Check:
         }
 
     def _weights(self, registered: str) -> Path:
-        place = self.arguments["folder"]
-        return obtain(registered, self.arguments["weights"], None if place is None else Path(place))
+        return obtain(registered, self.arguments["weights"], self.arguments["folder"])
 
     def _model(self, folder: Path) -> dict[str, Any]:
         """Return the arguments of FrechetAudioDistance that name the network, whose files are made in ``folder``."""
@@ -90,7 +90,8 @@ class Check:
             save_laion(folder, REGISTRY[registered].filename, self._weights(registered), self.arguments)
             submodel = _SUBMODELS[self.arguments["checkpoint"]]
             return {"model_name": "clap", "submodel_name": submodel, "sample_rate": 48000}
-        registered, filename = _PANNS_FILES[type(self.extractor)]
+        registered = self.extractor.name
+        filename = REGISTRY[registered].url.rpartition("/")[2]  # which theirs keeps, its % too
         save_panns(folder, filename, self._weights(registered))
         return {"model_name": "pann", "sample_rate": self.extractor.sample_rate}
 
@@ -117,7 +118,7 @@ class Check:
                 who = ("theirs", "ours") if rounds else ("ours", "theirs")
                 notes.append(f"{who[0]} rounds samples to 16 bits, {who[1]} does not")
             notes.append(f"over 10 s theirs hears a random part, ours: {self.arguments['crop']}")
-        if isinstance(self.extractor, Panns16k | Panns32k):
+        if isinstance(self.extractor, Panns):
             notes.append("0.3.4 joins these embeddings end to end; its class was given them as rows")
         return tuple(notes)
 
@@ -128,9 +129,8 @@ def _reading(reader: SoundReader, resampler: str) -> list[str]:
     if reader.channel != plain.channel:
         notes.append("of several channels ours takes the first, theirs the mean")
     if reader.resampler != plain.resampler:
-        notes.append(
-            f"where a file has another rate ours resamples with {reader.resampler}, theirs with {resampler}"
-        )
+        both = f"{reader.resampler}, theirs with {resampler}"
+        notes.append(f"where a file has another rate ours resamples with {both}")
     if reader.remove_mean:
         notes.append("ours takes the constant part out")
     if reader.peak is not None:
@@ -138,9 +138,7 @@ def _reading(reader: SoundReader, resampler: str) -> list[str]:
     if reader.max_seconds is not None or reader.min_seconds > 0:
         longest = "" if reader.max_seconds is None else f"hears the first {reader.max_seconds:g} s"
         shortest = f"fills up to {reader.min_seconds:g} s with zeros" if reader.min_seconds > 0 else ""
-        notes.append(
-            f"ours {' and '.join(part for part in (longest, shortest) if part)}, theirs the whole file"
-        )
+        notes.append(f"ours {' and '.join(filter(None, (longest, shortest)))}, theirs the whole file")
     return notes
 
 
@@ -156,14 +154,61 @@ def checks(
     """
     found = []
     for key, measure in measures.items():
-        extractor, package = extractors[key], None
-        if type(measure) is FrechetDistance and isinstance(
-            extractor, Vggish | Panns16k | Panns32k | LaionClap
-        ):
-            package = FAD_PACKAGE
+        extractor, name = extractors[key], measure.extractor
+        if type(measure) is FrechetDistance and isinstance(extractor, Vggish | Panns | LaionClap):
+            found.append(Check(key, measure, extractor, nodes[name], FAD_PACKAGE))
         elif isinstance(measure, ClapScore) and isinstance(extractor, LaionClap):
-            package = CLAP_PACKAGE
-        if package is not None:
-            known = cast("ClapScore | FrechetDistance", measure)
-            found.append(Check(key, known, extractor, nodes[measure.extractor], package))
+            found.append(Check(key, measure, extractor, nodes[name], CLAP_PACKAGE))
     return found
+
+
+_TEXT_HALF = "text_branch."
+_POSITION_IDS = "text_branch.embeddings.position_ids"  # load_ckpt deletes it and fails where it is not there
+_COMMIT = "0" * 40
+_TOKENIZER_FILES = ("*.json", "merges.txt")
+
+
+def link_sounds(folder: Path, paths: Sequence[Path]) -> str:
+    """Make a folder with exactly these files in it, as links in their order, and return its name."""
+    folder.mkdir(parents=True)
+    for number, path in enumerate(paths):
+        (folder / f"{number:06d}{path.suffix}").symlink_to(path.absolute())
+    return str(folder)
+
+
+def save_panns(folder: Path, name: str, weights: Path) -> None:
+    """Save PANNs' weights under the name that frechet-audio-distance looks for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"model": dict(read_checkpoint(weights)["model"])}, folder / name)
+
+
+def save_laion(folder: Path, name: str, weights: Path, arguments: dict[str, Any]) -> None:
+    """Save a checkpoint of LAION's CLAP as ``name``, and in ``folder/huggingface`` the roberta-base that it needs.
+
+    It is read by our own reader, which runs no code of theirs, and saved again: laion-clap unpickles. The hub's RoBERTa
+    gives the class only its sizes: all of its weights come from the checkpoint.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = network_weights(weights)
+    sizes: dict[str, Any] = ROBERTA_BASE | dict(arguments["text_sizes"] or {})
+    config = RobertaConfig(**sizes)
+    positions = {_POSITION_IDS: torch.arange(config.max_position_embeddings)[None]}
+    torch.save({f"module.{key}": tensor for key, tensor in (state | positions).items()}, folder / name)
+    repository = folder / "huggingface/hub/models--roberta-base"
+    snapshot = repository / "snapshots" / _COMMIT
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text(_COMMIT)
+    for pattern in _TOKENIZER_FILES:
+        for file in _tokenizer_folder(arguments["tokenizer"]).glob(pattern):
+            (snapshot / file.name).symlink_to(file.resolve())
+    (snapshot / "config.json").unlink(missing_ok=True)
+    config.save_pretrained(snapshot)
+    text = {key.removeprefix(_TEXT_HALF): w for key, w in state.items() if key.startswith(_TEXT_HALF)}
+    whole = {key: tensor.contiguous() for key, tensor in text.items()}
+    save_file(whole, snapshot / "model.safetensors", {"format": "pt"})
+
+
+def _tokenizer_folder(source: str) -> Path:
+    """Return the folder of a tokenizer that our own network has read before."""
+    return Path(source) if Path(source).is_dir() else Path(snapshot_download(source, local_files_only=True))

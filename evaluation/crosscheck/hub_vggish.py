@@ -52,9 +52,8 @@ def hub_patches(samples: np.ndarray) -> np.ndarray:
     edges = np.linspace(low, high, 66)
     bands = np.empty((257, 64))
     for band, (low, center, high) in enumerate(zip(edges, edges[1:], edges[2:], strict=False)):
-        bands[:, band] = np.maximum(
-            0, np.minimum((bins - low) / (center - low), (high - bins) / (high - center))
-        )
+        rise, fall = (bins - low) / (center - low), (high - bins) / (high - center)
+        bands[:, band] = np.maximum(0, np.minimum(rise, fall))
     bands[0] = 0
     log_mel = np.log(magnitudes @ bands + 0.01)
     return log_mel[: len(log_mel) // PATCH * PATCH].reshape(-1, PATCH, 64)

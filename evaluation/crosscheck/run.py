@@ -58,14 +58,11 @@ def crosschecked(
         log.warning("%s", _NOTHING)
         return (), (_NOTHING,)
     answers = [_asked(check, trial, cache, device) for check in found]
-    done = tuple(
-        _compared(ours[check.key], check, trial, answer) for check, answer in zip(found, answers, strict=True)
-    )
+    asked = list(zip(found, answers, strict=True))
+    done = tuple(_compared(ours[check.key], check, trial, answer) for check, answer in asked)
     for one in done:
         log.info("Crosscheck: %s", one.sentence())
-    broken = {
-        check.package for check, answer in zip(found, answers, strict=True) if answer.get("is_import", False)
-    }
+    broken = {check.package for check, answer in asked if answer.get("is_import", False)}
     notes = (_how_to_install(sorted(broken)),) if broken else ()
     for note in notes:
         log.warning("%s", note)

@@ -11,8 +11,7 @@ from audiolcm.data.manifest import fallback_structure
 from audiolcm.storage.hashing import content_hash
 from audiolcm.weights.artifacts import Artifact
 from evaluation.embedded.network import EvaluatorNetwork
-from evaluation.features.batching import in_equal_lengths, require_length
-from evaluation.features.extractor import Features
+from evaluation.features.extractor import Features, in_equal_lengths, require_length
 from evaluation.features.mel import log_mel
 
 _VERSION = "embedded-v1"  # change it with anything in `log_mel` or `extract`
@@ -72,13 +71,10 @@ class EmbeddedExtractor:
     def _hear(self, waveforms: np.ndarray) -> list[Features]:
         batch = torch.from_numpy(waveforms).to(self._device)
         heard = self._network(log_mel(batch))
-        frames = heard.frames.sigmoid()
-        parts = (heard.rows, heard.logits, heard.joint[:, None], frames)
+        parts = (heard.rows, heard.logits, heard.joint[:, None], heard.frames.sigmoid())
         names = ("embedding", "logits", "joint", "frames")
-        return [
-            dict(zip(names, arrays, strict=True))
-            for arrays in zip(*(part.cpu().numpy() for part in parts), strict=True)
-        ]
+        sounds = zip(*(part.cpu().numpy() for part in parts), strict=True)
+        return [dict(zip(names, arrays, strict=True)) for arrays in sounds]
 
     @torch.inference_mode()
     def embed_captions(self, captions: Sequence[str]) -> np.ndarray:

@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 from huggingface_hub import get_session, snapshot_download
 from jaxtyping import Float
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -25,12 +29,18 @@ _PROBES = ["a dog barks", "the rain falls"]
 class JointSpace(ABC):
     """A network with a half for sounds and a half for captions, as an extractor; subclasses are its two halves.
 
-    Every sound is brought to one length by itself, so that a batch never changes it.
+    Every sound is brought to one length by itself, so that a batch never changes it. The halves must be ready when
+    this constructor is called: it tries the one for captions.
 
     Args:
         name, identity, sample_rate: see ``Extractor``.
         device: of torch.
         batch_size: sounds, or captions, at a time.
+
+    Subclasses take besides:
+        seed: of a random crop.
+        online: whether configurations and tokenizers may be fetched from the hub.
+        min_vocabulary: smallest plausible tokenizer; a smaller one is an incomplete download.
     """
 
     is_embedded = False
@@ -41,6 +51,7 @@ class JointSpace(ABC):
         self.sample_rate = sample_rate
         self._device = torch.device(device)
         self._batch_size = batch_size
+        self._check_captions()
 
     @abstractmethod
     def _hear(self, waveforms: list[np.ndarray]) -> Vectors:
@@ -126,6 +137,83 @@ def local_folder(source: str, files: Sequence[str], online: bool, way_out: str) 
         ) from error
 
 
+LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, SafetensorError, UnpicklingError)
+"""What the libraries raise on files that are missing, damaged or of another network."""
+
+CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
+"""Numbers that a network makes by itself; some versions of transformers stored them as well."""
+
+
+def require_all_weights(report: Mapping[str, Any], network: str, place: str, way_out: str) -> None:
+    """Refuse a network that transformers or diffusers made up weights of; both only warn of that.
+
+    Args:
+        report: what they tell of its loading.
+        network: name of its class.
+        place: where its files lie.
+        way_out: ends the message.
+
+    Raises:
+        UserError: weights are missing, or of other sizes.
+    """
+    absent = {str(key) for key in report["missing_keys"] if not str(key).endswith(CONSTANTS)}
+    if wrong := sorted(absent | set(map(str, report["mismatched_keys"]))):
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise UserError(
+            f"The weights at {place} miss parts of {network}, or have other sizes: {', '.join(wrong[:5])}{more}. "
+            f"{way_out}"
+        )
+
+
 def vocabulary_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return hexadecimal digits over the tokens and their numbers: part of what changes a caption's vector."""
     return hashlib.sha256(json.dumps(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()
+
+
+KINDS = ("center", "start", "random")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Which part of a longer sound is heard; ``str`` of it is a word for names.
+
+    Attributes:
+        kind: ``center``, ``start`` or ``random``.
+        seed: of ``random``. The part hangs on the seed and the sound alone, not on what was cropped before.
+
+    Raises:
+        UserError: there is no such kind.
+    """
+
+    kind: str = "center"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UserError(f"There is no crop {self.kind!r}. Choose from: {', '.join(KINDS)}.")
+
+    def __str__(self) -> str:
+        return f"random-seed{self.seed}" if self.kind == "random" else self.kind
+
+    def __call__(self, waveform: np.ndarray, length: int) -> np.ndarray:
+        """Return ``length`` samples of a longer waveform (samples,), and a shorter one as it is."""
+        surplus = len(waveform) - length
+        if surplus <= 0:
+            return waveform
+        start = {"center": surplus // 2, "start": 0, "random": self._random(waveform, surplus)}[self.kind]
+        return waveform[start : start + length]
+
+    def _random(self, waveform: np.ndarray, surplus: int) -> int:
+        content = hashlib.sha256(np.ascontiguousarray(waveform).tobytes()).hexdigest()
+        return random.Random(f"{self.seed} {content}").randint(0, surplus)
+
+
+def repeat_and_pad(waveform: np.ndarray, length: int) -> np.ndarray:
+    """Return the waveform (samples,) repeated as often as it fits whole, then zeros: LAION's ``repeatpad``."""
+    repeated = np.tile(waveform, length // len(waveform))
+    return np.pad(repeated, (0, length - len(repeated)))
+
+
+def repeat_and_cut(waveform: np.ndarray, length: int) -> np.ndarray:
+    """Return the waveform (samples,) repeated until ``length`` is full, the last time in part, as MS-CLAP does."""
+    return np.resize(waveform, length)

@@ -4,20 +4,34 @@ Wu et al., "Large-scale contrastive language-audio pretraining with feature fusi
 2023. What happens before the network follows ``CLAP_Module`` of laion-clap 1.1.7, but for its unseeded crop.
 """
 
-from collections.abc import Mapping
+import functools
+import importlib
+import importlib.machinery
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import RobertaConfig
+from transformers import RobertaConfig, RobertaModel
 
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer
 from audiolcm.weights.reading import fill, identity, read_checkpoint
-from evaluation.features.crops import Crop, repeat_and_pad
-from evaluation.features.joint import JointSpace, Vectors, local_folder, vocabulary_digest
-from evaluation.features.laion_package import build_network
+from evaluation.features.joint import (
+    Crop,
+    JointSpace,
+    Vectors,
+    local_folder,
+    repeat_and_pad,
+    vocabulary_digest,
+)
 from evaluation.features.weights import obtain
 
 SAMPLE_RATE = 48000
@@ -58,14 +72,10 @@ class LaionClap(JointSpace):
         weights: the path of its file; None takes it from the cache folder, or downloads it.
         tokenizer: folder or hub name of RoBERTa's tokenizer.
         crop: the 10 s of a longer sound that are heard: ``center``, ``start`` or ``random``.
-        seed: of a random crop.
         quantize: round samples to 16 bits, as laion-clap does for files and for arrays, but not for tensors.
-        device: of torch.
-        batch_size: sounds, or captions, at a time.
         folder: the cache folder of published weights; None takes the usual one.
-        online: whether the tokenizer may be fetched from the hub.
         text_sizes: where RoBERTa's sizes differ from those of roberta-base.
-        min_vocabulary: smallest plausible tokenizer; a smaller one is an incomplete download.
+        seed, device, batch_size, online, min_vocabulary: see ``JointSpace``.
 
     Raises:
         UserError: a file is missing, damaged, or of another network.
@@ -91,32 +101,24 @@ class LaionClap(JointSpace):
         self._quantize = quantize
         place = local_folder(tokenizer, _TOKENIZER_FILES, online, _HOW_TO_GET)
         self._tokenizer = read_tokenizer(place, min_vocabulary, _HOW_TO_GET)
-        path = obtain(registered, weights, None if folder is None else Path(folder))
-        sizes = ROBERTA_BASE | dict(text_sizes or {})
-        # pyrefly: ignore[bad-argument-type]  (one dict of sizes for arguments of several types)
+        path = obtain(registered, weights, folder)
+        sizes: dict[str, Any] = ROBERTA_BASE | dict(text_sizes or {})
         self._network = build_network(audio_model, RobertaConfig(**sizes))
         fill(self._network, network_weights(path), path)
         self._network.to(device)
         words = (_VERSION, audio_model, f"{self._crop}", f"{quantize}", f"{sizes}")
-        super().__init__(
-            name=f"laion_{checkpoint}_{self._crop}{'' if quantize else '_float'}",
-            identity=identity(path, *words, vocabulary_digest(self._tokenizer)),
-            sample_rate=SAMPLE_RATE,
-            device=device,
-            batch_size=batch_size,
-        )
-        self._check_captions()
+        name = f"laion_{checkpoint}_{self._crop}{'' if quantize else '_float'}"
+        digits = identity(path, *words, vocabulary_digest(self._tokenizer))
+        super().__init__(name, digits, SAMPLE_RATE, device, batch_size)
 
     def _hear(self, waveforms: list[np.ndarray]) -> Vectors:
         batch = torch.from_numpy(np.stack([self._prepared(waveform) for waveform in waveforms]))
-        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         return self._network.get_audio_embedding([{"waveform": row} for row in batch])
 
     def _read(self, captions: list[str]) -> Vectors:
         encoded = self._tokenizer(
             captions, padding="max_length", truncation=True, max_length=NUM_TOKENS, return_tensors="pt"
         )
-        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         return self._network.get_text_embedding(
             {key: encoded[key].to(self._device) for key in ("input_ids", "attention_mask")}
         )
@@ -156,3 +158,76 @@ def _checkpoint(name: str) -> tuple[str, str]:
     if "fusion" in name:
         reason = "Checkpoints that fuse random parts of a long sound are not supported"
     raise UserError(f"checkpoint={name}: {reason}. Choose from: {', '.join(CHECKPOINTS)}.")
+
+
+_PRIVATE_NAME = "_laion_clap_networks"
+_NUMPY_2_FROM = (3, 13)
+"""laion-clap asks for NumPy below 2, which no Python from here on has; with NumPy 2 its networks are as they were."""
+
+
+def build_network(audio_model: str, text_sizes: RobertaConfig) -> Any:
+    """Return the package's CLAP with random weights, in evaluation mode; no file of a text half is needed for it.
+
+    Args:
+        audio_model: one of the package's ``model_configs``, such as ``HTSAT-tiny``.
+        text_sizes: of RoBERTa; its hidden size must be 768.
+
+    Raises:
+        UserError: laion-clap, or what it imports, is not installed.
+    """
+    sizes = json.loads((_package_folder() / "model_configs" / f"{audio_model}.json").read_text())
+    sizes["text_cfg"]["model_type"] = "roberta"
+    module = networks()
+    with _text_half_of(module, text_sizes):
+        return module.CLAP(**sizes).eval()
+
+
+@functools.cache
+def networks() -> ModuleType:
+    """Return the package's ``clap_module.model``, imported by itself under a private name.
+
+    ``import laion_clap`` makes tokenizers from the Hugging Face hub, which without a network are silently empty under
+    transformers 5, and adds the package's folder to ``sys.path``. The folder of the networks does neither.
+
+    Raises:
+        UserError: laion-clap, or what it imports, is not installed.
+    """
+    # A package without __init__.py: the real one would import the training code as well.
+    spec = importlib.machinery.ModuleSpec(_PRIVATE_NAME, loader=None, is_package=True)
+    spec.submodule_search_locations = [str(_package_folder())]
+    sys.modules[_PRIVATE_NAME] = importlib.util.module_from_spec(spec)
+    try:
+        return importlib.import_module(f"{_PRIVATE_NAME}.model")
+    except ImportError as error:
+        told = f"The networks of LAION's CLAP cannot be imported: {error}. {how_to_install()}"
+        raise UserError(told) from error
+
+
+def _package_folder() -> Path:
+    package = importlib.util.find_spec("laion_clap")  # finds it without importing it
+    if package is None or not package.submodule_search_locations:
+        raise UserError(f"The networks of LAION's CLAP are missing. {how_to_install()}")
+    return Path(package.submodule_search_locations[0]) / "clap_module"
+
+
+def how_to_install() -> str:
+    """Return what to type for laion-clap on this Python."""
+    if sys.version_info < _NUMPY_2_FROM:
+        return "Type: pip install laion-clap==1.1.7"
+    return (
+        f"On Python 3.{sys.version_info[1]} the package laion-clap is not installed along with us, because it asks "
+        "for NumPy 1; its networks run with NumPy 2 all the same. Type:\n"
+        "  pip install -c constraints.txt h5py torchvision && pip install --no-deps laion-clap==1.1.7\n"
+        "or use Python 3.11 or 3.12, or CLAP of transformers: metrics=clap_htsat_unfused."
+    )
+
+
+@contextmanager
+def _text_half_of(module: Any, sizes: RobertaConfig) -> Iterator[None]:
+    """Let CLAP make its RoBERTa from sizes where it would ask the hub; only the private module is touched."""
+    original = module.RobertaModel
+    module.RobertaModel = SimpleNamespace(from_pretrained=lambda _name: RobertaModel(sizes))
+    try:
+        yield
+    finally:
+        module.RobertaModel = original

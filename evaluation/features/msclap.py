@@ -13,15 +13,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertConfig
 
-from audiolcm.errors import UserError
 from audiolcm.models.clap_t5 import CaptionEncoder, Projection
 from audiolcm.models.clap_t5_files import read_bert_config, read_tokenizer
 from audiolcm.types import Waveform
-from audiolcm.weights.reading import fill, identity, read_checkpoint
-from evaluation.features.crops import Crop, repeat_and_cut
-from evaluation.features.joint import JointSpace, Vectors, local_folder, vocabulary_digest
+from audiolcm.weights.reading import fill, identity
+from evaluation.features.joint import (
+    Crop,
+    JointSpace,
+    Vectors,
+    local_folder,
+    repeat_and_cut,
+    vocabulary_digest,
+)
 from evaluation.features.panns import EMBEDDING_WIDTH, Cnn14, LogMelSettings
-from evaluation.features.weights import obtain
+from evaluation.features.weights import model_entry, obtain
 
 SETTINGS = LogMelSettings(44100, window=1024, hop=320, low=50, high=14000)
 NUM_SAMPLES = 220_500  # 5 s
@@ -30,9 +35,8 @@ NUM_SAMPLES_BUG = 80_000
 NUM_TOKENS = 100
 WIDTH = 1024
 _VERSION = "msclap-2022-v1"  # change it with anything that can change the features
-_POSITION_IDS = (
-    "caption_encoder.base.embeddings.position_ids"  # a constant that old versions of transformers stored
-)
+# A constant that old versions of transformers stored.
+_POSITION_IDS = "caption_encoder.base.embeddings.position_ids"
 _BERT_FILES = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json")
 _HOW_TO_GET = f"""
 MS-CLAP needs the configuration and the tokenizer of bert-base-uncased. On a computer with a network, type
@@ -86,12 +90,8 @@ class MsClap(JointSpace):
         bert: folder or hub name of BERT's configuration and tokenizer.
         crop: the 5 s of a longer sound that are heard: ``center``, ``start`` or ``random``; or ``bug``, a random
             part of 1.8 s, which is what the released evaluation hears of a file of 16 kHz.
-        seed: of a random crop; the released evaluation has none.
-        device: of torch.
-        batch_size: sounds, or captions, at a time.
         folder: the cache folder of published weights; None takes the usual one.
-        online: whether BERT's configuration and tokenizer may be fetched from the hub.
-        min_vocabulary: smallest plausible tokenizer; a smaller one is an incomplete download.
+        seed, device, batch_size, online, min_vocabulary: see ``JointSpace``; the released evaluation has no seed.
 
     Raises:
         UserError: a file is missing, damaged, or of another network.
@@ -114,25 +114,18 @@ class MsClap(JointSpace):
         place = local_folder(bert, _BERT_FILES, online, _HOW_TO_GET)
         self._tokenizer = read_tokenizer(place, min_vocabulary, _HOW_TO_GET)
         sizes = read_bert_config(place, _HOW_TO_GET)
-        path = obtain("msclap_2022", weights, None if folder is None else Path(folder))
+        path = obtain("msclap_2022", weights, folder)
         self._network = MsClapNetwork(sizes)
         fill(self._network, network_weights(path), path)
         self._network.eval().to(device)
         words = (_VERSION, f"{self._crop}", f"{self._num_samples}", sizes.to_json_string())
-        super().__init__(
-            name=f"msclap_2022_{'bug' if crop == 'bug' else '5s'}_{self._crop}",
-            identity=identity(path, *words, vocabulary_digest(self._tokenizer)),
-            sample_rate=SETTINGS.sample_rate,
-            device=device,
-            batch_size=batch_size,
-        )
-        self._check_captions()
+        name = f"msclap_2022_{'bug' if crop == 'bug' else '5s'}_{self._crop}"
+        digits = identity(path, *words, vocabulary_digest(self._tokenizer))
+        super().__init__(name, digits, SETTINGS.sample_rate, device, batch_size)
 
     def _hear(self, waveforms: list[np.ndarray]) -> Vectors:
-        parts = [
-            repeat_and_cut(self._crop(waveform, self._num_samples), self._num_samples)
-            for waveform in waveforms
-        ]
+        length = self._num_samples
+        parts = [repeat_and_cut(self._crop(waveform, length), length) for waveform in waveforms]
         batch = torch.from_numpy(np.stack(parts).astype(np.float32, copy=False))
         return self._network.embed_sounds(batch.to(self._device))
 
@@ -145,9 +138,8 @@ class MsClap(JointSpace):
             return_token_type_ids=True,
             return_tensors="pt",
         ).to(self._device)
-        return self._network.embed_texts(
-            encoded["input_ids"], encoded["attention_mask"], encoded["token_type_ids"]
-        )
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        return self._network.embed_texts(*(encoded[name] for name in names))
 
 
 def network_weights(path: Path) -> dict[str, Tensor]:
@@ -156,8 +148,5 @@ def network_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: the file is damaged or is no checkpoint of MS-CLAP.
     """
-    stored = read_checkpoint(path)
-    weights = stored.get("model") if isinstance(stored, dict) else None
-    if not isinstance(weights, dict):
-        raise UserError(f"{path} is not a checkpoint of MS-CLAP: it has no entry `model`.")
+    weights = model_entry(path, "MS-CLAP")
     return {name: tensor for name, tensor in weights.items() if name != _POSITION_IDS}

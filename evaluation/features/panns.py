@@ -4,6 +4,7 @@ The network of Kong et al., "PANNs: Large-scale pretrained audio neural networks
 with the parameter names of its published checkpoints (https://zenodo.org/records/3987831).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +16,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchlibrosa.stft import LogmelFilterBank, Spectrogram
 
-from audiolcm.errors import UserError
 from audiolcm.types import Waveform
-from audiolcm.weights.reading import fill, identity, read_checkpoint
-from evaluation.features.batching import in_equal_lengths, require_length
-from evaluation.features.extractor import Features
-from evaluation.features.weights import obtain
+from audiolcm.weights.reading import fill, identity
+from evaluation.features.extractor import Features, in_equal_lengths, require_length
+from evaluation.features.weights import model_entry, obtain
 
 NUM_BANDS = 64
 NUM_CLASSES = 527  # of AudioSet
 EMBEDDING_WIDTH = 2048
 _LEVEL_FLOOR = 1e-10  # power: -100 dB is silence
+_WIDTHS = (1, 64, 128, 256, 512, 1024, 2048)  # channels before and after each block
 _POOLINGS = 5  # each halves the frames, and one frame must be left
 _VERSION = "cnn14-v1"  # change it with anything that can change the features
 
@@ -83,22 +83,14 @@ class Cnn14(nn.Module):
         super().__init__()
         self.settings = settings
         self.spectrogram_extractor = Spectrogram(settings.window, settings.hop, settings.window)
+        edges = {"fmin": settings.low, "fmax": settings.high}
         self.logmel_extractor = LogmelFilterBank(
-            settings.sample_rate,
-            settings.window,
-            NUM_BANDS,
-            fmin=settings.low,
-            fmax=settings.high,
-            amin=_LEVEL_FLOOR,
-            top_db=None,
+            settings.sample_rate, settings.window, NUM_BANDS, **edges, amin=_LEVEL_FLOOR, top_db=None
         )
         self.bn0 = nn.BatchNorm2d(NUM_BANDS)
-        self.conv_block1 = ConvBlock(1, 64, 2)
-        self.conv_block2 = ConvBlock(64, 128, 2)
-        self.conv_block3 = ConvBlock(128, 256, 2)
-        self.conv_block4 = ConvBlock(256, 512, 2)
-        self.conv_block5 = ConvBlock(512, 1024, 2)
-        self.conv_block6 = ConvBlock(1024, 2048, 1)
+        for number, (before, after) in enumerate(itertools.pairwise(_WIDTHS), 1):
+            pooling = 2 if number <= _POOLINGS else 1
+            self.add_module(f"conv_block{number}", ConvBlock(before, after, pooling))
         self.fc1 = nn.Linear(2048, EMBEDDING_WIDTH)
         self.fc_audioset = nn.Linear(EMBEDDING_WIDTH, num_classes)
 
@@ -109,15 +101,8 @@ class Cnn14(nn.Module):
     def embed(self, waveform: Waveform) -> Embeddings:
         """Return the nonnegative output of the last hidden layer for each waveform, of ``min_samples`` or more."""
         x = self.bn0(self.log_mel(waveform).transpose(1, 3)).transpose(1, 3)  # normalizes each band
-        for block in (
-            self.conv_block1,
-            self.conv_block2,
-            self.conv_block3,
-            self.conv_block4,
-            self.conv_block5,
-            self.conv_block6,
-        ):
-            x = block(x)
+        for number in range(1, len(_WIDTHS)):
+            x = self.get_submodule(f"conv_block{number}")(x)
         x = x.mean(3)
         return functional.relu(self.fc1(x.amax(2) + x.mean(2)))
 
@@ -131,33 +116,29 @@ class Panns:
 
     Sounds of equal lengths go through the network together; none is cut or padded.
 
+    Subclasses tell its ``name``, which is that of its file in the registry of weights too, and the ``settings`` of its
+    log-mel spectrogram.
+
     Args:
-        name: of the extractor and of its file in the registry of weights.
-        settings: of its log-mel spectrogram.
         weights: the path of the checkpoint; None takes the published one from the cache folder, or downloads it.
         device: of torch.
         batch_size: waveforms at a time.
         folder: the cache folder of published weights; None takes the usual one.
     """
 
+    name: str
+    settings: LogMelSettings
     is_embedded = False
 
     def __init__(
-        self,
-        name: str,
-        settings: LogMelSettings,
-        weights: str | None = None,
-        device: str = "cpu",
-        batch_size: int = 8,
-        folder: str | None = None,
+        self, weights: str | None = None, device: str = "cpu", batch_size: int = 8, folder: str | None = None
     ) -> None:
-        path = obtain(name, weights, None if folder is None else Path(folder))
-        self.name = name
-        self.identity = identity(path, _VERSION, repr(settings))
-        self.sample_rate = settings.sample_rate
+        path = obtain(self.name, weights, folder)
+        self.identity = identity(path, _VERSION, repr(self.settings))
+        self.sample_rate = self.settings.sample_rate
         self._device = torch.device(device)
         self._batch_size = batch_size
-        self._network = load_cnn14(path, settings).to(self._device)
+        self._network = load_cnn14(path, self.settings).to(self._device)
 
     @torch.inference_mode()
     def extract(self, waveforms: Sequence[np.ndarray]) -> list[Features]:
@@ -166,17 +147,15 @@ class Panns:
         Raises:
             UserError: when a waveform is under 0.31 s; the network would be left without a frame.
         """
-        require_length(waveforms, self._network.settings.min_samples, self.sample_rate, self.name)
+        require_length(waveforms, self.settings.min_samples, self.sample_rate, self.name)
         return in_equal_lengths(self._hear, waveforms, self._batch_size)
 
     def _hear(self, waveforms: np.ndarray) -> list[Features]:
         batch = torch.from_numpy(waveforms).to(self._device)
         embeddings = self._network.embed(batch)
         logits = self._network.classify(embeddings).cpu().numpy()
-        return [
-            {"embedding": row[None], "logits": scores}
-            for row, scores in zip(embeddings.cpu().numpy(), logits, strict=True)
-        ]
+        sounds = zip(embeddings.cpu().numpy(), logits, strict=True)
+        return [{"embedding": row[None], "logits": scores} for row, scores in sounds]
 
 
 def load_cnn14(path: Path, settings: LogMelSettings) -> Cnn14:
@@ -185,27 +164,18 @@ def load_cnn14(path: Path, settings: LogMelSettings) -> Cnn14:
     Raises:
         UserError: when the file is damaged or of another network.
     """
-    checkpoint = read_checkpoint(path)
-    if not isinstance(checkpoint, dict) or "model" not in checkpoint:
-        raise UserError(f"{path} is not a checkpoint of PANNs: it has no entry `model`.")
     network = Cnn14(settings)
-    fill(network, checkpoint["model"], path)
+    fill(network, model_entry(path, "PANNs"), path)
     return network.eval()
 
 
 class Panns16k(Panns):
     """Cnn14 at 16 kHz (mAP 0.438): the network behind KL and IS of most published tables."""
 
-    def __init__(
-        self, weights: str | None = None, device: str = "cpu", batch_size: int = 8, folder: str | None = None
-    ) -> None:
-        super().__init__("panns_16k", SETTINGS_16K, weights, device, batch_size, folder)
+    name, settings = "panns_16k", SETTINGS_16K
 
 
 class Panns32k(Panns):
     """Cnn14 at 32 kHz (mAP 0.431)."""
 
-    def __init__(
-        self, weights: str | None = None, device: str = "cpu", batch_size: int = 8, folder: str | None = None
-    ) -> None:
-        super().__init__("panns_32k", SETTINGS_32K, weights, device, batch_size, folder)
+    name, settings = "panns_32k", SETTINGS_32K

@@ -7,8 +7,7 @@ import torch
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.storage.hashing import content_hash
-from evaluation.features.batching import in_equal_lengths, require_length
-from evaluation.features.extractor import Features
+from evaluation.features.extractor import Features, in_equal_lengths, require_length
 from evaluation.features.mel import HOP, log_mel
 
 BANDS, FRAMES = 8, 8  # of a patch: an eighth of the mel scale, 0.16 s

@@ -1,26 +1,110 @@
 """The features of sounds and captions, each computed once: kept by content, so that no stale file is ever believed."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
 from tqdm import tqdm
 
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
+from audiolcm.storage.files import explained
+from audiolcm.storage.hashing import content_hash
+from audiolcm.storage.tensors import UNSEALED, check_seal, safetensors_path
 from evaluation.features.extractor import Extractor, Features, TextAudioExtractor
-from evaluation.features.feature_files import Shelf
+from evaluation.metrics.frechet import Gaussian, fit_gaussian
 from evaluation.sound import SoundReader
+
+log = logging.getLogger(__name__)
 
 BATCH = 32  # sounds that are computed together and written as one file
 _DECODERS = 2  # threads; soundfile and the resamplers release Python's lock
 _PATIENCE = 2.0  # seconds before a progress bar appears
+_SUFFIX = ".safetensors"
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
+
+
+class Shelf:
+    """Entries ``key -> {name: array}`` below ``folder``, any number of them in a file.
+
+    Two processes may fill one shelf: at worst both compute the same entries. A damaged file is reported and removed,
+    and its entries count as missing. Each file is read whole once, when an entry of it is first asked for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._where: dict[str, tuple[Path, list[str]]] = {}
+        self._files: dict[Path, Any] = {}
+        self._whole: set[Path] = set()
+        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+            self._open(path)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._where and self._is_whole(self._where[key][0])
+
+    def get(self, key: str) -> dict[str, np.ndarray]:
+        """Return an entry.
+
+        Raises:
+            KeyError: there is none.
+        """
+        path, names = self._where[key]
+        return {name: self._files[path].get_tensor(f"{key}/{name}") for name in names}
+
+    def put(self, entries: dict[str, dict[str, np.ndarray]]) -> None:
+        """Add entries, named by hexadecimal digests, as one file; nothing for no entries."""
+        if not entries:
+            return
+        path = self._folder / f"{min(entries)}-{len(entries)}{_SUFFIX}"
+        named = {f"{key}/{name}": array for key, entry in entries.items() for name, array in entry.items()}
+        arrays = {name: np.ascontiguousarray(array) for name, array in named.items()}
+        with safetensors_path(path) as temporary:
+            save_file(arrays, temporary, UNSEALED)
+        self._whole.add(path)
+        self._open(path)
+
+    def _open(self, path: Path) -> None:
+        try:
+            if not path.is_file():
+                raise OSError("it is no file")
+            file = safe_open(path, "numpy")
+        except (SafetensorError, OSError) as error:
+            self._remove(path, error)
+            return
+        self._files[path] = file
+        # pyrefly: ignore[missing-attribute]  (safe_open's class has no public name)
+        for full_name in file.keys():  # noqa: SIM118 (no mapping)
+            key, _, name = full_name.partition("/")
+            self._where.setdefault(key, (path, []))
+            if self._where[key][0] == path:
+                self._where[key][1].append(name)
+
+    def _is_whole(self, path: Path) -> bool:
+        if path not in self._whole:
+            try:
+                check_seal(path)
+            except (OSError, ValueError) as error:
+                self._remove(path, error)
+                return False
+            self._whole.add(path)
+        return True
+
+    def _remove(self, path: Path, error: Exception) -> None:
+        log.warning("%s is damaged (%s): removed, its content is computed again.", path, error)
+        self._files.pop(path, None)
+        self._where = {key: place for key, place in self._where.items() if place[0] != path}
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as refused:  # a folder has its place
+            raise explained(refused, path) or refused from refused
 
 
 class FeatureStore:
@@ -42,9 +126,8 @@ class FeatureStore:
         found = self._digests.of(paths)
         absent = [path for path, digest in found.items() if digest in ("missing", "unreadable")]
         if absent:
-            raise UserError(
-                f"{len(absent)} of {len(found)} sounds are missing or unreadable, the first is {absent[0]}."
-            )
+            told = f"{len(absent)} of {len(found)} sounds are missing or unreadable"
+            raise UserError(f"{told}, the first is {absent[0]}.")
         return [found[path] for path in paths]
 
     def features(self, extractor: Extractor, reader: SoundReader, paths: Sequence[Path]) -> list[Features]:
@@ -112,3 +195,27 @@ def _ahead(prepare: Callable[[Item], Prepared], items: Sequence[Item]) -> Iterat
         for first in range(BATCH, len(items) + BATCH, BATCH):
             current, pending = pending, begin(first)
             yield [future.result() for future in current]
+
+
+def reference_gaussian(
+    store: FeatureStore, extractor: Extractor, reader: SoundReader, paths: Sequence[Path]
+) -> Gaussian:
+    """Return the Gaussian fitted to all rows of ``embedding`` of these files, whatever their order.
+
+    It is computed once for each network, reader and set of sounds.
+    """
+    content = [extractor.name, extractor.identity, reader.identity, sorted(store.digests(paths))]
+    path = store.folder / "statistics" / f"{extractor.name}-{content_hash(content)}.safetensors"
+    if path.exists():
+        try:
+            check_seal(path)
+            kept = load_file(path)
+            return Gaussian(kept["mean"], kept["covariance"], int(kept["num_rows"][0]))
+        except (SafetensorError, OSError, ValueError, LookupError) as error:
+            log.warning("%s is damaged (%s): computed again.", path, error)
+    rows = np.concatenate([found["embedding"] for found in store.features(extractor, reader, paths)])
+    fitted = fit_gaussian(rows)
+    with safetensors_path(path) as temporary:
+        arrays = {"mean": fitted.mean, "covariance": fitted.covariance}
+        save_file(arrays | {"num_rows": np.array([fitted.num_rows])}, temporary, UNSEALED)
+    return fitted

@@ -15,8 +15,7 @@ import torch
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.storage.hashing import content_hash
-from evaluation.features.batching import require_length
-from evaluation.features.extractor import Features
+from evaluation.features.extractor import Features, require_length
 from evaluation.features.mel import log_mel
 
 NUM_BANDS = 24

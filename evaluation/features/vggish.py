@@ -16,8 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiolcm.weights.reading import fill, identity, read_checkpoint
-from evaluation.features.batching import require_length
-from evaluation.features.extractor import Features
+from evaluation.features.extractor import Features, require_length
 from evaluation.features.weights import obtain
 from evaluation.features.winograd import FirstConv, WinogradConv
 
@@ -110,12 +109,11 @@ class FastVggish:
 
     def __call__(self, patches: Patches) -> Embeddings:
         """Return the embeddings of any number of patches."""
-        return torch.cat(
-            [
-                self._embeddings(torch.cat([self._features(chunk) for chunk in batch.split(_CHUNK)]))
-                for batch in patches.split(self._batch_size)
-            ]
-        )
+        found = []
+        for batch in patches.split(self._batch_size):
+            features = torch.cat([self._features(chunk) for chunk in batch.split(_CHUNK)])
+            found.append(self._embeddings(features))
+        return torch.cat(found)
 
     def _features(self, patches: Patches) -> Tensor:
         x = self._first(patches)
@@ -145,7 +143,7 @@ class Vggish:
         batch_size: int = 320,
         folder: str | None = None,
     ) -> None:
-        path = obtain(self.name, weights, None if folder is None else Path(folder))
+        path = obtain(self.name, weights, folder)
         self.identity = identity(path, _VERSION)
         self._device = torch.device(device)
         self._network = FastVggish(load_vggish(path).to(self._device), batch_size)

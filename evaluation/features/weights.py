@@ -6,9 +6,12 @@ begins with its hash) or that several independent users of the file agree on.
 
 from pathlib import Path
 
+from torch import Tensor
+
 from audiolcm.errors import UserError
 from audiolcm.weights import files
 from audiolcm.weights.files import WeightsFile
+from audiolcm.weights.reading import read_checkpoint
 
 _VGGISH = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"
 _PANNS = "https://zenodo.org/records/3987831/files/"
@@ -63,7 +66,7 @@ REGISTRY = {file.name: file for file in _FILES}
 def obtain(
     name: str,
     path: str | None = None,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     override: str | None = None,
     exactly: bool = False,
 ) -> Path:
@@ -77,4 +80,18 @@ def obtain(
     """
     if name not in REGISTRY:
         raise UserError(f"There are no weights named `{name}`. Choose from: {', '.join(REGISTRY)}.")
-    return files.obtain(REGISTRY[name], override or f"features.{name}.weights=PATH", path, folder, exactly)
+    place = None if folder is None else Path(folder)
+    return files.obtain(REGISTRY[name], override or f"features.{name}.weights=PATH", path, place, exactly)
+
+
+def model_entry(path: Path, network: str) -> dict[str, Tensor]:
+    """Return the entry ``model`` of a checkpoint, where the publishers of ``network`` keep its weights.
+
+    Raises:
+        UserError: the file is damaged or has no such entry.
+    """
+    stored = read_checkpoint(path)
+    weights = stored.get("model") if isinstance(stored, dict) else None
+    if not isinstance(weights, dict):
+        raise UserError(f"{path} is not a checkpoint of {network}: it has no entry `model`.")
+    return weights

@@ -52,7 +52,7 @@ class YamNet:
     def __init__(self, weights: str | None = None, device: str = "cpu", folder: str | None = None) -> None:
         if find_spec("ai_edge_litert") is None:
             raise UserError('features.yamnet needs ai-edge-litert: type pip install -e ".[yamnet]"')
-        path = obtain(self.name, weights, None if folder is None else Path(folder), exactly=True)
+        path = obtain(self.name, weights, folder, exactly=True)
         self.identity = identity(path, _VERSION)
         self.classes = class_names(path)
         self._interpreter = _interpreter(path)

@@ -3,27 +3,14 @@
 import numpy as np
 
 from evaluation.measures.pairs import paired_score
-from evaluation.measures.scoring import Resampling, require_feature, stacked
+from evaluation.measures.scoring import NetworkMeasure, require_feature, stacked
 from evaluation.metrics.deviation import log_ratio
 from evaluation.record import Score
 from evaluation.trial import Ears, Trial
 
 
-class FrameDeviation:
-    """The mean of |ln d - ln d'|: d of a sound, d' of its reference, each the ``deviation`` that the network gives.
-
-    Args:
-        extractor: one that gives ``deviation``.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws.
-    """
-
-    needs_references = True
-    is_paired = True
-
-    def __init__(self, extractor: str, num_resamples: int, seed: int) -> None:
-        self.extractor = extractor
-        self.resampling = Resampling(num_resamples, seed)
+class FrameDeviation(NetworkMeasure):
+    """The mean of |ln d - ln d'|: d of a sound, d' of its reference, each the ``deviation`` that the network gives."""
 
     def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
         """Refuse a network that does not give ``deviation``; see ``ForeseesScores``."""
@@ -32,10 +19,7 @@ class FrameDeviation:
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the mean over all sounds; ``details`` has the mean signed difference: below 0 is too smooth."""
         reference = stacked(trial.true(ears, self.extractor), "deviation")[trial.reference_of_item(), 0]
-        signed = [
-            log_ratio(stacked(features, "deviation")[:, 0], reference)
-            for features in trial.generated(ears, self.extractor)
-        ]
+        signed = [log_ratio(rows[:, 0], reference) for rows in self.rows(trial, ears, "deviation")]
         return paired_score(
             key, "Frame deviation", "lower", [np.abs(values) for values in signed], ears[self.extractor], trial,
             self.resampling, len(trial.references), details={"signed": [float(values.mean()) for values in signed]},

@@ -6,7 +6,7 @@ They need the embedded evaluator, which knows the classes of the data set.
 from audiolcm.errors import UserError
 from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.features.extractor import Extractor, Features
-from evaluation.measures.truth import TruthMeasure
+from evaluation.measures.pairs import TruthMeasure
 from evaluation.metrics.events import counts_right, order_right, recall
 from evaluation.protocol import Item
 from evaluation.trial import Trial

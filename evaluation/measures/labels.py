@@ -9,7 +9,7 @@ import numpy as np
 from audiolcm.errors import UserError
 from evaluation.features.extractor import Extractor, Features
 from evaluation.features.yamnet import audioset_classes
-from evaluation.measures.truth import TruthMeasure
+from evaluation.measures.pairs import TruthMeasure
 from evaluation.protocol import Item
 from evaluation.trial import Ears, NothingToMeasure, Trial
 
@@ -72,9 +72,7 @@ class LabelAmongBest(_AudioSetMeasure):
     """How often fewer than ``best`` classes are likelier than a right one: 8-bit logits are often equal.
 
     Args:
-        extractor: a classifier of AudioSet's classes.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws.
+        extractor, num_resamples, seed: see ``NetworkMeasure``.
         best: 1 for the likeliest alone.
     """
 

@@ -1,17 +1,27 @@
-"""Measures that compare each sound with its own reference or caption."""
+"""Measures that compare each sound with its own reference, its caption, or what is known of its clip."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from audiolcm.errors import UserError
 from evaluation.features.extractor import Extractor, Features, TextAudioExtractor
-from evaluation.measures.scoring import Resampling, clip_means, require_feature, scored, stacked
+from evaluation.measures.scoring import (
+    NetworkMeasure,
+    Resampling,
+    clip_means,
+    require_feature,
+    scored,
+    stacked,
+)
 from evaluation.metrics.divergence import DIVERGENCES
 from evaluation.metrics.similarity import cosine_similarity
+from evaluation.protocol import Item
 from evaluation.record import Score
 from evaluation.sound import SoundReader
-from evaluation.trial import Ears, Trial
+from evaluation.trial import Ears, NothingToMeasure, Trial
 
 _LABELS = {"softmax": "KL", "sigmoid": "KL sigmoid", "exact": "KL exact", "softmax_reversed": "KL reversed"}
 
@@ -37,29 +47,24 @@ def paired_score(
     )
 
 
-class Divergence:
+class Divergence(NetworkMeasure):
     """The mean KL divergence between the class probabilities of each sound and of its reference.
 
     Args:
-        extractor: the network.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws.
+        extractor, num_resamples, seed: see ``NetworkMeasure``.
         kind: ``softmax`` (that of the tables), ``sigmoid``, ``exact`` or ``softmax_reversed``.
 
     Raises:
         UserError: on another kind.
     """
 
-    needs_references = True
-    is_paired = True
-
     def __init__(self, extractor: str, num_resamples: int, seed: int, kind: str = "softmax") -> None:
+        super().__init__(extractor, num_resamples, seed)
         if kind not in DIVERGENCES:
             raise UserError(
                 f"metrics: kind={kind} of a divergence is unknown: choose {', '.join(DIVERGENCES)}."
             )
-        self.extractor, self.kind = extractor, kind
-        self.resampling = Resampling(num_resamples, seed)
+        self.kind = kind
 
     def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
         """Refuse a network without classes; see ``ForeseesScores``."""
@@ -68,10 +73,8 @@ class Divergence:
     def score(self, key: str, trial: Trial, ears: Ears) -> Score:
         """Return the mean over all sounds; several sounds of one clip each meet the clip's reference."""
         reference = stacked(trial.true(ears, self.extractor), "logits")[trial.reference_of_item()]
-        values = [
-            DIVERGENCES[self.kind](reference, stacked(features, "logits"))
-            for features in trial.generated(ears, self.extractor)
-        ]
+        divergence = DIVERGENCES[self.kind]
+        values = [divergence(reference, logits) for logits in self.rows(trial, ears, "logits")]
         direction = "generated || reference" if self.kind == "softmax_reversed" else "reference || generated"
         return paired_score(
             key, _LABELS[self.kind], "lower", values, ears[self.extractor], trial, self.resampling,
@@ -79,19 +82,16 @@ class Divergence:
         )  # fmt: skip
 
 
-class ClapScore:
+class ClapScore(NetworkMeasure):
     """The mean cosine of each sound and its caption in a joint space; no temperature, no factor.
 
     Args:
-        extractor: a network that reads captions too.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws.
+        extractor, num_resamples, seed: see ``NetworkMeasure``; the network must read captions too.
         clamp: count negative cosines as 0, as ConsistencyTTA does.
         reader: how sounds are heard for this measure; null: as the protocol says.
     """
 
     needs_references = False
-    is_paired = True
 
     def __init__(
         self,
@@ -101,8 +101,8 @@ class ClapScore:
         clamp: bool = False,
         reader: SoundReader | None = None,
     ) -> None:
-        self.extractor, self.clamp, self.reader = extractor, clamp, reader
-        self.resampling = Resampling(num_resamples, seed)
+        super().__init__(extractor, num_resamples, seed)
+        self.clamp, self.reader = clamp, reader
 
     def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
         """Refuse a network that reads no captions; see ``ForeseesScores``."""
@@ -138,3 +138,54 @@ def _reader_of_captions(key: str, extractor: Extractor) -> TextAudioExtractor:
 def _joint(features: Sequence[Features]) -> np.ndarray:
     """Return the vectors of the joint space: ``joint`` where a network has other rows for distances."""
     return stacked(features, "joint" if "joint" in features[0] else "embedding")
+
+
+Numbers = TypeVar("Numbers")
+"""What stands for a label among the classes of the network: a number, or several."""
+
+
+class TruthMeasure(NetworkMeasure, ABC, Generic[Numbers]):
+    """A mean over the clips whose truth says something: each sound is judged by what its clip is known to be."""
+
+    needs_references = False
+    label = ""
+    states = "a label"
+
+    def applies(self, item: Item) -> bool:
+        """Return whether the truth of an item says anything here: whether the clip has labels."""
+        return bool(item.clip.labels)
+
+    @abstractmethod
+    def judge(self, features: Features, item: Item, numbers: dict[str, Numbers]) -> float:
+        """Return what a sound is worth, 0 to 1."""
+
+    @abstractmethod
+    def numbers(self, key: str, part: Trial, extractor: Extractor | None) -> dict[str, Numbers]:
+        """Return what stands for each label, once all labels of these items are known to the network.
+
+        Raises:
+            UserError: it is no network for this, or does not know a label.
+        """
+
+    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+        """Refuse another network, and labels that it does not know; see ``ForeseesScores``."""
+        self.numbers(key, trial.where(self.applies), ears.foreseen(self.extractor))
+
+    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+        """Return the mean over the items that the measure applies to.
+
+        Raises:
+            NothingToMeasure: when it applies to none.
+            UserError: as ``numbers``.
+        """
+        extractor, part = ears[self.extractor], trial.where(self.applies)
+        numbers = self.numbers(key, part, extractor)
+        if not part.items:
+            raise NothingToMeasure(
+                f"{key} is left out: none of the {len(trial.items)} captions states {self.states}."
+            )
+        values = [
+            np.array([self.judge(f, item, numbers) for f, item in zip(features, part.items, strict=True)])
+            for features in part.generated(ears, self.extractor)
+        ]
+        return paired_score(key, self.label, "higher", values, extractor, part, self.resampling)

@@ -29,7 +29,7 @@ _DIGITS = 7
 
 
 class Resampled(NamedTuple):
-    """An interval, how it was made, and the figure of each draw by generation seed; ``seed`` is that of the draws."""
+    """A 95% interval, how it was made, and the figure of each draw by generation seed; ``seed``: of the draws."""
 
     interval: tuple[float, float] | None = None
     method: str = ""
@@ -70,6 +70,27 @@ class Resampling:
         interval = bootstrap_statistic(mean, num_clips, num_draws, self.seed)
         draws = _kept(np.array(figures[1:]).T)  # the first is of all clips
         return Resampled(interval, f"{STATISTIC_METHOD}, {num_draws} draws", draws, self.seed)
+
+
+class NetworkMeasure:
+    """A column made with one network; see ``evaluation.trial.Measure``.
+
+    Args:
+        extractor: the network, by its name in the section ``features``.
+        num_resamples: draws behind the 95% interval; below 2 for none.
+        seed: of the draws.
+    """
+
+    needs_references = True
+    is_paired = True
+
+    def __init__(self, extractor: str, num_resamples: int, seed: int) -> None:
+        self.extractor = extractor
+        self.resampling = Resampling(num_resamples, seed)
+
+    def rows(self, trial: Trial, ears: Ears, name: str = "embedding") -> Iterator[np.ndarray]:
+        """Yield for each generation seed the features of this name, those of the sounds one below the other."""
+        return (stacked(features, name) for features in trial.generated(ears, self.extractor))
 
 
 def _kept(figures: Iterable[np.ndarray]) -> Draws:

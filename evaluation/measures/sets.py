@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from evaluation.features.extractor import Features
-from evaluation.features.statistics import reference_gaussian
+from evaluation.features.store import reference_gaussian
 from evaluation.measures.scoring import (
-    Resampling,
+    NetworkMeasure,
+    Resampled,
     expected_rows,
     reference_rows,
     require_feature,
@@ -33,30 +34,17 @@ _WIDE = 512  # features from which one resampled Frechet distance takes long
 _DRAWS_OF_WIDE = 50  # leave an error of a tenth in the standard error
 
 
-class _SetMeasure:
-    """What measures of whole sets share.
+class _SetMeasure(NetworkMeasure):
+    """What measures of whole sets share."""
 
-    Args:
-        extractor: the network, by its name in the section ``features``.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws.
-    """
-
-    needs_references = True
     is_paired = False
-
-    def __init__(self, extractor: str, num_resamples: int, seed: int) -> None:
-        self.extractor = extractor
-        self.resampling = Resampling(num_resamples, seed)
 
 
 class FrechetDistance(_SetMeasure):
     """The Frechet distance between the generated and the true rows of ``embedding``.
 
     Args:
-        extractor: the network.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws.
+        extractor, num_resamples, seed: see ``NetworkMeasure``.
         label: FAD by convention for networks that give several rows a sound, FD for one.
         allow_few_clips: accept fewer rows than the network has dimensions, with a note.
     """
@@ -87,24 +75,20 @@ class FrechetDistance(_SetMeasure):
         Raises:
             UserError: when there are too few rows for the network's dimensions.
         """
-        extractor, seeds, true = (
-            ears[self.extractor],
-            trial.generated(ears, self.extractor),
-            trial.true(ears, self.extractor),
-        )
+        seeds, true = trial.generated(ears, self.extractor), trial.true(ears, self.extractor)
         notes = tuple(
             note
             for what, features in (("generated sounds", seeds[0]), ("references", true))
             for note in self._few_rows(f"{len(features)} {what}", *_size(features), trial)
         )
         per_seed = [self._distance(trial, ears, features, true) for features in seeds]
-        reference = reference_rows(trial, true)
-        statistics = [
-            frechet_of_clips(rows_by_clip(features, trial.clip_of_item), reference) for features in seeds
-        ]
         most = _DRAWS_OF_WIDE if true[0]["embedding"].shape[1] > _WIDE else self.resampling.num_resamples
-        interval = self.resampling.of_statistic(statistics, int(trial.clip_of_item.max()) + 1, most)
-        return scored(key, self.label, "lower", per_seed, interval, extractor, trial, len(true), notes=notes)
+        clip, reference = trial.clip_of_item, reference_rows(trial, true)
+        statistics = [frechet_of_clips(rows_by_clip(features, clip), reference) for features in seeds]
+        interval = self.resampling.of_statistic(statistics, int(clip.max()) + 1, most)
+        return scored(
+            key, self.label, "lower", per_seed, interval, ears[self.extractor], trial, len(true), notes=notes
+        )
 
     def _distance(
         self, trial: Trial, ears: Ears, features: Sequence[Features], true: Sequence[Features]
@@ -143,13 +127,11 @@ class FrechetInfinity(_SetMeasure):
         """
         extractor = ears[self.extractor]
         reference = reference_gaussian(ears.store, extractor, trial.reader, trial.references)
-        found = [
-            frechet_infinity(stacked(features), reference, self.resampling.seed, self.min_rows)
-            for features in trial.generated(ears, self.extractor)
-        ]
+        drawn = self.resampling.seed, self.min_rows
+        found = [frechet_infinity(rows, reference, *drawn) for rows in self.rows(trial, ears)]
         details = {"slope": [line.slope for line in found], "r_squared": [line.r_squared for line in found]}
         values, count = [line.value for line in found], len(trial.references)
-        return scored(key, "FAD-inf", "lower", values, (None, ""), extractor, trial, count, details=details)
+        return scored(key, "FAD-inf", "lower", values, Resampled(), extractor, trial, count, details=details)
 
 
 class KernelDistance(_SetMeasure):
@@ -160,11 +142,9 @@ class KernelDistance(_SetMeasure):
         seeds, true = trial.generated(ears, self.extractor), trial.true(ears, self.extractor)
         reference = stacked(true)
         per_seed = [kernel_audio_distance(stacked(features), reference) for features in seeds]
-        known = reference_rows(trial, true)
-        statistics = [
-            kernel_of_clips(rows_by_clip(features, trial.clip_of_item), known) for features in seeds
-        ]
-        interval = self.resampling.of_statistic(statistics, int(trial.clip_of_item.max()) + 1)
+        clip, known = trial.clip_of_item, reference_rows(trial, true)
+        statistics = [kernel_of_clips(rows_by_clip(features, clip), known) for features in seeds]
+        interval = self.resampling.of_statistic(statistics, int(clip.max()) + 1)
         return scored(key, "KAD", "lower", per_seed, interval, ears[self.extractor], trial, len(true))
 
 
@@ -172,9 +152,7 @@ class InceptionScore(_SetMeasure):
     """IS of the network's logits, sounds in the order of their names.
 
     Args:
-        extractor: the network.
-        num_resamples: draws behind the 95% interval; below 2 for none.
-        seed: of the draws (not of the splits).
+        extractor, num_resamples, seed: see ``NetworkMeasure``; ``seed`` is not that of the splits.
         num_splits: the figure is the mean over them.
         split_seed: of the shuffle before the splits.
     """
@@ -200,10 +178,7 @@ class InceptionScore(_SetMeasure):
         """
         order = sorted(range(len(trial.items)), key=lambda index: trial.items[index].name)
         clip = trial.clip_of_item[order]
-        seeds = [
-            stacked([features[index] for index in order], "logits")
-            for features in trial.generated(ears, self.extractor)
-        ]
+        seeds = [logits[order] for logits in self.rows(trial, ears, "logits")]
         found = [inception.inception_score(logits, self.num_splits, self.split_seed) for logits in seeds]
         sounds_of_clip = [np.flatnonzero(clip == number) for number in range(int(clip.max()) + 1)]
 

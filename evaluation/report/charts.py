@@ -25,17 +25,11 @@ def whisker(score: Score, sanity: Sequence[tuple[str, float]]) -> Html:
     if shown.interval is not None:
         start, end = map(at, shown.interval)
         interval = element("line", x1=start, x2=end, y1=14, y2=14, class_="interval")
-    drawing = element(
-        "svg",
-        element("line", x1="2%", x2="98%", y1=14, y2=14, class_="axis"),
-        *ticks,
-        interval,
-        element("circle", cx=at(shown.value), cy=14, r=5, class_="value"),
-        role="img",
-        aria_label="; ".join([" ".join(shown.figures), *(f"{n} {_short(v)}" for n, v in sanity)]),
-        width="100%",
-        height=28,
-    )
+    axis = element("line", x1="2%", x2="98%", y1=14, y2=14, class_="axis")
+    dot = element("circle", cx=at(shown.value), cy=14, r=5, class_="value")
+    label = "; ".join([" ".join(shown.figures), *(f"{name} {_short(value)}" for name, value in sanity)])
+    picture = {"role": "img", "aria_label": label, "width": "100%", "height": 28}
+    drawing = element("svg", axis, *ticks, interval, dot, **picture)
     return joined(drawing, _ends(score.better, low, high))
 
 
@@ -73,16 +67,8 @@ def stage_bar(timing: Timing, slowest: float, order: Sequence[str]) -> Html:
     bars, left = [], 0.0
     for name, duration in seconds.items():
         width = duration * scale
-        bars.append(
-            element(
-                "rect",
-                x=f"{left:.2f}%",
-                width=f"{width:.2f}%",
-                y=0,
-                height=22,
-                class_=stage_class(name, order),
-            )
-        )
+        place = {"x": f"{left:.2f}%", "width": f"{width:.2f}%", "y": 0, "height": 22}
+        bars.append(element("rect", **place, class_=stage_class(name, order)))
         left += width
     label = ", ".join(f"{name} {duration * 1000:.4g} ms" for name, duration in seconds.items())
     return element("svg", *bars, role="img", aria_label=label, width="100%", height=22, class_="stages")

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.pages.html import Html, element, joined
+from audiolcm.pages.html import Html, element, scrolling
 from audiolcm.pages.media import figure, sound_uris
 from evaluation.record import Record, Score, ScoredClip
-from evaluation.report.excerpts import MAX_SECONDS, read_excerpt
-from evaluation.report.sample import choose_clips
+from evaluation.report.sample import MAX_SECONDS, choose_clips, read_excerpt
 from evaluation.tables.table import DASH, column, decimals
 
 KEYS = (
@@ -49,32 +48,19 @@ def _sample_in_words(record: Record, sample: Sequence[ScoredClip], scores: Seque
         return f"All {len(sample)} clips can be heard here."
     by = ", ".join(score.title for score in scores)
     how = f"two thirds are the best and the worst by {by}, the rest is" if scores else "they are"
-    return (
-        f"{len(sample)} of {len(record.clips)} clips can be heard here: {how} spread evenly over the others."
-    )
+    shown = f"{len(sample)} of {len(record.clips)}"
+    return f"{shown} clips can be heard here: {how} spread evenly over the others."
 
 
 def _controls(scores: Sequence[Score]) -> Html:
-    buttons = [_sort_button("name", "Name", "higher", aria_pressed="false")]
-    buttons += [
-        _sort_button(index, column(score).heading, score.better, aria_pressed="false")
-        for index, score in enumerate(scores)
-    ]
-    return element(
-        "div",
-        element("label", "Find in captions", for_="filter"),
-        element("input", type="search", id="filter", autocomplete="off", spellcheck="false"),
-        element(
-            "div",
-            element("span", "Sort by"),
-            *buttons,
-            class_="sort",
-            role="group",
-            aria_label="Sort the clips",
-        ),
-        element("p", id="status", role="status"),
-        class_="controls",
-    )
+    keys = [("name", "Name", "higher")]
+    keys += [(str(index), column(score).heading, score.better) for index, score in enumerate(scores)]
+    buttons = [_sort_button(*key, aria_pressed="false") for key in keys]
+    label = element("label", "Find in captions", for_="filter")
+    field = element("input", type="search", id="filter", autocomplete="off", spellcheck="false")
+    group = {"class_": "sort", "role": "group", "aria_label": "Sort the clips"}
+    sort = element("div", element("span", "Sort by"), *buttons, **group)
+    return element("div", label, field, sort, element("p", id="status", role="status"), class_="controls")
 
 
 def _sort_button(key: int | str, label: str, better: str, **attributes: str) -> Html:
@@ -108,10 +94,8 @@ def _figure(kind: str, clip: ScoredClip, file: str, waveform: np.ndarray, uri: s
 def _chips(clip: ScoredClip, scores: Sequence[Score]) -> Html | None:
     if not scores:
         return None
-    chips = [
-        element("div", element("dt", column(score).heading), element("dd", _value(score, clip.name)))
-        for score in scores
-    ]
+    figures = [(column(score).heading, _value(score, clip.name)) for score in scores]
+    chips = [element("div", element("dt", name), element("dd", value)) for name, value in figures]
     return element("dl", *chips, class_="chips")
 
 
@@ -141,15 +125,7 @@ def _table(record: Record, scores: Sequence[Score], heard: Sequence[str]) -> Htm
         name = element("a", clip.name, href=targets[clip.name]) if clip.name in targets else clip.name
         cells = [element("td", _value(score, clip.name), class_="number") for score in scores]
         caption = element("td", clip.caption, class_="caption")
-        rows.append(
-            element("tr", element("th", name, scope="row"), caption, *cells, **_sort_values(clip, scores))
-        )
-    body = joined(element("thead", element("tr", *heads)), element("tbody", *rows, id="rows"))
-    return element(
-        "div",
-        element("table", body),
-        class_="scroll",
-        role="region",
-        aria_label="Scores of all clips",
-        tabindex=0,
-    )
+        head = element("th", name, scope="row")
+        rows.append(element("tr", head, caption, *cells, **_sort_values(clip, scores)))
+    table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows, id="rows"))
+    return scrolling(table, "Scores of all clips")

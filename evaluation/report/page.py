@@ -1,16 +1,14 @@
 """The page around the clips: headline, metrics, sanity rows, speed, provenance."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from audiolcm.pages.html import Html, asset, element, head, joined, scrolling
 from audiolcm.storage.files import atomic_path
-from evaluation.record import Record, Score
+from evaluation.record import Crosscheck, Record, Score
 from evaluation.report.charts import stage_bar, stage_class, stage_seconds, whisker
 from evaluation.report.clips import clips_section
-from evaluation.report.crosschecks import crosschecks_section
 from evaluation.tables.table import (
     DASH,
     EMBEDDED_NOTE,
@@ -59,16 +57,12 @@ def render(record: Record, folder: Path, max_clips: int = DEFAULT_CLIPS) -> str:
     skip = element("a", "Skip to the clips", href="#clips", class_="skip")
     body = element("body", skip, _headline(record), element("main", *sections), element("script", _scripts()))
     title = f"{record.row.system}: {protocol_title(record.protocol)}"
-    top = head(title, joined(asset("page.css"), _asset("report.css")), _scripts())
+    top = head(title, joined(asset("page.css"), asset("report.css", "evaluation.report")), _scripts())
     return "<!doctype html>\n" + element("html", top, body, lang="en") + "\n"
 
 
-def _asset(name: str) -> Html:
-    return Html(files("evaluation.report").joinpath(name).read_text(encoding="utf-8"))
-
-
 def _scripts() -> Html:
-    return joined(asset("player.js"), _asset("report.js"))
+    return joined(asset("player.js"), asset("report.js", "evaluation.report"))
 
 
 def _headline(record: Record) -> Html:
@@ -88,26 +82,18 @@ def _headline(record: Record) -> Html:
 
 def _metrics(record: Record) -> Html:
     """Return the metrics; those of networks trained here stand in a list of their own."""
-    published = [score for score in record.row.scores if not score.is_embedded]
-    embedded = [score for score in record.row.scores if score.is_embedded]
-    parts = (
-        [element("ul", *(_metric(score, record) for score in published), class_="metrics")]
-        if published
-        else []
-    )
-    if embedded:
-        parts += [
-            element("h3", "Embedded evaluator"),
-            element("p", f"{EMBEDDED_NOTE[0].upper()}{EMBEDDED_NOTE[1:]}.", class_="hint"),
-            element("ul", *(_metric(score, record) for score in embedded), class_="metrics"),
-        ]
-    if record.sanity and record.row.scores:
-        parts.append(
-            element("p", "Thin ticks on the axes are the sanity rows of the same metric.", class_="hint")
-        )
-    return element(
-        "section", element("h2", "Metrics"), *(parts or [element("p", "None were asked for.")]), id="metrics"
-    )
+    parts = []
+    for is_embedded in (False, True):
+        metrics = [_metric(score, record) for score in record.row.scores if score.is_embedded == is_embedded]
+        if metrics and is_embedded:
+            parts.append(element("h3", "Embedded evaluator"))
+            parts.append(element("p", f"{EMBEDDED_NOTE[0].upper()}{EMBEDDED_NOTE[1:]}.", class_="hint"))
+        parts += [element("ul", *metrics, class_="metrics")] if metrics else []
+    if record.sanity and parts:
+        ticks = "Thin ticks on the axes are the sanity rows of the same metric."
+        parts.append(element("p", ticks, class_="hint"))
+    parts = parts or [element("p", "None were asked for.")]
+    return element("section", element("h2", "Metrics"), *parts, id="metrics")
 
 
 def _metric(score: Score, record: Record) -> Html:
@@ -118,13 +104,11 @@ def _metric(score: Score, record: Record) -> Html:
     network = " ".join(str(score.extractor[key]) for key in ("name", "identity") if key in score.extractor)
     badge = element("span", "embedded", class_="badge") if score.is_embedded else None
     notes = [element("li", note) for note in (*_interval_notes(score), *score.notes)]
+    better = f"{score.better} is better"
+    told = element("p", better, f" · {network}" if network else None, class_="network")
     return element(
         "li",
-        element(
-            "div",
-            element("h3", score.title, badge),
-            element("p", f"{score.better} is better", f" · {network}" if network else None, class_="network"),
-        ),
+        element("div", element("h3", score.title, badge), told),
         element("p", element("strong", value), " ", interval, class_="figure"),
         element("div", whisker(score, sanity), class_="whisker"),
         element("p", cell(score).count, class_="count"),
@@ -160,14 +144,11 @@ def _sanity(record: Record) -> Html | None:
     table = build_table([record])
     scored = [found for found in table.columns if not found.key.startswith("rtf_")]
     heads = [element("th", "System", scope="col")]
-    heads += [element("th", found.heading, scope="col", class_="number") for found in scored]
+    heads += [_number_head(found.heading) for found in scored]
 
     def row(label: str, cells: dict[str, Any]) -> Html:
-        texts = [
-            element("td", " ".join(cells[found.key].figures) if found.key in cells else DASH, class_="number")
-            for found in scored
-        ]
-        return element("tr", element("th", label, scope="row"), *texts)
+        shown = [" ".join(cells[found.key].figures) if found.key in cells else DASH for found in scored]
+        return element("tr", element("th", label, scope="row"), *map(_number, shown))
 
     bodies = [
         element("tbody", *(row(line.label, line.cells) for line in lines), class_=kind)
@@ -182,22 +163,17 @@ def _speed(record: Record) -> Html | None:
         return None
     order = list(dict.fromkeys(name for timing in record.timings for name in stage_seconds(timing)))
     slowest = max(timing.rtf_total for timing in record.timings)
-    bars = [
-        element(
-            "div",
-            element("p", element("b", f"Batch {timing.batch_size}"), f" RTF {_short(timing.rtf_total)}"),
-            stage_bar(timing, slowest, order),
-            element(
-                "p",
-                ("" if timing.rtf_sampler is None else f"sampler alone {_short(timing.rtf_sampler)} · ")
-                + f"{timing.audio_seconds:g} s of audio · NFE {timing.nfe} · {timing.num_runs} calls after "
-                + f"{timing.num_warmup} for warming up · {TEXT_MEMORY[timing.text_memory]}"
-                + ("" if timing.rtf_warm is None else f", remembered: {_short(timing.rtf_warm)}"),
-                class_="hint",
-            ),
+    bars = []
+    for timing in record.timings:
+        sampler = "" if timing.rtf_sampler is None else f"sampler alone {_short(timing.rtf_sampler)} · "
+        warm = "" if timing.rtf_warm is None else f", remembered: {_short(timing.rtf_warm)}"
+        title = element("p", element("b", f"Batch {timing.batch_size}"), f" RTF {_short(timing.rtf_total)}")
+        told = (
+            f"{sampler}{timing.audio_seconds:g} s of audio · NFE {timing.nfe} · {timing.num_runs} calls after "
+            f"{timing.num_warmup} for warming up · {TEXT_MEMORY[timing.text_memory]}{warm}"
         )
-        for timing in record.timings
-    ]
+        hint = element("p", told, class_="hint")
+        bars.append(element("div", title, stage_bar(timing, slowest, order), hint))
     known = [key for key in ("hardware", "device", "precision", "num_threads") if key in record.provenance]
     where = " · ".join(f"{key.replace('_', ' ')}: {as_text(record.provenance[key])}" for key in known)
     return element(
@@ -219,10 +195,7 @@ def _stage_table(record: Record, order: Sequence[str]) -> Html:
     """Return milliseconds by stage: median and 95th percentile of every batch size."""
     heads = [element("th", "Milliseconds a call", scope="col")]
     for timing in record.timings:
-        heads += [
-            element("th", f"batch {timing.batch_size}, {kind}", scope="col", class_="number")
-            for kind in ("median", "p95")
-        ]
+        heads += [_number_head(f"batch {timing.batch_size}, {kind}") for kind in ("median", "p95")]
     rows = []
     for name in (*order, "total", "sampler"):
         cells = []
@@ -230,15 +203,20 @@ def _stage_table(record: Record, order: Sequence[str]) -> Html:
             figures = timing.stages | {"total": timing.total, "sampler": timing.sampler}
             rest = {"median": stage_seconds(timing).get(name)}
             found = figures.get(name, rest)
-            cells += [_milliseconds(found.get(kind)) for kind in ("median", "p95")]
+            seconds = [found.get(kind) for kind in ("median", "p95")]
+            cells += [_number(DASH if value is None else f"{1000 * value:.4g}") for value in seconds]
         swatch = element("span", class_=f"swatch {stage_class(name, order)}") if name in order else None
         rows.append(element("tr", element("th", swatch, name, scope="row"), *cells))
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
     return scrolling(table, "Seconds by stage")
 
 
-def _milliseconds(seconds: float | None) -> Html:
-    return element("td", DASH if seconds is None else f"{1000 * seconds:.4g}", class_="number")
+def _number_head(text: str) -> Html:
+    return element("th", text, scope="col", class_="number")
+
+
+def _number(text: str) -> Html:
+    return element("td", text, class_="number")
 
 
 def _provenance(record: Record) -> Html:
@@ -256,3 +234,31 @@ def _tree(value: Any) -> Html:
         return joined(as_text(value))
     terms = [joined(element("dt", key), element("dd", _tree(inner))) for key, inner in value.items()]
     return element("dl", *terms, class_="tree")
+
+
+_HEADS = ("Metric", "Package", "Theirs", "Ours", "Difference", "Relative", "Heard otherwise by ours")
+_NUMBERS = _HEADS[2:6]
+
+
+def crosschecks_section(record: Record) -> Html | None:
+    """Return the table of crosschecks; None where none was asked for."""
+    if not record.crosschecks:
+        return None
+    heads = [_number_head(name) if name in _NUMBERS else element("th", name, scope="col") for name in _HEADS]
+    rows = [_row(one) for one in record.crosschecks]
+    table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
+    return element(
+        "section",
+        element("h2", "Crosscheck"),
+        element("p", "The packages' own classes on the same files, with the same weights."),
+        scrolling(table, "Crosscheck"),
+        id="crosscheck",
+    )
+
+
+def _row(one: Crosscheck) -> Html:
+    figures = [(one.theirs, ".9g"), (one.ours, ".9g"), (one.difference, ".1e"), (one.relative, ".1e")]
+    numbers = [_number(DASH if value is None else format(value, form)) for value, form in figures]
+    notes = [*([f"No figure: {one.problem}"] if one.problem else []), *one.notes]
+    said = element("td", "; ".join(notes))
+    return element("tr", element("th", one.title, scope="row"), element("td", one.package), *numbers, said)

@@ -2,9 +2,15 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
+
+from audiolcm.audio.io import OppositePhaseError, read_audio
+from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.errors import UserError
 from evaluation.record import Record, Score, ScoredClip
+from evaluation.sound import SoundReader
 
 
 def choose_clips(record: Record, max_clips: int) -> list[ScoredClip]:
@@ -44,3 +50,19 @@ def worst_first(score: Score, clips: tuple[ScoredClip, ...]) -> list[str]:
     """Return the names of the clips that have a value of this score, the worst one first."""
     names = [clip.name for clip in clips if clip.name in score.per_clip]
     return sorted(names, key=score.per_clip.__getitem__, reverse=score.better == "lower")
+
+
+MAX_SECONDS = 12.0
+"""Of a longer sound the start is shown."""
+
+
+def read_excerpt(path: Path) -> np.ndarray:
+    """Return the first ``MAX_SECONDS`` (samples,) at 16 kHz.
+
+    Raises:
+        UserError: when the file is missing or damaged.
+    """
+    try:
+        return read_audio(path, MAX_SECONDS)
+    except OppositePhaseError:  # a protocol that hears the first channel scores it all the same
+        return SoundReader(channel="first", max_seconds=MAX_SECONDS).read(path, SAMPLE_RATE)

@@ -11,8 +11,7 @@ from audiolcm.pages.media import mel_levels, palette
 from audiolcm.training.tracking import NoTracker, Tracker
 from audiolcm.training.wandb_service import WandbTracker, picture, sound, table
 from evaluation.record import Record
-from evaluation.report.excerpts import read_excerpt
-from evaluation.report.sample import choose_clips
+from evaluation.report.sample import choose_clips, read_excerpt
 from evaluation.tables.table import cell, column, timings
 
 log = logging.getLogger(__name__)
@@ -39,12 +38,8 @@ def log_record(record: Record, folder: Path, tracker: Tracker, max_clips: int = 
         if not isinstance(tracker, NoTracker):
             log.info("The logger holds no tables and sounds of an evaluation: its report has them.")
         return
-    facts: dict[str, object] = {
-        "row": record.row.facts,
-        "protocol": record.protocol,
-        "provenance": record.provenance,
-    }
-    tracker.start(folder, f"evaluation/{record.row.system}", _identity(record), facts)
+    facts = {"row": record.row.facts, "protocol": record.protocol, "provenance": record.provenance}
+    tracker.start(folder, f"evaluation/{record.row.system}", _identity(record), dict(facts))
     try:
         tables = {"metrics": _metrics(record), "clips": _clips(record, folder, max_clips)}
         tracker.send(tables | ({"crosscheck": _crosschecks(record)} if record.crosschecks else {}))

@@ -65,11 +65,8 @@ class Folder:
 
 
 def _sound_files(place: Path) -> list[Path]:
-    files = sorted(
-        file
-        for file in place.glob("*")
-        if file.suffix.lower() in AUDIO_SUFFIXES and not is_left_by_macos(file.name)
-    )
+    sounds = (file for file in place.glob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
+    files = sorted(file for file in sounds if not is_left_by_macos(file.name))
     if not files:
         raise UserError(f"{place} holds no sound file ({', '.join(AUDIO_SUFFIXES)}).")
     return files
@@ -118,7 +115,5 @@ def _mismatch(
         parts.append(f"{len(surplus)} files belong to no caption, such as {names}.")
     if twice:
         parts.append(f"{len(twice)} captions have several files, such as {', '.join(twice[:3])}.")
-    parts.append(
-        "Name the files <clip>__<i>.wav, i counting the captions of a clip from 0; nothing was scored."
-    )
-    return " ".join(parts)
+    naming = "Name the files <clip>__<i>.wav, i counting the captions of a clip from 0"
+    return " ".join([*parts, f"{naming}; nothing was scored."])

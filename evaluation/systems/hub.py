@@ -1,29 +1,23 @@
 """Models that other people published: where their files lie, and that every weight in memory came from them."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.plain_data import read_json
-from evaluation.features.joint import bound_the_hub
+from evaluation.features.joint import LOADING_ERRORS, bound_the_hub, local_folder, require_all_weights
 
 EXTRA = 'pip install -e ".[baselines]"'
-LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, SafetensorError, UnpicklingError)
-"""What the libraries raise on files that are missing, damaged or of another network."""
-
 MIN_VOCABULARY = 20
 """Tokens that a tokenizer has at least. One without its files may have more, but then it reads all captions alike."""
 
-# Numbers that a network makes by itself; some versions of transformers stored them as well.
-_CONSTANTS = ("position_ids", "token_type_ids", "relative_position_index")
 _PROBES = ["a dog barks", "the rain falls"]
 
 
@@ -77,6 +71,11 @@ def pipeline_folder(name: str, model: str) -> Path:
     return folder
 
 
+def repository_folder(name: str, model: str, files: Sequence[str], setting: str = "model") -> Path:
+    """Return where ``files`` of a repository of the hub lie: ``model`` itself, or its cache, fetched if need be."""
+    return Path(local_folder(model, files, True, way_out(name, model, setting))).expanduser()
+
+
 def identity(folder: Path) -> str:
     """Return what names the content of a model's folder: the commit in a hub's cache, else a hash of all files."""
     if folder.parent.name == "snapshots":
@@ -124,25 +123,16 @@ def network(kind: Any, folder: Path, name: str, model: str) -> Any:
     Raises:
         UserError: a file is missing or damaged, or lacks weights: both libraries only warn of that, and make them up.
     """
-    of_diffusers = kind.__module__.startswith("diffusers")
-    options = (
-        {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
-        if of_diffusers
-        else {"dtype": torch.float32}
-    )
+    options: dict[str, Any] = {"dtype": torch.float32}
+    if kind.__module__.startswith("diffusers"):
+        options = {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
     try:
         loaded, report = kind.from_pretrained(
             folder, local_files_only=True, output_loading_info=True, **options
         )
     except LOADING_ERRORS as error:
         raise UserError(f"No {kind.__name__} at {folder}: {reason(error)} {way_out(name, model)}") from error
-    absent = {key for key in report["missing_keys"] if not str(key).endswith(_CONSTANTS)}
-    if wrong := sorted(str(key) for key in absent | set(report["mismatched_keys"])):
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise UserError(
-            f"The weights at {folder} miss parts of {kind.__name__}, or have other sizes: "
-            f"{', '.join(wrong[:5])}{more}. {way_out(name, model)}"
-        )
+    require_all_weights(report, kind.__name__, str(folder), way_out(name, model))
     return loaded.eval()
 
 

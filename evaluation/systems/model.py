@@ -112,9 +112,8 @@ class Model:
     @cached_property
     def pipeline(self) -> AudioLCM:
         """The model, loaded when a sound is first needed."""
-        return AudioLCM.from_checkpoint(
-            self.artifact.folder, self.vocoder.folder, self._overrides, self.hardware
-        )
+        folders = self.artifact.folder, self.vocoder.folder
+        return AudioLCM.from_checkpoint(*folders, self._overrides, self.hardware)
 
     def synthesizer(self) -> Synthesizer:
         """Return what is timed; see ``efficiency.Timed``."""

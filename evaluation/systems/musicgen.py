@@ -1,28 +1,21 @@
 """MusicGen (Copet et al. 2023), as the library transformers runs it: a language model over EnCodec's tokens."""
 
 import math
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.models.clap_t5_files import read_tokenizer
-from evaluation.features.joint import local_folder
-from evaluation.systems.hub import MIN_VOCABULARY, network, way_out
-from evaluation.systems.pretrained import Denoiser, Pretrained
+from evaluation.systems.hub import MIN_VOCABULARY, network, repository_folder, way_out
+from evaluation.systems.pretrained import Denoiser, Pretrained, Sounds
 
 _FILES = (
-    "config.json",
-    "generation_config.json",
-    "preprocessor_config.json",
-    "*token*",
-    "spiece.model",
+    "config.json", "generation_config.json", "preprocessor_config.json", "*token*", "spiece.model",
     "model*.safetensors*",
-)
+)  # fmt: skip
 
 
 class MusicGen(Pretrained):
@@ -49,7 +42,7 @@ class MusicGen(Pretrained):
     @cached_property
     def folder(self) -> Path:
         """A folder, or the repository in the hub's cache; only safetensors are fetched."""
-        return Path(local_folder(self.model, _FILES, True, way_out(self.name, self.model))).expanduser()
+        return repository_folder(self.name, self.model, _FILES)
 
     @cached_property
     def network(self) -> Any:
@@ -69,9 +62,7 @@ class MusicGen(Pretrained):
         """The decoder: an autoregressive model has no denoiser, its steps are counted instead."""
         return Denoiser(self.network.decoder, self.hardware)
 
-    def _make(
-        self, captions: list[str], seconds: float, seeds: list[int]
-    ) -> tuple[Sequence[np.ndarray], int]:
+    def _make(self, captions: list[str], seconds: float, seeds: list[int]) -> Sounds:
         codec, decoder = self.network.config.audio_encoder, self.network.config.decoder
         frames = math.ceil(round(seconds * codec.frame_rate, 6))
         device = self.network.device

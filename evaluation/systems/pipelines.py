@@ -2,65 +2,30 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from evaluation.systems.hub import (
-    LOADING_ERRORS,
-    check_tokenizer,
-    networks,
-    pipeline_folder,
-    reason,
-    require,
-    way_out,
-)
-from evaluation.systems.pretrained import Denoiser, Pretrained, generators
+from evaluation.features.joint import LOADING_ERRORS
+from evaluation.systems.hub import check_tokenizer, networks, pipeline_folder, reason, require, way_out
+from evaluation.systems.pretrained import Denoiser, Diffusion, Sounds, generators
 
 _NUM_EMBEDDINGS = 8
 """Vectors that AudioLDM 2's language model adds, by its published configuration (max_new_tokens)."""
 
 
-class DiffusersPipeline(Pretrained):
-    """A pipeline of diffusers.
-
-    Args:
-        name, model, license, hardware, batch_size: see ``Pretrained``.
-        num_steps: of the published scheduler.
-        guidance_scale: of classifier-free guidance; up to 1 there is none.
-    """
+class DiffusersPipeline(Diffusion):
+    """A pipeline of diffusers; its arguments are those of ``Diffusion``."""
 
     pipeline_class: str
     denoiser_part = "unet"
     packages: tuple[str, ...] = ("diffusers",)
     left_out: tuple[str, ...] = ()
-
-    def __init__(
-        self,
-        name: str,
-        model: str,
-        license: str,
-        hardware: Hardware,
-        num_steps: int,
-        guidance_scale: float,
-        batch_size: int = 4,
-    ) -> None:
-        super().__init__(name, model, license, hardware, batch_size)
-        if num_steps < 1:
-            raise UserError(f"system.num_steps={num_steps} must be 1 or more.")
-        self.num_steps, self.guidance_scale = num_steps, guidance_scale
-
-    def choices(self) -> dict[str, Any]:
-        """Return steps and guidance."""
-        return {"num_steps": self.num_steps, "guidance_scale": self.guidance_scale}
 
     @cached_property
     def folder(self) -> Path:
@@ -93,11 +58,9 @@ class DiffusersPipeline(Pretrained):
         """The pipeline's U-Net or transformer."""
         return Denoiser(self.pipe.components[self.denoiser_part], self.hardware)
 
-    def _make(
-        self, captions: list[str], seconds: float, seeds: list[int]
-    ) -> tuple[Sequence[np.ndarray], int]:
+    def _make(self, captions: list[str], seconds: float, seeds: list[int]) -> Sounds:
         try:
-            sounds = self.pipe(
+            made = self.pipe(
                 **self._asked(captions, seconds),
                 num_inference_steps=self.num_steps,
                 guidance_scale=self.guidance_scale,
@@ -106,14 +69,15 @@ class DiffusersPipeline(Pretrained):
             )
         except ValueError as error:  # what the pipelines raise on a length that they cannot make
             raise UserError(f"system={self.name}: {error}") from error
-        return sounds.audios, self._sample_rate()
+        return self._sounds_of(made, seeds)
 
     @abstractmethod
     def _asked(self, captions: list[str], seconds: float) -> dict[str, Any]:
         """Return the arguments of the pipeline that say what is to be heard, and how long."""
 
-    def _sample_rate(self) -> int:
-        return self.pipe.vocoder.config.sampling_rate
+    def _sounds_of(self, made: Any, seeds: list[int]) -> Sounds:
+        """Return the waveforms in what the pipeline made, and their sample rate."""
+        return made.audios, self.pipe.vocoder.config.sampling_rate
 
 
 class AudioLDM(DiffusersPipeline):
@@ -139,13 +103,9 @@ class MusicLDM(DiffusersPipeline):
 
     def _vectors(self, captions: list[str]) -> Tensor:
         """Return CLAP's vectors (batch, width). The pipeline's own step takes what transformers 4 returned for them."""
-        tokens = self.pipe.tokenizer(
-            captions,
-            padding="max_length",
-            max_length=self.pipe.tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        ).to(self.pipe.device)
+        limit = self.pipe.tokenizer.model_max_length
+        lengths = {"padding": "max_length", "max_length": limit, "truncation": True}
+        tokens = self.pipe.tokenizer(captions, return_tensors="pt", **lengths).to(self.pipe.device)
         return self.pipe.text_encoder.get_text_features(tokens.input_ids, tokens.attention_mask).pooler_output
 
 
@@ -197,11 +157,8 @@ class AudioLDM2(DiffusersPipeline):
         added = torch.stack([vectors for _, _, vectors in encoded], dim=1)
         asked = {"prompt_embeds": texts, "attention_mask": masks, "generated_prompt_embeds": added}
         without = {f"negative_{key}": value[0] for key, value in asked.items()} if is_guided else {}
-        return (
-            {key: value[-1] for key, value in asked.items()}
-            | without
-            | {"audio_length_in_s": _whole_frames(self.pipe, seconds)}
-        )
+        length_asked = {"audio_length_in_s": _whole_frames(self.pipe, seconds)}
+        return {key: value[-1] for key, value in asked.items()} | without | length_asked
 
 
 class StableAudio(DiffusersPipeline):
@@ -214,8 +171,8 @@ class StableAudio(DiffusersPipeline):
     def _asked(self, captions: list[str], seconds: float) -> dict[str, Any]:
         return {"prompt": captions, "audio_end_in_s": seconds}
 
-    def _sample_rate(self) -> int:
-        return self.pipe.vae.config.sampling_rate
+    def _sounds_of(self, made: Any, seeds: list[int]) -> Sounds:
+        return made.audios, self.pipe.vae.config.sampling_rate
 
 
 def _whole_frames(pipe: Any, seconds: float) -> float:

@@ -21,6 +21,8 @@ from evaluation.protocol import Item, TestSet
 from evaluation.systems.hub import identity
 from evaluation.systems.system import made
 
+Sounds = tuple[Sequence[np.ndarray], int]
+"""Waveforms and their sample rate."""
 _VERSION = 1  # raise it with anything here that changes sounds
 _SLACK = 0.002  # seconds that rounding and resampling may lack at the end
 
@@ -93,9 +95,7 @@ class Pretrained(ABC):
         """Return steps, guidance and whatever else was chosen, for tables; all of it decides the sounds."""
 
     @abstractmethod
-    def _make(
-        self, captions: list[str], seconds: float, seeds: list[int]
-    ) -> tuple[Sequence[np.ndarray], int]:
+    def _make(self, captions: list[str], seconds: float, seeds: list[int]) -> Sounds:
         """Return waveforms (samples,) or (channels, samples) of at least so many seconds, and their sample rate."""
 
     @property
@@ -175,6 +175,35 @@ class Pretrained(ABC):
             )
         mono = np.pad(mono[:length], (0, max(0, length - len(mono))))
         return mono / max(1.0, float(np.abs(mono).max()))
+
+
+class Diffusion(Pretrained):
+    """A published diffusion model that is sampled in steps, with guidance.
+
+    Args:
+        name, model, license, hardware, batch_size: see ``Pretrained``.
+        num_steps: of the published scheduler.
+        guidance_scale: of classifier-free guidance; up to 1 there is none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: str,
+        license: str,
+        hardware: Hardware,
+        num_steps: int,
+        guidance_scale: float,
+        batch_size: int = 4,
+    ) -> None:
+        super().__init__(name, model, license, hardware, batch_size)
+        if num_steps < 1:
+            raise UserError(f"system.num_steps={num_steps} must be 1 or more.")
+        self.num_steps, self.guidance_scale = num_steps, guidance_scale
+
+    def choices(self) -> dict[str, Any]:
+        """Return steps and guidance."""
+        return {"num_steps": self.num_steps, "guidance_scale": self.guidance_scale}
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:

@@ -1,7 +1,6 @@
 """Riffusion (Forsgren and Martiros 2022): Stable Diffusion that paints spectrograms, and the sound of a picture."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from evaluation.htk_mels import htk_filters
+from evaluation.features.mel import htk_filters
 from evaluation.systems.pipelines import DiffusersPipeline
-from evaluation.systems.pretrained import generators
+from evaluation.systems.pretrained import Sounds
 
 # How riffusion's pictures are made (github.com/riffusion/riffusion-hobby, riffusion/spectrogram_params.py).
 RATE = 44100
@@ -35,24 +34,13 @@ class Riffusion(DiffusersPipeline):
     pipeline_class = "StableDiffusionPipeline"
     left_out = ("safety_checker", "feature_extractor", "image_encoder")  # they judge photographs
 
-    def _make(
-        self, captions: list[str], seconds: float, seeds: list[int]
-    ) -> tuple[Sequence[np.ndarray], int]:
-        width = math.ceil(seconds / PIXEL_SECONDS / _GRID + 1e-9) * _GRID
-        pictures = self.pipe(
-            **self._asked(captions, seconds),
-            height=NUM_MELS,
-            width=width,
-            num_inference_steps=self.num_steps,
-            guidance_scale=self.guidance_scale,
-            generator=generators(seeds),
-            output_type="np",
-        ).images
-        pixels = np.rint(pictures * 255).astype(np.uint8)
-        return [sound_of(picture, seed) for picture, seed in zip(pixels, seeds, strict=True)], RATE
-
     def _asked(self, captions: list[str], seconds: float) -> dict[str, Any]:
-        return {"prompt": captions}
+        width = math.ceil(seconds / PIXEL_SECONDS / _GRID + 1e-9) * _GRID
+        return {"prompt": captions, "height": NUM_MELS, "width": width}
+
+    def _sounds_of(self, made: Any, seeds: list[int]) -> Sounds:
+        pixels = np.rint(made.images * 255).astype(np.uint8)
+        return [sound_of(picture, seed) for picture, seed in zip(pixels, seeds, strict=True)], RATE
 
 
 def mels_of(picture: UInt8[np.ndarray, "512 width 3"]) -> Float[Tensor, "512 width"]:
@@ -76,13 +64,8 @@ def magnitudes_of(mels: Float[Tensor, "512 width"]) -> Float[Tensor, "bins width
 
 def phased(magnitudes: Float[Tensor, "bins width"], generator: torch.Generator) -> Float[Tensor, " samples"]:
     """Return a waveform of these magnitudes by fast Griffin-Lim, as torchaudio's runs: centered, reflected frames."""
-    settings = {
-        "n_fft": N_FFT,
-        "hop_length": round(PIXEL_SECONDS * RATE),
-        "win_length": round(WINDOW_SECONDS * RATE),
-    }
-    # pyrefly: ignore[bad-assignment]  (it becomes a dict of several types)
-    settings["window"] = torch.hann_window(settings["win_length"])
+    hop, width = round(PIXEL_SECONDS * RATE), round(WINDOW_SECONDS * RATE)
+    settings = {"n_fft": N_FFT, "hop_length": hop, "win_length": width, "window": torch.hann_window(width)}
     phases = torch.rand(magnitudes.shape, dtype=torch.complex64, generator=generator)
     previous = torch.zeros_like(phases)
     for _ in range(NUM_ITERATIONS):

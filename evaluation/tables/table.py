@@ -112,11 +112,8 @@ def within(number: float, title: str) -> float:
 def cut_note(titles: Iterable[str]) -> list[str]:
     """Return the sentence on figures of these titles that ``within`` cut; none when it cut none."""
     words = ", ".join(dict.fromkeys(titles))
-    return (
-        [f"{words}: intervals are cut where such figures end, and what rounding leaves of 0 is 0"]
-        if words
-        else []
-    )
+    told = f"{words}: intervals are cut where such figures end, and what rounding leaves of 0 is 0"
+    return [told] if words else []
 
 
 def decimals(value: float, interval: tuple[float, float] | None = None) -> int:
@@ -148,11 +145,9 @@ def column(score: Score) -> Column:
 
 def cell(score: Score) -> Estimate:
     """Return the cell of a score, cut where such figures end."""
-    interval = score.interval and (
-        within(score.interval[0], score.title),
-        within(score.interval[1], score.title),
-    )
-    return Estimate(within(score.value, score.title), interval, score.num_generated, score.num_reference)
+    value, *ends = (within(end, score.title) for end in (score.value, *(score.interval or ())))
+    interval = (ends[0], ends[1]) if ends else None
+    return Estimate(value, interval, score.num_generated, score.num_reference)
 
 
 def build_table(records: Sequence[Record]) -> Table:
@@ -217,9 +212,8 @@ def _labels(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         namesakes = [other.facts for other in rows if other.system == row.system]
         odd = [k for k in row.facts if any(facts.get(k) != row.facts[k] for facts in namesakes)]
-        labels.append(
-            f"{row.system} ({', '.join(f'{key} {row.facts[key]}' for key in odd)})" if odd else row.system
-        )
+        facts = ", ".join(f"{key} {row.facts[key]}" for key in odd)
+        labels.append(f"{row.system} ({facts})" if odd else row.system)
     return labels
 
 
@@ -243,10 +237,8 @@ def timings(record: Record) -> Iterable[tuple[Column, Estimate]]:
             if value is None:
                 continue
             key = f"{name.lower().replace(' ', '_')}_{timing.batch_size}"
-            yield (
-                Column(key, f"{name} (batch {timing.batch_size})", "lower", identity=identity),
-                Estimate(value, None, timing.num_runs),
-            )
+            found = Column(key, f"{name} (batch {timing.batch_size})", "lower", identity=identity)
+            yield found, Estimate(value, None, timing.num_runs)
 
 
 def _sanity_lines(records: Sequence[Record]) -> list[Line]:
@@ -254,9 +246,8 @@ def _sanity_lines(records: Sequence[Record]) -> list[Line]:
     rows = [(record.row.system, row.system, _cells(row)) for record in records for row in record.sanity]
     distinct = [entry for i, entry in enumerate(rows) if entry[1:] not in [other[1:] for other in rows[:i]]]
     count = Counter(name for _, name, _ in distinct)
-    return [
-        Line(f"{name} ({system})" if count[name] > 1 else name, cells) for system, name, cells in distinct
-    ]
+    names = [f"{name} ({system})" if count[name] > 1 else name for system, name, _ in distinct]
+    return [Line(name, cells) for name, (_, _, cells) in zip(names, distinct, strict=True)]
 
 
 def _notes(record: Record) -> Iterable[str]:

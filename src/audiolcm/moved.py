@@ -57,7 +57,6 @@ _ROOMS: dict[str, str] = {
     "audiolcm.weights": "artifacts card deadline",
     "evaluation": "score=trial",
     "evaluation.embedded": "features.embedded=features",
-    "evaluation.features": "features.shelf=feature_files",
     "evaluation.report": "tracking=wandb_tables",
     "evaluation.tables": "table_formats=formats",
     "experiments.diagnosing": "diagnose_command=diagnose diagnose diagnosis diagnosis_text=text",
@@ -93,6 +92,22 @@ SPLIT = {
 }
 """Modules whose code is in several now: a record that names one is fresh while none of these changes."""
 _BEFORE = {new: old for old, new in MOVED.items()}
+MOVED |= {
+    "evaluation.embedded.augmentation": "evaluation.embedded.objective",
+    "evaluation.embedded.data": "evaluation.embedded.stage",
+    "evaluation.features.batching": "evaluation.features.extractor",
+    "evaluation.features.crops": "evaluation.features.joint",
+    "evaluation.features.feature_files": "evaluation.features.store",
+    "evaluation.features.laion_package": "evaluation.features.laion",
+    "evaluation.features.shelf": "evaluation.features.store",
+    "evaluation.features.statistics": "evaluation.features.store",
+    "evaluation.htk_mels": "evaluation.features.mel",
+    "evaluation.measures.truth": "evaluation.measures.pairs",
+    "evaluation.sinc_hann": "evaluation.sound",
+    "evaluation.systems.kept": "evaluation.systems.system",
+    "evaluation.systems.tango_files": "evaluation.systems.tango",
+}
+"""Modules that became a part of another one are there too; that one's own classes never had another name."""
 
 
 def former(content: object) -> object:

@@ -73,18 +73,15 @@ _ABOVE = {
     ),
     "audiolcm.sweeps.slurm": "audiolcm.configuration audiolcm.environment audiolcm.jobs audiolcm.sweeps",
     "evaluation": "",
-    "evaluation.htk_mels": "",
-    "evaluation.sinc_hann": "",
     "evaluation.metrics": "",
     "evaluation.record": "",
     "evaluation.inspection": "audiolcm.audio",
     "evaluation.item_names": "audiolcm.data",
     "evaluation.lists": "audiolcm.data",
-    "evaluation.sound": "audiolcm.audio evaluation.sinc_hann",
+    "evaluation.sound": "audiolcm.audio",
     "evaluation.tables": "evaluation.record",
     "evaluation.features": (
-        "audiolcm.audio audiolcm.models audiolcm.weights evaluation.htk_mels evaluation.metrics "
-        "evaluation.sound"
+        "audiolcm.audio audiolcm.models audiolcm.weights evaluation.metrics evaluation.sound"
     ),
     "evaluation.embedded": (
         "audiolcm.audio audiolcm.configuration audiolcm.data audiolcm.data.loading "
@@ -116,7 +113,7 @@ _ABOVE = {
         "audiolcm.audio audiolcm.configuration audiolcm.data audiolcm.data.store "
         "audiolcm.distributed audiolcm.models audiolcm.pipeline audiolcm.published "
         "audiolcm.request audiolcm.training audiolcm.weights evaluation.efficiency "
-        "evaluation.features evaluation.htk_mels evaluation.item_names evaluation.protocol"
+        "evaluation.features evaluation.item_names evaluation.protocol"
     ),
     "evaluation.crosscheck": (
         "audiolcm.weights evaluation.features evaluation.measures evaluation.record "

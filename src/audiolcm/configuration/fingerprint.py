@@ -36,8 +36,8 @@ DECIDING = (
     "audiolcm.diffusion", "audiolcm.random_numbers", "audiolcm.models",
     "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.stages", "audiolcm.training.loop",
     "audiolcm.training.optimization", "audiolcm.training.micro_batches", "audiolcm.training.reproducibility",
-    "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.htk_mels", "evaluation.measures",
-    "evaluation.metrics", "evaluation.protocol", "evaluation.sinc_hann", "evaluation.sound", "evaluation.systems",
+    "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.measures",
+    "evaluation.metrics", "evaluation.protocol", "evaluation.sound", "evaluation.systems",
 )  # fmt: skip
 """Modules and packages whose code can change a figure; the others move, show and keep it. Data has its own hash."""
 

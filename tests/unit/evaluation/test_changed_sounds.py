@@ -9,14 +9,13 @@ from records import make_record
 
 from audiolcm.audio.io import write_wav
 from audiolcm.data.manifest import Clip
-from evaluation.features.statistics import reference_gaussian
-from evaluation.features.store import FeatureStore
+from evaluation.features.store import FeatureStore, reference_gaussian
 from evaluation.generate import keep_settings
 from evaluation.protocol import Item, TestSet
 from evaluation.record import read_record
 from evaluation.sound import SoundReader
 from evaluation.systems.baselines import WhiteNoise
-from evaluation.systems.kept import RECORD
+from evaluation.systems.system import RECORD
 
 NAMES = ("a__0", "b__0", "c__0")
 

@@ -5,7 +5,7 @@ import torch
 from librosa.filters import mel
 from packages import needs_package
 
-from evaluation.htk_mels import htk_filters
+from evaluation.features.mel import htk_filters
 
 SETTINGS = [(257, 64, 16000, 50.0, 8000.0), (8821, 512, 44100, 0.0, 10000.0), (201, 40, 8000, 20.0, 4000.0)]
 

@@ -21,8 +21,7 @@ from audiolcm.pages.media import mel_levels, palette, png, sound_uris
 from evaluation.record import Record, Score, Timing
 from evaluation.report import write_report
 from evaluation.report.charts import stage_bar, stage_seconds, whisker
-from evaluation.report.excerpts import MAX_SECONDS, read_excerpt
-from evaluation.report.sample import choose_clips
+from evaluation.report.sample import MAX_SECONDS, choose_clips, read_excerpt
 
 VOID = {"meta", "link", "img", "input"}
 

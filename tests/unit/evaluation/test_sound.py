@@ -4,7 +4,7 @@ import soundfile
 from packages import needs_package
 
 from audiolcm.errors import UserError
-from evaluation.report.excerpts import read_excerpt
+from evaluation.report.sample import read_excerpt
 from evaluation.sound import SoundReader
 
 RATE = 16000
@@ -73,7 +73,7 @@ def test_short_sounds_are_padded_and_long_ones_cut(tmp_path):
     path = write(tmp_path / "tone.wav", TONE)
     padded = SoundReader(min_seconds=1.5).read(path, RATE)
     assert len(padded) == 24000 and not padded[RATE:].any()
-    cut = SoundReader().lasting(0.25).read(path, RATE)
+    cut = SoundReader(max_seconds=0.25).read(path, RATE)
     np.testing.assert_allclose(cut, TONE[:4000], atol=1e-7)
 
 

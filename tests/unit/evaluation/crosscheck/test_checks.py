@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.crosscheck.checks import Check, checks
-from evaluation.crosscheck.files import link_sounds, save_laion, save_panns
+from evaluation.crosscheck.checks import Check, checks, link_sounds, save_laion, save_panns
 from evaluation.crosscheck.hub_vggish import HubVggish
 from evaluation.features.laion import LaionClap
 from evaluation.features.vggish import Vggish

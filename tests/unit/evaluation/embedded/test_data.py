@@ -7,7 +7,7 @@ import torch
 from audiolcm.data.manifest import Clip, Event
 from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.models.text_encoder import HashedTextEncoder
-from evaluation.embedded.data import EvaluatorClips
+from evaluation.embedded.stage import EvaluatorClips
 
 RATE = 16000
 CLASSES = ("bell", "dog", "rain")

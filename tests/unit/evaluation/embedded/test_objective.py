@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from evaluation.embedded.augmentation import Mixture, augment
 from evaluation.embedded.network import EvaluatorNetwork
-from evaluation.embedded.objective import EvaluatorObjective
+from evaluation.embedded.objective import EvaluatorObjective, Mixture, augment
 
 CLASSES = 3
 

@@ -13,8 +13,7 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, RobertaConfig
 
-from evaluation.features.laion import ROBERTA_BASE
-from evaluation.features.laion_package import build_network
+from evaluation.features.laion import ROBERTA_BASE, build_network
 
 # fmt: off
 WORDS = ["a", "the", "dog", "cat", "rain", "barks", "falls", "then", "on", "roof", "loudly", "softly", "far", "near",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from audiolcm.errors import UserError
-from evaluation.features.crops import Crop, repeat_and_cut, repeat_and_pad
+from evaluation.features.joint import Crop, repeat_and_cut, repeat_and_pad
 
 SOUND = np.arange(100, dtype=np.float32)
 

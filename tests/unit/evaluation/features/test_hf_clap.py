@@ -14,7 +14,8 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
 from audiolcm.errors import UserError
 from evaluation.features.extractor import TextAudioExtractor
-from evaluation.features.hf_clap import _CONSTANTS, TransformersClap
+from evaluation.features.hf_clap import TransformersClap
+from evaluation.features.joint import CONSTANTS
 from evaluation.features.laion import ROBERTA_BASE, SAMPLE_RATE, LaionClap, network_weights
 
 
@@ -26,7 +27,7 @@ def model(laion_files: LaionFiles, tmp_path_factory: pytest.TempPathFactory) -> 
     network = ClapModel(config)
     weights = laion_to_transformers(network_weights(laion_files.weights))
     # LAION's classes and its loss stay behind.
-    kept = {name: weights[name] for name in network.state_dict() if not name.endswith(_CONSTANTS)}
+    kept = {name: weights[name] for name in network.state_dict() if not name.endswith(CONSTANTS)}
     network.save_pretrained(folder, state_dict=kept)
     ClapFeatureExtractor(frequency_min=50, truncation="rand_trunc").save_pretrained(folder)
     save_roberta_tokenizer(folder)

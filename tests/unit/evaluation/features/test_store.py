@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_message(tmp_path, paths, monkeypatch):
     def refuse(*_):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("evaluation.features.feature_files.save_file", refuse)
+    monkeypatch.setattr("evaluation.features.store.save_file", refuse)
     with pytest.raises(UserError, match="No space left on the disk"):
         FeatureStore(tmp_path / "cache").features(Loudness(), SoundReader(), paths[:2])
     assert not list((tmp_path / "cache").rglob("*.partial"))

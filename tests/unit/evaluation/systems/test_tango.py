@@ -17,8 +17,7 @@ from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from evaluation.systems.tango import Tango
-from evaluation.systems.tango_files import read_parts
+from evaluation.systems.tango import Tango, read_parts
 
 CONF = yaml.safe_load((Path(__file__).resolve().parents[4] / "conf/system/tango.yaml").read_text())
 UNET = {
