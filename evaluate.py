@@ -18,9 +18,8 @@ with one_sentence():
     from audiolcm.configuration.resolvers import register_resolvers
     from audiolcm.configuration.words import readable
     from audiolcm.environment import terminal
-    from audiolcm.environment.hydra_help import allow_lazy_help
     from audiolcm.environment.interrupts import ignore_until_ready
-    from audiolcm.environment.user import settle_user
+    from audiolcm.environment.start import allow_lazy_help, settle_user
     from hydra_plugins.audiolcm_plugins import register_launchers
 
 terminal.prepare()

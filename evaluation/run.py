@@ -19,7 +19,7 @@ from audiolcm.errors import UserError
 from audiolcm.jobs.finished import inputs_of
 from audiolcm.jobs.run import made_by
 from audiolcm.storage.hashing import content_hash
-from audiolcm.storage.result import RESULT, read_result, write_result
+from audiolcm.storage.run_folder import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker
 from evaluation.efficiency import Efficiency
 from evaluation.evaluation import Evaluation

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.environment.terminal import say
-from audiolcm.storage.result import read_result
+from audiolcm.storage.run_folder import read_result
 from audiolcm.sweeps.row_sweeper import SCALES
 from experiments.items.catalog import STEMS, item_of
 from experiments.records.safe_json import read_json

@@ -15,7 +15,7 @@ from audiolcm.configuration.ranges import check_options
 from audiolcm.environment import terminal
 from audiolcm.environment.guard import explained
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal
-from audiolcm.environment.user import settle_user
+from audiolcm.environment.start import settle_user
 from audiolcm.errors import UserError
 from audiolcm.storage.files import name_too_long
 

@@ -12,12 +12,12 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.fingerprint import code_of_plugins
 from audiolcm.data.preparing.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.hashing import content_hash
-from audiolcm.storage.result import RESULT, read_result
+from audiolcm.storage.run_folder import RESULT, read_result
 
 _ELSEWHERE = ("logger", "paths", "dataset", "objective_metric", "row", "plugins")
 """Sections that change no result, or that the fingerprints of data and plugins stand for."""

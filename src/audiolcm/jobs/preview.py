@@ -20,7 +20,7 @@ from audiolcm.request import MAX_SECONDS, MIN_SECONDS
 from audiolcm.stages.recipe import Recipe
 from audiolcm.storage.files import atomic_path
 from audiolcm.weights.artifacts import Artifact
-from audiolcm.weights.embedded import embedded_name
+from audiolcm.weights.place import embedded_name
 
 log = logging.getLogger(__name__)
 

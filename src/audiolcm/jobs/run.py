@@ -17,8 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.choices import options_of
-from audiolcm.configuration.fingerprint import method_fingerprint, settings_made
-from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.fingerprint import code_of_plugins, method_fingerprint, settings_made
 from audiolcm.configuration.plugins import allowing
 from audiolcm.configuration.schema import check_local, resolve
 from audiolcm.configuration.sections import DESCRIBE
@@ -29,14 +28,13 @@ from audiolcm.environment.failures import explain
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal, stop_on_signal
 from audiolcm.errors import UserError
 from audiolcm.jobs.finished import found_finished, inputs_of, objective_of
-from audiolcm.jobs.requeue import requeue
+from audiolcm.jobs.slurm_queue import requeue
 from audiolcm.storage.files import DISK_TROUBLE, explained, name_too_long
-from audiolcm.storage.result import RESULT, read_result, write_result
-from audiolcm.storage.run_folder import at_stage, begin
-from audiolcm.storage.version import code_version
+from audiolcm.storage.hashing import code_version
+from audiolcm.storage.run_folder import RESULT, at_stage, begin, read_result, write_result
 from audiolcm.training.tracking import check_tracker, read_metrics
 from audiolcm.weights.artifacts import Artifact
-from audiolcm.weights.embedded import is_embedded
+from audiolcm.weights.place import is_embedded
 
 if TYPE_CHECKING:
     from audiolcm.stages.recipe import Recipe

@@ -1,19 +1,21 @@
-"""One training step of teacher or student on tensors without content, whose sizes are added up."""
+"""One training step of teacher or student on tensors without content, whose bytes are counted while they live."""
 
 import warnings
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from audiolcm.assembly import Method, build_denoiser
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.models.transformer import Transformer, TransformerBlock
 from audiolcm.objectives.objective import Objective
-from audiolcm.sizing.live_bytes import LiveBytes
 
 Config = Mapping[str, Any]
 STAGES = ("teacher", "student")
@@ -133,3 +135,39 @@ def text_shape(cfg: Config) -> tuple[int, int]:
 def size_of(parameters: Any) -> int:
     """Return the bytes of the parameters."""
     return sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+
+
+class LiveBytes(TorchDispatchMode):
+    """Inside, ``now`` is the number of bytes of the tensors made inside that still exist, ``peak`` the highest so far.
+
+    Each operation hands over what it made; views share a storage, which counts once. What an operation allocates and
+    frees within itself is not seen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._held: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call ``func`` and count what it made."""
+        made = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(made):
+            if isinstance(leaf, Tensor):
+                self._add(leaf)
+        return made
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage._cdata in self._held:
+            return
+        self._held.add(storage._cdata)
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._drop, storage._cdata, storage.nbytes())
+
+    def _drop(self, key: int, size: int) -> None:
+        self._held.discard(key)
+        self.now -= size

@@ -19,13 +19,11 @@ from audiolcm.errors import UserError
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.random_numbers import Generator
 from audiolcm.training.checkpoint import Checkpoints, save_snapshot
-from audiolcm.training.memory import advice_on_memory
 from audiolcm.training.micro_batches import check_pieces, training_pieces, validation_pieces
 from audiolcm.training.optimization import AdamW, learning_rate_at
-from audiolcm.training.parallel import Engine, Parallel
-from audiolcm.training.settings import StageSettings
+from audiolcm.training.parallel import Engine, Parallel, advice_on_memory
+from audiolcm.training.settings import StageSettings, TrainingSet
 from audiolcm.training.tracking import MetricLog, Tracker
-from audiolcm.training.training_set import TrainingSet
 
 log = logging.getLogger(__name__)
 

@@ -1,9 +1,12 @@
-"""The numbers of one training stage, as a trainer config gives them."""
+"""What the loop is given: the numbers of one training stage, as a trainer config has them, and examples."""
 
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 from audiolcm.errors import UserError
+from audiolcm.objectives.objective import Batch
+from audiolcm.random_numbers import Generator
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,21 @@ class StageSettings:
         if self.length_buckets is None:
             bookkeeping.add("length_buckets")
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}
+
+
+@runtime_checkable
+class TrainingSet(Protocol):
+    """Examples by index; a batch is a function of its arguments alone.
+
+    Where batches must be of one length bucket, an attribute ``bucket_of`` holds the bucket of every clip, int (clips,).
+    """
+
+    def __len__(self) -> int: ...
+
+    def names(self, indices: list[int]) -> list[str]:
+        """Return the names of the clips, for error messages."""
+        ...
+
+    def batch(self, indices: list[int], generator: Generator) -> Batch:
+        """Return the tensors of these examples, stacked."""
+        ...

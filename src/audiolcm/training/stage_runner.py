@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.fingerprint import code_of_plugins
 from audiolcm.configuration.schema import to_yaml
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
@@ -24,11 +24,10 @@ from audiolcm.storage.files import remove_leftovers
 from audiolcm.training.checkpoint import check_snapshots
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.parallel import Parallel
-from audiolcm.training.settings import StageSettings
+from audiolcm.training.settings import StageSettings, TrainingSet
 from audiolcm.training.tracking import NoTracker, read_metrics, tracking_facts
-from audiolcm.training.training_set import TrainingSet
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity, open_artifact
-from audiolcm.weights.embedded import embedded_name
+from audiolcm.weights.place import embedded_name
 
 log = logging.getLogger(__name__)
 

@@ -47,7 +47,7 @@ class NoTracker:
 
 @runtime_checkable
 class CheckedTracker(Protocol):
-    """A tracker that can tell beforehand what the user has to mend."""
+    """A tracker that can tell beforehand what the user has to repair."""
 
     def check(self) -> None:
         """Raise a ``UserError`` that says what to type."""
@@ -55,7 +55,7 @@ class CheckedTracker(Protocol):
 
 
 def check_tracker(tracker: Tracker) -> None:
-    """Refuse at once what the user has to mend; see ``WandbTracker.check``."""
+    """Refuse at once what the user has to repair; see ``WandbTracker.check``."""
     if isinstance(tracker, CheckedTracker):
         tracker.check()
 

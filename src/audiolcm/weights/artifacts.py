@@ -21,12 +21,11 @@ from torch import Tensor, nn
 
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
-from audiolcm.storage.hashing import HASH_LENGTH, content_hash
+from audiolcm.storage.hashing import HASH_LENGTH, code_version, content_hash
 from audiolcm.storage.leases import exclusive
 from audiolcm.storage.tensors import save_tensors
-from audiolcm.storage.version import code_version
 from audiolcm.weights.card import CARD, CONFIG, WEIGHTS, check_files, check_weights, read_card, write_card
-from audiolcm.weights.embedded import FOLEY, folder_of, is_embedded
+from audiolcm.weights.place import FOLEY, folder_of, is_embedded
 from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)

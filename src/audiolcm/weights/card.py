@@ -14,7 +14,7 @@ from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import HASH_LENGTH, content_hash
 from audiolcm.storage.plain_data import read_json
-from audiolcm.weights.embedded import embedded_name
+from audiolcm.weights.place import embedded_name
 
 CARD, CONFIG, WEIGHTS = "card.json", "config.yaml", "model.safetensors"
 FORMAT_VERSION = 2

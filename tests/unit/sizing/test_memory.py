@@ -7,8 +7,7 @@ import torch
 
 from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
-from audiolcm.sizing.live_bytes import LiveBytes
-from audiolcm.sizing.memory import STAGES, StepMemory, losses, random_batch, simulate, untrained
+from audiolcm.sizing.memory import STAGES, LiveBytes, StepMemory, losses, random_batch, simulate, untrained
 from audiolcm.sizing.memory_table import GB, in_one_process, plan_table, sizes, smallest_gpu
 from audiolcm.training.optimization import AdamW
 

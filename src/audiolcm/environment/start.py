@@ -1,5 +1,10 @@
-"""Who runs this: a user without a home or a name, as containers give numbers only, works as any other."""
+"""What entry points settle before they begin.
 
+A user without a home or a name, as containers give numbers only, works as any other; Hydra 1.3's command line works on
+Python 3.14, whose argparse looks into every help text when it is added.
+"""
+
+import argparse
 import getpass
 import os
 import sys
@@ -40,3 +45,16 @@ def _own_folder() -> Path:
     facts = folder.lstat()
     is_ours = not folder.is_symlink() and facts.st_uid == os.getuid() and not facts.st_mode & 0o077
     return folder if is_ours else Path(tempfile.mkdtemp(prefix="audiolcm-"))
+
+
+def allow_lazy_help() -> None:
+    """Let argparse take the one help text of Hydra's that is no text yet but makes it when shown.
+
+    Python 3.14 refuses it ("badly formed help string") before Hydra has read a word. Does nothing on older ones.
+    """
+    if sys.version_info < (3, 14):
+        return
+    expand = argparse.HelpFormatter._expand_help
+    argparse.HelpFormatter._expand_help = lambda self, action: (
+        expand(self, action) if action.help is None or isinstance(action.help, str) else str(action.help)
+    )
