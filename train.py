@@ -12,11 +12,10 @@ with one_sentence():
     import hydra
     from omegaconf import DictConfig
 
-    from audiolcm.configuration.choices import respelled, rows_are_a_sweep
     from audiolcm.configuration.mistakes import explained_words
     from audiolcm.configuration.plugins import import_from_here
     from audiolcm.configuration.resolvers import register_resolvers
-    from audiolcm.configuration.words import readable
+    from audiolcm.configuration.words import readable, respelled, rows_are_a_sweep
     from audiolcm.environment import terminal
     from audiolcm.environment.interrupts import ignore_until_ready
     from audiolcm.environment.start import allow_lazy_help, settle_user

@@ -18,8 +18,8 @@ _ROOMS: dict[str, str] = {
         "structure.command=structure"
     ),
     "audiolcm.configuration": (
-        "build checking choices config=schema fingerprint mistakes plugin_code=fingerprint plugins ranges sections "
-        "stand_in=resolvers words"
+        "build checking choices=words config=schema fingerprint mistakes plugin_code=fingerprint plugins ranges "
+        "sections stand_in=resolvers words"
     ),
     "audiolcm.data.loading": "data.batches data.cache data.dataset",
     "audiolcm.data.preparing": (
@@ -34,7 +34,7 @@ _ROOMS: dict[str, str] = {
     "audiolcm.environment": "interrupts terminal",
     "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue=slurm_queue finished foresight preview run",
     "audiolcm.sizing": (
-        "describe planner.live=memory planner.plan=memory_table planner.simulation=memory planner=."
+        "describe planner.live=memory planner.plan=memory planner.simulation=memory planner=."
     ),
     "audiolcm.stages": "known_teacher models.transplant=student recipe",
     "audiolcm.storage": (

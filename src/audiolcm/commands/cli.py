@@ -10,8 +10,8 @@ from pathlib import Path
 import audiolcm
 from audiolcm.commands import convert, doctor, generate, prepare, structure
 from audiolcm.commands.options import Parser
-from audiolcm.configuration.choices import CONF
 from audiolcm.configuration.ranges import check_options
+from audiolcm.configuration.words import CONF
 from audiolcm.environment import terminal
 from audiolcm.environment.guard import explained
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal

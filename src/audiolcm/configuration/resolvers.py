@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from audiolcm.configuration.choices import option, tell_options
+from audiolcm.configuration.words import option, tell_options
 from audiolcm.storage.plain_data import read_yaml
 from audiolcm.weights.card import CONFIG, check_files, read_card
 from audiolcm.weights.place import FOLEY, folder_of, weights_folder

@@ -2,14 +2,14 @@
 
 import typing
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 
+import hydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.configuration.checking import allowed_calls, check, nearest
-from audiolcm.configuration.choices import CONF, refuse_odd_choices, respelled
 from audiolcm.configuration.mistakes import explained
 from audiolcm.configuration.plugins import allowing
 from audiolcm.configuration.ranges import check_numbers
@@ -22,7 +22,7 @@ from audiolcm.configuration.sections import (
     is_there,
     needed_to_hear,
 )
-from audiolcm.configuration.words import readable
+from audiolcm.configuration.words import CONF, composing, readable, refuse_odd_choices, respelled
 from audiolcm.errors import UserError
 from audiolcm.storage import plain_data
 
@@ -90,23 +90,15 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
 
 def compose(overrides: list[str]) -> dict[str, typing.Any]:
     """Return the configuration that ``python train.py`` would run with, for other entry points."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.errors import HydraException
-
     if not CONF.is_dir():
         raise UserError(f"{CONF} is missing: install the project from its checkout, `pip install -e .`.")
     register_resolvers()
     words = respelled("train", readable(overrides))
     refuse_odd_choices(words)
     check_local(CONF)
-    # Inside train.py and evaluate.py, with this same folder
-    running = GlobalHydra.instance().is_initialized()
-    folder = nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF))
     try:
-        with typed(words), folder:
-            return resolve(hydra_compose("train", words))
+        with typed(words), composing():
+            return resolve(hydra.compose("train", words))
     except HydraException as error:
         raise explained("train", words, error) from error
 

@@ -84,20 +84,9 @@ def _stage(folder: Path, stage: Artifact) -> Html:
         "tr",
         element("th", stage.card["stage"], scope="row"),
         element("td", links[0], " ", links[1]),
-        element("td", _parameters(stage), class_="number"),
-        element("td", _seconds(stage), class_="number"),
+        element("td", stage.millions, class_="number"),
+        element("td", stage.seconds, class_="number"),
     )
-
-
-def _parameters(stage: Artifact) -> str:
-    """Return the number of parameters; a card of other people's may not say it."""
-    count = stage.card.get("num_parameters")
-    return "-" if count is None else f"{count / 1e6:.2f} M"
-
-
-def _seconds(stage: Artifact) -> str:
-    found = stage.card.get("training_seconds")
-    return "-" if found is None else f"{found} s"
 
 
 def _listen(heard: Heard) -> Html:

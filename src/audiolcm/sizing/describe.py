@@ -128,14 +128,10 @@ def _of_text(cfg: Config, encoder: Any) -> tuple[Figures, int]:
         found = {"text_encoder_channels": encoder.width, "token_length": encoder.num_tokens // 2}
         return found, encoder.width
     projection = cast(Projection, encoder["caption_encoder"].projection)
-    found = {
-        "text_encoder_channels": projection.linear1.in_features,
-        "projection_channels": projection.linear1.out_features,
-        "token_length": cfg[
-            "tokens_per_half"
-        ],  # what tokenizers cut to: the one size that no module here holds
-    }
-    return found, projection.linear1.out_features
+    width = projection.linear1.out_features
+    found = {"text_encoder_channels": projection.linear1.in_features, "projection_channels": width}
+    # What tokenizers cut to: the one size that no module here holds
+    return found | {"token_length": cfg["tokens_per_half"]}, width
 
 
 def _text_encoder(cfg: Config) -> nn.Module:

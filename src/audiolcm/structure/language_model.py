@@ -14,8 +14,8 @@ from audiolcm.data.manifest import fallback_structure
 from audiolcm.errors import UserError
 from audiolcm.storage.files import appending
 from audiolcm.storage.plain_data import parse_json
+from audiolcm.structure.captions import clean, parse_strictly, structured
 from audiolcm.structure.chat import KEY_VARIABLE, Chat
-from audiolcm.structure.grammar import clean, parse_strictly, structured
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,9 @@ class Answers:
             try:
                 if line:
                     entry = parse_json(line)
-                    self._known[str(entry["request"])] = _word(entry["answer"])
+                    if type(entry["answer"]) is not str:
+                        raise ValueError("an answer is a text")
+                    self._known[str(entry["request"])] = entry["answer"]
             except (ValueError, KeyError, TypeError):
                 torn += 1
         if torn:
@@ -165,9 +167,3 @@ class Answers:
         if text and not text.endswith("\n"):
             with appending(path) as append:
                 append("\n")
-
-
-def _word(answer: object) -> str:
-    if not isinstance(answer, str):
-        raise TypeError(f"an answer is a text, not {type(answer).__name__}")
-    return answer

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from audiolcm.data.manifest import has_words
 from audiolcm.errors import UserError
-from audiolcm.structure.grammar import Event, clean, structured
+from audiolcm.structure.captions import Event, clean, structured
 
 _HIDDEN = "\0"  # a blank that no rule sees
 _IDIOMS = re.compile(

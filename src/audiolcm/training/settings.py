@@ -8,6 +8,10 @@ from audiolcm.errors import UserError
 from audiolcm.objectives.objective import Batch
 from audiolcm.random_numbers import Generator
 
+_BOOKKEEPING = {
+    "log_every", "validate_every", "checkpoint_every", "num_validation", "accumulate", "snapshots",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class StageSettings:
@@ -50,9 +54,7 @@ class StageSettings:
                 f"trainer: length_buckets={self.length_buckets} must ascend and end below crop_seconds="
                 f"{self.crop_seconds}."
             )
-        if odd := [
-            step for step in self.snapshots or [] if type(step) is not int or not 0 < step < self.steps
-        ]:
+        if odd := [s for s in self.snapshots or [] if type(s) is not int or not 0 < s < self.steps]:
             raise UserError(
                 f"trainer: snapshots={self.snapshots}: {odd[0]!r} is no step between 1 and {self.steps - 1} (the last "
                 "one is kept anyway)."
@@ -76,17 +78,8 @@ class StageSettings:
 
     def identity(self) -> dict[str, int | float | list[float]]:
         """Return the settings that can change the trained weights."""
-        bookkeeping = {
-            "log_every",
-            "validate_every",
-            "checkpoint_every",
-            "num_validation",
-            "accumulate",
-            "snapshots",
-        }
-        if self.length_buckets is None:
-            bookkeeping.add("length_buckets")
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}
+        idle = _BOOKKEEPING if self.length_buckets is not None else {*_BOOKKEEPING, "length_buckets"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in idle}
 
 
 @runtime_checkable

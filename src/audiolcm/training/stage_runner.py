@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,24 +90,16 @@ class StageRunner:
         ``objective`` and ``data`` are called only then; ``afterwards`` may complete the trained network before it
         is written. ``parents`` are recorded in the card by relative path, ``cfg`` beside it (None: that of the run).
         """
-        if self._is_there(identity):
-            log.info("%s: done before, in %s", identity.stage, self.store.folder(identity))
-            return self._found(identity)
-        stage = identity.stage
-        self.announce(stage, self.store.folder(identity), self.settings[stage].steps)
-        with self.store.lock(identity) if processes.is_first() else nullcontext():
-            # Another run may have finished it while this one waited.
-            if not self._is_there(identity):
-                self._train(identity, objective, data, parents, afterwards, cfg or self.cfg)
-        return self._found(identity)
-
-    def _is_there(self, identity: Identity) -> bool:
-        return processes.first_decides(lambda: self.store.find(identity) is not None)
-
-    def _found(self, identity: Identity) -> Artifact:
-        return processes.found_by_all(lambda: self.store.find(identity)) or open_artifact(
-            self.store.folder(identity)
-        )
+        stage, folder = identity.stage, self.store.folder(identity)
+        is_there = partial(processes.first_decides, lambda: self.store.find(identity) is not None)
+        if is_there():
+            log.info("%s: done before, in %s", stage, folder)
+        else:
+            self.announce(stage, folder, self.settings[stage].steps)
+            with self.store.lock(identity) if processes.is_first() else nullcontext():
+                if not is_there():  # else another run has finished it while this one waited
+                    self._train(identity, objective, data, parents, afterwards, cfg or self.cfg)
+        return processes.found_by_all(lambda: self.store.find(identity)) or open_artifact(folder)
 
     def _train(
         self,

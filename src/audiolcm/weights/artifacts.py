@@ -82,6 +82,16 @@ class Artifact:
         """Return the hash of the weights themselves; the same recipe run elsewhere may give other ones."""
         return str(self.card["weights_hash"])
 
+    @property
+    def millions(self) -> str:
+        """Return the number of parameters for people; a card of other people's may not say it."""
+        return f"{self.card['num_parameters'] / 1e6:.2f} M" if "num_parameters" in self.card else "-"
+
+    @property
+    def seconds(self) -> str:
+        """Return how long the training took, for people; "-" where there was none here."""
+        return f"{self.card['training_seconds']} s" if "training_seconds" in self.card else "-"
+
     def parent(self, stage: str) -> "Artifact":
         """Return the artifact that the card names as this one's ``stage``."""
         if not self.has_parent(stage):

@@ -27,10 +27,11 @@ from audiolcm.configuration.plugins import imported
 from audiolcm.configuration.resolvers import slug
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
+from audiolcm.sweeps.slurm.shared_parents import Planned, made_from, plan
+from audiolcm.sweeps.slurm.snapshot import take_snapshot
 from audiolcm.sweeps.summary import job_name
 
 if TYPE_CHECKING:
-    from audiolcm.sweeps.slurm.shared_parents import Planned
     from audiolcm.sweeps.slurm.submission import Order, Submitted
 
 log = logging.getLogger(__name__)
@@ -46,13 +47,8 @@ _NUMBERS = {  # with the least that makes sense
 }  # fmt: skip
 _NEEDED = ("name", "timeout_min", "signal_delay_s", "nodes", "tasks_per_node")
 _OTHERS = {
-    "wait": bool,
-    "requeue": bool,
-    "setup": list,
-    "additional_parameters": dict,
-    "parents": str,
-    "group": str,
-}
+    "wait": bool, "requeue": bool, "setup": list, "additional_parameters": dict, "parents": str, "group": str,
+}  # fmt: skip
 _OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -93,11 +89,9 @@ class SweepLauncher(Launcher):
         return Path(self.config.hydra.sweep.dir).absolute()
 
     def _submit(self, rows: Sequence[JobReturn], settings: Mapping[str, Any]) -> "list[Submitted]":
-        from audiolcm.sweeps.slurm.shared_parents import (
-            plan,  # here: Hydra's start should not wait for submitit
+        from audiolcm.sweeps.slurm.submission import (
+            submit,  # here: Hydra's start should not wait for submitit
         )
-        from audiolcm.sweeps.slurm.snapshot import take_snapshot
-        from audiolcm.sweeps.slurm.submission import submit
 
         configs = [_plain(_given(row.cfg)) for row in rows]
         planned = plan(configs if settings["parents"] == "dependent" else [{} for _ in configs])
@@ -148,11 +142,7 @@ class SweepLauncher(Launcher):
         )
 
     def _order(
-        self,
-        planned: "Planned",
-        rows: Sequence[JobReturn],
-        configs: Sequence[Mapping[str, Any]],
-        script: Path,
+        self, planned: Planned, rows: Sequence[JobReturn], configs: Sequence[Mapping[str, Any]], script: Path
     ) -> "Order":
         from audiolcm.sweeps.slurm.submission import Order
 
@@ -171,15 +161,13 @@ class SweepLauncher(Launcher):
         return Order(name, folder, tuple(arguments), tuple(overrides))
 
     def _shared(
-        self, planned: "Planned", rows: Sequence[JobReturn], configs: Sequence[Mapping[str, Any]]
+        self, planned: Planned, rows: Sequence[JobReturn], configs: Sequence[Mapping[str, Any]]
     ) -> list[str]:
         """Return overrides for the parent of several jobs: what they have in common.
 
         What tells the jobs apart does not change their parent; without it a bad value in one of them cannot fail
         the parent of all.
         """
-        from audiolcm.sweeps.slurm.shared_parents import made_from
-
         stage = _given(planned.stage)
         first, *others = (list(_given(rows[index].overrides)) for index in planned.rows)
         common = [override for override in first if all(override in other for other in others)]
