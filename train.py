@@ -17,8 +17,8 @@ with one_sentence():
     from audiolcm.configuration.resolvers import register_resolvers
     from audiolcm.configuration.words import readable, respelled, rows_are_a_sweep
     from audiolcm.environment import terminal
+    from audiolcm.environment.guard import allow_lazy_help, settle_user
     from audiolcm.environment.interrupts import ignore_until_ready
-    from audiolcm.environment.start import allow_lazy_help, settle_user
     from hydra_plugins.audiolcm_plugins import register_launchers
 
 terminal.prepare()

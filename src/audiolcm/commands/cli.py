@@ -13,9 +13,8 @@ from audiolcm.commands.options import Parser
 from audiolcm.configuration.ranges import check_options
 from audiolcm.configuration.words import CONF
 from audiolcm.environment import terminal
-from audiolcm.environment.guard import explained
+from audiolcm.environment.guard import explained, settle_user
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal
-from audiolcm.environment.start import settle_user
 from audiolcm.errors import UserError
 from audiolcm.storage.files import name_too_long
 

@@ -123,7 +123,8 @@ def _check_type(path: str, value: object, hint: object) -> None:
     accepted = [kind for choice in choices if choice in _HINTS for kind in _HINTS[choice]]
     if type(value) not in accepted:
         wanted = " or ".join(choice.__name__ for choice in choices)
-        raise UserError(f"{path}={value!r} is {_article(value)}, but {wanted} is needed.")
+        given = "empty (null)" if value is None else f"of type {type(value).__name__}"
+        raise UserError(f"{path}={value!r} is {given}, but {wanted} is needed.")
 
 
 def _check_list(path: str, value: object, hint: object, choices: tuple[typing.Any, ...]) -> None:
@@ -145,10 +146,6 @@ def _check_part(path: str, value: object, choices: tuple[typing.Any, ...]) -> No
         raise UserError(
             f"{path} must be an object of {names}: leave it to its default, or give a section with a _target_."
         )
-
-
-def _article(value: object) -> str:
-    return "empty (null)" if value is None else f"of type {type(value).__name__}"
 
 
 def nearest(word: str, options: Iterable[str]) -> str:

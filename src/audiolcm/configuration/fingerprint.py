@@ -47,6 +47,9 @@ DECIDING = (
     "evaluation.metrics", "evaluation.protocol", "evaluation.sinc_hann", "evaluation.sound", "evaluation.systems",
 )  # fmt: skip
 """Modules and packages whose code can change a figure; the others move, show and keep it. Data has its own hash."""
+_IDLE_FIELDS = ("ctx", "kind", "type_comment")
+"""Of syntax trees: what follows from the rest, or changes nothing."""
+_PARSING = threading.Lock()
 
 
 def settings_fingerprint(plain: Mapping[str, Any]) -> str:
@@ -102,13 +105,6 @@ def code_of(packages: Sequence[str]) -> str:
         within = found.submodule_search_locations if found else None
         names += [package, *(m.name for m in pkgutil.walk_packages(within or [], f"{package}."))]
     return content_hash([code_hash(name) for name in names])
-
-
-_IDLE_FIELDS = ("ctx", "kind", "type_comment")
-"""Of syntax trees: what follows from the rest, or changes nothing."""
-
-
-_PARSING = threading.Lock()
 
 
 def parsed(code: str | bytes) -> ast.Module:

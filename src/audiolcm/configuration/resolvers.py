@@ -8,8 +8,8 @@ import hashlib
 import os
 import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from audiolcm.configuration.plugins import holding
 from audiolcm.configuration.words import option, tell_options
 from audiolcm.storage.plain_data import read_yaml
 from audiolcm.weights.card import CONFIG, check_files, read_card
@@ -112,24 +113,14 @@ def _typed(root: typing.Any) -> list[str]:
     return list(found or [])
 
 
-@contextmanager
-def typed(words: list[str]) -> Iterator[None]:
+def typed(words: list[str]) -> AbstractContextManager[None]:
     """Let resolvers know the words that a configuration is composed of where Hydra does not tell them."""
-    token = _TYPED.set(words)
-    try:
-        yield
-    finally:
-        _TYPED.reset(token)
+    return holding(_TYPED, words)
 
 
-@contextmanager
-def assuming_at_hand(is_there: bool | None) -> Iterator[None]:
+def assuming_at_hand(is_there: bool | None) -> AbstractContextManager[None]:
     """Compose as a machine would that has all such files, or none; None looks whether they are there."""
-    token = _ASSUMED.set(is_there)
-    try:
-        yield
-    finally:
-        _ASSUMED.reset(token)
+    return holding(_ASSUMED, is_there)
 
 
 def scale_of(_root_: typing.Any) -> str:

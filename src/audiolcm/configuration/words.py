@@ -21,6 +21,7 @@ from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from audiolcm.configuration.checking import nearest
+from audiolcm.configuration.plugins import holding
 from audiolcm.errors import UserError
 
 CALL = re.compile(r"(\w+)\(.*\)", re.DOTALL)
@@ -190,11 +191,8 @@ def tell_options() -> None:
 
 
 def _told_defaults_list(repo: IConfigRepository, *args: Any, **kwargs: Any) -> Any:
-    token = _COMPOSED_FROM.set(repo)
-    try:
+    with holding(_COMPOSED_FROM, repo):
         return _defaults_list(repo, *args, **kwargs)
-    finally:
-        _COMPOSED_FROM.reset(token)
 
 
 def rows_are_a_sweep(words: list[str]) -> list[str]:

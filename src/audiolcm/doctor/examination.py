@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.doctor import packages
-from audiolcm.doctor.packages import Probed
 from audiolcm.environment.guard import OLDEST_PYTHON, python_too_old
 from audiolcm.environment.installed import checkout
 from audiolcm.training.wandb_service import has_key
@@ -45,7 +44,9 @@ def examine(overrides: Sequence[str]) -> dict[str, Any]:
         "slurm": _slurm(),
     }
     report |= _of_configuration(probed.facts.get("configuration"))
-    report["problems"] = [*_problems(report), *packages.problems(found), *_unknown(probed)]
+    # Why the configuration or the hardware is not known, where no package is to blame for it
+    unknown = [] if probed.failed else dict.fromkeys(probed.unknown.values())
+    report["problems"] = [*_problems(report), *packages.problems(found), *unknown]
     report["notes"] = _notes(report)
     return report
 
@@ -136,11 +137,6 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
             "Weights & Biases is to be used online without a key. Type `wandb login`, or logger=wandb_offline."
         )
     return told
-
-
-def _unknown(probed: Probed) -> list[str]:
-    """Return why the configuration or the hardware is not known, where no package is to blame for it."""
-    return [] if probed.failed else list(dict.fromkeys(probed.unknown.values()))
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:

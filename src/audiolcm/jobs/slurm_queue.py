@@ -75,7 +75,10 @@ def requeue(number: int, folder: Path, places: Iterable[Path]) -> str | None:
         places: folders whose artifacts, checkpoints and prepared data show whether the run got further.
     """
     job_id = _job_id()
-    if job_id is None or number not in _REQUESTS or _rank() != 0:
+    rank = os.environ.get(
+        "RANK", os.environ.get("SLURM_PROCID", "0")
+    )  # as torch.distributed has it, else as srun
+    if job_id is None or number not in _REQUESTS or int(rank) != 0:
         return None
     for request in _REQUESTS:  # the requeueing brings signals of its own, to scontrol too
         signal.signal(request, signal.SIG_IGN)
@@ -109,11 +112,6 @@ def _job_id() -> str | None:
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
-def _rank() -> int:
-    """Return the number of this process in its run: as torch.distributed has it, or else as srun has it."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")))
-
-
 def _facts(job_id: str) -> dict[str, str]:
     shown = ask("scontrol", "--oneliner", "show", "job", job_id) or ""
     return dict(word.split("=", 1) for word in shown.split() if "=" in word)
@@ -122,14 +120,9 @@ def _facts(job_id: str) -> dict[str, str]:
 def _progress(places: Iterable[Path]) -> str:
     """Return a hash of the names of all that remains when a run is ended; it changes with every step that is kept."""
     patterns = ("*/*/card.json", "*/*/checkpoints/step-*", "*/*/*")
-    names = sorted(
-        str(path) for place in places for pattern in patterns for path in place.glob(pattern) if _kept(path)
-    )
+    found = (path for place in places for pattern in patterns for path in place.glob(pattern))
+    names = sorted(str(path) for path in found if not path.name.startswith("."))
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-
-
-def _kept(path: Path) -> bool:
-    return not path.name.startswith(".")
 
 
 def _count(job_id: str, folder: Path, progress: str) -> int:

@@ -52,7 +52,8 @@ def read_released(path: Path) -> ReleasedCheckpoint:
         raise UserError(
             f"{path} is no checkpoint of AudioLCM or Make-An-Audio 2: {_look(state, error)}"
         ) from error
-    known = computed_buffers() | _position_ids(sizes)
+    positions = torch.arange(sizes.bert["max_position_embeddings"], dtype=torch.float64)[None]
+    known = computed_buffers() | {POSITION_IDS: positions}
     state = {name: tensor for name, tensor in state.items() if not _recomputed(path, name, tensor, known)}
     omega = layout.DENOISERS["teacher"] + layout.OMEGA_PROJECTION
     if kind == "make_an_audio_2" and omega not in state:
@@ -113,10 +114,6 @@ def _recomputed(path: Path, name: str, tensor: Tensor, known: dict[str, Tensor])
             "0.012, scaled linear). The file was made with other settings and cannot be used."
         )
     return True
-
-
-def _position_ids(sizes: layout.Sizes) -> dict[str, Tensor]:
-    return {POSITION_IDS: torch.arange(sizes.bert["max_position_embeddings"], dtype=torch.float64)[None]}
 
 
 def computed_buffers() -> dict[str, Tensor]:

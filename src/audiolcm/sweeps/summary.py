@@ -7,14 +7,13 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
@@ -39,6 +38,7 @@ log = logging.getLogger(__name__)
 
 TRAINING_FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
 Row = dict[str, Any]
+T = TypeVar("T")
 MULTIRUN = "multirun.yaml"
 _DAMAGED = (OmegaConfBaseException, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What comes of a file that Hydra did not write so."""
@@ -220,11 +220,8 @@ def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> 
     found = dict.fromkeys(name for row in rows for name in row.get("figures", {}))
     columns = ["job", "status", *(found if figures is None else figures), "folder", "error"]
     lines = [dict.fromkeys(columns, "") | row | row.get("figures", {}) for row in rows]
-    return frame(columns, [{name: _told(value) for name, value in line.items()} for line in lines])
-
-
-def _told(value: object) -> object:
-    return printable(value) if isinstance(value, str) else value
+    told = [{n: printable(v) if isinstance(v, str) else v for n, v in line.items()} for line in lines]
+    return frame(columns, told)
 
 
 def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
@@ -243,54 +240,43 @@ def _shown(cell: object) -> str:
 
 def planned_jobs(sweep: Path) -> list[tuple[str, str]]:
     """Return folder and name of each job of the newest sweep in the folder ``sweep``; none of a search by Optuna."""
-    cfg = _read(sweep)
-    if cfg is None:
-        return []
-    parser = OverridesParser.create()
-    try:
-        if "BasicSweeper" not in str(OmegaConf.select(cfg, "sweeper._target_")):
-            return []
-        given = [f"{key}={value}" for key, value in (cfg.sweeper.params or {}).items()]
-        overrides = parser.parse_overrides([*given, *cfg.overrides.task])
-        (jobs,) = BasicSweeper.split_arguments(overrides, None)
-        names = [_name(parser.parse_overrides(job), cfg) for job in jobs]
-    except HydraException:  # a kind of sweep that needs the configuration groups at hand
-        return []
-    except _DAMAGED as error:
-        _tell(sweep, error)
-        return []
-    return [(slug(name, str(sweep)), name) for name in names]
+    return [(slug(name, str(sweep)), name) for name in _of_newest(sweep, _job_names, [])]
 
 
 def summary_of(sweep: Path) -> tuple[str, list[str] | None]:
     """Return name and columns of the table that the newest sweep in the folder ends with, as ``SweepSummary`` has."""
-    cfg = _read(sweep)
-    if cfg is None:
-        return "summary", list(TRAINING_FIGURES)
-    try:
-        figures = OmegaConf.select(cfg, "callbacks.sweep_summary.figures", default=list(TRAINING_FIGURES))
-        name = f"summary-{slug(','.join(cfg.overrides.task))}"
-        return name, None if figures is None else [str(figure) for figure in figures]
-    except _DAMAGED as error:
-        _tell(sweep, error)
-        return "summary", list(TRAINING_FIGURES)
+    return _of_newest(sweep, _name_and_columns, ("summary", list(TRAINING_FIGURES)))
 
 
-def _name(overrides: list[Override], cfg: DictConfig) -> str:
-    style = cfg.job.config.override_dirname
-    return get_overrides_dirname(overrides, list(style.exclude_keys), style.item_sep, style.kv_sep)
-
-
-def _read(sweep: Path) -> DictConfig | None:
-    """Return what Hydra noted; None where there is nothing, or a damaged file, which is told."""
+def _of_newest(sweep: Path, tell: Callable[[DictConfig], T], otherwise: T) -> T:
+    """Return what Hydra's note of a sweep tells; ``otherwise`` without one, or of a damaged one, which is said."""
     if not os.path.lexists(sweep / MULTIRUN):
-        return None
+        return otherwise
     try:
-        return OmegaConf.create({"hydra": read_yaml(sweep / MULTIRUN)["hydra"]}).hydra
+        return tell(OmegaConf.create({"hydra": read_yaml(sweep / MULTIRUN)["hydra"]}).hydra)
     except (OSError, *_DAMAGED) as error:
-        _tell(sweep, error)
-        return None
+        log.warning("%s is damaged (%s): jobs that have not begun are not known.", sweep / MULTIRUN, error)
+        return otherwise
 
 
-def _tell(sweep: Path, error: Exception) -> None:
-    log.warning("%s is damaged (%s): jobs that have not begun are not known.", sweep / MULTIRUN, error)
+def _job_names(cfg: DictConfig) -> list[str]:
+    if "BasicSweeper" not in str(OmegaConf.select(cfg, "sweeper._target_")):
+        return []
+    parser, style = OverridesParser.create(), cfg.job.config.override_dirname
+    given = [f"{key}={value}" for key, value in (cfg.sweeper.params or {}).items()]
+    try:
+        (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*given, *cfg.overrides.task]), None)
+        return [
+            get_overrides_dirname(
+                parser.parse_overrides(job), list(style.exclude_keys), style.item_sep, style.kv_sep
+            )
+            for job in jobs
+        ]
+    except HydraException:  # a kind of sweep that needs the configuration groups at hand
+        return []
+
+
+def _name_and_columns(cfg: DictConfig) -> tuple[str, list[str] | None]:
+    figures = OmegaConf.select(cfg, "callbacks.sweep_summary.figures", default=list(TRAINING_FIGURES))
+    name = f"summary-{slug(','.join(cfg.overrides.task))}"
+    return name, None if figures is None else [str(figure) for figure in figures]

@@ -133,16 +133,12 @@ def losses_of_piece(
     step: int,
     hardware: Hardware,
 ) -> Iterator[PartLoss]:
-    """Yield the objective's losses on these examples, which are read when the first one is asked for."""
+    """Yield the objective's losses on these examples, which are read when the first one is asked for.
+
+    Each is computed under autocast; the caller's updates run outside of it.
+    """
     batch = to_device(data.batch(indices, draws), hardware.torch_device())
-    yield from losses_under(objective, batch, step, draws, hardware)
-
-
-def losses_under(
-    objective: Objective, batch: Batch, step: int, rng: Generator, hardware: Hardware
-) -> Iterator[PartLoss]:
-    """Yield the objective's losses, each computed under autocast; the caller's updates run outside of it."""
-    losses = objective.losses(batch, step, rng)
+    losses = objective.losses(batch, step, draws)
     while True:
         with hardware.autocast():
             found = next(losses, None)

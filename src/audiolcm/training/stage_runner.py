@@ -112,7 +112,9 @@ class StageRunner:
     ) -> None:
         stage, folder = identity.stage, self.store.folder(identity)
         if processes.is_first():
-            _look_over(folder)
+            for place in (folder, folder / "checkpoints", *folder.glob("snapshots/*")):
+                remove_leftovers(place)
+            check_snapshots(folder)
         log.info("%s: training in %s", stage, folder)
         tracker = build(self.cfg["logger"], "logger") if processes.is_first() else NoTracker()
         optimizer = build(self.optimizer(stage), "optimizer")
@@ -154,13 +156,6 @@ class StageRunner:
             "parallel": asdict(self.parallel),
             "figures": {key: value for row in rows for key, value in row.items()},
         }
-
-
-def _look_over(folder: Path) -> None:
-    """Remove what killed processes left of unfinished files, and refuse snapshots that were damaged since."""
-    for place in (folder, folder / "checkpoints", *folder.glob("snapshots/*")):
-        remove_leftovers(place)
-    check_snapshots(folder)
 
 
 def variant_name(cfg: Config) -> str:

@@ -20,9 +20,7 @@ def weights_folder(folder: Path | None = None) -> Path:
     """Return the cache folder: ``folder``, else ``$AUDIOLCM_WEIGHTS``, else ``~/.cache/audiolcm/weights``."""
     if folder is not None:
         return folder
-    return Path(
-        os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "audiolcm" / "weights"
-    ).expanduser()
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache/audiolcm/weights").expanduser()
 
 
 def is_embedded(place: object) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hydra._internal.utils import get_args_parser
 
-from audiolcm.environment.start import allow_lazy_help, settle_user
+from audiolcm.environment.guard import allow_lazy_help, settle_user
 
 NOBODY = """
 import pwd
@@ -37,7 +37,7 @@ def run(tmp_path: Path, code: str) -> subprocess.CompletedProcess:
 
 def test_without_a_name_or_a_home_there_is_one_of_each_and_it_is_said(tmp_path: Path) -> None:
     assert "KeyError" in run(tmp_path, TELLS).stderr  # else this test shows nothing
-    done = run(tmp_path, f"; from audiolcm.environment.start import settle_user; settle_user(){TELLS}")
+    done = run(tmp_path, f"; from audiolcm.environment.guard import settle_user; settle_user(){TELLS}")
     folder = tmp_path / f"audiolcm-{os.getuid()}"
     assert done.stdout == f"user{os.getuid()} {folder}"
     assert folder.stat().st_mode & 0o077 == 0
@@ -52,7 +52,7 @@ def test_a_folder_that_others_may_enter_is_not_taken(tmp_path: Path, trap: str) 
     else:
         (tmp_path / "elsewhere").mkdir(mode=0o700)
         folder.symlink_to(tmp_path / "elsewhere")
-    done = run(tmp_path, f"; from audiolcm.environment.start import settle_user; settle_user(){TELLS}")
+    done = run(tmp_path, f"; from audiolcm.environment.guard import settle_user; settle_user(){TELLS}")
     home = Path(done.stdout.split()[1])
     assert home not in (folder, tmp_path / "elsewhere") and home.stat().st_mode & 0o077 == 0
 
