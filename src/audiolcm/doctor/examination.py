@@ -94,13 +94,8 @@ def _folder(name: str, place: str) -> dict[str, Any]:
     """Return whether a folder can be written and how much space is left there; it may not have been made yet."""
     path = Path(place).absolute()
     there = next(parent for parent in (path, *path.parents) if parent.exists())
-    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-    return {
-        "name": name,
-        "path": str(path),
-        "writable": writable,
-        "free_gb": shutil.disk_usage(there).free / 1e9,
-    }
+    writable, free = there.is_dir() and os.access(there, os.W_OK | os.X_OK), shutil.disk_usage(there).free
+    return {"name": name, "path": str(path), "writable": writable, "free_gb": free / 1e9}
 
 
 def _slurm() -> dict[str, Any]:
@@ -189,17 +184,12 @@ def _lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if checkout["folder"]:
         yield "Own settings", checkout["local"] or "no conf/local.yaml"
     yield from _hardware(report["hardware"])
-    formats = report["formats"]
-    yield (
-        "Sound files",
-        f"{', '.join(formats['names'])} (libsndfile {formats['library']})" if formats else _UNKNOWN,
-    )
+    formats, slurm = report["formats"], report["slurm"]
+    names = f"{', '.join(formats['names'])} (libsndfile {formats['library']})" if formats else _UNKNOWN
+    yield "Sound files", names
     yield from _places(report)
-    slurm = report["slurm"]
-    yield (
-        "Slurm",
-        f"sbatch is here, cluster {slurm['cluster'] or 'does not answer'}" if slurm["sbatch"] else "none",
-    )
+    cluster = slurm["cluster"] or "does not answer"
+    yield "Slurm", f"sbatch is here, cluster {cluster}" if slurm["sbatch"] else "none"
     if report["variables"]:
         yield "Environment", " ".join(f"{name}={value}" for name, value in report["variables"].items())
 
@@ -212,11 +202,8 @@ def _hardware(facts: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     yield "Precision", f"{facts['precision']}: {facts['precision_because']}"
     yield "Threads", f"{facts['threads']} of {facts['cores']} cores"
     yield "CPU", f"AMX {_yes(facts['amx'])}, AVX512-BF16 {_yes(facts['avx512_bf16'])}"
-    cuda = ", ".join(facts["cuda"]) or "none"
-    yield (
-        "GPU",
-        f"CUDA {cuda} (torch is for CUDA {facts['cuda_of_torch'] or 'none'}), MPS {_yes(facts['mps'])}",
-    )
+    cuda, of_torch = ", ".join(facts["cuda"]) or "none", facts["cuda_of_torch"] or "none"
+    yield "GPU", f"CUDA {cuda} (torch is for CUDA {of_torch}), MPS {_yes(facts['mps'])}"
 
 
 def _places(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -224,19 +211,14 @@ def _places(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if weights is None:
         yield "Weights", _UNKNOWN
     else:
-        found = ", ".join(weights["found"]) or "none"
-        yield (
-            "Weights",
-            f"{weights['folder']}: {found} (of {len(weights['found']) + len(weights['absent'])} known files)",
-        )
+        found, known = ", ".join(weights["found"]) or "none", len(weights["found"]) + len(weights["absent"])
+        yield "Weights", f"{weights['folder']}: {found} (of {known} known files)"
     if data is None or wandb is None:
         yield "Data", _UNKNOWN
     else:
         root = (data["root"] or "dataset.root is not given") if data["has_root"] else "makes its own sounds"
-        yield (
-            "Data",
-            f"{data['dataset']}: {root}; {data['corpora']}: {', '.join(data['of_corpora']) or 'no corpora'}",
-        )
+        corpora = ", ".join(data["of_corpora"]) or "no corpora"
+        yield "Data", f"{data['dataset']}: {root}; {data['corpora']}: {corpora}"
         yield "W&B", f"{wandb['mode']}, {'a key is here' if wandb['has_key'] else 'no key'}"
     for folder in report["folders"]:
         state = "" if folder["writable"] else ", cannot be written"

@@ -118,9 +118,7 @@ def unmet_requirements(roots: Sequence[Requirement]) -> list[Unmet]:
     """
     found: dict[Unmet, None] = {}
     seen: set[tuple[str, str]] = set()
-    waiting = [
-        (canonicalize_name(root.name), extra) for root in roots for extra in ("", *sorted(root.extras))
-    ]
+    waiting = [(canonicalize_name(r.name), extra) for r in roots for extra in ("", *sorted(r.extras))]
     while waiting:
         package, extra = waiting.pop(0)
         if (package, extra) in seen or (here := version(package)) is None:

@@ -94,12 +94,8 @@ def _stamps(text: str) -> list[tuple[str, int, int]]:
         shelf = _on_the_shelf(text)
         place = shelf.parent if shelf else place
     files = sorted(p for p in place.iterdir() if p.is_file()) if place.is_dir() else [place]
-    return [
-        (str(file.resolve()), stat.st_size, stat.st_mtime_ns)
-        for file in files
-        if file.is_file()
-        for stat in [file.stat()]
-    ]
+    facts = [(str(file.resolve()), file.stat()) for file in files if file.is_file()]
+    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in facts]
 
 
 def _on_the_shelf(name: str) -> Path | None:

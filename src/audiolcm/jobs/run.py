@@ -125,10 +125,10 @@ def _explain(error: Exception) -> tuple[str, bool]:
         return str(told), True
     if processes.lost_another(error):
         line = str(error).splitlines()[0]  # of NCCL it may tell of more than a lost process
-        return (
-            f"Another process of this run died ({line}). The same command goes on from the last checkpoint.",
-            True,
+        told = (
+            f"Another process of this run died ({line}). The same command goes on from the last checkpoint."
         )
+        return told, True
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         of_disk = explained(error, Path(error.filename or "a file"))
         return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True

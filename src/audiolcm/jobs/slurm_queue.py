@@ -57,9 +57,8 @@ def ended(job_ids: Collection[str]) -> dict[str, str] | None:
     )
     if listing is None:
         return None
-    states = {
-        job_id: facts["State"].split()[0] for job_id, facts in SlurmInfoWatcher().read_info(listing).items()
-    }
+    told = SlurmInfoWatcher().read_info(listing)
+    states = {job_id: facts["State"].split()[0] for job_id, facts in told.items()}
     return {job_id: states[job_id] for job_id in job_ids if states.get(job_id) in _OVER}
 
 

@@ -97,12 +97,10 @@ def _listen(heard: Heard) -> Html:
     by_kind = {kind: [next(addresses) for _ in waveforms] for kind, waveforms in heard.sounds.items()}
     cards = []
     for index, caption in enumerate(heard.captions):
-        figures = [
-            figure(
-                kind, caption, f"{len(made[index]) / SAMPLE_RATE:.1f} s", made[index], by_kind[kind][index]
-            )
-            for kind, made in heard.sounds.items()
-        ]
+        figures = []
+        for kind, made in heard.sounds.items():
+            length = f"{len(made[index]) / SAMPLE_RATE:.1f} s"
+            figures.append(figure(kind, caption, length, made[index], by_kind[kind][index]))
         title = element("p", caption, class_="caption")
         cards.append(element("li", title, element("div", *figures, class_="steps"), class_="card"))
     hint = element("p", f"{_PICTURES} Sound is {codec}.", class_="hint")
@@ -142,10 +140,8 @@ def _curve(name: str, points: Sequence[tuple[int, float]]) -> Html:
     low, high = min(values), max(values)
     is_logarithmic = low > 0 and high > _WIDE * low
     heights = [math.log(value) for value in values] if is_logarithmic else values
-    line = " ".join(
-        f"{x:.1f},{_HEIGHT - y:.1f}"
-        for x, y in zip(_spread(steps, _WIDTH), _spread(heights, _HEIGHT), strict=True)
-    )
+    places = zip(_spread(steps, _WIDTH), _spread(heights, _HEIGHT), strict=True)
+    line = " ".join(f"{x:.1f},{_HEIGHT - y:.1f}" for x, y in places)
     drawing = element(
         "svg",
         element("polyline", points=line, class_="curve"),

@@ -254,11 +254,7 @@ def _row(part: Artifact) -> str:
 
 
 def _figures(part: Artifact) -> str:
-    figures = [
-        f"{name} {value:.6g}"
-        for name, value in part.card["figures"].items()
-        if isinstance(value, int | float)
-    ]
+    figures = [f"{n} {v:.6g}" for n, v in part.card["figures"].items() if isinstance(v, int | float)]
     return f"- {part.card['stage']}: {', '.join(figures)}"
 
 

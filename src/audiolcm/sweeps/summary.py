@@ -187,10 +187,8 @@ def next_of(rows: Sequence[Row], experiment: str | None) -> str:
         if experiment
         else "python evaluate.py -m " + in_shell(f"checkpoint={checkpoints}")
     )
-    heard = shlex.join(
-        ["audiolcm", "generate", "A dog is barking", "--checkpoint", students[0], "-o", "sound.wav"]
-    )
-    return f"Next:\n  {scored}\n  {heard}"
+    words = ["audiolcm", "generate", "A dog is barking", "--checkpoint", students[0], "-o", "sound.wav"]
+    return f"Next:\n  {scored}\n  {shlex.join(words)}"
 
 
 def row_of(job: str, folder: Path) -> Row:

@@ -216,10 +216,8 @@ def trained_steps(artifact: Artifact) -> int | None:
 
 def snapshot_steps(artifact: Artifact) -> list[int]:
     """Return after which steps of an artifact's training its network was kept too, ascending."""
-    return sorted(
-        int(path.parent.name.removeprefix("step-"))
-        for path in artifact.folder.glob(f"snapshots/step-*/{CARD}")
-    )
+    names = (path.parent.name for path in artifact.folder.glob(f"snapshots/step-*/{CARD}"))
+    return sorted(int(name.removeprefix("step-")) for name in names)
 
 
 def open_snapshot(artifact: Artifact, step: int) -> Artifact:

@@ -89,9 +89,8 @@ class SweepLauncher(Launcher):
         return Path(self.config.hydra.sweep.dir).absolute()
 
     def _submit(self, rows: Sequence[JobReturn], settings: Mapping[str, Any]) -> "list[Submitted]":
-        from audiolcm.sweeps.slurm.submission import (
-            submit,  # here: Hydra's start should not wait for submitit
-        )
+        # Here: Hydra's start should not wait for submitit
+        from audiolcm.sweeps.slurm.submission import submit
 
         configs = [_plain(_given(row.cfg)) for row in rows]
         planned = plan(configs if settings["parents"] == "dependent" else [{} for _ in configs])

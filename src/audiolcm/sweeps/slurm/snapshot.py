@@ -152,10 +152,9 @@ def _of_git(root: Path, parts: Sequence[str], *which: str) -> dict[Path, None]:
 def _of_part(root: Path, part: str, *which: str) -> list[Path]:
     command = ["git", "-C", str(root), "ls-files", "-z", *which, "--", part]
     environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    environment["LC_ALL"] = "C"
     try:
-        done = subprocess.run(
-            command, capture_output=True, env=environment | {"LC_ALL": "C"}, timeout=_GIT_SECONDS
-        )
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=_GIT_SECONDS)
     except FileNotFoundError:  # git is not installed
         return []
     except (OSError, subprocess.TimeoutExpired) as error:
