@@ -60,6 +60,7 @@ def describe(cfg: Config) -> Figures:
         vocoder = _vocoder(cfg["vocoder"]["model"])
     student = distillation.trained["student"]
     (transformer,) = (part for part in student.modules() if isinstance(part, Transformer))
+    steps = build(cfg["sampler"], "sampler").timesteps(method.schedule.num_timesteps)
     frozen = {
         "num_teacher": size(distillation.teacher),
         "num_target": size(distillation.trained["target"]),
@@ -69,7 +70,7 @@ def describe(cfg: Config) -> Figures:
     return {
         **heard,
         **_of_transformer(transformer),
-        "sampling_steps": _sampling_steps(cfg),
+        "sampling_steps": len(steps),
         **text,
         "num_trainable": sum(p.numel() for part in distillation.parts().values() for p in part),
         "num_non_trainable": sum(frozen.values()),
@@ -114,12 +115,6 @@ def _of_transformer(transformer: Transformer) -> Figures:
         "blocks": len(transformer.blocks),
         "attention_layers": len(attentions) * len(transformer.blocks),
     }
-
-
-def _sampling_steps(cfg: Config) -> int:
-    """Return how many steps the sampler really goes through."""
-    schedule = build(cfg["schedule"], "schedule")
-    return len(build(cfg["sampler"], "sampler").timesteps(schedule.num_timesteps))
 
 
 def _of_text(cfg: Config, encoder: Any) -> tuple[Figures, int]:

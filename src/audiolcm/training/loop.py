@@ -126,19 +126,14 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 
 
 def losses_of_piece(
-    objective: Objective,
-    data: TrainingSet,
-    indices: list[int],
-    draws: Generator,
-    step: int,
-    hardware: Hardware,
+    objective: Objective, data: TrainingSet, indices: list[int], rng: Generator, step: int, hardware: Hardware
 ) -> Iterator[PartLoss]:
     """Yield the objective's losses on these examples, which are read when the first one is asked for.
 
     Each is computed under autocast; the caller's updates run outside of it.
     """
-    batch = to_device(data.batch(indices, draws), hardware.torch_device())
-    losses = objective.losses(batch, step, draws)
+    batch = to_device(data.batch(indices, rng), hardware.torch_device())
+    losses = objective.losses(batch, step, rng)
     while True:
         with hardware.autocast():
             found = next(losses, None)
