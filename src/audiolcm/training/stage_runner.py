@@ -134,15 +134,14 @@ class StageRunner:
         product = made.product()
         if afterwards is not None:
             afterwards(product)
-        facts = self._facts(folder, parents) | tracking_facts(tracker)
+        facts = self._facts(folder, parents, product) | tracking_facts(tracker)
         facts |= {"training_seconds": round(time.monotonic() - began, 1), "resumed_from_step": start}
-        facts["num_parameters"] = sum(parameter.numel() for parameter in product.parameters())
         tensors = whole_in_first(product.state_dict())
         if processes.is_first():
             self.store.write(identity, tensors, to_yaml(placed(cfg)), facts)
         processes.first_decides(lambda: True)  # the others wait for it
 
-    def _facts(self, folder: Path, parents: Parents) -> dict[str, object]:
+    def _facts(self, folder: Path, parents: Parents, product: nn.Module) -> dict[str, object]:
         """Return what the card of a training in ``folder`` says besides."""
         rows = read_metrics(folder / "metrics.jsonl") if processes.is_first() else []
         return {
@@ -151,6 +150,7 @@ class StageRunner:
                 for name, parent in parents.items()
             },
             "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
+            "num_parameters": sum(parameter.numel() for parameter in product.parameters()),
             "hardware": self.hardware.describe(),
             "processes": processes.count(),
             "parallel": asdict(self.parallel),
