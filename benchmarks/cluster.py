@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from audiolcm.storage.version import code_version
+from audiolcm.storage.hashing import code_version
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (

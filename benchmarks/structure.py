@@ -14,7 +14,7 @@ from collections import Counter
 from audiolcm.data.manifest import fallback_structure
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
-from audiolcm.structure.grammar import clean, parse
+from audiolcm.structure.captions import clean, parse
 from audiolcm.structure.rules import Rules
 
 

@@ -10,16 +10,16 @@ from omegaconf import DictConfig
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
-from audiolcm.configuration.choices import options_of
 from audiolcm.configuration.fingerprint import DECIDING, code_of
 from audiolcm.configuration.schema import to_plain
 from audiolcm.configuration.sections import PATHS, check_classes, check_paths, check_place, check_there
+from audiolcm.configuration.words import options_of
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
 from audiolcm.jobs.finished import inputs_of
 from audiolcm.jobs.run import made_by
 from audiolcm.storage.hashing import content_hash
-from audiolcm.storage.result import RESULT, read_result, write_result
+from audiolcm.storage.run_folder import RESULT, read_result, write_result
 from audiolcm.training.tracking import check_tracker
 from evaluation.efficiency import Efficiency
 from evaluation.evaluation import Evaluation

@@ -16,8 +16,8 @@ with one_sentence():
 
     from audiolcm.commands.options import Parser
     from audiolcm.environment import terminal
+    from audiolcm.environment.guard import settle_user
     from audiolcm.environment.interrupts import raise_on_signal
-    from audiolcm.environment.user import settle_user
     from audiolcm.errors import UserError
     from audiolcm.sweeps.row_sweeper import SCALES
 

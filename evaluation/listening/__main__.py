@@ -17,7 +17,7 @@ with one_sentence():
     from audiolcm.commands.options import Parser
     from audiolcm.configuration.ranges import check_options
     from audiolcm.environment import terminal
-    from audiolcm.environment.user import settle_user
+    from audiolcm.environment.guard import settle_user
     from audiolcm.errors import UserError
     from evaluation.listening.questions import QUESTIONS, chosen_questions
     from evaluation.listening.screening import DEFAULT_RULES, RULES, ScreeningLimits, chosen_rules

@@ -22,7 +22,7 @@ from audiolcm.request import read_request
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.hashing import content_hash
 from audiolcm.weights.artifacts import Artifact, newest, trained_steps
-from audiolcm.weights.embedded import embedded_name
+from audiolcm.weights.place import embedded_name
 from evaluation.efficiency import Synthesizer
 from evaluation.protocol import Item, TestSet
 from evaluation.systems.system import made

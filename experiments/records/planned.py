@@ -6,31 +6,22 @@ from functools import cache
 from pathlib import Path
 
 from audiolcm.errors import UserError
-from audiolcm.sweeps.row_sweeper import SCALE_WORD, SCALES, read_plans
+from audiolcm.sweeps.row_sweeper import SCALE_WORD, SCALES, RowJob, read_plans
 
 CONF = Path(__file__).resolve().parents[2] / "conf/experiment"
 
 
 @dataclass(frozen=True)
-class PlannedJob:
-    """One row with one training seed.
+class PlannedJob(RowJob):
+    """One row with one training seed, of an item of the paper.
 
     Attributes:
         scale: replica, esc10 or paper.  entry: train or evaluate, the script that runs it.
-        overrides: of the command line, without that which chooses the experiment.
     """
 
     item: str
     scale: str
     entry: str
-    row: str
-    seed: int
-    overrides: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Row and seed, as its folder and its record are named."""
-        return f"{self.row}-seed{self.seed}"
 
     @property
     def command(self) -> str:
@@ -63,7 +54,7 @@ def _jobs(stem: str) -> tuple[PlannedJob, ...]:
     if not path.is_file():
         raise UserError(f"There is no experiment {stem}: python -m experiments list names them.")
     return tuple(
-        PlannedJob(stem, scale, entry, job.row, job.seed, job.overrides)
+        PlannedJob(job.row, job.seed, job.overrides, stem, scale, entry)
         for (entry, scale), jobs in read_plans(path).items()
         for job in jobs
     )

@@ -12,7 +12,7 @@ from typing import Any
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import content_hash
-from audiolcm.storage.result import RESULT, has_damaged_result, read_result
+from audiolcm.storage.run_folder import RESULT, has_damaged_result, read_result
 from audiolcm.sweeps.row_sweeper import SCALES, settings_now
 from evaluation.record import read_record
 from experiments.records.planned import PlannedJob, planned, shown

@@ -15,11 +15,9 @@ from typing import Any
 
 from audiolcm.storage.leases import birth
 from audiolcm.storage.plain_data import parse_json, read_yaml
-from audiolcm.storage.result import RESULT, has_damaged_result, read_result
-from audiolcm.storage.run_folder import PROGRESS, read_progress
-from audiolcm.sweeps.planned import planned_jobs
+from audiolcm.storage.run_folder import PROGRESS, RESULT, has_damaged_result, read_progress, read_result
 from audiolcm.sweeps.slurm.waiting import last_line
-from audiolcm.sweeps.summary import job_name
+from audiolcm.sweeps.summary import job_name, planned_jobs
 from audiolcm.training.tracking import metrics_row
 
 log = logging.getLogger(__name__)

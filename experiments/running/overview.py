@@ -11,7 +11,7 @@ from typing import Any
 from audiolcm.configuration.checking import nearest
 from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
-from audiolcm.storage.result import read_result
+from audiolcm.storage.run_folder import read_result
 from audiolcm.sweeps.row_sweeper import SCALES
 from experiments.items.catalog import STEMS, item_of
 from experiments.records.planned import PlannedJob, planned, shown

@@ -9,9 +9,8 @@ from pathlib import Path
 from audiolcm.environment.terminal import complain, say
 from audiolcm.errors import UserError
 from audiolcm.jobs.slurm_queue import ended, queued
-from audiolcm.storage.result import RESULT
-from audiolcm.sweeps.planned import MULTIRUN, summary_of
-from audiolcm.sweeps.summary import TRAINING_FIGURES, row_of, write_summary
+from audiolcm.storage.run_folder import RESULT
+from audiolcm.sweeps.summary import MULTIRUN, TRAINING_FIGURES, row_of, summary_of, write_summary
 from audiolcm.text_tables import aligned, frame
 from experiments.running.jobs import RECORD, SweepJob, jobs_of, read_records
 

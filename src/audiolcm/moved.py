@@ -18,8 +18,8 @@ _ROOMS: dict[str, str] = {
         "structure.command=structure"
     ),
     "audiolcm.configuration": (
-        "build checking choices config=schema fingerprint mistakes plugin_code plugins ranges sections "
-        "stand_in words"
+        "build checking choices=words config=schema fingerprint mistakes plugin_code=fingerprint plugins ranges "
+        "sections stand_in=resolvers words"
     ),
     "audiolcm.data": "data.exclusions=left_out",
     "audiolcm.data.corpora": "data.corpora.labels=folder data.corpora.released=tables",
@@ -39,19 +39,19 @@ _ROOMS: dict[str, str] = {
     "audiolcm.data.tunes": "data.tunes.drums=instruments",
     "audiolcm.distributed": "processes training.hardware training.whole=sharded",
     "audiolcm.environment": "interrupts terminal",
-    "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue finished foresight preview run",
+    "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue=slurm_queue finished foresight preview run",
     "audiolcm.sizing": (
-        "describe planner.live=live_bytes planner.plan=memory_table planner.simulation=memory planner=."
+        "describe planner.live=memory planner.plan=memory planner.simulation=memory planner=."
     ),
     "audiolcm.stages": "known_teacher models.transplant=student recipe",
     "audiolcm.storage": (
-        "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder result "
-        "tensors version"
+        "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder "
+        "result=run_folder tensors version=hashing"
     ),
-    "audiolcm.sweeps": "local=local_launcher planned rows=row_sweeper sweep=summary",
+    "audiolcm.sweeps": "local=local_launcher planned=summary rows=row_sweeper sweep=summary",
     "audiolcm.sweeps.slurm": (
-        "cluster.checkout cluster.command=become cluster.launcher cluster.parents=shared_parents "
-        "cluster.settings cluster.snapshot cluster.submission cluster.waiting cluster=."
+        "cluster.checkout=snapshot cluster.command=submission cluster.launcher cluster.parents=shared_parents "
+        "cluster.settings=launcher cluster.snapshot cluster.submission cluster.waiting cluster=."
     ),
     "audiolcm.training": "training.pieces=micro_batches workshop=stage_runner",
     "audiolcm.weights": "artifacts card deadline",

@@ -7,8 +7,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from audiolcm.configuration.choices import CONF, rows_are_a_sweep
 from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.words import CONF, rows_are_a_sweep
 
 ENTRIES = ("train", "evaluate")
 

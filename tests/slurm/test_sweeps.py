@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from audiolcm.configuration.resolvers import register_resolvers
-from audiolcm.sweeps.slurm.settings import checked
+from audiolcm.sweeps.slurm.launcher import checked
 from audiolcm.sweeps.slurm.shared_parents import Planned
 from audiolcm.sweeps.slurm.submission import Order, submit
 from hydra_plugins.audiolcm_plugins import register_launchers

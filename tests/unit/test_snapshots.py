@@ -15,7 +15,7 @@ from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
 from audiolcm.stages.recipe import Recipe
 from audiolcm.stages.student import initialize_from
-from audiolcm.storage.result import write_result
+from audiolcm.storage.run_folder import write_result
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.settings import StageSettings
 from audiolcm.weights.artifacts import Artifact, trained_steps

@@ -12,9 +12,8 @@ from audiolcm.commands import convert, doctor, generate, prepare, structure
 from audiolcm.commands.options import Parser
 from audiolcm.configuration.ranges import check_options
 from audiolcm.environment import terminal
-from audiolcm.environment.guard import explained
+from audiolcm.environment.guard import explained, settle_user
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal
-from audiolcm.environment.user import settle_user
 from audiolcm.errors import UserError
 from audiolcm.storage.files import name_too_long
 
@@ -89,7 +88,7 @@ def _through(name: str, words: list[str]) -> int:
     """
     place, _ = DOORS[name]
     if place.endswith(".py"):
-        from audiolcm.configuration.choices import CONF  # imports Hydra, which the others may do without
+        from audiolcm.configuration.words import CONF  # imports Hydra, which the others may do without
 
         script = str(CONF.parent / place)
         if not Path(script).is_file():

@@ -22,8 +22,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Examine, print what was found, and return 1 where something is wrong."""
-    from audiolcm.doctor.examination import examine
-    from audiolcm.doctor.text import as_text
+    from audiolcm.doctor.examination import as_text, examine
 
     log.info("Every package is imported once: some ten seconds, more on a cold disk.")
     report = examine(options.overrides)

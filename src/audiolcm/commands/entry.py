@@ -2,14 +2,12 @@
 
 import sys
 
-from audiolcm.configuration.choices import respelled, rows_are_a_sweep
 from audiolcm.configuration.plugins import import_from_here
 from audiolcm.configuration.resolvers import register_resolvers
-from audiolcm.configuration.words import readable
+from audiolcm.configuration.words import readable, respelled, rows_are_a_sweep
 from audiolcm.environment import terminal
-from audiolcm.environment.hydra_help import allow_lazy_help
+from audiolcm.environment.guard import allow_lazy_help, settle_user
 from audiolcm.environment.interrupts import ignore_until_ready
-from audiolcm.environment.user import settle_user
 from hydra_plugins.audiolcm_plugins import register_launchers
 
 

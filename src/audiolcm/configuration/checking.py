@@ -14,14 +14,7 @@ from pathlib import Path
 
 from hydra.utils import get_object
 
-from audiolcm.configuration.plugins import (
-    allowed_packages,
-    is_allowed,
-    is_ours,
-    may_be_of_a_model,
-    refusal,
-    targets,
-)
+from audiolcm.configuration import plugins
 from audiolcm.environment.guard import broken_set
 from audiolcm.errors import UserError
 
@@ -59,10 +52,10 @@ def allowed_calls(
     Raises:
         UserError: one of them is outside of the packages that are allowed.
     """
-    calls = [(where, call, str(call["_target_"])) for where, call in targets(node, path)]
-    may = is_allowed if origin is None else may_be_of_a_model
+    calls = [(where, call, str(call["_target_"])) for where, call in plugins.targets(node, path)]
+    may = plugins.is_allowed if origin is None else plugins.may_be_of_a_model
     if strange := [(where, target) for where, _, target in calls if not may(target)]:
-        raise UserError(refusal(strange, origin))
+        raise UserError(plugins.refusal(strange, origin))
     return calls
 
 
@@ -72,10 +65,10 @@ def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
     except Exception as error:
         said = " ".join(str(error).split())
         wrong = UserError(f"{path}._target_={target} does not exist: {said}")
-        raise (is_ours(target) and broken_set(error)) or wrong from error
+        raise (plugins.is_ours(target) and broken_set(error)) or wrong from error
     # A name may lead through an allowed module to what that module imports, such as numpy.load: refuse that too.
-    origin, may = str(getattr(called, "__module__", "")), may_be_of_a_model
-    if not is_allowed(origin) or (may(target) and not may(origin)):
+    origin, may = str(getattr(called, "__module__", "")), plugins.may_be_of_a_model
+    if not plugins.is_allowed(origin) or (may(target) and not may(origin)):
         raise UserError(f"{path}._target_={target} is refused: it is not defined in {_allowed()}.")
     # Only what makes a part: a class, or what makes an object of its class. A stranger's configuration calls no others.
     makes = inspect.isclass(called) or inspect.isclass(getattr(called, "__self__", None)) or target in _MAKERS
@@ -85,7 +78,7 @@ def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
 
 
 def _allowed() -> str:
-    return ", ".join(allowed_packages())
+    return ", ".join(plugins.allowed_packages())
 
 
 def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -> None:
@@ -102,7 +95,8 @@ def _check_settings(node: Mapping[str, object], called: typing.Any, path: str) -
         if key not in parameters:
             options = [name for name in parameters if name != "self"]
             # Hydra adds to the settings of an option; of ours each has a file, which replaces them.
-            left = "" if is_ours(called.__module__) else f" If another class left it there: '~{path}.{key}'."
+            left_there = f" If another class left it there: '~{path}.{key}'."
+            left = "" if plugins.is_ours(called.__module__) else left_there
             raise UserError(
                 f"Unknown setting {path}.{key}.{nearest(str(key), options)} "
                 f"{called.__name__} knows: {', '.join(options) or 'none'}.{left}"
@@ -123,7 +117,8 @@ def _check_type(path: str, value: object, hint: object) -> None:
     accepted = [kind for choice in choices if choice in _HINTS for kind in _HINTS[choice]]
     if type(value) not in accepted:
         wanted = " or ".join(choice.__name__ for choice in choices)
-        raise UserError(f"{path}={value!r} is {_article(value)}, but {wanted} is needed.")
+        given = "empty (null)" if value is None else f"of type {type(value).__name__}"
+        raise UserError(f"{path}={value!r} is {given}, but {wanted} is needed.")
 
 
 def _check_list(path: str, value: object, hint: object, choices: tuple[typing.Any, ...]) -> None:
@@ -138,17 +133,14 @@ def _check_list(path: str, value: object, hint: object, choices: tuple[typing.An
 
 def _check_part(path: str, value: object, choices: tuple[typing.Any, ...]) -> None:
     """Refuse what can be no object of a class of ours, where the constructor asks for one."""
-    if not all(is_ours(getattr(choice, "__module__", "")) for choice in choices if choice is not type(None)):
+    kinds = [choice for choice in choices if choice is not type(None)]
+    if not all(plugins.is_ours(getattr(kind, "__module__", "")) for kind in kinds):
         return
     if not isinstance(value, Mapping) or "_target_" not in value or value.get("_partial_", False):
-        names = " or ".join(choice.__name__ for choice in choices if choice is not type(None))
+        names = " or ".join(kind.__name__ for kind in kinds)
         raise UserError(
             f"{path} must be an object of {names}: leave it to its default, or give a section with a _target_."
         )
-
-
-def _article(value: object) -> str:
-    return "empty (null)" if value is None else f"of type {type(value).__name__}"
 
 
 def nearest(word: str, options: Iterable[str]) -> str:

@@ -1,15 +1,22 @@
-"""Whether a figure would come out the same today: hashes of a job's settings, and of the code that decided it."""
+"""Whether a figure would come out the same today: hashes of a job's settings, and of the code that decided it.
+
+The code of other people's classes stands in an identity too: an edited plugin makes another artifact.
+"""
 
 import ast
+import hashlib
 import importlib.util
 import pkgutil
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from importlib.machinery import ModuleSpec
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
+from audiolcm.configuration.plugins import is_allowed, is_ours, targets
 from audiolcm.moved import MOVED, SPLIT
 from audiolcm.storage.hashing import content_hash
 
@@ -40,6 +47,9 @@ DECIDING = (
     "evaluation.metrics", "evaluation.protocol", "evaluation.sound", "evaluation.systems",
 )  # fmt: skip
 """Modules and packages whose code can change a figure; the others move, show and keep it. Data has its own hash."""
+_IDLE_FIELDS = ("ctx", "kind", "type_comment")
+"""Of syntax trees: what follows from the rest, or changes nothing."""
+_PARSING = threading.Lock()
 
 
 def settings_fingerprint(plain: Mapping[str, Any]) -> str:
@@ -57,16 +67,13 @@ def settings_made(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_places(plain: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in plain.items() if name not in _PLACES}
-    for section, names in _PLACES_WITHIN.items():
-        if isinstance(kept.get(section), Mapping):
-            kept[section] = {name: value for name, value in kept[section].items() if name not in names}
-    for section, names in _ADDED.items():
-        if isinstance(kept.get(section), Mapping):
-            kept[section] = {
-                name: value for name, value in kept[section].items() if value is not None or name not in names
-            }
-    return kept
+    def without(section: str, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        places, added = _PLACES_WITHIN.get(section, ()), _ADDED.get(section, ())
+        return {n: v for n, v in content.items() if n not in places and (v is not None or n not in added)}
+
+    return {name: without(name, content) for name, content in plain.items() if name not in _PLACES}
 
 
 def method_fingerprint() -> dict[str, str]:
@@ -80,7 +87,7 @@ def changed_modules(method: Mapping[str, str]) -> list[str]:
 
     To find a module Python imports its packages, so names of others in a record from anywhere are not looked for.
     """
-    return [name for name, known in method.items() if not _is_ours(name) or code_now(name) != known]
+    return [name for name, known in method.items() if not is_ours(name) or code_now(name) != known]
 
 
 def code_now(module: str) -> str | None:
@@ -98,13 +105,6 @@ def code_of(packages: Sequence[str]) -> str:
         within = found.submodule_search_locations if found else None
         names += [package, *(m.name for m in pkgutil.walk_packages(within or [], f"{package}."))]
     return content_hash([code_hash(name) for name in names])
-
-
-_IDLE_FIELDS = ("ctx", "kind", "type_comment")
-"""Of syntax trees: what follows from the rest, or changes nothing."""
-
-
-_PARSING = threading.Lock()
 
 
 def parsed(code: str | bytes) -> ast.Module:
@@ -147,17 +147,67 @@ def _told(node: object) -> object:
 
 def _is_idle(node: ast.AST) -> bool:
     """Return whether a statement is a docstring or an import."""
-    is_text = (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+    is_text = isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
     return is_text or isinstance(node, ast.Import | ast.ImportFrom)
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in {known.partition(".")[0] for known in DECIDING}
 
 
 def _decides(module: str) -> bool:
     return any(module == known or module.startswith(f"{known}.") for known in DECIDING)
+
+
+def code_of_plugins(node: object) -> dict[str, str]:
+    """Return what ``code_of_class`` does of every class outside of ours below ``node``; mostly nothing.
+
+    Meant for a configuration that was checked: a class that is not allowed is passed over.
+    """
+    code: dict[str, str] = {}
+    for _, call in targets(node):
+        target = str(call["_target_"])
+        if not is_ours(target) and is_allowed(target):
+            code |= code_of_class(pkgutil.resolve_name(target))
+    return code
+
+
+def code_of_class(made: object) -> dict[str, str]:
+    """Return a hash of the module outside of ours that defines a class, and of each that it imports of its package.
+
+    Comments and docstrings do not count. Of an installed distribution (not of an editable one) the module and the
+    version stand for all of it.
+    """
+    code: dict[str, str] = {}
+    waiting = [str(getattr(made, "__module__", ""))]
+    while waiting:
+        module = waiting.pop()
+        if module in code or not module or is_ours(module):
+            continue
+        spec = _found(module)
+        if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+            continue
+        code[module] = code_hash(module) or hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:10]
+        if "site-packages" in Path(spec.origin).parts:
+            package = module.partition(".")[0]
+            code |= {f"{name} version": version(name) for name in packages_distributions().get(package, [])}
+        else:
+            waiting += _imported_of_package(spec)
+    return code
+
+
+def _imported_of_package(spec: ModuleSpec) -> Iterator[str]:
+    """Yield what a module's code imports of its own top-level package: modules, and what they hold."""
+    package, origin = spec.name.partition(".")[0], Path(str(spec.origin))
+    for node in ast.walk(parsed(origin.read_bytes() if origin.suffix == ".py" else b"")):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(relative, spec.parent)
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        yield from (name for name in names if name.partition(".")[0] == package)
+
+
+def _found(module: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(module)
+    except (ModuleNotFoundError, ValueError):  # a class, function or constant of a module; a script
+        return None

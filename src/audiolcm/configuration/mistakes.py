@@ -4,10 +4,10 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra._internal import utils
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -19,8 +19,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.configuration.checking import nearest
-from audiolcm.configuration.choices import CONF, LISTS, options_of, refuse_odd_choices
-from audiolcm.configuration.words import complaint, in_shell, of_unreadable, quoted, without_advice
+from audiolcm.configuration.words import (
+    CONF,
+    LISTS,
+    complaint,
+    composing,
+    in_shell,
+    of_unreadable,
+    options_of,
+    quoted,
+    refuse_odd_choices,
+    without_advice,
+)
 from audiolcm.environment.guard import stopped
 from audiolcm.errors import UserError
 
@@ -100,8 +110,7 @@ def explained(entry: str, words: Sequence[str], error: Exception) -> UserError:
     """
     if odd := [word for word in words if complaint(word)]:
         return UserError(of_unreadable(odd[0]))
-    running = GlobalHydra.instance().is_initialized()
-    with nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+    with composing():
         loader = GlobalHydra.instance().config_loader()
         overrides = OverridesParser.create(loader).parse_overrides(list(words))
         told = next(filter(None, (_of_option(override, loader) for override in overrides)), None)

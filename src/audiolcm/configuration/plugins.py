@@ -9,10 +9,11 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TypeVar
 
 from audiolcm.errors import UserError
 
@@ -22,13 +23,23 @@ _OF_MODELS = tuple(
     for name in ("data", "diffusion", "distributed.hardware", "models", "objectives", "training")
 )
 """Of ours, what a model may be made of. The rest has classes that make folders or ask servers when they are built."""
+T = TypeVar("T")
 GROUP = "audiolcm.plugins"
 """Entry points of this group name a package each; a distribution that has one is allowed once it is installed."""
 _named: ContextVar[tuple[str, ...]] = ContextVar("_named", default=())
 
 
 @contextmanager
-def allowing(packages: object) -> Iterator[None]:
+def holding(variable: ContextVar[T], value: T) -> Iterator[None]:
+    """Give a variable another value within a ``with`` block; other threads do not see it."""
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def allowing(packages: object) -> AbstractContextManager[None]:
     """Allow packages within a ``with`` block, besides those of the blocks around it; other threads do not see it.
 
     Args:
@@ -37,11 +48,7 @@ def allowing(packages: object) -> Iterator[None]:
     Raises:
         UserError: it is no list, or one of them is no package or cannot be imported.
     """
-    token = _named.set((*_named.get(), *imported(packages)))
-    try:
-        yield
-    finally:
-        _named.reset(token)
+    return holding(_named, (*_named.get(), *imported(packages)))
 
 
 def imported(packages: object) -> tuple[str, ...]:

@@ -1,26 +1,45 @@
-"""Resolvers of ``conf``: what ``${name:...}`` stands for in its files."""
+"""Resolvers of ``conf``: what ``${name:...}`` stands for in its files.
+
+One of them tells whether the teacher inside the package stands in for the one that a configuration would train, or
+begins it.
+"""
 
 import hashlib
 import os
 import re
 import typing
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from audiolcm.configuration import stand_in
-from audiolcm.configuration.choices import option, tell_options
-from audiolcm.weights.place import weights_folder
+from audiolcm.configuration.plugins import holding
+from audiolcm.configuration.words import option, tell_options
+from audiolcm.storage.plain_data import read_yaml
+from audiolcm.weights.card import CONFIG, check_files, read_card
+from audiolcm.weights.place import FOLEY, folder_of, weights_folder
 
 DATA_VARIABLE = "AUDIOLCM_DATA"
 CORPORA = "corpora"
 _ASSUMED: ContextVar[bool | None] = ContextVar("weights at hand", default=None)
 _TYPED: ContextVar[list[str] | None] = ContextVar("words", default=None)
+_NETWORK = ("model", "text_encoder", "schedule", "autoencoder")
+COMPARED = (*_NETWORK, "optimizer", "stage", "teacher", "backbone", "objective", "dataset")
+"""Sections of a configuration that tell."""
+_WORD = re.compile(
+    r"[+~]*((model|backbone|text_encoder|schedule|autoencoder|optimizer)\b|teacher\."
+    r"|objective\.diffusion\b|trainer(=|@|$|\.teacher\b|\.autoencoder\b))"
+)
+"""A typed word that decides a teacher, whatever it says."""
+_WORD_OF_START = re.compile(
+    r"[+~]*((model|backbone|text_encoder|schedule|autoencoder)\b|teacher\.|trainer(=|@|$|\.autoencoder\b))"
+)
+"""One that decides what a teacher's training may start from."""
 
 
 def register_resolvers() -> None:
@@ -30,19 +49,16 @@ def register_resolvers() -> None:
     ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys;
     ``${data_folder:}`` the folder of all corpora; ``${corpus:name}`` that of one of them (``corpus_folder``);
     ``${if_at_hand:file,a,b}`` is a where the folder of published weights has the file, else b;
-    ``${embedded_if_fitting:teacher}`` names the embedded teacher of the configuration, if one fits (``stand_in``);
+    ``${embedded_if_fitting:teacher}`` names the embedded teacher of the configuration, if one fits;
     ``${option:group,a,b}``, of lists of defaults, is a where the group has such an option, else b.
     """
     tell_options()
-    OmegaConf.register_new_resolver("option", option, replace=True)
-    OmegaConf.register_new_resolver("scale", scale_of, replace=True)
-    OmegaConf.register_new_resolver("slug", slug, replace=True)
-    OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
-    OmegaConf.register_new_resolver("one_of", lambda key, values: values[key], replace=True)
-    OmegaConf.register_new_resolver("data_folder", data_folder, replace=True)
-    OmegaConf.register_new_resolver("corpus", corpus_folder, replace=True)
-    OmegaConf.register_new_resolver("if_at_hand", if_at_hand, replace=True)
-    OmegaConf.register_new_resolver("embedded_if_fitting", embedded_if_fitting, replace=True)
+    for name, resolver in {
+        "option": option, "scale": scale_of, "slug": slug, "sweep_name": sweep_name, "data_folder": data_folder,
+        "one_of": lambda key, values: values[key], "corpus": corpus_folder, "if_at_hand": if_at_hand,
+        "embedded_if_fitting": embedded_if_fitting,
+    }.items():  # fmt: skip
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
 def data_folder() -> str:
@@ -69,16 +85,15 @@ def if_at_hand(filename: str, there: str, absent: str) -> str:
 
 def embedded_if_fitting(use: str, *, _root_: typing.Any) -> str | None:
     """Return the embedded teacher where a configuration can use it: as its "teacher", or as the "start" of it."""
-    sections = {name: OmegaConf.select(_root_, name) for name in stand_in.COMPARED}
+    sections = {name: OmegaConf.select(_root_, name) for name in COMPARED}
     if OmegaConf.select(_root_, "parents.autoencoder") is not None or None in sections.values():
         return None  # its latents are others; or a section was left out, which is told when all are checked
     if use == "start" and OmegaConf.select(_root_, "parents.teacher") is not None:
         return None
-    fits = {"teacher": stand_in.fitting_teacher, "start": stand_in.fitting_start}[use]
+    fits = {"teacher": fitting_teacher, "start": fitting_start}[use]
     try:
-        sections["teacher"] = {
-            "backbone": sections["teacher"].get("backbone")
-        }  # the rest is to be found here
+        # The rest of it is to be found here
+        sections["teacher"] = {"backbone": sections["teacher"].get("backbone")}
         plain = {
             name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
             for name, node in sections.items()
@@ -98,24 +113,14 @@ def _typed(root: typing.Any) -> list[str]:
     return list(found or [])
 
 
-@contextmanager
-def typed(words: list[str]) -> Iterator[None]:
+def typed(words: list[str]) -> AbstractContextManager[None]:
     """Let resolvers know the words that a configuration is composed of where Hydra does not tell them."""
-    token = _TYPED.set(words)
-    try:
-        yield
-    finally:
-        _TYPED.reset(token)
+    return holding(_TYPED, words)
 
 
-@contextmanager
-def assuming_at_hand(is_there: bool | None) -> Iterator[None]:
+def assuming_at_hand(is_there: bool | None) -> AbstractContextManager[None]:
     """Compose as a machine would that has all such files, or none; None looks whether they are there."""
-    token = _ASSUMED.set(is_there)
-    try:
-        yield
-    finally:
-        _ASSUMED.reset(token)
+    return holding(_ASSUMED, is_there)
 
 
 def scale_of(_root_: typing.Any) -> str:
@@ -165,3 +170,55 @@ def _former_slug(overrides: str) -> str:
 
 def _hash(overrides: str) -> str:
     return hashlib.sha256(overrides.encode()).hexdigest()[:8]
+
+
+def fitting_teacher(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
+    """Return the embedded teacher that stands in for the one that ``cfg`` would train; None where there is none.
+
+    It stands in where network, text, schedule, autoencoder, optimizer and objective of the teacher are its own, and no
+    typed word touches them or the training: a sweep over one of them, whose jobs are to be compared, trains a teacher
+    for each of them. What the student is distilled with, how many clips and which seed are free.
+
+    Args:
+        cfg: the sections ``COMPARED``, resolved.
+        words: the typed overrides.
+
+    Raises:
+        UserError: the embedded teacher was damaged.
+    """
+    if cfg["stage"] not in ("student", "vocoder") or any(map(_WORD.match, words)):
+        return None
+    return FOLEY if _deciding(cfg) == _deciding(_embedded()) else None
+
+
+def fitting_start(cfg: Mapping[str, Any], words: Sequence[str]) -> str | None:
+    """Return the embedded teacher whose weights the training of another one starts from; None: from scratch.
+
+    It starts so on recordings, which have a folder, where network, text, schedule and autoencoder are its own and no
+    typed word touches them: a few hundred are not enough to learn from nothing what a sound is.
+
+    Args:
+        cfg: the sections ``COMPARED``, resolved.
+        words: the typed overrides.
+
+    Raises:
+        UserError: the embedded teacher was damaged.
+    """
+    if cfg["stage"] == "autoencoder" or any(map(_WORD_OF_START.match, words)):
+        return None
+    return FOLEY if "root" in cfg["dataset"] and _network(cfg) == _network(_embedded()) else None
+
+
+def _embedded() -> Mapping[str, Any]:
+    """Return the configuration of the embedded teacher, whose files are checked first."""
+    folder = folder_of(FOLEY) / "teacher"
+    check_files(folder, read_card(folder))
+    return read_yaml(folder / CONFIG)
+
+
+def _network(cfg: Mapping[str, Any]) -> list[object]:
+    return [cfg["teacher"].get("backbone") or cfg["backbone"], *(cfg[name] for name in _NETWORK)]
+
+
+def _deciding(cfg: Mapping[str, Any]) -> list[object]:
+    return [_network(cfg), cfg["optimizer"], cfg["objective"]["diffusion"], cfg["dataset"]["_target_"]]

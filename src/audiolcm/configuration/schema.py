@@ -2,27 +2,20 @@
 
 import typing
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 
+import hydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from audiolcm.configuration import sections
 from audiolcm.configuration.checking import allowed_calls, check, nearest
-from audiolcm.configuration.choices import CONF, refuse_odd_choices, respelled
 from audiolcm.configuration.mistakes import explained
 from audiolcm.configuration.plugins import allowing
 from audiolcm.configuration.ranges import check_numbers
 from audiolcm.configuration.resolvers import register_resolvers, typed
-from audiolcm.configuration.sections import (
-    PATHS,
-    SECTIONS,
-    check_model,
-    check_sections,
-    is_there,
-    needed_to_hear,
-)
-from audiolcm.configuration.words import readable
+from audiolcm.configuration.words import CONF, composing, readable, refuse_odd_choices, respelled
 from audiolcm.errors import UserError
 from audiolcm.storage import plain_data
 
@@ -45,11 +38,11 @@ def check_local(conf: Path) -> None:
         content = plain_data.read_yaml(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}).") from error
-    sections = list(content) if isinstance(content, Mapping) else [str(content)]
-    if odd := [str(section) for section in sections if section != "paths"]:
+    held = list(content) if isinstance(content, Mapping) else [str(content)]
+    if odd := [str(section) for section in held if section != "paths"]:
         raise UserError(
             f"{path} holds {odd[0]!r}, but it may only say where things lie, in its section paths: "
-            f"{', '.join(PATHS)}. Corpora lie in paths.corpora, a folder (or link) for each, named "
+            f"{', '.join(sections.PATHS)}. Corpora lie in paths.corpora, a folder (or link) for each, named "
             "as its dataset. Type all else on the command line."
         )
 
@@ -60,15 +53,15 @@ def resolve(cfg: DictConfig) -> dict[str, typing.Any]:
     Raises:
         UserError: on a missing value, an unknown section, an unknown parameter or a value of the wrong type.
     """
-    plain = to_plain(cfg, SECTIONS)
-    check_sections(plain)
+    plain = to_plain(cfg, sections.SECTIONS)
+    sections.check_sections(plain)
     with allowing(plain.get("plugins")):
         check(plain)
     return plain
 
 
-def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
-    """Return a configuration as plain dictionaries, interpolations resolved; only ``sections`` may stand in it.
+def to_plain(cfg: DictConfig, known: Iterable[str]) -> dict[str, typing.Any]:
+    """Return a configuration as plain dictionaries, interpolations resolved; only ``known`` sections may stand in it.
 
     Raises:
         UserError: on a missing value, an unknown section or a number out of its range.
@@ -80,8 +73,7 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
             raise error.__cause__ from error
         raise UserError(f"The configuration is incomplete: {str(error).splitlines()[0]}") from error
     plain = typing.cast("dict[str, typing.Any]", container)
-    known = set(sections)
-    unknown = sorted(set(plain) - known)
+    unknown = sorted(set(plain) - set(known))
     if unknown:
         raise UserError(f"Unknown configuration section {unknown[0]!r}.{nearest(unknown[0], known)}")
     check_numbers(plain)
@@ -90,23 +82,15 @@ def to_plain(cfg: DictConfig, sections: Iterable[str]) -> dict[str, typing.Any]:
 
 def compose(overrides: list[str]) -> dict[str, typing.Any]:
     """Return the configuration that ``python train.py`` would run with, for other entry points."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.errors import HydraException
-
     if not CONF.is_dir():
         raise UserError(f"{CONF} is missing: install the project from its checkout, `pip install -e .`.")
     register_resolvers()
     words = respelled("train", readable(overrides))
     refuse_odd_choices(words)
     check_local(CONF)
-    # Inside train.py and evaluate.py, with this same folder
-    running = GlobalHydra.instance().is_initialized()
-    folder = nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF))
     try:
-        with typed(words), folder:
-            return resolve(hydra_compose("train", words))
+        with typed(words), composing():
+            return resolve(hydra.compose("train", words))
     except HydraException as error:
         raise explained("train", words, error) from error
 
@@ -135,11 +119,11 @@ def read_yaml(path: Path) -> dict[str, typing.Any]:
         raise UserError(f"{path} cannot be read: {error}. {advice}") from error
     if not isinstance(plain, dict) or "${" in str(plain):
         raise UserError(f"{path} is not a resolved configuration. {advice}")
-    if missing := [name for name in needed_to_hear(plain) if not is_there(plain, name)]:
+    if missing := [name for name in sections.needed_to_hear(plain) if not sections.is_there(plain, name)]:
         raise UserError(f"{path} lacks the section {missing[0]!r}, or it is no such section. {advice}")
     allowed_calls(plain, "", path)
     check_numbers(plain)
-    check_model(plain["model"])
+    sections.check_model(plain["model"])
     return plain
 
 

@@ -1,16 +1,15 @@
-"""Everything that ``audiolcm doctor`` looks at, as one plain report."""
+"""Everything that ``audiolcm doctor`` looks at, as one plain report, and the report for people."""
 
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from audiolcm.doctor import packages
-from audiolcm.doctor.packages import Probed
 from audiolcm.environment.guard import OLDEST_PYTHON, python_too_old
 from audiolcm.environment.installed import checkout
 from audiolcm.training.wandb_service import has_key
@@ -21,6 +20,8 @@ _VARIABLES = (
 )  # fmt: skip
 _LITTLE_SPACE = 5.0  # GB
 _OF_CHECKOUT = ("conf", "train.py", "evaluate.py")
+_WIDTH = 13
+_UNKNOWN = "not known, see below"
 
 
 def examine(overrides: Sequence[str]) -> dict[str, Any]:
@@ -43,7 +44,9 @@ def examine(overrides: Sequence[str]) -> dict[str, Any]:
         "slurm": _slurm(),
     }
     report |= _of_configuration(probed.facts.get("configuration"))
-    report["problems"] = [*_problems(report), *packages.problems(found), *_unknown(probed)]
+    # Why the configuration or the hardware is not known, where no package is to blame for it
+    unknown = [] if probed.failed else dict.fromkeys(probed.unknown.values())
+    report["problems"] = [*_problems(report), *packages.problems(found), *unknown]
     report["notes"] = _notes(report)
     return report
 
@@ -91,13 +94,8 @@ def _folder(name: str, place: str) -> dict[str, Any]:
     """Return whether a folder can be written and how much space is left there; it may not have been made yet."""
     path = Path(place).absolute()
     there = next(parent for parent in (path, *path.parents) if parent.exists())
-    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-    return {
-        "name": name,
-        "path": str(path),
-        "writable": writable,
-        "free_gb": shutil.disk_usage(there).free / 1e9,
-    }
+    writable, free = there.is_dir() and os.access(there, os.W_OK | os.X_OK), shutil.disk_usage(there).free
+    return {"name": name, "path": str(path), "writable": writable, "free_gb": free / 1e9}
 
 
 def _slurm() -> dict[str, Any]:
@@ -136,11 +134,6 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
     return told
 
 
-def _unknown(probed: Probed) -> list[str]:
-    """Return why the configuration or the hardware is not known, where no package is to blame for it."""
-    return [] if probed.failed else list(dict.fromkeys(probed.unknown.values()))
-
-
 def _notes(report: Mapping[str, Any]) -> list[str]:
     """Return what is worth knowing and not wrong."""
     told = []
@@ -172,3 +165,72 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         if folder["free_gb"] < _LITTLE_SPACE
     ]
     return told
+
+
+def as_text(report: Mapping[str, Any]) -> str:
+    """Return the report as lines: what was found, notes, and at the end what is wrong."""
+    lines = [f"{name:<{_WIDTH}}{value}" for name, value in _lines(report)]
+    lines += ["", *_table(report["packages"])]
+    for title, told in (("Notes", report["notes"]), ("Wrong", report["problems"])):
+        lines += ["", f"{title}:", *(f"- {sentence}" for sentence in told)] if told else []
+    lines += [] if report["problems"] else ["", "Nothing is wrong."]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    python, checkout = report["python"], report["checkout"]
+    yield "Python", f"{python['version']} ({python['executable']}) on {python['platform']}"
+    yield "Checkout", checkout["folder"] or "none"
+    if checkout["folder"]:
+        yield "Own settings", checkout["local"] or "no conf/local.yaml"
+    yield from _hardware(report["hardware"])
+    formats, slurm = report["formats"], report["slurm"]
+    names = f"{', '.join(formats['names'])} (libsndfile {formats['library']})" if formats else _UNKNOWN
+    yield "Sound files", names
+    yield from _places(report)
+    cluster = slurm["cluster"] or "does not answer"
+    yield "Slurm", f"sbatch is here, cluster {cluster}" if slurm["sbatch"] else "none"
+    if report["variables"]:
+        yield "Environment", " ".join(f"{name}={value}" for name, value in report["variables"].items())
+
+
+def _hardware(facts: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if facts is None:
+        yield "Device", _UNKNOWN
+        return
+    yield "Device", f"{facts['device']}: {facts['device_because']} ({facts['described']})"
+    yield "Precision", f"{facts['precision']}: {facts['precision_because']}"
+    yield "Threads", f"{facts['threads']} of {facts['cores']} cores"
+    yield "CPU", f"AMX {_yes(facts['amx'])}, AVX512-BF16 {_yes(facts['avx512_bf16'])}"
+    cuda, of_torch = ", ".join(facts["cuda"]) or "none", facts["cuda_of_torch"] or "none"
+    yield "GPU", f"CUDA {cuda} (torch is for CUDA {of_torch}), MPS {_yes(facts['mps'])}"
+
+
+def _places(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    weights, data, wandb = report["weights"], report["data"], report["wandb"]
+    if weights is None:
+        yield "Weights", _UNKNOWN
+    else:
+        found, known = ", ".join(weights["found"]) or "none", len(weights["found"]) + len(weights["absent"])
+        yield "Weights", f"{weights['folder']}: {found} (of {known} known files)"
+    if data is None or wandb is None:
+        yield "Data", _UNKNOWN
+    else:
+        root = (data["root"] or "dataset.root is not given") if data["has_root"] else "makes its own sounds"
+        corpora = ", ".join(data["of_corpora"]) or "no corpora"
+        yield "Data", f"{data['dataset']}: {root}; {data['corpora']}: {corpora}"
+        yield "W&B", f"{wandb['mode']}, {'a key is here' if wandb['has_key'] else 'no key'}"
+    for folder in report["folders"]:
+        state = "" if folder["writable"] else ", cannot be written"
+        yield folder["name"].capitalize(), f"{folder['path']}: {folder['free_gb']:.0f} GB free{state}"
+
+
+def _table(rows: list[Mapping[str, Any]]) -> list[str]:
+    cells = [("package", "installed", "locked", "")]
+    cells += [(r["package"], r["installed"] or "-", r["locked"] or "-", r["state"]) for r in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"

@@ -47,12 +47,7 @@ def probe(modules: Sequence[str], overrides: Sequence[str]) -> Probed:
         words = [sys.executable, "-m", "audiolcm.doctor.probe", str(answers), ",".join(modules), *overrides]
         try:
             done = subprocess.run(
-                words,
-                env=os.environ | offline,
-                capture_output=True,
-                text=True,
-                timeout=_PATIENCE,
-                check=False,
+                words, env=os.environ | offline, capture_output=True, text=True, timeout=_PATIENCE
             )
             code, told = done.returncode, done.stderr[-300:]
             end = f"ends Python with code {code}. {told}" if code else ""

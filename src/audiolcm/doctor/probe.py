@@ -91,9 +91,8 @@ def _hardware(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _device_reason(asked: str, kind: str) -> str:
     if asked != "auto":
         return f"hardware.device={asked} asks for it"
-    return {"cuda": "torch sees a CUDA device", "mps": "torch sees an Apple GPU"}.get(
-        kind, "torch sees no CUDA device"
-    )
+    seen = {"cuda": "a CUDA device", "mps": "an Apple GPU"}
+    return f"torch sees {seen.get(kind, 'no CUDA device')}"
 
 
 def precision_reason(asked: str, kind: str, chosen: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

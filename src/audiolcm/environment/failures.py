@@ -9,18 +9,7 @@ from types import FrameType
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from audiolcm.environment.installed import (
-    LOCK,
-    MODULES,
-    PROJECT,
-    Unmet,
-    checkout,
-    extras,
-    locked,
-    unmet_requirements,
-    version,
-    wanted,
-)
+from audiolcm.environment import installed
 from audiolcm.errors import UserError
 from audiolcm.storage.files import DISK_TROUBLE
 
@@ -71,19 +60,19 @@ def sentence(package: str, reason: str) -> str:
             f"This Python, {sys.executable}, was built without a part of its library ({reason}). Take another "
             "one, such as `uv venv --python 3.13` makes, or build it again with the library that this part needs."
         )
-    here = version(package)
+    here = installed.version(package)
     if here is None:
         needs = [f"AudioLCM needs {need}." for need in _wanted_as(package)]
         return " ".join([f"The package {package} is not installed ({reason}).", *needs, advice(package, [])])
-    unmet = unmet_requirements([*wanted(), Requirement(package)])
+    unmet = installed.unmet_requirements([*installed.wanted(), Requirement(package)])
     mine = [fault for fault in unmet if fault.package == package] or unmet
     needs = [f"{fault}." for fault in mine[:3]]
     return " ".join([f"{package} {here} cannot be imported ({reason}).", *needs, advice(package, mine)])
 
 
-def advice(package: str, unmet: list[Unmet]) -> str:
+def advice(package: str, unmet: list[installed.Unmet]) -> str:
     """Return what to type for a package that is missing, damaged, or (``unmet``) lacks what it needs."""
-    root, here, pin = checkout(), version(package), locked().get(package)
+    root, here, pin = installed.checkout(), installed.version(package), installed.locked().get(package)
     if root is None:
         named = _wanted_as(package) or [package]
         again = f"--force-reinstall --no-deps {package}=={here}" if here and not unmet else f"'{named[0]}'"
@@ -91,11 +80,11 @@ def advice(package: str, unmet: list[Unmet]) -> str:
     if pin is None and not here:
         return f"Type `pip install {package}`."
     if pin is None:
-        return f"It is not in {LOCK} and nothing here needs it. Type `pip uninstall {package}`."
+        return f"It is not in {installed.LOCK} and nothing here needs it. Type `pip uninstall {package}`."
     if here == pin and not unmet:
         return f"Its files may be damaged. Type `pip install --force-reinstall --no-deps {package}=={pin}`."
     whole = pin is not None and not _only_of_extras(package)
-    return f"Type, in {root}: `pip install -c {LOCK} {'-e .' if whole else package}`."
+    return f"Type, in {root}: `pip install -c {installed.LOCK} {'-e .' if whole else package}`."
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -136,7 +125,8 @@ def _blamed_by_us(error: ImportError) -> str | None:
         is_missing = isinstance(error, ModuleNotFoundError) and error.name in sys.stdlib_module_names
         return "python" if is_missing else None
     wrong_name = str(error).startswith("cannot import name") or "." in (error.name or "")
-    if wrong_name and version(package) is not None and version(package) == locked().get(package):
+    here = installed.version(package)
+    if wrong_name and here is not None and here == installed.locked().get(package):
         return None  # in the locked version everything that we name was found: the name is wrong
     return package
 
@@ -177,20 +167,20 @@ def _package_of(module: str) -> str | None:
     top = module.partition(".")[0]
     if top in ("", "__main__") or _is_ours(module) or _is_of_python(module):
         return None
-    for package, modules in MODULES.items():
+    for package, modules in installed.MODULES.items():
         if any(top == known.partition(".")[0] for known in modules):
             return package
     named = canonicalize_name(top)
-    if named in locked() or version(named) is not None or _wanted_as(named):
+    if named in installed.locked() or installed.version(named) is not None or _wanted_as(named):
         return named
     providers = importlib.metadata.packages_distributions().get(top, ())
-    return canonicalize_name(providers[0]) if providers and PROJECT not in providers else None
+    return canonicalize_name(providers[0]) if providers and installed.PROJECT not in providers else None
 
 
 def _wanted_as(package: str) -> list[str]:
-    return [f"{r.name}{r.specifier}" for r in wanted() if canonicalize_name(r.name) == package]
+    return [f"{r.name}{r.specifier}" for r in installed.wanted() if canonicalize_name(r.name) == package]
 
 
 def _only_of_extras(package: str) -> bool:
-    of_extras = {canonicalize_name(r.name) for extra in extras() for r in wanted(extra)}
+    of_extras = {canonicalize_name(r.name) for extra in installed.extras() for r in installed.wanted(extra)}
     return package in of_extras and not _wanted_as(package)

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -63,27 +64,28 @@ def wanted(extra: str = "") -> list[Requirement]:
 
     The checkout's pyproject.toml is asked first: what pip wrote down may be older than it.
     """
-    root = checkout()
-    if root is None:
+    project = _project()
+    if project is None:
         return _apply([Requirement(line) for line in _requires(PROJECT)], extra)
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = project["optional-dependencies"].get(extra, []) if extra else project["dependencies"]
     return _apply([Requirement(line) for line in lines])
 
 
 def extras() -> list[str]:
     """Return the names of this project's extras."""
+    if (project := _project()) is not None:
+        return list(project["optional-dependencies"])
+    try:
+        return importlib.metadata.metadata(PROJECT).get_all("Provides-Extra") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+
+
+def _project() -> dict[str, Any] | None:
     root = checkout()
     if root is None:
-        try:
-            return importlib.metadata.metadata(PROJECT).get_all("Provides-Extra") or []
-        except importlib.metadata.PackageNotFoundError:
-            return []
-    return list(
-        tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"][
-            "optional-dependencies"
-        ]
-    )
+        return None
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def locked() -> dict[str, str]:
@@ -116,9 +118,7 @@ def unmet_requirements(roots: Sequence[Requirement]) -> list[Unmet]:
     """
     found: dict[Unmet, None] = {}
     seen: set[tuple[str, str]] = set()
-    waiting = [
-        (canonicalize_name(root.name), extra) for root in roots for extra in ("", *sorted(root.extras))
-    ]
+    waiting = [(canonicalize_name(r.name), extra) for r in roots for extra in ("", *sorted(r.extras))]
     while waiting:
         package, extra = waiting.pop(0)
         if (package, extra) in seen or (here := version(package)) is None:

@@ -25,10 +25,8 @@ def _forget_in_child() -> None:
     SIGTERM is how its parent ends it.
     """
     if _installed:
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
 
 
 os.register_at_fork(after_in_child=_forget_in_child)

@@ -12,12 +12,12 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.fingerprint import code_of_plugins
 from audiolcm.data.preparing.prepare import prepared_fingerprint
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 from audiolcm.storage.hashing import content_hash
-from audiolcm.storage.result import RESULT, read_result
+from audiolcm.storage.run_folder import RESULT, read_result
 
 _ELSEWHERE = ("logger", "paths", "dataset", "objective_metric", "row", "plugins")
 """Sections that change no result, or that the fingerprints of data and plugins stand for."""
@@ -94,12 +94,8 @@ def _stamps(text: str) -> list[tuple[str, int, int]]:
         shelf = _on_the_shelf(text)
         place = shelf.parent if shelf else place
     files = sorted(p for p in place.iterdir() if p.is_file()) if place.is_dir() else [place]
-    return [
-        (str(file.resolve()), stat.st_size, stat.st_mtime_ns)
-        for file in files
-        if file.is_file()
-        for stat in [file.stat()]
-    ]
+    facts = [(str(file.resolve()), file.stat()) for file in files if file.is_file()]
+    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in facts]
 
 
 def _on_the_shelf(name: str) -> Path | None:

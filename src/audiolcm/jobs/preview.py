@@ -20,7 +20,7 @@ from audiolcm.request import MAX_SECONDS, MIN_SECONDS
 from audiolcm.stages.recipe import Recipe
 from audiolcm.storage.files import atomic_path
 from audiolcm.weights.artifacts import Artifact
-from audiolcm.weights.embedded import embedded_name
+from audiolcm.weights.place import embedded_name
 
 log = logging.getLogger(__name__)
 
@@ -128,11 +128,5 @@ sound, its reconstruction, the teacher and the student at {steps} steps.
 
 
 def _row(artifact: Artifact) -> str:
-    card, place = artifact.card, embedded_name(artifact.folder) or artifact.folder
-    return f"| {card['stage']} | {_millions(artifact)} | {card.get('training_seconds', '-')} s | {place} |"
-
-
-def _millions(artifact: Artifact) -> str:
-    """Return the number of parameters; a card of other people's may not say it."""
-    count = artifact.card.get("num_parameters")
-    return "-" if count is None else f"{count / 1e6:.2f} M"
+    place = embedded_name(artifact.folder) or artifact.folder
+    return f"| {artifact.card['stage']} | {artifact.millions} | {artifact.seconds} | {place} |"

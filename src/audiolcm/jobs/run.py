@@ -16,12 +16,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.choices import options_of
-from audiolcm.configuration.fingerprint import method_fingerprint, settings_made
-from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.fingerprint import code_of_plugins, method_fingerprint, settings_made
 from audiolcm.configuration.plugins import allowing
 from audiolcm.configuration.schema import check_local, resolve
 from audiolcm.configuration.sections import DESCRIBE
+from audiolcm.configuration.words import options_of
 from audiolcm.data.preparing.census import census
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import missing_on_mps
@@ -29,14 +28,13 @@ from audiolcm.environment.failures import explain
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal, stop_on_signal
 from audiolcm.errors import UserError
 from audiolcm.jobs.finished import found_finished, inputs_of, objective_of
-from audiolcm.jobs.requeue import requeue
+from audiolcm.jobs.slurm_queue import requeue
 from audiolcm.storage.files import DISK_TROUBLE, explained, name_too_long
-from audiolcm.storage.result import RESULT, read_result, write_result
-from audiolcm.storage.run_folder import at_stage, begin
-from audiolcm.storage.version import code_version
+from audiolcm.storage.hashing import code_version
+from audiolcm.storage.run_folder import RESULT, at_stage, begin, read_result, write_result
 from audiolcm.training.tracking import check_tracker, read_metrics
 from audiolcm.weights.artifacts import Artifact
-from audiolcm.weights.embedded import is_embedded
+from audiolcm.weights.place import is_embedded
 
 if TYPE_CHECKING:
     from audiolcm.stages.recipe import Recipe
@@ -72,9 +70,8 @@ def run_job(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> None:
     it and gives the exit code. ``HYDRA_FULL_ERROR=1`` shows the stack trace. A SLURM job that is asked to stop
     requeues itself.
     """
-    with (
-        stop_on_signal()
-    ):  # what went wrong is told to its end: torchrun stops this process when another one died
+    # What went wrong is told to its end: torchrun stops this process when another one died
+    with stop_on_signal():
         _run_and_tell(cfg, job)
 
 
@@ -94,9 +91,8 @@ def _run_and_tell(cfg: DictConfig, job: Callable[[DictConfig, Path], None]) -> N
         if processes.is_first() and not getattr(stop, "is_told", False):
             failure = stop.__context__  # on its way here when the signal came
             lost = isinstance(failure, Exception) and processes.lost_another(failure)
-            log.error(
-                _explain(failure)[0] if lost else "Stopped. The same command goes on where this one stopped."
-            )
+            stopped = "Stopped. The same command goes on where this one stopped."
+            log.error(_explain(failure)[0] if lost else stopped)
         if isinstance(stop, Interrupted):
             _back_into_the_queue(stop, cfg, folder)
         raise stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT) from stop
@@ -128,11 +124,11 @@ def _explain(error: Exception) -> tuple[str, bool]:
     if told := missing_on_mps(error):
         return str(told), True
     if processes.lost_another(error):
-        first_line = str(error).splitlines()[0]  # of NCCL it may tell of more than a lost process
-        return (
-            f"Another process of this run died ({first_line}). The same command goes on from the last checkpoint.",
-            True,
+        line = str(error).splitlines()[0]  # of NCCL it may tell of more than a lost process
+        told = (
+            f"Another process of this run died ({line}). The same command goes on from the last checkpoint."
         )
+        return told, True
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         of_disk = explained(error, Path(error.filename or "a file"))
         return f"{of_disk} The folders are paths.artifacts, paths.cache and paths.runs.", True
@@ -145,7 +141,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     began = time.monotonic()
     plain = resolve(cfg)
     if plain.get("plan") is not None and plain["plan"] is not False:  # 0 is a mistake, and not "no plan"
-        from audiolcm.sizing.memory_table import plan_table
+        from audiolcm.sizing.memory import plan_table
 
         log.info("\n%s", plan_table(plain))
         return
@@ -176,7 +172,9 @@ def _train(cfg: DictConfig, folder: Path) -> None:
         log.info("All of it was done before. %s", (folder / "summary.md").resolve())
         write_result(folder, read_result(folder) | {"inputs": inputs})
         return
-    write_preview(folder, recipe, student, time.monotonic() - began, _typed() if _is_alone() else None)
+    hydra_cfg = HydraConfig.get()
+    words = None if hydra_cfg.mode == RunMode.MULTIRUN else list(hydra_cfg.overrides.task)
+    write_preview(folder, recipe, student, time.monotonic() - began, words)
     write_result(folder, _result_of(student, began) | facts | {"inputs": inputs} | made_by(plain))
 
 
@@ -191,14 +189,6 @@ def _tell_choices(plain: Mapping[str, Any]) -> None:
     chosen = HydraConfig.get().runtime.choices.get("recipe") if HydraConfig.initialized() else None
     if chosen in options_of("recipe"):
         log.info("recipe=%s goes with these choices; ~recipe leaves it out.", chosen)
-
-
-def _is_alone() -> bool:
-    return HydraConfig.get().mode != RunMode.MULTIRUN
-
-
-def _typed() -> list[str]:
-    return list(HydraConfig.get().overrides.task)
 
 
 def _recipe(plain: Mapping[str, Any]) -> "Recipe":
@@ -221,8 +211,7 @@ def _describe(cfg: Mapping[str, Any], folder: Path, began: float) -> None:
     figures = describe(cfg)
     log.info("The parts of this configuration:\n%s", _listed(figures))
     if processes.is_first():
-        result = {"status": "done", "folder": str(folder), "figures": figures}
-        write_result(folder, result | made_by(cfg) | _seconds_since(began))
+        write_result(folder, _done(folder, figures, began) | made_by(cfg))
 
 
 def _only(stage: str, recipe: "Recipe", folder: Path, began: float) -> None:
@@ -231,26 +220,25 @@ def _only(stage: str, recipe: "Recipe", folder: Path, began: float) -> None:
     log.info("%s: done, in %s", stage, made.folder)
     if stage != "data":
         log.info("parents.%s=%s takes it.", stage, made.folder)
-    if not processes.is_first():
-        return
-    if stage != "data":
+    if processes.is_first() and stage != "data":
         from audiolcm.pages.run import write_page
 
         write_result(folder, _result_of(made, began))
         log.info("Look: %s", write_page(folder, [made]).resolve())
-        return
-    figures = census(made, recipe.corpus)
-    log.info("It holds:\n%s", _listed(figures))
-    result = {"status": "done", "folder": str(made.folder), "figures": figures}
-    write_result(folder, result | made_by(recipe.cfg) | _seconds_since(began))
+    elif processes.is_first():
+        figures = census(made, recipe.corpus)
+        log.info("It holds:\n%s", _listed(figures))
+        write_result(folder, _done(made.folder, figures, began) | made_by(recipe.cfg))
 
 
-def _seconds_since(began: float) -> dict[str, float]:
-    """Return the wall seconds of this call, for its result, by which ``experiments status`` tells what others take.
+def _done(folder: Path, figures: Mapping[str, Any], began: float) -> dict[str, Any]:
+    """Return the result of a job that is done, with the wall seconds of this call.
 
-    What an earlier call did is not in them: of a job that goes on after a kill they count its last part only.
+    By them ``experiments status`` tells what others take. What an earlier call did is not in them: of a job that goes
+    on after a kill they count its last part only.
     """
-    return {"seconds": round(time.monotonic() - began, 1)}
+    seconds = round(time.monotonic() - began, 1)
+    return {"status": "done", "folder": str(folder), "figures": figures, "seconds": seconds}
 
 
 def _listed(figures: Mapping[str, Any]) -> str:
@@ -259,8 +247,7 @@ def _listed(figures: Mapping[str, Any]) -> str:
 
 def _result_of(artifact: Artifact, began: float) -> dict[str, Any]:
     last = read_metrics(artifact.folder / "metrics.jsonl")
-    figures = {name: value for row in last for name, value in row.items()}
-    return {"status": "done", "folder": str(artifact.folder), "figures": figures} | _seconds_since(began)
+    return _done(artifact.folder, {name: value for row in last for name, value in row.items()}, began)
 
 
 def made_by(plain: Mapping[str, Any], idle: Sequence[str] = ()) -> dict[str, object]:

@@ -58,15 +58,8 @@ def save_spectrogram(path: str | Path, mel: np.ndarray, title: str) -> None:
         raise UserError(f"Cannot draw {path}: expected a mel of shape (mels, frames), got {mel.shape}.")
     figure = Figure(figsize=(8, 3))
     axes = figure.subplots(gridspec_kw={"left": 0.07, "right": 0.93, "bottom": 0.16, "top": 0.9})
-    end = mel.shape[1] * HOP_LENGTH / SAMPLE_RATE
-    image = axes.imshow(
-        mel,
-        origin="lower",
-        aspect="auto",
-        vmin=LOG_MEL_MIN,
-        vmax=BRIGHTEST,
-        extent=(0.0, end, 0.0, mel.shape[0]),
-    )
+    extent = (0.0, mel.shape[1] * HOP_LENGTH / SAMPLE_RATE, 0.0, mel.shape[0])
+    image = axes.imshow(mel, origin="lower", aspect="auto", vmin=LOG_MEL_MIN, vmax=BRIGHTEST, extent=extent)
     axes.set(title=title, xlabel="time (s)", ylabel="mel channel")
     figure.colorbar(image, ax=axes, fraction=0.025, pad=0.015, label="log10 magnitude")
     FigureCanvasAgg(figure)

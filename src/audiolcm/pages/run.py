@@ -1,5 +1,6 @@
-"""The page of a training: what it sounds like, how its figures went, and where it all lies."""
+"""The page of a training: what it sounds like, how its figures went (drawn as inline SVG), and where it all lies."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from urllib.parse import quote
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.pages.curves import curves
 from audiolcm.pages.html import Html, asset, element, head, scrolling
 from audiolcm.pages.media import figure, sound_uris
 from audiolcm.storage.files import atomic_path
@@ -22,6 +22,10 @@ _PICTURES = (
     "The pictures are mel spectrograms: time to the right, 80 bands from 0 to 8 kHz upward, all on one scale from "
     "black (silence) to yellow."
 )
+_WIDTH, _HEIGHT, _MARGIN = 600, 120, 4
+_MOST_POINTS = 400
+_WIDE = 30.0
+"""From the largest to the smallest of only positive values: from here on the axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +84,9 @@ def _stage(folder: Path, stage: Artifact) -> Html:
         "tr",
         element("th", stage.card["stage"], scope="row"),
         element("td", links[0], " ", links[1]),
-        element("td", _parameters(stage), class_="number"),
-        element("td", _seconds(stage), class_="number"),
+        element("td", stage.millions, class_="number"),
+        element("td", stage.seconds, class_="number"),
     )
-
-
-def _parameters(stage: Artifact) -> str:
-    """Return the number of parameters; a card of other people's may not say it."""
-    count = stage.card.get("num_parameters")
-    return "-" if count is None else f"{count / 1e6:.2f} M"
-
-
-def _seconds(stage: Artifact) -> str:
-    found = stage.card.get("training_seconds")
-    return "-" if found is None else f"{found} s"
 
 
 def _listen(heard: Heard) -> Html:
@@ -104,12 +97,10 @@ def _listen(heard: Heard) -> Html:
     by_kind = {kind: [next(addresses) for _ in waveforms] for kind, waveforms in heard.sounds.items()}
     cards = []
     for index, caption in enumerate(heard.captions):
-        figures = [
-            figure(
-                kind, caption, f"{len(made[index]) / SAMPLE_RATE:.1f} s", made[index], by_kind[kind][index]
-            )
-            for kind, made in heard.sounds.items()
-        ]
+        figures = []
+        for kind, made in heard.sounds.items():
+            length = f"{len(made[index]) / SAMPLE_RATE:.1f} s"
+            figures.append(figure(kind, caption, length, made[index], by_kind[kind][index]))
         title = element("p", caption, class_="caption")
         cards.append(element("li", title, element("div", *figures, class_="steps"), class_="card"))
     hint = element("p", f"{_PICTURES} Sound is {codec}.", class_="hint")
@@ -129,3 +120,52 @@ def _course(stage: Artifact) -> Html | None:
     return element(
         "section", title, element("div", *drawn, class_="plots") if drawn else few, class_="course"
     )
+
+
+def curves(rows: Sequence[Mapping[str, float | int]]) -> list[Html]:
+    """Return a picture of each figure in the rows of a metrics file that has two values or more."""
+    points: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name != "step" and math.isfinite(value):
+                points.setdefault(name, []).append((int(row["step"]), float(value)))
+    return [_curve(name, found) for name, found in points.items() if len({step for step, _ in found}) > 1]
+
+
+def _curve(name: str, points: Sequence[tuple[int, float]]) -> Html:
+    """Draw one figure; every nth point where there are more than the eye can tell apart, and always the last."""
+    stride = math.ceil(len(points) / _MOST_POINTS)
+    shown = [*points[:-1:stride], points[-1]]
+    steps, values = zip(*shown, strict=True)
+    low, high = min(values), max(values)
+    is_logarithmic = low > 0 and high > _WIDE * low
+    heights = [math.log(value) for value in values] if is_logarithmic else values
+    places = zip(_spread(steps, _WIDTH), _spread(heights, _HEIGHT), strict=True)
+    line = " ".join(f"{x:.1f},{_HEIGHT - y:.1f}" for x, y in places)
+    drawing = element(
+        "svg",
+        element("polyline", points=line, class_="curve"),
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"{name} from {values[0]:.4g} to {values[-1]:.4g}",
+    )
+    scale = ", logarithmic" * is_logarithmic
+    words = (f"{low:.4g} to {high:.4g}{scale}", f"at the end {values[-1]:.4g}")
+    ends = (f"step {steps[0]}", f"{steps[-1]}")
+    return element(
+        "figure",
+        element("figcaption", element("b", name)),
+        drawing,
+        element("p", *(element("span", text) for text in ends), class_="ends"),
+        element("p", *(element("span", text) for text in words), class_="ends"),
+        class_="plot",
+    )
+
+
+def _spread(values: Sequence[float | int], length: int) -> list[float]:
+    """Return the values on an axis of that length; in its middle where all are one."""
+    low, high = min(values), max(values)
+    span = high - low
+    inner = length - 2 * _MARGIN
+    return [_MARGIN + inner * ((value - low) / span if span else 0.5) for value in values]

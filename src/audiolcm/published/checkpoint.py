@@ -9,22 +9,14 @@ from torch import Tensor
 
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.errors import UserError
-from audiolcm.published.layout import (
-    DENOISERS,
-    OMEGA_PROJECTION,
-    TEXT_ENCODER,
-    Sizes,
-    Slot,
-    Tensors,
-    expected,
-)
+from audiolcm.published import layout
 from audiolcm.weights.reading import misfits, read_checkpoint, shapes
 
 log = logging.getLogger(__name__)
 
-POSITION_IDS = f"{TEXT_ENCODER}caption_encoder.base.embeddings.position_ids"
-_WORDS = f"{TEXT_ENCODER}t5_transformer.shared.weight"
-_WORDS_AGAIN = f"{TEXT_ENCODER}t5_transformer.encoder.embed_tokens.weight"
+POSITION_IDS = f"{layout.TEXT_ENCODER}caption_encoder.base.embeddings.position_ids"
+_WORDS = f"{layout.TEXT_ENCODER}t5_transformer.shared.weight"
+_WORDS_AGAIN = f"{layout.TEXT_ENCODER}t5_transformer.encoder.embed_tokens.weight"
 
 
 @dataclass(frozen=True)
@@ -37,7 +29,7 @@ class ReleasedCheckpoint:
 
     path: Path
     kind: str
-    sizes: Sizes
+    sizes: layout.Sizes
     parts: dict[str, dict[str, Tensor]]
 
 
@@ -49,18 +41,21 @@ def read_released(path: Path) -> ReleasedCheckpoint:
             where it can be computed, of another value; the first ones are named.
     """
     state = _state_dict(path)
-    denoisers = [part for part, prefix in DENOISERS.items() if any(n.startswith(prefix) for n in state)]
+    denoisers = [
+        part for part, prefix in layout.DENOISERS.items() if any(n.startswith(prefix) for n in state)
+    ]
     kind = "make_an_audio_2" if denoisers == ["teacher"] else "audiolcm"
     try:
-        sizes = Sizes.of(state)
-        slots = expected(sizes, list(DENOISERS) if kind == "audiolcm" else denoisers)
+        sizes = layout.Sizes.of(state)
+        slots = layout.expected(sizes, list(layout.DENOISERS) if kind == "audiolcm" else denoisers)
     except (KeyError, ValueError, IndexError, ZeroDivisionError, RuntimeError) as error:
         raise UserError(
             f"{path} is no checkpoint of AudioLCM or Make-An-Audio 2: {_look(state, error)}"
         ) from error
-    known = computed_buffers() | _position_ids(sizes)
+    positions = torch.arange(sizes.bert["max_position_embeddings"], dtype=torch.float64)[None]
+    known = computed_buffers() | {POSITION_IDS: positions}
     state = {name: tensor for name, tensor in state.items() if not _recomputed(path, name, tensor, known)}
-    omega = DENOISERS["teacher"] + OMEGA_PROJECTION
+    omega = layout.DENOISERS["teacher"] + layout.OMEGA_PROJECTION
     if kind == "make_an_audio_2" and omega not in state:
         state[omega] = torch.zeros(slots[omega].shape)  # it never knew omega; a student learns it from zero
     if problems := misfits({name: slot.shape for name, slot in slots.items()}, shapes(state)):
@@ -73,7 +68,10 @@ def read_released(path: Path) -> ReleasedCheckpoint:
     if not torch.equal(state[_WORDS], state[_WORDS_AGAIN]):
         log.warning("%s holds T5's table of words twice, not alike: %s is used.", path, _WORDS_AGAIN)
         state[_WORDS] = state[_WORDS_AGAIN]
-    return ReleasedCheckpoint(path, kind, sizes, _sorted_out(state, slots))
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, slot in slots.items():
+        parts.setdefault(slot.part, {})[slot.name] = state[name]
+    return ReleasedCheckpoint(path, kind, sizes, parts)
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
@@ -84,7 +82,7 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
     return {str(name): torch.as_tensor(v) for name, v in state.items() if isinstance(v, Tensor | float)}
 
 
-def _check_numbers(path: Path, state: Tensors) -> None:
+def _check_numbers(path: Path, state: layout.Tensors) -> None:
     """Refuse a tensor that is not of finite floating point numbers."""
     for name, tensor in state.items():
         plain = tensor.layout is torch.strided and tensor.device.type == "cpu" and tensor.is_floating_point()
@@ -95,20 +93,13 @@ def _check_numbers(path: Path, state: Tensors) -> None:
             )
 
 
-def _look(state: Tensors, error: Exception) -> str:
+def _look(state: layout.Tensors, error: Exception) -> str:
     """Say what a file holds that is of another model."""
     advice = "Give audiolcm.ckpt or maa2.ckpt."
     if not state:
         return f"it holds no table of tensors. {advice}"
     tops = sorted({name.partition(".")[0] for name in state})
     return f"it holds {len(state)} tensors below {', '.join(tops[:6])}, and misses {error}. {advice}"
-
-
-def _sorted_out(state: Tensors, slots: dict[str, Slot]) -> dict[str, dict[str, Tensor]]:
-    parts: dict[str, dict[str, Tensor]] = {}
-    for name, slot in slots.items():
-        parts.setdefault(slot.part, {})[slot.name] = state[name]
-    return parts
 
 
 def _recomputed(path: Path, name: str, tensor: Tensor, known: dict[str, Tensor]) -> bool:
@@ -123,10 +114,6 @@ def _recomputed(path: Path, name: str, tensor: Tensor, known: dict[str, Tensor])
             "0.012, scaled linear). The file was made with other settings and cannot be used."
         )
     return True
-
-
-def _position_ids(sizes: Sizes) -> dict[str, Tensor]:
-    return {POSITION_IDS: torch.arange(sizes.bert["max_position_embeddings"], dtype=torch.float64)[None]}
 
 
 def computed_buffers() -> dict[str, Tensor]:

@@ -35,10 +35,8 @@ def convert(source: Source, root: Path, companions: Companions | None = None) ->
     # First, so that nothing is written when one that was named is not there
     tokenizers = converter.tokenizers()
     made = {"vocoder": vocoder} if (vocoder := converter.vocoder()) else {}
-    made |= {
-        "autoencoder": converter.part("autoencoder", {}),
-        "text_encoder": converter.text_encoder(tokenizers),
-    }
+    made["autoencoder"] = converter.part("autoencoder", {})
+    made["text_encoder"] = converter.text_encoder(tokenizers)
     for stage in DENOISERS:
         if stage in converter.released.parts:
             teacher = {"teacher": made["teacher"]} if stage != "teacher" else {}

@@ -1,5 +1,7 @@
 """One self-contained folder of a model: it loads wherever it is moved, and names no place of this computer.
 
+Its README and license tell what its cards know, in words.
+
 The folder is an artifact, the model's own, with its parts in folders of their own below it::
 
     card.json  config.yaml  model.safetensors  README.md  LICENSE
@@ -10,6 +12,7 @@ The folder is an artifact, the model's own, with its parts in folders of their o
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,6 @@ from torch import Tensor
 from audiolcm.configuration.schema import read_yaml, to_yaml
 from audiolcm.configuration.sections import OPTIONAL_SECTIONS, SECTIONS
 from audiolcm.errors import UserError
-from audiolcm.published.model_card import license_text, model_card
 from audiolcm.storage.files import TEMPORARY_SUFFIX, explained
 from audiolcm.storage.hashing import content_hash
 from audiolcm.storage.plain_data import read_json
@@ -38,6 +40,14 @@ _FACTS = (
 """What goes along of a card; left out are the places of parents, and the runs and users of trackers."""
 _SECTIONS = SECTIONS - OPTIONAL_SECTIONS | {"teacher"}
 _TOKENIZERS = ("bert_tokenizer", "t5_tokenizer")
+_HEADER = """---
+license: other
+license_name: see-license-file
+license_link: LICENSE
+library_name: audiolcm
+pipeline_tag: text-to-audio
+---
+"""
 
 
 def export(
@@ -113,9 +123,8 @@ def _write(folder: Path, part: Artifact, parents: dict[str, str], half: bool) ->
     card |= {_MARK: f"audiolcm {version('audiolcm')}"}
     if half and "half_of" not in card:
         card["half_of"] = card["hash"]
-        card["hash"] = content_hash(
-            [card["hash"], file_hash(folder / WEIGHTS)]
-        )  # what is distilled from it is another
+        # What is distilled from it is another
+        card["hash"] = content_hash([card["hash"], file_hash(folder / WEIGHTS)])
     for tokenizer in part.folder.glob("*_tokenizer"):
         shutil.copytree(tokenizer, folder / tokenizer.name)
     write_card(folder, _without_places(card) | {"parents": parents})
@@ -185,3 +194,86 @@ def _move(temporary: Path, folder: Path) -> None:
         before.rename(folder)
         raise
     shutil.rmtree(before)
+
+
+def model_card(model: Artifact, parts: Mapping[str, Artifact], name: str, half: bool) -> str:
+    """Return ``README.md``: how to make a sound, the parts, the figures of their training, the licenses.
+
+    ``half`` is whether the weights are in float16.
+    """
+    cfg = read_yaml(model.config_file())
+    sampler = cfg["teacher_sampler" if model.card["stage"] == "teacher" else "sampler"]
+    members = [model, *parts.values()]
+    return f"""{_HEADER}
+# {name}
+
+Text to audio: the {model.card["stage"]} {model.card["name"]} with all its parts, for
+audiolcm ({model.card.get("code", "version unknown")}). 16 kHz, mono, 1 to 30 seconds.
+Weights are in {"half precision (float16), read as float32" if half else "float32"}.
+
+```python
+from audiolcm import AudioLCM
+
+model = AudioLCM.from_pretrained("{name}")  # this folder, or its name on the Hub
+model("A dog is barking", steps={sampler["num_steps"]}, omega={sampler["omega"]:g}, seed=0).save("dog.wav")
+```
+
+or `audiolcm generate "A dog is barking" --checkpoint {name} -o dog.wav`.
+
+## Parts
+
+| part | name | parameters | trained in | on |
+|---|---|---|---|---|
+{chr(10).join(_row(part) for part in members)}
+
+## Figures
+
+The last of each part's training; losses, not quality: `python evaluate.py checkpoint={name}` measures that.
+
+{chr(10).join(_figures(part) for part in members if part.card.get("figures")) or "None are recorded."}
+
+## Licenses
+
+{_licenses(model, parts)}
+"""
+
+
+def license_text(model: Artifact, parts: Mapping[str, Artifact]) -> str:
+    """Return ``LICENSE``: what is known of the terms of the weights, none of which this program can grant."""
+    return f"""Terms of the weights in this folder, as far as they are known
+
+{_licenses(model, parts)}
+
+Who publishes this folder may state further terms here.
+"""
+
+
+def _row(part: Artifact) -> str:
+    card = part.card
+    return f"| {card['stage']} | {card['name']} | {part.millions} | {part.seconds} | {card.get('hardware', '-')} |"
+
+
+def _figures(part: Artifact) -> str:
+    figures = [f"{n} {v:.6g}" for n, v in part.card["figures"].items() if isinstance(v, int | float)]
+    return f"- {part.card['stage']}: {', '.join(figures)}"
+
+
+def _licenses(model: Artifact, parts: Mapping[str, Artifact]) -> str:
+    origins: dict[str, dict[str, Any]] = {}
+    trained: list[str] = []
+    for part in [model, *parts.values()]:
+        named = [part.card["origin"]] if "origin" in part.card else part.card.get("derived_from", [])
+        origins |= {str(origin.get("name", origin.get("file"))): origin for origin in named}
+        if "training_seconds" in part.card:
+            corpus = read_yaml(part.config_file())["dataset"]["_target_"].rpartition(".")[2]
+            trained.append(f"{part.card['stage']} on {corpus}")
+    lines = [
+        f"- From {name}, {origin.get('url', 'of unknown address')}: {origin.get('license', 'license unknown')}."
+        for name, origin in origins.items()
+    ]
+    if trained:
+        lines.append(
+            f"- Trained with audiolcm: {', '.join(trained)}. The cards record no license of that data; FoleyCorpus is "
+            "synthesized by audiolcm itself, from no recordings."
+        )
+    return "\n".join([*lines, "- The code that reads the weights, audiolcm: MIT."])

@@ -4,13 +4,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import HfApi, errors, snapshot_download
 
 from audiolcm.errors import UserError
 from audiolcm.published.export import CARD, CONFIG, LICENSE, README, WEIGHTS
@@ -24,7 +18,7 @@ FILES = [
 """What an export consists of: text and safetensors, no pickles and no code."""
 
 # The library's errors of the network have no base class of its own: its HTTP client's, OSError, ValueError.
-_HUB_ERRORS: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, ValueError)
+_HUB_ERRORS: tuple[type[Exception], ...] = (*errors.HfHubHTTPError.__bases__, ValueError)
 
 
 def fetch(
@@ -59,9 +53,9 @@ def fetch(
 
 
 def _why_not_fetched(name: str, revision: str | None, error: Exception) -> str:
-    if isinstance(error, RevisionNotFoundError):
+    if isinstance(error, errors.RevisionNotFoundError):
         return f"{name} on the Hub has no revision {revision!r}: see https://huggingface.co/{name}/tree/main."
-    if isinstance(error, RepositoryNotFoundError | HFValidationError):
+    if isinstance(error, errors.RepositoryNotFoundError | errors.HFValidationError):
         return (
             f"There is no folder {name} here, and the Hub knows no such model or does not show it: check the name at "
             f"https://huggingface.co/{name}. For a private or gated one type `hf auth login`, or give token=..."

@@ -77,15 +77,13 @@ class Sizes:
 
     def denoiser(self) -> Transformer:
         """Return the released variant of our transformer, untrained."""
-        position = partial(LearnedPosition, max_positions=self.num_positions)
-        feed_forward = partial(GEGLU, kernel_size=self.model["kernel_size"])
         size = {name: self.model[name] for name in ("width", "depth", "num_heads")}
         return Transformer(
             self.autoencoder["latent_channels"],
             text_width=self.text_width,
             norm=LayerNorm,
-            position=position,
-            feed_forward=feed_forward,
+            position=partial(LearnedPosition, max_positions=self.num_positions),
+            feed_forward=partial(GEGLU, kernel_size=self.model["kernel_size"]),
             **size,
         )
 

@@ -10,11 +10,10 @@ from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
 from audiolcm.published.sources import SCHEME, Source, find_source, is_source, part_identity
 from audiolcm.published.untrained import GRIFFIN_LIM, Companions, convert_vocoder
 from audiolcm.storage.leases import exclusive
-from audiolcm.storage.result import RESULT, has_damaged_result, read_result
+from audiolcm.storage.run_folder import RESULT, has_damaged_result, read_result
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, newest, open_artifact, open_snapshot
 from audiolcm.weights.card import CARD
-from audiolcm.weights.embedded import FOLEY, folder_of
-from audiolcm.weights.place import weights_folder
+from audiolcm.weights.place import FOLEY, folder_of, weights_folder
 
 log = logging.getLogger(__name__)
 

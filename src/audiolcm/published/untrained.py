@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.fingerprint import code_of_plugins
 from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity, tensors_identity
 

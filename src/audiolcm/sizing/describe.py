@@ -60,6 +60,7 @@ def describe(cfg: Config) -> Figures:
         vocoder = _vocoder(cfg["vocoder"]["model"])
     student = distillation.trained["student"]
     (transformer,) = (part for part in student.modules() if isinstance(part, Transformer))
+    steps = build(cfg["sampler"], "sampler").timesteps(method.schedule.num_timesteps)
     frozen = {
         "num_teacher": size(distillation.teacher),
         "num_target": size(distillation.trained["target"]),
@@ -69,7 +70,7 @@ def describe(cfg: Config) -> Figures:
     return {
         **heard,
         **_of_transformer(transformer),
-        "sampling_steps": _sampling_steps(cfg),
+        "sampling_steps": len(steps),
         **text,
         "num_trainable": sum(p.numel() for part in distillation.parts().values() for p in part),
         "num_non_trainable": sum(frozen.values()),
@@ -116,26 +117,16 @@ def _of_transformer(transformer: Transformer) -> Figures:
     }
 
 
-def _sampling_steps(cfg: Config) -> int:
-    """Return how many steps the sampler really goes through."""
-    schedule = build(cfg["schedule"], "schedule")
-    return len(build(cfg["sampler"], "sampler").timesteps(schedule.num_timesteps))
-
-
 def _of_text(cfg: Config, encoder: Any) -> tuple[Figures, int]:
     """Return the text encoder's sizes and the width of its tokens; only one with a projection has its channels."""
     if not isinstance(encoder, nn.ModuleDict):
         found = {"text_encoder_channels": encoder.width, "token_length": encoder.num_tokens // 2}
         return found, encoder.width
     projection = cast(Projection, encoder["caption_encoder"].projection)
-    found = {
-        "text_encoder_channels": projection.linear1.in_features,
-        "projection_channels": projection.linear1.out_features,
-        "token_length": cfg[
-            "tokens_per_half"
-        ],  # what tokenizers cut to: the one size that no module here holds
-    }
-    return found, projection.linear1.out_features
+    width = projection.linear1.out_features
+    found = {"text_encoder_channels": projection.linear1.in_features, "projection_channels": width}
+    # What tokenizers cut to: the one size that no module here holds
+    return found | {"token_length": cfg["tokens_per_half"]}, width
 
 
 def _text_encoder(cfg: Config) -> nn.Module:

@@ -17,8 +17,8 @@ from audiolcm.distributed import processes
 from audiolcm.errors import UserError
 from audiolcm.stages.known_teacher import known_teacher
 from audiolcm.training.reproducibility import generator_for
+from audiolcm.training.settings import TrainingSet
 from audiolcm.training.stage_runner import Config, Data, StageRunner
-from audiolcm.training.training_set import TrainingSet
 from audiolcm.types import Mel, TextEncoder, TextTokens, WeightedTextEncoder
 from audiolcm.weights.artifacts import Artifact, Identity, tensors_identity
 

@@ -41,9 +41,8 @@ class FileDigests:
         new = [path for path, stamp in stamps.items() if stamp is not None and stamp not in self._known]
         if new:
             self._read(new, stamps)
-        return {
-            path: "missing" if s is None else self._known.get(s, "unreadable") for path, s in stamps.items()
-        }
+        known = self._known
+        return {p: "missing" if s is None else known.get(s, "unreadable") for p, s in stamps.items()}
 
     def _read(self, paths: list[Path], stamps: dict[Path, Stamp | None]) -> None:
         with ThreadPoolExecutor(_THREADS) as pool, appending(self._path) as write:

@@ -1,8 +1,14 @@
-"""The hash that names what was made from JSON content, and seals files of ours against change. Imports no torch."""
+"""The hash that names what was made from JSON content, and seals files of ours against change; which code made it.
+
+Imports no torch.
+"""
 
 import hashlib
+import importlib.metadata
 import json
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from audiolcm.moved import former
@@ -10,6 +16,8 @@ from audiolcm.moved import former
 HASH_LENGTH = 10
 SEAL = "seal"
 """The key under which a JSON file of ours has the hash of all the rest of it."""
+VERSION_FILE = ".code_version"
+"""In a copy of a checkout, beside src: the version of the original."""
 
 
 def content_hash(content: object) -> str:
@@ -38,3 +46,18 @@ def unsealed(content: object) -> dict[str, Any]:
     if SEAL in content and content[SEAL] != content_hash(rest):
         raise ValueError("its content has changed")
     return rest
+
+
+def code_version() -> str:
+    """Return the package version, and the git commit when the code lies in a checkout or in a copy of one."""
+    version = importlib.metadata.version("audiolcm")
+    here = Path(__file__).parent
+    recorded = here.parents[2] / VERSION_FILE
+    if recorded.exists():
+        return recorded.read_text()
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=10"]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return version
+    return f"{version} ({described.stdout.strip()})"

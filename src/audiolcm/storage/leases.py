@@ -51,7 +51,7 @@ def exclusive(folder: str | Path, patience: float = PATIENCE) -> Iterator[None]:
         patience: see ``PATIENCE``; all processes should agree on it.
 
     Raises:
-        UserError: when the folder can not be written.
+        UserError: when the folder cannot be written.
     """
     folder = Path(folder)
     try:

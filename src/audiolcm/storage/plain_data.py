@@ -45,9 +45,8 @@ def parse_json(text: str | bytes, halves: bool = False) -> Any:
         ValueError: it is no whole JSON, has a key twice, or is deeper or stranger than such texts are.
     """
     try:
-        content = json.loads(
-            text.decode("utf-8-sig") if isinstance(text, bytes) else text, object_pairs_hook=_object
-        )
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        content = json.loads(text, object_pairs_hook=_object)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     return plain(content, LARGEST, halves)  # of JSON a value is never less than its bytes
@@ -111,9 +110,7 @@ def plain(content: object, most: int | None = None, halves: bool = False) -> Any
         if depth > DEEPEST:
             raise ValueError("it is nested too deeply")
         if isinstance(node, dict):
-            return {
-                _key(key, path): rebuilt(value, f"{path}.{key}", depth + 1) for key, value in node.items()
-            }
+            return {_key(k, path): rebuilt(value, f"{path}.{k}", depth + 1) for k, value in node.items()}
         if type(node) is list:
             return [rebuilt(value, f"{path}[{index}]", depth + 1) for index, value in enumerate(node)]
         if isinstance(node, str):

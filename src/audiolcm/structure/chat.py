@@ -62,7 +62,7 @@ class Chat:
         """Return the text of the answer, "" when the server gave none; setting ``stop`` ends all waits.
 
         Raises:
-            UserError: when the server refuses, can not be reached, or answers something else than the protocol says.
+            UserError: when the server refuses, cannot be reached, or answers something else than the protocol says.
             Stopped: when ``stop`` was set.
         """
         trouble = ""
@@ -81,7 +81,7 @@ class Chat:
                 trouble, wait = self._told(str(reason)) or type(reason).__name__, 0.0
                 if not isinstance(reason, TimeoutError | ConnectionResetError | http.client.HTTPException):
                     raise UserError(
-                        f"--endpoint {self.endpoint} can not be reached ({trouble}): is the address right, and the "
+                        f"--endpoint {self.endpoint} cannot be reached ({trouble}): is the address right, and the "
                         "server running?"
                     ) from error
             if attempt < self.attempts:

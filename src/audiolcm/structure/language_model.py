@@ -12,9 +12,10 @@ from typing import Protocol, runtime_checkable
 
 from audiolcm.data.manifest import fallback_structure
 from audiolcm.errors import UserError
-from audiolcm.structure.answers import Answers
+from audiolcm.storage.files import appending
+from audiolcm.storage.plain_data import parse_json
+from audiolcm.structure.captions import clean, parse_strictly, structured
 from audiolcm.structure.chat import KEY_VARIABLE, Chat
-from audiolcm.structure.grammar import clean, parse_strictly, structured
 
 log = logging.getLogger(__name__)
 
@@ -119,3 +120,50 @@ def _checked(answer: str) -> str:
     """Return the answer with its tags in small letters; raises UserError when it does not keep the grammar."""
     answer = _TAG.sub(lambda tag: tag[0].lower(), answer.strip())
     return structured(parse_strictly(answer))
+
+
+class Answers:
+    """The answers in a file of JSON lines, by the digest of what was asked; None keeps them in memory only."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._known: dict[str, str] = {}
+        if path is not None and path.exists():
+            self._read(path)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, request: str) -> str | None:
+        """Return the answer to a request, None when it is not there yet."""
+        return self._known.get(request)
+
+    def add(self, request: str, caption: str, answer: str) -> None:
+        """Keep an answer: it is in the file when this returns."""
+        self._known[request] = answer
+        line = json.dumps({"request": request, "caption": caption, "answer": answer}, ensure_ascii=False)
+        with appending(self._path) as append:
+            append(line + "\n")
+
+    def _read(self, path: Path) -> None:
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be read ({error.strerror}): remove it, or choose another -o."
+            ) from error
+        torn = 0
+        for line in text.split("\n"):
+            try:
+                if line:
+                    entry = parse_json(line)
+                    if type(entry["answer"]) is not str:
+                        raise ValueError("an answer is a text")
+                    self._known[str(entry["request"])] = entry["answer"]
+            except (ValueError, KeyError, TypeError):
+                torn += 1
+        if torn:
+            log.warning("%d lines of %s are damaged; their captions are asked again.", torn, path)
+        if text and not text.endswith("\n"):
+            with appending(path) as append:
+                append("\n")

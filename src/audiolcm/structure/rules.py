@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from audiolcm.data.manifest import has_words
 from audiolcm.errors import UserError
-from audiolcm.structure.grammar import Event, clean, structured
+from audiolcm.structure.captions import Event, clean, structured
 
 _HIDDEN = "\0"  # a blank that no rule sees
 _IDIOMS = re.compile(
@@ -60,7 +60,7 @@ def events(caption: str) -> tuple[Event, ...]:
         raise UserError(f"The caption {caption!r} holds no word: say what is to be heard.")
     text = clean(caption).rstrip(" .,;")
     phases = _phases(_IDIOMS.sub(lambda found: found[0].replace(" ", _HIDDEN), text))
-    tags = _tags(len(phases))
+    tags = ["all"] if len(phases) == 1 else ["start", *["mid"] * (len(phases) - 2), "end"]
     return tuple(
         Event(_plain(sound), tag) for phase, tag in zip(phases, tags, strict=True) for sound in _sounds(phase)
     )
@@ -117,12 +117,6 @@ def _are_two(left: str, right: str) -> bool:
         return False  # "a car starts and drives away"
     speaks = first[0].lower().endswith("ing") or any(map(_VERB.fullmatch, first[1:]))
     return speaks and (any(map(_VERB.fullmatch, second[1:])) or bool(_VERB.fullmatch(first[-1])))
-
-
-def _tags(phases: int) -> list[str]:
-    if phases == 1:
-        return ["all"]
-    return ["start", *["mid"] * (phases - 2), "end"]
 
 
 def _plain(sound: str) -> str:

@@ -34,9 +34,8 @@ class OneByOne(BasicLauncher):
             with open_dict(config):
                 config.hydra.job.id = config.hydra.job.num = number
             try:
-                job = run_job(
-                    self.task_function, config, "hydra.sweep.dir", "hydra.sweep.subdir", self.hydra_context
-                )
+                folders = ("hydra.sweep.dir", "hydra.sweep.subdir")
+                job = run_job(self.task_function, config, *folders, self.hydra_context)
             except Exception as error:  # noqa: BLE001 (raised again where no disk is behind it)
                 self._log_as_sweep()
                 job = self._failed(config, overrides, error)

@@ -16,15 +16,13 @@ import copy
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, TypeVar, cast
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -32,40 +30,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from audiolcm.configuration.checking import nearest
-from audiolcm.configuration.choices import CONF, SCALE_WORD
 from audiolcm.configuration.fingerprint import settings_fingerprint
 from audiolcm.configuration.mistakes import explained
 from audiolcm.configuration.resolvers import assuming_at_hand, register_resolvers, scale_of
-from audiolcm.configuration.words import readable
+from audiolcm.configuration.words import CONF, SCALE_WORD, composing, readable
 from audiolcm.environment.terminal import complain
 from audiolcm.errors import UserError
 
 ENTRIES = ("train", "evaluate")
 SCALES = ("replica", "esc10", "paper")
 """Profiles: embedded data, a few real recordings, and the paper's."""
-
-
-@runtime_checkable
-class AnyJob(Protocol):
-    """What is asked of a job of a row."""
-
-    @property
-    def row(self) -> str:
-        """Such as ``without_rope``."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Row and seed."""
-        ...
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """Its words, without the experiment."""
-        ...
-
-
-Job = TypeVar("Job", bound=AnyJob)
 
 
 @dataclass(frozen=True)
@@ -80,6 +54,9 @@ class RowJob:
     def name(self) -> str:
         """Such as ``without_rope-seed0``: the job's folder."""
         return f"{self.row}-seed{self.seed}"
+
+
+Job = TypeVar("Job", bound=RowJob)
 
 
 def row_jobs(plan: Mapping[str, Any]) -> list[RowJob]:
@@ -175,9 +152,7 @@ def settings_of(
 @cache
 def _composed(entry: str, groups: tuple[str, ...], at_hand: bool | None) -> DictConfig:
     register_resolvers()
-    running = GlobalHydra.instance().is_initialized()
-    opened = nullcontext() if running else initialize_config_dir(version_base="1.3", config_dir=str(CONF))
-    with opened, assuming_at_hand(at_hand):
+    with composing(), assuming_at_hand(at_hand):
         return compose(entry, list(groups))
 
 

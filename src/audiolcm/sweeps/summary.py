@@ -1,17 +1,24 @@
-"""What Hydra calls before and after jobs: a check of the run folder, and the table that ends a sweep."""
+"""What Hydra calls before and after jobs: a check of the run folder, and the table that ends a sweep.
+
+Also which jobs a sweep is going to run, from the ``multirun.yaml`` that Hydra leaves before the first of them.
+"""
 
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from audiolcm import text_tables
 from audiolcm.configuration.resolvers import slug
@@ -20,7 +27,8 @@ from audiolcm.configuration.words import in_shell, quoted
 from audiolcm.environment.terminal import complain, printable
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path, require_writable
-from audiolcm.storage.result import RESULT, has_damaged_result, read_result, written
+from audiolcm.storage.plain_data import read_yaml
+from audiolcm.storage.run_folder import RESULT, has_damaged_result, read_result, written
 from audiolcm.text_tables import frame
 
 if TYPE_CHECKING:
@@ -30,6 +38,10 @@ log = logging.getLogger(__name__)
 
 TRAINING_FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
 Row = dict[str, Any]
+T = TypeVar("T")
+MULTIRUN = "multirun.yaml"
+_DAMAGED = (OmegaConfBaseException, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What comes of a file that Hydra did not write so."""
 
 
 @runtime_checkable
@@ -175,10 +187,8 @@ def next_of(rows: Sequence[Row], experiment: str | None) -> str:
         if experiment
         else "python evaluate.py -m " + in_shell(f"checkpoint={checkpoints}")
     )
-    heard = shlex.join(
-        ["audiolcm", "generate", "A dog is barking", "--checkpoint", students[0], "-o", "sound.wav"]
-    )
-    return f"Next:\n  {scored}\n  {heard}"
+    words = ["audiolcm", "generate", "A dog is barking", "--checkpoint", students[0], "-o", "sound.wav"]
+    return f"Next:\n  {scored}\n  {shlex.join(words)}"
 
 
 def row_of(job: str, folder: Path) -> Row:
@@ -208,11 +218,8 @@ def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> 
     found = dict.fromkeys(name for row in rows for name in row.get("figures", {}))
     columns = ["job", "status", *(found if figures is None else figures), "folder", "error"]
     lines = [dict.fromkeys(columns, "") | row | row.get("figures", {}) for row in rows]
-    return frame(columns, [{name: _told(value) for name, value in line.items()} for line in lines])
-
-
-def _told(value: object) -> object:
-    return printable(value) if isinstance(value, str) else value
+    told = [{n: printable(v) if isinstance(v, str) else v for n, v in line.items()} for line in lines]
+    return frame(columns, told)
 
 
 def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
@@ -227,3 +234,47 @@ def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) 
 def _shown(cell: object) -> str:
     """Return a figure with four digits, and all else as a text without the signs that would end its cell."""
     return f"{cell:#.4g}" if isinstance(cell, int | float) else " ".join(str(cell).split()).replace("|", "/")
+
+
+def planned_jobs(sweep: Path) -> list[tuple[str, str]]:
+    """Return folder and name of each job of the newest sweep in the folder ``sweep``; none of a search by Optuna."""
+    return [(slug(name, str(sweep)), name) for name in _of_newest(sweep, _job_names, [])]
+
+
+def summary_of(sweep: Path) -> tuple[str, list[str] | None]:
+    """Return name and columns of the table that the newest sweep in the folder ends with, as ``SweepSummary`` has."""
+    return _of_newest(sweep, _name_and_columns, ("summary", list(TRAINING_FIGURES)))
+
+
+def _of_newest(sweep: Path, tell: Callable[[DictConfig], T], otherwise: T) -> T:
+    """Return what Hydra's note of a sweep tells; ``otherwise`` without one, or of a damaged one, which is said."""
+    if not os.path.lexists(sweep / MULTIRUN):
+        return otherwise
+    try:
+        return tell(OmegaConf.create({"hydra": read_yaml(sweep / MULTIRUN)["hydra"]}).hydra)
+    except (OSError, *_DAMAGED) as error:
+        log.warning("%s is damaged (%s): jobs that have not begun are not known.", sweep / MULTIRUN, error)
+        return otherwise
+
+
+def _job_names(cfg: DictConfig) -> list[str]:
+    if "BasicSweeper" not in str(OmegaConf.select(cfg, "sweeper._target_")):
+        return []
+    parser, style = OverridesParser.create(), cfg.job.config.override_dirname
+    given = [f"{key}={value}" for key, value in (cfg.sweeper.params or {}).items()]
+    try:
+        (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*given, *cfg.overrides.task]), None)
+        return [
+            get_overrides_dirname(
+                parser.parse_overrides(job), list(style.exclude_keys), style.item_sep, style.kv_sep
+            )
+            for job in jobs
+        ]
+    except HydraException:  # a kind of sweep that needs the configuration groups at hand
+        return []
+
+
+def _name_and_columns(cfg: DictConfig) -> tuple[str, list[str] | None]:
+    figures = OmegaConf.select(cfg, "callbacks.sweep_summary.figures", default=list(TRAINING_FIGURES))
+    name = f"summary-{slug(','.join(cfg.overrides.task))}"
+    return name, None if figures is None else [str(figure) for figure in figures]

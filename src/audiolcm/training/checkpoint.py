@@ -7,7 +7,6 @@ format version, the step, the identity of the stage and a hash of the whole file
 
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -27,6 +26,7 @@ FORMAT_VERSION = 2
 """1: without a hash. Later formats must keep the seal of ``audiolcm.storage.tensors``, which is looked at first."""
 KEPT = 2  # a damaged newest file must leave one to fall back on
 
+Optimizers = dict[str, torch.optim.Optimizer]
 Slots = dict[str, dict[int, dict[str, Tensor]]]
 """Tensors of the optimizers: part -> number of the parameter -> name -> tensor."""
 
@@ -60,15 +60,6 @@ def check_snapshots(folder: Path) -> None:
             ) from error
 
 
-@dataclass(frozen=True)
-class _State:
-    """What a checkpoint holds."""
-
-    step: int
-    weights: dict[str, Tensor]
-    slots: Slots
-
-
 class Checkpoints:
     """The checkpoint files of one stage in ``folder``."""
 
@@ -76,7 +67,7 @@ class Checkpoints:
         self.folder = folder
         self.identity = identity
 
-    def save(self, step: int, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> Path:
+    def save(self, step: int, trained: nn.Module, optimizers: Optimizers) -> Path:
         """Write the state after ``step`` steps and return the file; older files beyond the last two go.
 
         Every process must call it: the first one writes, whole tensors also of sharded networks, so that a run goes
@@ -103,7 +94,7 @@ class Checkpoints:
         """Return the checkpoint files, newest first."""
         return sorted(self.folder.glob("step-*.safetensors"), reverse=True)
 
-    def restore(self, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> int:
+    def restore(self, trained: nn.Module, optimizers: Optimizers) -> int:
         """Load the newest whole checkpoint and return its step; 0 when there is none.
 
         One that is damaged or no file at all is put aside under another name, and a message says so.
@@ -113,12 +104,12 @@ class Checkpoints:
         """
         for path in self.files():
             try:
-                state = self._read(path, trained, optimizers)
+                step, weights, slots = self._read(path, trained, optimizers)
             except (SafetensorError, OSError, ValueError) as error:
                 self._put_aside(path, error)
                 continue
-            _load(state, trained, optimizers)
-            return state.step
+            _load(weights, slots, trained, optimizers)
+            return step
         return 0
 
     def _put_aside(self, path: Path, error: Exception) -> None:
@@ -135,8 +126,10 @@ class Checkpoints:
             path, error, aside.name, f"the checkpoint before it, {before[0].name}" if before else "its start",
         )  # fmt: skip
 
-    def _read(self, path: Path, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> _State:
-        """Return what a checkpoint holds; nothing is loaded yet.
+    def _read(
+        self, path: Path, trained: nn.Module, optimizers: Optimizers
+    ) -> tuple[int, dict[str, Tensor], Slots]:
+        """Return what a checkpoint holds: its step, weights and optimizers' tensors; nothing is loaded yet.
 
         Raises:
             SafetensorError, OSError, ValueError: it is damaged.
@@ -159,7 +152,7 @@ class Checkpoints:
             raise ValueError(f"it does not fit the network: {problems}")
         for part, found in () if is_sealed else slots.items():
             _check_slots(part, found, optimizers)
-        return _State(int(metadata["step"]), weights, slots)
+        return int(metadata["step"]), weights, slots
 
     def _check(self, path: Path, metadata: dict[str, str], is_sealed: bool) -> None:
         version = int(metadata.get("format", 0))
@@ -192,9 +185,7 @@ def _told_apart(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], Slots]:
     return weights, slots
 
 
-def _check_slots(
-    part: str, found: dict[int, dict[str, Tensor]], optimizers: dict[str, torch.optim.Optimizer]
-) -> None:
+def _check_slots(part: str, found: dict[int, dict[str, Tensor]], optimizers: Optimizers) -> None:
     """Refuse an optimizer's tensors that cannot be of these parameters, as a checkpoint without a hash may have."""
     if part not in optimizers:
         raise ValueError(f"it has an unknown optimizer {part}")
@@ -206,16 +197,16 @@ def _check_slots(
             raise ValueError(f"its optimizer {part} is of other parameters")
 
 
-def _load(state: _State, trained: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> None:
-    load_whole(trained, state.weights)
+def _load(weights: dict[str, Tensor], slots: Slots, trained: nn.Module, optimizers: Optimizers) -> None:
+    load_whole(trained, weights)
     for part, optimizer in optimizers.items():
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        slots = {
+        placed = {
             index: {name: _placed(tensor, parameters[index]) for name, tensor in group.items()}
-            for index, group in state.slots.get(part, {}).items()
+            for index, group in slots.get(part, {}).items()
         }
         settings = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": slots, "param_groups": settings})
+        optimizer.load_state_dict({"state": placed, "param_groups": settings})
 
 
 def _placed(tensor: Tensor, parameter: Tensor) -> Tensor:

@@ -19,13 +19,11 @@ from audiolcm.errors import UserError
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.random_numbers import Generator
 from audiolcm.training.checkpoint import Checkpoints, save_snapshot
-from audiolcm.training.memory import advice_on_memory
 from audiolcm.training.micro_batches import check_pieces, training_pieces, validation_pieces
 from audiolcm.training.optimization import AdamW, learning_rate_at
-from audiolcm.training.parallel import Engine, Parallel
-from audiolcm.training.settings import StageSettings
+from audiolcm.training.parallel import Engine, Parallel, advice_on_memory
+from audiolcm.training.settings import StageSettings, TrainingSet
 from audiolcm.training.tracking import MetricLog, Tracker
-from audiolcm.training.training_set import TrainingSet
 
 log = logging.getLogger(__name__)
 
@@ -128,22 +126,13 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 
 
 def losses_of_piece(
-    objective: Objective,
-    data: TrainingSet,
-    indices: list[int],
-    draws: Generator,
-    step: int,
-    hardware: Hardware,
+    objective: Objective, data: TrainingSet, indices: list[int], rng: Generator, step: int, hardware: Hardware
 ) -> Iterator[PartLoss]:
-    """Yield the objective's losses on these examples, which are read when the first one is asked for."""
-    batch = to_device(data.batch(indices, draws), hardware.torch_device())
-    yield from losses_under(objective, batch, step, draws, hardware)
+    """Yield the objective's losses on these examples, which are read when the first one is asked for.
 
-
-def losses_under(
-    objective: Objective, batch: Batch, step: int, rng: Generator, hardware: Hardware
-) -> Iterator[PartLoss]:
-    """Yield the objective's losses, each computed under autocast; the caller's updates run outside of it."""
+    Each is computed under autocast; the caller's updates run outside of it.
+    """
+    batch = to_device(data.batch(indices, rng), hardware.torch_device())
     losses = objective.losses(batch, step, rng)
     while True:
         with hardware.autocast():

@@ -7,8 +7,7 @@ from audiolcm.distributed import processes
 from audiolcm.errors import UserError
 from audiolcm.random_numbers import ExampleGenerators
 from audiolcm.training.reproducibility import generator_for
-from audiolcm.training.settings import StageSettings
-from audiolcm.training.training_set import TrainingSet
+from audiolcm.training.settings import StageSettings, TrainingSet
 
 VALIDATED_AT_ONCE = 8
 Piece = tuple[list[int], ExampleGenerators]

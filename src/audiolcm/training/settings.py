@@ -1,9 +1,16 @@
-"""The numbers of one training stage, as a trainer config gives them."""
+"""What the loop is given: the numbers of one training stage, as a trainer config has them, and examples."""
 
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 from audiolcm.errors import UserError
+from audiolcm.objectives.objective import Batch
+from audiolcm.random_numbers import Generator
+
+_BOOKKEEPING = {
+    "log_every", "validate_every", "checkpoint_every", "num_validation", "accumulate", "snapshots",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,7 @@ class StageSettings:
                 f"trainer: length_buckets={self.length_buckets} must ascend and end below crop_seconds="
                 f"{self.crop_seconds}."
             )
-        if odd := [
-            step for step in self.snapshots or [] if type(step) is not int or not 0 < step < self.steps
-        ]:
+        if odd := [s for s in self.snapshots or [] if type(s) is not int or not 0 < s < self.steps]:
             raise UserError(
                 f"trainer: snapshots={self.snapshots}: {odd[0]!r} is no step between 1 and {self.steps - 1} (the last "
                 "one is kept anyway)."
@@ -73,14 +78,23 @@ class StageSettings:
 
     def identity(self) -> dict[str, int | float | list[float]]:
         """Return the settings that can change the trained weights."""
-        bookkeeping = {
-            "log_every",
-            "validate_every",
-            "checkpoint_every",
-            "num_validation",
-            "accumulate",
-            "snapshots",
-        }
-        if self.length_buckets is None:
-            bookkeeping.add("length_buckets")
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in bookkeeping}
+        idle = _BOOKKEEPING if self.length_buckets is not None else {*_BOOKKEEPING, "length_buckets"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in idle}
+
+
+@runtime_checkable
+class TrainingSet(Protocol):
+    """Examples by index; a batch is a function of its arguments alone.
+
+    Where batches must be of one length bucket, an attribute ``bucket_of`` holds the bucket of every clip, int (clips,).
+    """
+
+    def __len__(self) -> int: ...
+
+    def names(self, indices: list[int]) -> list[str]:
+        """Return the names of the clips, for error messages."""
+        ...
+
+    def batch(self, indices: list[int], generator: Generator) -> Batch:
+        """Return the tensors of these examples, stacked."""
+        ...

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.plugin_code import code_of_plugins
+from audiolcm.configuration.fingerprint import code_of_plugins
 from audiolcm.configuration.schema import to_yaml
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
@@ -24,11 +25,10 @@ from audiolcm.storage.files import remove_leftovers
 from audiolcm.training.checkpoint import check_snapshots
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.parallel import Parallel
-from audiolcm.training.settings import StageSettings
+from audiolcm.training.settings import StageSettings, TrainingSet
 from audiolcm.training.tracking import NoTracker, read_metrics, tracking_facts
-from audiolcm.training.training_set import TrainingSet
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity, open_artifact
-from audiolcm.weights.embedded import embedded_name
+from audiolcm.weights.place import embedded_name
 
 log = logging.getLogger(__name__)
 
@@ -90,24 +90,16 @@ class StageRunner:
         ``objective`` and ``data`` are called only then; ``afterwards`` may complete the trained network before it
         is written. ``parents`` are recorded in the card by relative path, ``cfg`` beside it (None: that of the run).
         """
-        if self._is_there(identity):
-            log.info("%s: done before, in %s", identity.stage, self.store.folder(identity))
-            return self._found(identity)
-        stage = identity.stage
-        self.announce(stage, self.store.folder(identity), self.settings[stage].steps)
-        with self.store.lock(identity) if processes.is_first() else nullcontext():
-            # Another run may have finished it while this one waited.
-            if not self._is_there(identity):
-                self._train(identity, objective, data, parents, afterwards, cfg or self.cfg)
-        return self._found(identity)
-
-    def _is_there(self, identity: Identity) -> bool:
-        return processes.first_decides(lambda: self.store.find(identity) is not None)
-
-    def _found(self, identity: Identity) -> Artifact:
-        return processes.found_by_all(lambda: self.store.find(identity)) or open_artifact(
-            self.store.folder(identity)
-        )
+        stage, folder = identity.stage, self.store.folder(identity)
+        is_there = partial(processes.first_decides, lambda: self.store.find(identity) is not None)
+        if is_there():
+            log.info("%s: done before, in %s", stage, folder)
+        else:
+            self.announce(stage, folder, self.settings[stage].steps)
+            with self.store.lock(identity) if processes.is_first() else nullcontext():
+                if not is_there():  # else another run has finished it while this one waited
+                    self._train(identity, objective, data, parents, afterwards, cfg or self.cfg)
+        return processes.found_by_all(lambda: self.store.find(identity)) or open_artifact(folder)
 
     def _train(
         self,
@@ -120,7 +112,9 @@ class StageRunner:
     ) -> None:
         stage, folder = identity.stage, self.store.folder(identity)
         if processes.is_first():
-            _look_over(folder)
+            for place in (folder, folder / "checkpoints", *folder.glob("snapshots/*")):
+                remove_leftovers(place)
+            check_snapshots(folder)
         log.info("%s: training in %s", stage, folder)
         tracker = build(self.cfg["logger"], "logger") if processes.is_first() else NoTracker()
         optimizer = build(self.optimizer(stage), "optimizer")
@@ -140,15 +134,14 @@ class StageRunner:
         product = made.product()
         if afterwards is not None:
             afterwards(product)
-        facts = self._facts(folder, parents) | tracking_facts(tracker)
+        facts = self._facts(folder, parents, product) | tracking_facts(tracker)
         facts |= {"training_seconds": round(time.monotonic() - began, 1), "resumed_from_step": start}
-        facts["num_parameters"] = sum(parameter.numel() for parameter in product.parameters())
         tensors = whole_in_first(product.state_dict())
         if processes.is_first():
             self.store.write(identity, tensors, to_yaml(placed(cfg)), facts)
         processes.first_decides(lambda: True)  # the others wait for it
 
-    def _facts(self, folder: Path, parents: Parents) -> dict[str, object]:
+    def _facts(self, folder: Path, parents: Parents, product: nn.Module) -> dict[str, object]:
         """Return what the card of a training in ``folder`` says besides."""
         rows = read_metrics(folder / "metrics.jsonl") if processes.is_first() else []
         return {
@@ -157,18 +150,12 @@ class StageRunner:
                 for name, parent in parents.items()
             },
             "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
+            "num_parameters": sum(parameter.numel() for parameter in product.parameters()),
             "hardware": self.hardware.describe(),
             "processes": processes.count(),
             "parallel": asdict(self.parallel),
             "figures": {key: value for row in rows for key, value in row.items()},
         }
-
-
-def _look_over(folder: Path) -> None:
-    """Remove what killed processes left of unfinished files, and refuse snapshots that were damaged since."""
-    for place in (folder, folder / "checkpoints", *folder.glob("snapshots/*")):
-        remove_leftovers(place)
-    check_snapshots(folder)
 
 
 def variant_name(cfg: Config) -> str:

@@ -45,19 +45,10 @@ class NoTracker:
         """Do nothing."""
 
 
-@runtime_checkable
-class CheckedTracker(Protocol):
-    """A tracker that can tell beforehand what the user has to mend."""
-
-    def check(self) -> None:
-        """Raise a ``UserError`` that says what to type."""
-        ...
-
-
 def check_tracker(tracker: Tracker) -> None:
-    """Refuse at once what the user has to mend; see ``WandbTracker.check``."""
-    if isinstance(tracker, CheckedTracker):
-        tracker.check()
+    """Refuse at once what the user has to repair, where the tracker can tell; see ``WandbTracker.check``."""
+    if check := getattr(tracker, "check", None):
+        check()
 
 
 def tracking_facts(tracker: Tracker) -> dict[str, object]:

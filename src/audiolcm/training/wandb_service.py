@@ -44,7 +44,7 @@ _QUESTION = json.dumps({"query": "query Viewer { viewer { id } }"}).encode()
 
 
 class NoAnswer(Exception):
-    """The server can not be reached, or answers nothing that W&B would."""
+    """The server cannot be reached, or answers nothing that W&B would."""
 
 
 def check_server(seconds: float = ANSWER_SECONDS) -> None:
@@ -76,7 +76,7 @@ def check_server(seconds: float = ANSWER_SECONDS) -> None:
             raise NoAnswer(f"{server} answers {error.code} {error.reason}") from error
         known = None
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-        raise NoAnswer(f"{server} can not be reached: {error or type(error).__name__}") from error
+        raise NoAnswer(f"{server} cannot be reached: {error or type(error).__name__}") from error
     if known is None:
         raise UserError(f"Weights & Biases at {server} does not know this key. {_LOG_IN}")
 
@@ -123,7 +123,7 @@ class WandbTracker:
     _run: Any = field(default=None, init=False)
 
     def check(self) -> None:
-        """Refuse before anything is trained what the user has to mend: a mode, a missing or wrong key.
+        """Refuse before anything is trained what the user has to repair: a mode, a missing or wrong key.
 
         A server that does not answer is no reason: ``start`` then goes on offline. Variables of W&B's that would ask
         for something else than the configuration does are named: it decides, so that a run's card tells the truth.

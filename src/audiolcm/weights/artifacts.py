@@ -21,12 +21,11 @@ from torch import Tensor, nn
 
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
-from audiolcm.storage.hashing import HASH_LENGTH, content_hash
+from audiolcm.storage.hashing import HASH_LENGTH, code_version, content_hash
 from audiolcm.storage.leases import exclusive
 from audiolcm.storage.tensors import save_tensors
-from audiolcm.storage.version import code_version
 from audiolcm.weights.card import CARD, CONFIG, WEIGHTS, check_files, check_weights, read_card, write_card
-from audiolcm.weights.embedded import FOLEY, folder_of, is_embedded
+from audiolcm.weights.place import FOLEY, folder_of, is_embedded
 from audiolcm.weights.reading import misfits, shapes
 
 log = logging.getLogger(__name__)
@@ -82,6 +81,16 @@ class Artifact:
     def weights_hash(self) -> str:
         """Return the hash of the weights themselves; the same recipe run elsewhere may give other ones."""
         return str(self.card["weights_hash"])
+
+    @property
+    def millions(self) -> str:
+        """Return the number of parameters for people; a card of other people's may not say it."""
+        return f"{self.card['num_parameters'] / 1e6:.2f} M" if "num_parameters" in self.card else "-"
+
+    @property
+    def seconds(self) -> str:
+        """Return how long the training took, for people; "-" where there was none here."""
+        return f"{self.card['training_seconds']} s" if "training_seconds" in self.card else "-"
 
     def parent(self, stage: str) -> "Artifact":
         """Return the artifact that the card names as this one's ``stage``."""
@@ -207,10 +216,8 @@ def trained_steps(artifact: Artifact) -> int | None:
 
 def snapshot_steps(artifact: Artifact) -> list[int]:
     """Return after which steps of an artifact's training its network was kept too, ascending."""
-    return sorted(
-        int(path.parent.name.removeprefix("step-"))
-        for path in artifact.folder.glob(f"snapshots/step-*/{CARD}")
-    )
+    names = (path.parent.name for path in artifact.folder.glob(f"snapshots/step-*/{CARD}"))
+    return sorted(int(name.removeprefix("step-")) for name in names)
 
 
 def open_snapshot(artifact: Artifact, step: int) -> Artifact:

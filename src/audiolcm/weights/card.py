@@ -14,7 +14,7 @@ from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
 from audiolcm.storage.hashing import HASH_LENGTH, content_hash
 from audiolcm.storage.plain_data import read_json
-from audiolcm.weights.embedded import embedded_name
+from audiolcm.weights.place import embedded_name
 
 CARD, CONFIG, WEIGHTS = "card.json", "config.yaml", "model.safetensors"
 FORMAT_VERSION = 2
@@ -39,9 +39,8 @@ _REINSTALL = (
 def write_card(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Write the card of a folder that holds everything else by now; return it as it will be read."""
     hashes = {"weights_hash": file_hash(folder / WEIGHTS), "files": _hashes(folder)}
-    facts = {
-        name: value for name, value in facts.items() if name not in (*hashes, "format_version", "card_hash")
-    }
+    left_out = (*hashes, "format_version", "card_hash")
+    facts = {name: value for name, value in facts.items() if name not in left_out}
     card = json.loads(json.dumps({"format_version": FORMAT_VERSION} | facts | hashes))
     card["card_hash"] = content_hash(card)
     with atomic_path(folder / CARD) as temporary:
@@ -129,9 +128,7 @@ def _hashes(folder: Path) -> dict[str, str]:
 def _is_card(card: Mapping[str, Any]) -> bool:
     """Return whether everything that is read of a card is there, and of its type."""
     kinds = _NEEDED | {name: kind for name, kind in _OPTIONAL.items() if name in card}
-    if any(
-        not isinstance(card.get(name), kind) or isinstance(card[name], bool) for name, kind in kinds.items()
-    ):
+    if any(not isinstance(card.get(n), kind) or isinstance(card[n], bool) for n, kind in kinds.items()):
         return False
     trainer = card.get("made_from", {}).get("trainer", {})
     return (

@@ -173,9 +173,8 @@ def _may_pass(error: Exception) -> bool:
     if isinstance(error, urllib.error.HTTPError):
         return error.code in _PASSING
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    return isinstance(
-        cause, TimeoutError | ConnectionResetError | http.client.HTTPException | _BrokenDownload
-    )
+    passing = (TimeoutError, ConnectionResetError, http.client.HTTPException, _BrokenDownload)
+    return isinstance(cause, passing)
 
 
 def _address(file: WeightsFile) -> str:

@@ -59,6 +59,6 @@ def test_what_a_door_says_of_a_mistake_comes_through(capsys: pytest.CaptureFixtu
 def test_a_missing_script_is_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("audiolcm.configuration.choices.CONF", tmp_path / "conf")
+    monkeypatch.setattr("audiolcm.configuration.words.CONF", tmp_path / "conf")
     assert main(["train"]) == 1
     assert "train.py is missing: install the project from its checkout" in caplog.text

@@ -6,8 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from audiolcm.configuration.choices import CONF, options_of, respelled
 from audiolcm.configuration.resolvers import register_resolvers
+from audiolcm.configuration.words import CONF, options_of, respelled
 
 
 def composed(entry: str, *words: str) -> DictConfig:

@@ -6,11 +6,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from audiolcm.configuration.choices import CONF, refuse_odd_choices
 from audiolcm.configuration.mistakes import explained, explained_words
 from audiolcm.configuration.resolvers import register_resolvers
 from audiolcm.configuration.schema import compose as resolved
-from audiolcm.configuration.words import readable
+from audiolcm.configuration.words import CONF, readable, refuse_odd_choices
 from audiolcm.errors import UserError
 
 TYPOS = [

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from audiolcm.configuration import fingerprint, plugins
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
-from audiolcm.configuration.plugin_code import code_of_class, code_of_plugins
+from audiolcm.configuration.fingerprint import code_of_class, code_of_plugins
 from audiolcm.configuration.plugins import allowed_packages, allowing, import_from_here, is_allowed
 from audiolcm.configuration.schema import compose, load_yaml, to_yaml
 from audiolcm.data.foley import FoleyCorpus
@@ -25,7 +25,7 @@ from audiolcm.data.store.prepared import FORMAT_VERSION
 from audiolcm.errors import UserError
 from audiolcm.jobs import run
 from audiolcm.jobs.finished import inputs_of
-from audiolcm.storage.result import read_result
+from audiolcm.storage.run_folder import read_result
 from audiolcm.training.stage_runner import StageRunner
 
 LOSSES = """

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from audiolcm.commands.cli import main
-from audiolcm.configuration.choices import CONF
 from audiolcm.configuration.ranges import check_numbers, check_options
 from audiolcm.configuration.schema import compose
+from audiolcm.configuration.words import CONF
 from audiolcm.errors import UserError
 
 FILES = sorted(path for path in CONF.rglob("*.yaml") if not {"experiment", "hydra"} & set(path.parts))

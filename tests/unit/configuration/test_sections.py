@@ -6,9 +6,9 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
-from audiolcm.configuration.choices import CONF
 from audiolcm.configuration.resolvers import assuming_at_hand, register_resolvers
 from audiolcm.configuration.schema import compose, to_plain
+from audiolcm.configuration.words import CONF
 from audiolcm.errors import UserError
 from audiolcm.jobs.foresight import foresee
 from audiolcm.stages.recipe import Recipe

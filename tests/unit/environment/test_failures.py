@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.environment import failures, guard
+from audiolcm.environment import guard, installed
 from audiolcm.environment.failures import advice, explain, explain_module
 from audiolcm.environment.guard import BrokenSet, explained, one_sentence
 from audiolcm.environment.installed import Unmet, locked
@@ -33,7 +33,7 @@ def raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Raised:
 
 
 def test_missing_package_names_what_is_needed(raised: Raised, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "version", lambda name: None)
+    monkeypatch.setattr(installed, "version", lambda name: None)
     told = explain(raised("raise ModuleNotFoundError('No module named hydra', name='hydra')"))
     assert told.startswith(
         "The package hydra-core is not installed (ModuleNotFoundError: No module named hydra)."
@@ -51,7 +51,7 @@ def test_what_a_package_of_others_does_not_find_is_said_with_its_name(raised: Ra
 @pytest.mark.parametrize("kind", ["OSError", "RuntimeError", "ImportError", "AttributeError"])
 def test_error_inside_an_import_is_the_packages(raised: Raised, kind: str) -> None:
     told = explain(raised("import soxr", soxr=f"def f():\n  raise {kind}('no such symbol\\nmore')\nf()"))
-    assert told.startswith(f"soxr {failures.version('soxr')} cannot be imported ({kind}: no such symbol).")
+    assert told.startswith(f"soxr {installed.version('soxr')} cannot be imported ({kind}: no such symbol).")
     assert f"pip install --force-reinstall --no-deps soxr=={locked()['soxr']}" in told
 
 
@@ -88,7 +88,7 @@ def test_our_code_below_an_import_is_ours(raised: Raised) -> None:
 def test_name_that_another_version_lacks_is_that_packages(
     raised: Raised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failures, "locked", lambda: {"soxr": "0.0.1"})
+    monkeypatch.setattr(installed, "locked", lambda: {"soxr": "0.0.1"})
     assert "cannot import name" in explain(raised("from soxr import no_such_name"))
 
 
@@ -109,14 +109,14 @@ def test_advice_fits_the_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     lacks = [Unmet("soxr", "0.1", "numpy>=3", None)]
     assert "-c constraints.txt -e ." in advice("soxr", lacks)
     assert "--force-reinstall" in advice("soxr", [])
-    monkeypatch.setattr(failures, "version", lambda name: None)
+    monkeypatch.setattr(installed, "version", lambda name: None)
     assert advice("torchsde", []).endswith("`pip install -c constraints.txt torchsde`.")  # of an extra
-    monkeypatch.setattr(failures, "checkout", lambda: None)
+    monkeypatch.setattr(installed, "checkout", lambda: None)
     assert advice("soxr", []) == "Type `pip install 'soxr<2,>=0.5'`."
 
 
 def test_foreign_package_beside_the_lock_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "locked", dict)
+    monkeypatch.setattr(installed, "locked", dict)
     assert "pip uninstall soxr" in advice("soxr", [])
 
 

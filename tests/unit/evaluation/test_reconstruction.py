@@ -7,7 +7,7 @@ import torch
 
 from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.distributed.hardware import Hardware
-from audiolcm.weights.embedded import FOLEY
+from audiolcm.weights.place import FOLEY
 from evaluation.systems.model import CopySynthesis, Model, Reconstruction
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audiolcm.configuration.fingerprint import code_hash, settings_made
-from audiolcm.storage.result import RESULT, write_result
+from audiolcm.storage.run_folder import RESULT, write_result
 from audiolcm.sweeps.row_sweeper import settings_of
 from evaluation.record import Record, Row, Score, ScoredClip, Timing
 from experiments.records.planned import PlannedJob, planned

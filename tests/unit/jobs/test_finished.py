@@ -12,7 +12,7 @@ from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.jobs import finished
 from audiolcm.jobs.finished import found_finished, inputs_of, objective_of
-from audiolcm.storage.result import read_result, write_result
+from audiolcm.storage.run_folder import read_result, write_result
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import pytest
 from made_run import HOSTILE, KINDS, losses, made_page, stage
 
 from audiolcm.jobs.preview import titled
-from audiolcm.pages.curves import curves
-from audiolcm.pages.run import write_page
+from audiolcm.pages.run import curves, write_page
 
 
 def test_captions_and_names_stay_text(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_strangers_configuration_calls_no_function(convert: Callable[..., Path
     path = one(folder, "vocoder") / "config.yaml"
     cfg = yaml.safe_load(path.read_text())
     elsewhere = (
-        "audiolcm.storage.result.write_result",
+        "audiolcm.storage.run_folder.write_result",
         "audiolcm.commands.cli.main",
         "audiolcm.storage.files.remove_leftovers",
     )

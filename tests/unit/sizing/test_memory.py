@@ -7,9 +7,20 @@ import torch
 
 from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
-from audiolcm.sizing.live_bytes import LiveBytes
-from audiolcm.sizing.memory import STAGES, StepMemory, losses, random_batch, simulate, untrained
-from audiolcm.sizing.memory_table import GB, in_one_process, plan_table, sizes, smallest_gpu
+from audiolcm.sizing.memory import (
+    GB,
+    STAGES,
+    LiveBytes,
+    StepMemory,
+    in_one_process,
+    losses,
+    plan_table,
+    random_batch,
+    simulate,
+    sizes,
+    smallest_gpu,
+    untrained,
+)
 from audiolcm.training.optimization import AdamW
 
 SMALL = ["model.width=64", "trainer=smoke", "dataset.duration=2.0"]
@@ -95,7 +106,7 @@ def test_table_names_every_size_and_stage(monkeypatch: pytest.MonkeyPatch) -> No
         asked.append((cfg["model"]["width"], stage, examples, recompute, bfloat16))
         return replace(MEMORY, passing=(3 if recompute else 6) * 10**9)
 
-    monkeypatch.setattr("audiolcm.sizing.memory_table.simulate", fake)
+    monkeypatch.setattr("audiolcm.sizing.memory.simulate", fake)
     table = plan_table(compose([*SMALL, "trainer.teacher.batch_size=8"]) | {"plan": 4})
     assert (
         "| this one | teacher | 1000.0 M | 2 | 12.00 | 4.00 | 8.00 | 6.00 (4.00) | 30.00 (28.00) | 40 (40) |"

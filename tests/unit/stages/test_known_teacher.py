@@ -13,7 +13,7 @@ from audiolcm.published.models import open_model
 from audiolcm.stages.latents import new_denoiser
 from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import Artifact, Identity
-from audiolcm.weights.embedded import FOLEY
+from audiolcm.weights.place import FOLEY
 
 ESC = ["dataset=esc10", "dataset.root=x"]
 SMALL = ["logger=jsonl", "dataset.num_train=4", "dataset.num_validation=2", "dataset.num_test=2"]

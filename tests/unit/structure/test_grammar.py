@@ -2,7 +2,7 @@ import pytest
 
 from audiolcm.data.manifest import fallback_structure
 from audiolcm.errors import UserError
-from audiolcm.structure.grammar import GRAMMAR, Event, clean, parse, parse_strictly, structured
+from audiolcm.structure.captions import GRAMMAR, Event, clean, parse, parse_strictly, structured
 
 GIVEN = {
     "<dog barking& start>@<rain& end>": (Event("dog barking", "start"), Event("rain", "end")),

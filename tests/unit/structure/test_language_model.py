@@ -6,8 +6,8 @@ import time
 import pytest
 
 from audiolcm.errors import UserError
+from audiolcm.structure.captions import parse_strictly
 from audiolcm.structure.chat import Chat
-from audiolcm.structure.grammar import parse_strictly
 from audiolcm.structure.language_model import OpenAICompatible, Structurer
 from audiolcm.structure.rules import Rules
 
@@ -198,7 +198,7 @@ def test_nobody_there_is_told_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        with pytest.raises(UserError, match="can not be reached .*refused.*server running"):
+        with pytest.raises(UserError, match="cannot be reached .*refused.*server running"):
             OpenAICompatible(Chat(endpoint, first_wait=60.0), "tiny")(["rain"])
 
 

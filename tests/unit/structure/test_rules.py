@@ -7,7 +7,7 @@ import pytest
 
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
-from audiolcm.structure.grammar import clean, parse, parse_strictly
+from audiolcm.structure.captions import clean, parse, parse_strictly
 from audiolcm.structure.rules import Rules, events
 
 JOINING = {

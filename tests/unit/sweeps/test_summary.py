@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from audiolcm.configuration.sections import PATHS
 from audiolcm.errors import UserError
-from audiolcm.storage.result import write_result
+from audiolcm.storage.run_folder import write_result
 from audiolcm.sweeps.summary import SweepSummary, WritableRunFolder, markdown, next_of, write_summary
 
 ROWS = [

@@ -11,7 +11,7 @@ from toy_training import Numbers, run_in, settings
 
 from audiolcm.errors import UserError
 from audiolcm.training.loop import fit
-from audiolcm.training.memory import advice_on_memory
+from audiolcm.training.parallel import advice_on_memory
 
 
 def too_much_for_the_gpu() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from audiolcm.configuration.plugin_code import code_of_class
+from audiolcm.configuration.fingerprint import code_of_class
 from audiolcm.data.left_out import left_out, warn_of_unused_lists
 from audiolcm.data.manifest import SPLITS, Corpus, RejectsRows, check_split
 from audiolcm.data.preparing.index import seal_split

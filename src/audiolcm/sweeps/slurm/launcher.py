@@ -7,8 +7,10 @@ raises at the first failed job, refuses to requeue at a time limit, and runs the
 import copy
 import inspect
 import logging
+import re
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -20,15 +22,16 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from audiolcm.configuration.checking import nearest
 from audiolcm.configuration.plugins import imported
 from audiolcm.configuration.resolvers import slug
 from audiolcm.environment.guard import explained
 from audiolcm.errors import UserError
-from audiolcm.sweeps.slurm.settings import checked
+from audiolcm.sweeps.slurm.shared_parents import Planned, made_from, plan
+from audiolcm.sweeps.slurm.snapshot import take_snapshot
 from audiolcm.sweeps.summary import job_name
 
 if TYPE_CHECKING:
-    from audiolcm.sweeps.slurm.shared_parents import Planned
     from audiolcm.sweeps.slurm.submission import Order, Submitted
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,16 @@ T = TypeVar("T")
 
 # What the launcher decides for its jobs; every other override of Hydra's own settings reaches them.
 _OURS = ("hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweep", "hydra.mode", "hydra.run")
+_WORDS = ("name", "partition", "account", "qos", "constraint", "gres", "mail_user", "mail_type")
+_NUMBERS = {  # with the least that makes sense
+    "timeout_min": 1, "signal_delay_s": 0, "nodes": 1, "tasks_per_node": 1, "gpus_per_node": 0, "cpus_per_task": 1,
+    "mem_gb": 1, "max_parallel": 1,
+}  # fmt: skip
+_NEEDED = ("name", "timeout_min", "signal_delay_s", "nodes", "tasks_per_node")
+_OTHERS = {
+    "wait": bool, "requeue": bool, "setup": list, "additional_parameters": dict, "parents": str, "group": str,
+}  # fmt: skip
+_OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class SweepLauncher(Launcher):
@@ -76,10 +89,7 @@ class SweepLauncher(Launcher):
         return Path(self.config.hydra.sweep.dir).absolute()
 
     def _submit(self, rows: Sequence[JobReturn], settings: Mapping[str, Any]) -> "list[Submitted]":
-        from audiolcm.sweeps.slurm.shared_parents import (
-            plan,  # here: Hydra's start should not wait for submitit
-        )
-        from audiolcm.sweeps.slurm.snapshot import take_snapshot
+        # Here: Hydra's start should not wait for submitit
         from audiolcm.sweeps.slurm.submission import submit
 
         configs = [_plain(_given(row.cfg)) for row in rows]
@@ -131,11 +141,7 @@ class SweepLauncher(Launcher):
         )
 
     def _order(
-        self,
-        planned: "Planned",
-        rows: Sequence[JobReturn],
-        configs: Sequence[Mapping[str, Any]],
-        script: Path,
+        self, planned: Planned, rows: Sequence[JobReturn], configs: Sequence[Mapping[str, Any]], script: Path
     ) -> "Order":
         from audiolcm.sweeps.slurm.submission import Order
 
@@ -154,15 +160,13 @@ class SweepLauncher(Launcher):
         return Order(name, folder, tuple(arguments), tuple(overrides))
 
     def _shared(
-        self, planned: "Planned", rows: Sequence[JobReturn], configs: Sequence[Mapping[str, Any]]
+        self, planned: Planned, rows: Sequence[JobReturn], configs: Sequence[Mapping[str, Any]]
     ) -> list[str]:
         """Return overrides for the parent of several jobs: what they have in common.
 
         What tells the jobs apart does not change their parent; without it a bad value in one of them cannot fail
         the parent of all.
         """
-        from audiolcm.sweeps.slurm.shared_parents import made_from
-
         stage = _given(planned.stage)
         first, *others = (list(_given(rows[index].overrides)) for index in planned.rows)
         common = [override for override in first if all(override in other for other in others)]
@@ -185,3 +189,50 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
         return cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
     except OmegaConfBaseException:
         return {}
+
+
+def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings as plain values.
+
+    Raises:
+        UserError: on an unknown setting, a bad value, one that would not stay on its line of the batch script, or
+            where there is no SLURM.
+    """
+    plain: dict[str, Any] = {
+        name: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        for name, value in settings.items()
+    }
+    known = [*_WORDS, *_NUMBERS, *_OTHERS]
+    for name, value in plain.items():
+        if name not in known:
+            raise UserError(
+                f"Unknown setting hydra.launcher.{name}.{nearest(name, known)} Other options of sbatch go into "
+                f"hydra.launcher.additional_parameters, such as +hydra.launcher.additional_parameters.{name}=..."
+            )
+        if name in _OTHERS and not isinstance(value, _OTHERS[name]):
+            raise UserError(f"hydra.launcher.{name}={value!r} must be a {_OTHERS[name].__name__}.")
+        least = _NUMBERS.get(name)
+        empty = value is None and name not in _NEEDED
+        if least is not None and not empty and (type(value) is not int or value < least):
+            raise UserError(f"hydra.launcher.{name}={value!r} must be a whole number of at least {least}.")
+    for name, value in _written(plain):
+        if not str(value).isprintable():
+            raise UserError(f"hydra.launcher.{name}={value!r} must be one line without control signs.")
+    if odd := [name for name in plain["additional_parameters"] if not _OPTION.fullmatch(str(name))]:
+        raise UserError(
+            f"hydra.launcher.additional_parameters: {odd[0]!r} is no name of an option of sbatch."
+        )
+    if plain["parents"] not in ("dependent", "wait"):
+        raise UserError(f"hydra.launcher.parents={plain['parents']}: choose dependent or wait.")
+    if shutil.which("sbatch") is None:
+        raise UserError(
+            "There is no SLURM here: sbatch is not found. Type the command on a login node of the cluster, or leave "
+            "out hydra/launcher=... to run the jobs one after the other on this machine."
+        )
+    return plain
+
+
+def _written(plain: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield what stands in the batch script as text; the lines of ``setup`` are the user's own."""
+    yield from ((name, plain[name]) for name in (*_WORDS, "group"))
+    yield from ((f"additional_parameters.{name}", v) for name, v in plain["additional_parameters"].items())

@@ -19,17 +19,11 @@ Rows = Sequence[int]
 _MADE_FROM = {
     "data": ("dataset", "paths.artifacts", "paths.cache", "plugins"),
     "autoencoder": (
-        "parents",
-        "teacher",
-        "autoencoder",
-        "trainer.autoencoder",
-        "optimizer",
-        "hardware.precision",
-        "seed",
+        "parents", "teacher", "autoencoder", "trainer.autoencoder", "optimizer", "hardware.precision", "seed",
     ),
     "vocoder": ("vocoder", "trainer.vocoder"),
     "teacher": ("model", "backbone", "text_encoder", "schedule", "objective.diffusion", "trainer.teacher"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

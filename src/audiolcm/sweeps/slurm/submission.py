@@ -3,19 +3,21 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from submitit import SlurmExecutor, SlurmJob
 from submitit.core.utils import FailedJobError, FailedSubmissionError
+from submitit.helpers import TorchDistributedEnvironment
 
 from audiolcm.errors import UserError
 from audiolcm.storage.files import appending, explained
-from audiolcm.sweeps.slurm.become import become
 from audiolcm.sweeps.slurm.shared_parents import Planned
 from audiolcm.sweeps.slurm.snapshot import python_path
 
@@ -157,3 +159,20 @@ def _reason(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     said = [line for line in lines if "error:" in line]
     return (said or lines or [type(error).__name__])[-1].strip().removesuffix(".")
+
+
+def become(arguments: Sequence[str]) -> NoReturn:
+    """Replace this process by ``python <arguments>``; submitit calls it in the job.
+
+    Replaced, not called: submitit's own handler of SIGUSR2 goes, the exit code of the job is the command's (so that
+    dependents can tell success from failure), and a requeued job starts in the same way as the first time.
+
+    With several tasks the variables of ``torch.distributed`` are set before, as torchrun does.
+    """
+    if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+        TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+        if os.environ.get("SLURM_JOB_NUM_NODES", "1") == "1":
+            os.environ["MASTER_ADDR"] = "127.0.0.1"  # a host's name need not lead anywhere
+    # Until the command has a handler of its own, this request to stop must not kill it.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    os.execv(sys.executable, [sys.executable, *arguments])

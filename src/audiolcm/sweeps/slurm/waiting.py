@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audiolcm.jobs.slurm_queue import SUCCESS, ended, queued
-from audiolcm.storage.result import read_result, write_result, written
+from audiolcm.storage.run_folder import read_result, write_result, written
 from audiolcm.sweeps.slurm.submission import Submitted
 
 log = logging.getLogger(__name__)

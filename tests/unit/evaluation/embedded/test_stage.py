@@ -13,8 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
-from audiolcm.configuration.choices import options_of
 from audiolcm.configuration.schema import register_resolvers, to_plain
+from audiolcm.configuration.words import options_of
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.errors import UserError
 from benchmarks.soundness.cases import SPOILINGS

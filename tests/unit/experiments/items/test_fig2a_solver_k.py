@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imread
 
-from audiolcm.storage.result import read_result
+from audiolcm.storage.run_folder import read_result
 from audiolcm.sweeps.summary import markdown
 from experiments.items.fig2a_solver_k import ConvergencePicture, _mean_course
 

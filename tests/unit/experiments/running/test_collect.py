@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_runs import METHOD, PLACE, evaluation, job_of, result_of, run
 
-from audiolcm.storage.result import write_result
+from audiolcm.storage.run_folder import write_result
 from experiments.records.records import read_results
 from experiments.running.collect import collect, keep_method
 

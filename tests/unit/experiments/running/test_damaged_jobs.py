@@ -8,13 +8,19 @@ import pytest
 from damage import REPLACED, flipped, remove
 from test_sweep_status import MULTIRUN, new_job, record
 
-from audiolcm.jobs import requeue
+from audiolcm.jobs import slurm_queue
 from audiolcm.jobs.finished import found_finished, objective_of
-from audiolcm.storage.result import RESULT, has_damaged_result, read_result, write_result
-from audiolcm.storage.run_folder import PROGRESS, at_stage, begin
-from audiolcm.sweeps.planned import MULTIRUN as PLANNED
-from audiolcm.sweeps.planned import planned_jobs, summary_of
-from audiolcm.sweeps.summary import row_of, write_summary
+from audiolcm.storage.run_folder import (
+    PROGRESS,
+    RESULT,
+    at_stage,
+    begin,
+    has_damaged_result,
+    read_result,
+    write_result,
+)
+from audiolcm.sweeps.summary import MULTIRUN as PLANNED
+from audiolcm.sweeps.summary import planned_jobs, row_of, summary_of, write_summary
 from experiments.__main__ import main
 from experiments.running.jobs import RECORD, jobs_of
 
@@ -122,11 +128,11 @@ def test_a_damaged_result_is_a_row_of_the_table_and_no_finished_run(tmp_path: Pa
 
 
 def test_a_damaged_count_of_requeues_is_begun_again(tmp_path: Path) -> None:
-    assert [requeue._count("1", tmp_path, "p") for _ in range(3)] == [0, 1, 2]
-    path = tmp_path / requeue.RECORD
+    assert [slurm_queue._count("1", tmp_path, "p") for _ in range(3)] == [0, 1, 2]
+    path = tmp_path / slurm_queue.RECORD
     for content in (*ODD, b'{"job": "1", "progress": "p", "count": "x"}'):
         path.write_bytes(content)
-        assert requeue._count("1", tmp_path, "p") == 0
+        assert slurm_queue._count("1", tmp_path, "p") == 0
 
 
 def test_lines_of_jobs_of_no_kind_are_left_out(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_settings_hold_on_machines_with_other_weights(
     made_with: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    job = PlannedJob("table6_backbone", "replica", "evaluate", "full", 0, ())
+    job = PlannedJob("full", 0, (), "table6_backbone", "replica", "evaluate")
     composed = {there: settings_of(job.entry, job.scale, job.item, [], there) for there in (False, True)}
     assert (
         composed[False]["metrics"].keys().isdisjoint(["fad_yamnet"])

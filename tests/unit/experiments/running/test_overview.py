@@ -8,8 +8,7 @@ import pytest
 from made_runs import evaluation, job_of, run
 
 from audiolcm.configuration.fingerprint import settings_made
-from audiolcm.storage.result import write_result
-from audiolcm.storage.run_folder import begin
+from audiolcm.storage.run_folder import begin, write_result
 from audiolcm.sweeps.row_sweeper import settings_of
 from experiments.__main__ import main
 from experiments.running.collect import collect

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from audiolcm.configuration.resolvers import slug
-from audiolcm.storage.result import write_result
-from audiolcm.storage.run_folder import PROGRESS, at_stage, begin
+from audiolcm.storage.run_folder import PROGRESS, at_stage, begin, write_result
 from experiments.__main__ import main
 from experiments.running.jobs import SweepJob, jobs_of
 

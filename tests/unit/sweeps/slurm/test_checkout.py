@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from audiolcm.errors import UserError
-from audiolcm.sweeps.slurm.checkout import LARGEST, listed
-from audiolcm.sweeps.slurm.snapshot import take_snapshot
+from audiolcm.sweeps.slurm.snapshot import LARGEST, listed, take_snapshot
 
 TRACKED = ("src/audiolcm/__init__.py", "conf/train.yaml", "conf/deep/odd name é.yaml", "train.py")
 

@@ -78,7 +78,7 @@ def test_it_wins_over_an_installation(checkout: Path, tmp_path: Path) -> None:
 
 def test_a_copy_tells_of_the_original(checkout: Path, tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[4]
-    module = "src/audiolcm/storage/version.py"
+    module = "src/audiolcm/storage/hashing.py"
     (checkout / module).parent.mkdir()
     (checkout / module).write_text((root / module).read_text())
     snapshot = take_snapshot(checkout, tmp_path / ".code")
@@ -86,7 +86,7 @@ def test_a_copy_tells_of_the_original(checkout: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-c",
-        "import sys; from audiolcm.storage.version import code_version as v; sys.stdout.write(v())",
+        "import sys; from audiolcm.storage.hashing import code_version as v; sys.stdout.write(v())",
     ]
     environment = os.environ | {"PYTHONPATH": python_path(snapshot)}
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

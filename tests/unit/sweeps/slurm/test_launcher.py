@@ -1,5 +1,6 @@
 """The launcher's settings are checked before anything is submitted."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from audiolcm.configuration.resolvers import register_resolvers
 from audiolcm.errors import UserError
-from audiolcm.sweeps.slurm import settings
-from audiolcm.sweeps.slurm.settings import checked
+from audiolcm.sweeps.slurm.launcher import checked
 from hydra_plugins.audiolcm_plugins import register_launchers
 
 CONF = Path(__file__).resolve().parents[4] / "conf"
@@ -20,7 +20,7 @@ OPTIONS = [path.stem for path in (CONF / "hydra/launcher").glob("*.yaml")]
 
 @pytest.fixture(autouse=True)
 def _slurm_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings.shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
 
 
 def launcher(*overrides: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_without_a_launcher_ours_runs_the_jobs_here() -> None:
 
 
 def test_a_machine_without_slurm_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings.shutil, "which", lambda program: None)
+    monkeypatch.setattr(shutil, "which", lambda program: None)
     with pytest.raises(UserError, match="no SLURM here"):
         checked(launcher("hydra/launcher=submitit_slurm"))
 

@@ -11,9 +11,9 @@ from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.storage.plain_data import read_yaml
-from audiolcm.weights import embedded
+from audiolcm.weights import place
 from audiolcm.weights.artifacts import open_artifact
-from audiolcm.weights.embedded import FOLEY, embedded_name, folder_of
+from audiolcm.weights.place import FOLEY, embedded_name, folder_of
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_names_are_of_the_package_alone() -> None:
 )
 def test_a_damaged_part_is_refused(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        embedded, "_FOLDER", Path(shutil.copytree(folder_of(FOLEY).parent, tmp_path / "package"))
+        place, "_FOLDER", Path(shutil.copytree(folder_of(FOLEY).parent, tmp_path / "package"))
     )
     with (tmp_path / "package/foley" / part).open("ab") as file:
         file.write(b" ")

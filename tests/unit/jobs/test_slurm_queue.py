@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.jobs.requeue import MAX_IN_VAIN, requeue
+from audiolcm.jobs.slurm_queue import MAX_IN_VAIN, requeue
 
 RUNNING = "JobId=7 JobState=RUNNING Requeue=1 BatchFlag=1 Command=/x y"
 

@@ -1,13 +1,15 @@
-"""A user whom the system does not know, as in a container."""
+"""A user whom the system does not know, as in a container; Hydra's own options on this Python, also on 3.14."""
 
+import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hydra._internal.utils import get_args_parser
 
-from audiolcm.environment.user import settle_user
+from audiolcm.environment.guard import allow_lazy_help, settle_user
 
 NOBODY = """
 import pwd
@@ -35,7 +37,7 @@ def run(tmp_path: Path, code: str) -> subprocess.CompletedProcess:
 
 def test_without_a_name_or_a_home_there_is_one_of_each_and_it_is_said(tmp_path: Path) -> None:
     assert "KeyError" in run(tmp_path, TELLS).stderr  # else this test shows nothing
-    done = run(tmp_path, f"; from audiolcm.environment.user import settle_user; settle_user(){TELLS}")
+    done = run(tmp_path, f"; from audiolcm.environment.guard import settle_user; settle_user(){TELLS}")
     folder = tmp_path / f"audiolcm-{os.getuid()}"
     assert done.stdout == f"user{os.getuid()} {folder}"
     assert folder.stat().st_mode & 0o077 == 0
@@ -50,7 +52,7 @@ def test_a_folder_that_others_may_enter_is_not_taken(tmp_path: Path, trap: str) 
     else:
         (tmp_path / "elsewhere").mkdir(mode=0o700)
         folder.symlink_to(tmp_path / "elsewhere")
-    done = run(tmp_path, f"; from audiolcm.environment.user import settle_user; settle_user(){TELLS}")
+    done = run(tmp_path, f"; from audiolcm.environment.guard import settle_user; settle_user(){TELLS}")
     home = Path(done.stdout.split()[1])
     assert home not in (folder, tmp_path / "elsewhere") and home.stat().st_mode & 0o077 == 0
 
@@ -72,3 +74,32 @@ def test_whoever_stands_in_a_folder_that_is_gone_is_told_so(
     with pytest.raises(SystemExit) as ended:
         settle_user()
     assert ended.value.code == 1 and capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def help_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(argparse.HelpFormatter, "_expand_help", argparse.HelpFormatter._expand_help)
+
+
+@pytest.mark.usefixtures("help_is_restored")
+def test_hydra_makes_its_options() -> None:
+    allow_lazy_help()
+    assert get_args_parser().parse_args(["-m", "seed=1"]).multirun
+
+
+class Lazy:
+    def __repr__(self) -> str:
+        return "made 100% when shown"
+
+
+@pytest.mark.usefixtures("help_is_restored")
+def test_a_help_that_is_no_text_is_taken_as_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    allow_lazy_help()
+    parser = argparse.ArgumentParser(prog="train.py")
+    texts = [
+        argparse.HelpFormatter("train.py")._expand_help(argparse.Action([], "lazy", default=3, help=text))
+        for text in (Lazy(), "%(default)s of %(prog)s")  # type: ignore[arg-type]
+    ]
+    assert texts == ["made 100% when shown", "3 of train.py"]
+    parser.add_argument("--lazy", help=Lazy())  # type: ignore[arg-type]
