@@ -36,7 +36,7 @@ from audiolcm.data.preparing.index import seal_split
 from audiolcm.data.preparing.plan import Part, write_plan
 from audiolcm.data.preparing.prepare import prepare, prepare_part
 from audiolcm.data.store.prepared import PreparedData, PreparedSplit
-from audiolcm.data.store.shards import Item, Store
+from audiolcm.data.store.shards import ShardItem, Store
 
 SOUND = {"waveform": np.zeros(4, np.int16), "mel": np.zeros((1, 2), np.float16)}
 SECONDS, RATE = 10, 44100
@@ -75,7 +75,7 @@ def make_index(folder: Path, rows: int) -> None:
     planned = time.perf_counter()
     store = Store(folder / "train", rows, 128)
 
-    def produce(items: range) -> Iterator[Item]:
+    def produce(items: range) -> Iterator[ShardItem]:
         return (SOUND for _ in items)
 
     for number in range(len(store)):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
-from evaluation.protocol import Item
+from evaluation.protocol import ProtocolItem
 from evaluation.record import COLD, Timing
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Efficiency:
         if min(self.num_clips, self.num_warmup, *self.batch_sizes) < 1:
             raise UserError("efficiency: num_clips, num_warmup and batch_sizes must be 1 or more.")
 
-    def measure(self, system: Timed, items: Sequence[Item], seconds: float) -> tuple[Timing, ...]:
+    def measure(self, system: Timed, items: Sequence[ProtocolItem], seconds: float) -> tuple[Timing, ...]:
         """Return one ``Timing`` for each batch size; captions come from ``items``, over again if need be."""
         limit = system.batch_limit
         possible = [size for size in self.batch_sizes if limit is None or size <= limit]
@@ -98,7 +98,7 @@ class Efficiency:
         return tuple(self._time(synthesizer, items, seconds, size) for size in possible)
 
     def _time(
-        self, synthesizer: Synthesizer, items: Sequence[Item], seconds: float, batch_size: int
+        self, synthesizer: Synthesizer, items: Sequence[ProtocolItem], seconds: float, batch_size: int
     ) -> Timing:
         num_runs = -(-self.num_clips // batch_size)
         runs = range(self.num_warmup + num_runs)
@@ -176,6 +176,6 @@ def _summary(seconds: Sequence[float]) -> dict[str, float]:
 class NotMeasured:
     """No timing was asked for."""
 
-    def measure(self, system: Timed, items: Sequence[Item], seconds: float) -> tuple[Timing, ...]:
+    def measure(self, system: Timed, items: Sequence[ProtocolItem], seconds: float) -> tuple[Timing, ...]:
         """Return nothing."""
         return ()

@@ -20,12 +20,12 @@ from evaluation.embedded.stage import embedded_extractor, untrained_extractor
 from evaluation.features.store import FeatureStore
 from evaluation.inspection import TOLERANCES, inspect, longest_of
 from evaluation.protocol import Protocol, TestSet
-from evaluation.record import Crosscheck, Record, Row, Score, ScoredClip, Timing
+from evaluation.record import Crosscheck, Record, RecordRow, Score, ScoredClip, Timing
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
 from evaluation.systems.system import ForeseesSounds, System
-from evaluation.trial import EMBEDDED, Ears, ForeseesScores, Measure, NothingToMeasure, Trial
+from evaluation.trial import EMBEDDED, Extractors, ForeseesScores, Measure, NothingToMeasure, Trial
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Evaluation:
         self.allowed = frozenset(cfg["allow"])
         store = FeatureStore(self.cache / "features")
         device = str(self.hardware.torch_device())
-        self.ears = Ears(
+        self.extractors = Extractors(
             cfg["features"], store, lambda: embedded_extractor(cfg), device, lambda: untrained_extractor(cfg)
         )
 
@@ -62,13 +62,13 @@ class Evaluation:
         require_writable(self.cache, "paths.cache=FOLDER")
         test_set, notes = self._test_set()
         notes += self._foreseen(test_set)
-        self.ears.load(self._extractors())  # what is left: the embedded one, trained now if need be
+        self.extractors.load(self._extractors())  # what is left: the embedded one, trained now if need be
         trial = self._trial(self.system, test_set)
         notes += self._inspected(trial.sounds, test_set)
         timings = self._timings(test_set)
         nfe = {"nfe": timings[0].nfe} if timings else {}
         facts = self.system.facts() | nfe | {"seeds": len(trial.sounds)}
-        row = Row(self.system.name, facts, self._scores(trial, list(self.measures)))
+        row = RecordRow(self.system.name, facts, self._scores(trial, list(self.measures)))
         sanity = self._sanity(trial, test_set) if self.cfg.get("sanity", False) else ()
         crosschecks, more = self._crosschecks(row, trial) if self.cfg.get("crosscheck", False) else ((), ())
         return Record(
@@ -114,7 +114,7 @@ class Evaluation:
         if at_hand:
             self._inspected([at_hand], test_set)
         notes = self._inspected_references(test_set)
-        self.ears.load([name for name in self._extractors() if name != EMBEDDED])
+        self.extractors.load([name for name in self._extractors() if name != EMBEDDED])
         longest = longest_of(at_hand) or test_set.seconds, longest_of(expected.references) or test_set.seconds
         self._foresee_scores(dataclasses.replace(expected, longest=longest))  # and rows of features
         return notes
@@ -122,7 +122,7 @@ class Evaluation:
     def _foresee_scores(self, expected: Trial) -> None:
         for key, measure in self.measures.items():
             if isinstance(measure, ForeseesScores):
-                measure.foresee(key, expected, self.ears)
+                measure.foresee(key, expected, self.extractors)
 
     def _seeds(self, system: System) -> list[int]:
         return self.cfg["seeds"] if system.is_seeded else self.cfg["seeds"][:1]
@@ -164,12 +164,12 @@ class Evaluation:
         scores = []
         for key in keys:
             try:
-                scores.append(self.measures[key].score(key, trial, self.ears))
+                scores.append(self.measures[key].score(key, trial, self.extractors))
             except NothingToMeasure as nothing:
                 log.warning("%s", nothing)
         return tuple(scores)
 
-    def _sanity(self, trial: Trial, test_set: TestSet) -> tuple[Row, ...]:
+    def _sanity(self, trial: Trial, test_set: TestSet) -> tuple[RecordRow, ...]:
         """Return the sanity rows; few clips are no error there."""
         seed, has_references = self.cfg["seed"], all(path.is_file() for path in trial.references)
         systems: list[System] = [Silence(), WhiteNoise()]
@@ -183,13 +183,13 @@ class Evaluation:
         for name, other in trials.items():
             lenient = dataclasses.replace(other, allowed=self.allowed | {"few_clips"})
             keys = [key for key, measure in self.measures.items() if applies(measure, name)]
-            rows.append(Row(name, {}, self._scores(lenient, keys)))
+            rows.append(RecordRow(name, {}, self._scores(lenient, keys)))
         return tuple(row for row in rows if row.scores)
 
-    def _crosschecks(self, row: Row, trial: Trial) -> tuple[tuple[Crosscheck, ...], tuple[str, ...]]:
+    def _crosschecks(self, row: RecordRow, trial: Trial) -> tuple[tuple[Crosscheck, ...], tuple[str, ...]]:
         from evaluation.crosscheck.run import crosschecked  # brings networks that few evaluations need
 
-        extractors = {key: self.ears[measure.extractor] for key, measure in self.measures.items()}
+        extractors = {key: self.extractors[measure.extractor] for key, measure in self.measures.items()}
         device, nodes = str(self.hardware.torch_device()), self.cfg["features"]
         return crosschecked(row.scores, self.measures, extractors, nodes, trial, self.cache, device)
 
@@ -215,7 +215,11 @@ class Evaluation:
             "captions": test_set.fingerprint,
             "seeds": list(self.cfg["seeds"]),
             "seconds": round(seconds, 1),
-        } | ({"evaluator": cast(Any, self.ears[EMBEDDED]).about()} if EMBEDDED in self._extractors() else {})
+        } | (
+            {"evaluator": cast(Any, self.extractors[EMBEDDED]).about()}
+            if EMBEDDED in self._extractors()
+            else {}
+        )
 
     def _extractors(self) -> list[str]:
         return [measure.extractor for measure in self.measures.values()]

@@ -27,7 +27,7 @@ _MADE = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Item:
+class ProtocolItem:
     """One caption to be turned into sound, and the true sound that it describes.
 
     Attributes:
@@ -58,18 +58,18 @@ class TestSet:
     reader must know of it.
     """
 
-    items: tuple[Item, ...]
+    items: tuple[ProtocolItem, ...]
     seconds: float
     fingerprint: str
     data: str
     padded_to: float = 0.0
-    whole: tuple[Item, ...] = ()
+    whole: tuple[ProtocolItem, ...] = ()
     notes: tuple[str, ...] = ()
 
     __test__ = False  # for pytest: this is no test
 
     @property
-    def all_items(self) -> tuple[Item, ...]:
+    def all_items(self) -> tuple[ProtocolItem, ...]:
         """All items of the protocol."""
         return self.whole or self.items
 
@@ -220,7 +220,7 @@ class Protocol:
         rows = chosen_rows(self.from_published, read_table(table), table)
         return every, [clip_of_row[row.line] for row in rows if row.line in clip_of_row]
 
-    def _check_counts(self, items: Sequence[Item], table: Path) -> None:
+    def _check_counts(self, items: Sequence[ProtocolItem], table: Path) -> None:
         found = {"captions": len(items), "reference clips": len({item.reference for item in items})}
         wanted = {"captions": self.num_items, "reference clips": self.num_references}
         for what, count in wanted.items():
@@ -266,14 +266,14 @@ def references(data: PreparedData, split_name: str) -> list[Path]:
 
 def _items(
     clips: Sequence[Clip], sounds: Sequence[Path], bases: Mapping[Path, str] | None = None
-) -> tuple[Item, ...]:
+) -> tuple[ProtocolItem, ...]:
     """Number the captions of each sound; the first clip of a sound names it, unless ``bases`` does."""
     names: dict[Path, str] = dict(bases or {})
     counts: dict[Path, int] = {}
     items = []
     for clip, sound in zip(clips, sounds, strict=True):
         base = safe_name(names.setdefault(sound, clip.name))
-        items.append(Item(f"{base}__{counts.get(sound, 0)}", clip, sound))
+        items.append(ProtocolItem(f"{base}__{counts.get(sound, 0)}", clip, sound))
         counts[sound] = counts.get(sound, 0) + 1
     if repeated := [name for name, count in Counter(item.name for item in items).items() if count > 1]:
         raise UserError(

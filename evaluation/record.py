@@ -75,7 +75,7 @@ class ScoredClip:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class RecordRow:
     """One system under one protocol: its scores, and the facts that name it (steps, omega, NFE, artifact, ...)."""
 
     system: str
@@ -170,11 +170,11 @@ class Record:
         crosschecks: figures of other packages beside ours, where they were asked for.
     """
 
-    row: Row
+    row: RecordRow
     protocol: dict[str, Any]
     clips: tuple[ScoredClip, ...]
     timings: tuple[Timing, ...] = ()
-    sanity: tuple[Row, ...] = ()
+    sanity: tuple[RecordRow, ...] = ()
     verdicts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -223,8 +223,8 @@ def _with_tuples(content: dict[str, Any], *names: str) -> dict[str, Any]:
     return content | {name: tuple(content[name]) for name in names}
 
 
-def _row(content: dict[str, Any]) -> Row:
-    return Row(content["system"], content["facts"], tuple(_score(score) for score in content["scores"]))
+def _row(content: dict[str, Any]) -> RecordRow:
+    return RecordRow(content["system"], content["facts"], tuple(_score(score) for score in content["scores"]))
 
 
 def _crosscheck(content: dict[str, Any]) -> Crosscheck:

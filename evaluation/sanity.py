@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evaluation.protocol import Item
-from evaluation.record import Row, Score
+from evaluation.protocol import ProtocolItem
+from evaluation.record import RecordRow, Score
 from evaluation.trial import Measure, Trial
 
 TO_BEAT = ("silence", "white_noise", "shuffled_captions")
@@ -24,7 +24,7 @@ def shuffled(trial: Trial, seed: int) -> Trial:
     order = np.random.default_rng(seed).permutation(len(trial.items))
     by_caption = sorted(order, key=lambda index: trial.items[index].clip.caption)
     turned = np.roll(by_caption, len(by_caption) // 2)
-    given: list[Item] = list(trial.items)
+    given: list[ProtocolItem] = list(trial.items)
     for own, other in zip(by_caption, turned, strict=True):
         given[own] = trial.items[other]
     return dataclasses.replace(trial, items=tuple(given))
@@ -41,14 +41,14 @@ def halves(trial: Trial, seed: int) -> Trial:
     return dataclasses.replace(trial, items=items, sounds=(sounds,), references=references)
 
 
-def verdicts(row: Row, sanity: Sequence[Row]) -> tuple[str, ...]:
+def verdicts(row: RecordRow, sanity: Sequence[RecordRow]) -> tuple[str, ...]:
     """Return a sentence for each row to beat: which figures are no better, or too near to tell."""
     keys = {score.key for score in row.scores}
     rivals = [other for other in sanity if other.system in TO_BEAT]
     return tuple(_verdict(row.scores, other) for other in rivals if keys & {s.key for s in other.scores})
 
 
-def _verdict(scores: Sequence[Score], other: Row) -> str:
+def _verdict(scores: Sequence[Score], other: RecordRow) -> str:
     rivals: Mapping[str, Score] = {score.key: score for score in other.scores}
     pairs = [(score, rivals[score.key]) for score in scores if score.key in rivals]
     no_better, too_near = [], []

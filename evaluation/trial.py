@@ -13,14 +13,14 @@ from audiolcm.configuration.build import build
 from audiolcm.errors import UserError
 from evaluation.features.extractor import Extractor, Features
 from evaluation.features.store import FeatureStore
-from evaluation.protocol import Item
+from evaluation.protocol import ProtocolItem
 from evaluation.record import Score
 from evaluation.sound import SoundReader
 
 EMBEDDED = "embedded"
 
 
-class Ears:
+class Extractors:
     """The networks of an evaluation, each loaded when first needed, behind one store of their features.
 
     Args:
@@ -113,7 +113,7 @@ class Trial:
         longest: seconds of the longest sound and of the longest reference, as far as known before there are sounds.
     """
 
-    items: tuple[Item, ...]
+    items: tuple[ProtocolItem, ...]
     sounds: tuple[tuple[Path, ...], ...]
     references: tuple[Path, ...]
     reader: SoundReader
@@ -136,18 +136,20 @@ class Trial:
         numbers: dict[str, int] = {}
         return np.array([numbers.setdefault(item.clip_name, len(numbers)) for item in self.items])
 
-    def generated(self, ears: Ears, name: str, reader: SoundReader | None = None) -> list[list[Features]]:
+    def generated(
+        self, extractors: Extractors, name: str, reader: SoundReader | None = None
+    ) -> list[list[Features]]:
         """Return the features of every sound, ``[seed][item]``, heard by the trial's reader or another one."""
         paths = [path for seed in self.sounds for path in seed]
-        flat = ears.store.features(ears[name], reader or self.reader, paths)
+        flat = extractors.store.features(extractors[name], reader or self.reader, paths)
         count = len(self.items)
         return [flat[first : first + count] for first in range(0, len(flat), count)]
 
-    def true(self, ears: Ears, name: str) -> list[Features]:
+    def true(self, extractors: Extractors, name: str) -> list[Features]:
         """Return the features of every distinct reference."""
-        return ears.store.features(ears[name], self.reader, self.references)
+        return extractors.store.features(extractors[name], self.reader, self.references)
 
-    def where(self, applies: Callable[[Item], bool]) -> "Trial":
+    def where(self, applies: Callable[[ProtocolItem], bool]) -> "Trial":
         """Return the part of the items that a condition holds for, with their sounds; all references stay."""
         kept = [index for index, item in enumerate(self.items) if applies(item)]
         sounds = tuple(tuple(seed[index] for index in kept) for seed in self.sounds)
@@ -177,7 +179,7 @@ class Measure(Protocol):
     needs_references: bool
     is_paired: bool
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+    def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the score of a trial under ``key``.
 
         Raises:
@@ -191,7 +193,7 @@ class Measure(Protocol):
 class ForeseesScores(Protocol):
     """A measure that can tell before there are sounds that it will have no score."""
 
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+    def foresee(self, key: str, trial: Trial, extractors: Extractors) -> None:
         """Refuse what ``score`` would, as far as numbers of sounds and shapes of features are known.
 
         Raises:

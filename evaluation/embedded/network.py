@@ -22,7 +22,7 @@ _TIME_POOLING = (2, 2, 1, 1)
 _DROPOUT = 0.3
 
 Frames = Float[Tensor, "batch frames classes"]
-Rows = Float[Tensor, "batch rows width"]
+RowEmbeddings = Float[Tensor, "batch rows width"]
 Vectors = Float[Tensor, "batch width"]
 Logits = Float[Tensor, "batch classes"]
 
@@ -37,7 +37,7 @@ class Heard:
 
     logits: Logits
     frames: Frames
-    rows: Rows
+    rows: RowEmbeddings
     joint: Vectors
 
 

@@ -32,10 +32,10 @@ Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
 
 
-class Shelf:
+class FeatureFiles:
     """Entries ``key -> {name: array}`` below ``folder``, any number of them in a file.
 
-    Two processes may fill one shelf: at worst both compute the same entries. A damaged file is reported and removed,
+    Two processes may fill the same ones: at worst both compute the same entries. A damaged file is reported and removed,
     and its entries count as missing. Each file is read whole once, when an entry of it is first asked for.
     """
 
@@ -136,9 +136,9 @@ class FeatureStore:
         def read(path: Path) -> tuple[Path, np.ndarray]:
             return path, reader.read(path, extractor.sample_rate)
 
-        shelf = Shelf(self.folder / f"{extractor.name}-{extractor.identity}-{reader.identity}")
+        files = FeatureFiles(self.folder / f"{extractor.name}-{extractor.identity}-{reader.identity}")
         title = f"listen with {extractor.name}"
-        return _remembered(shelf, self.digests(paths), paths, read, lambda b: _extract(extractor, b), title)
+        return _remembered(files, self.digests(paths), paths, read, lambda b: _extract(extractor, b), title)
 
     def captions(self, extractor: TextAudioExtractor, captions: Sequence[str]) -> np.ndarray:
         """Return the embedding (captions, width) of each caption."""
@@ -146,9 +146,9 @@ class FeatureStore:
         def embed(batch: list[str]) -> list[Features]:
             return [{"embedding": row} for row in extractor.embed_captions(batch)]
 
-        shelf = Shelf(self.folder / f"{extractor.name}-{extractor.identity}-captions")
+        files = FeatureFiles(self.folder / f"{extractor.name}-{extractor.identity}-captions")
         keys = [hashlib.sha256(caption.encode()).hexdigest() for caption in captions]
-        found = _remembered(shelf, keys, captions, str, embed, f"read with {extractor.name}")
+        found = _remembered(files, keys, captions, str, embed, f"read with {extractor.name}")
         return np.stack([features["embedding"] for features in found])
 
 
@@ -165,23 +165,23 @@ def _extract(extractor: Extractor, sounds: list[tuple[Path, np.ndarray]]) -> lis
 
 
 def _remembered(
-    shelf: Shelf,
+    files: FeatureFiles,
     keys: Sequence[str],
     items: Sequence[Item],
     prepare: Callable[[Item], Prepared],
     compute: Callable[[list[Prepared]], list[Features]],
     title: str,
 ) -> list[Features]:
-    """Return what the shelf holds under each key; what it lacks is prepared in threads and computed in batches."""
-    missing = {key: item for key, item in zip(keys, items, strict=True) if key not in shelf}
+    """Return what the files hold under each key; what they lack is prepared in threads and computed in batches."""
+    missing = {key: item for key, item in zip(keys, items, strict=True) if key not in files}
     names, wanted = list(missing), list(missing.values())
     with tqdm(total=len(wanted), desc=title, unit="item", delay=_PATIENCE) as bar:
         first = 0
         for batch in _ahead(prepare, wanted):
-            shelf.put(dict(zip(names[first : first + len(batch)], compute(batch), strict=True)))
+            files.put(dict(zip(names[first : first + len(batch)], compute(batch), strict=True)))
             first += len(batch)
             bar.update(len(batch))
-    return [shelf.get(key) for key in keys]
+    return [files.get(key) for key in keys]
 
 
 def _ahead(prepare: Callable[[Item], Prepared], items: Sequence[Item]) -> Iterator[list[Prepared]]:

@@ -18,7 +18,7 @@ from evaluation.listening.screening import Screening, ScreeningLimits, screen
 from evaluation.listening.statistics import METHOD, intraclass_correlations, krippendorff_alpha, mean_opinion
 from evaluation.record import Score
 from evaluation.tables.formats import markdown
-from evaluation.tables.table import Line, Table, cell, column
+from evaluation.tables.table import Table, TableLine, cell, column
 
 FORMAT_VERSION = 1
 
@@ -76,7 +76,9 @@ class ListeningResult:
     def table(self) -> str:
         """Return the scores as a Markdown table with notes."""
         columns = {score.key: column(score) for score in itertools.chain(*self.systems.values())}
-        lines = {name: Line(name, {s.key: cell(s) for s in found}) for name, found in self.systems.items()}
+        lines = {
+            name: TableLine(name, {s.key: cell(s) for s in found}) for name, found in self.systems.items()
+        }
         sanity = (lines.pop(LOW_ANCHOR),) if LOW_ANCHOR in lines else ()
         title = f"{self.key.title}: mean opinion, 20 to 100"
         table = Table(title, tuple(columns.values()), tuple(lines.values()), sanity, tuple(self.notes()))

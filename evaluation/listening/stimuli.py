@@ -15,7 +15,7 @@ from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 from evaluation.listening.key import LOW_ANCHOR, REFERENCE
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 from evaluation.record import read_record
 from evaluation.systems.folder import Folder
 
@@ -80,7 +80,7 @@ def _read_system(folder: Path, captions: Path | None) -> Stimuli:
     }
 
 
-def _read_items(table: Path) -> list[Item]:
+def _read_items(table: Path) -> list[ProtocolItem]:
     """Return the captions of a table as items; captions of one clip are counted from 0 in the order of its rows."""
     if not table.is_file():
         raise UserError(
@@ -96,7 +96,7 @@ def _read_items(table: Path) -> list[Item]:
             )
         path = table.parent / audio if audio else None
         clip = Clip(name, path, caption, "", 0.0, "", (), row=row.line)
-        items.append(Item(f"{name}__{count[name]}", clip, path or Path()))
+        items.append(ProtocolItem(f"{name}__{count[name]}", clip, path or Path()))
         count[name] += 1
     return items
 

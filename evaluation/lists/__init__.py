@@ -8,7 +8,7 @@ holds both against the lists themselves.
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.tables import Row, read_table
+from audiolcm.data.tables import TableRow, read_table
 from audiolcm.errors import UserError
 
 ALL = "all"
@@ -17,7 +17,7 @@ _ONE_CAPTION = dict.fromkeys(("audioldm_964", "tango_886", "consistencytta_882")
 _HERE = Path(__file__).parent
 
 
-def chosen_rows(choice: str, rows: Sequence[Row], table: Path) -> list[Row]:
+def chosen_rows(choice: str, rows: Sequence[TableRow], table: Path) -> list[TableRow]:
     """Return the rows of a published table that a list takes, in the list's order.
 
     Args:
@@ -41,7 +41,7 @@ def chosen_rows(choice: str, rows: Sequence[Row], table: Path) -> list[Row]:
     return [by_id[name] for name in wanted if name in by_id]
 
 
-def _cell(row: Row, column: str, choice: str, table: Path) -> str:
+def _cell(row: TableRow, column: str, choice: str, table: Path) -> str:
     if column not in row:
         raise UserError(
             f"{table} has no column {column}, by which {choice} is chosen; it has: {', '.join(row)}. Give the table as "

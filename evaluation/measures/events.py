@@ -8,7 +8,7 @@ from evaluation.embedded.features import EmbeddedExtractor
 from evaluation.features.extractor import Extractor, Features
 from evaluation.measures.pairs import TruthMeasure
 from evaluation.metrics.events import counts_right, order_right, recall
-from evaluation.protocol import Item
+from evaluation.protocol import ProtocolItem
 from evaluation.trial import Trial
 
 
@@ -36,7 +36,7 @@ class HitRate(_EventMeasure):
 
     label = "Hit rate"
 
-    def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
+    def judge(self, features: Features, item: ProtocolItem, numbers: dict[str, int]) -> float:
         """Return 1 for a hit."""
         return float(int(features["logits"].argmax()) in {numbers[label] for label in item.clip.labels})
 
@@ -46,11 +46,11 @@ class EventRecall(_EventMeasure):
 
     label, states = "Event recall", "an event"
 
-    def applies(self, item: Item) -> bool:
+    def applies(self, item: ProtocolItem) -> bool:
         """Return whether the clip's events are known: only then has the evaluator learned what a frame holds."""
         return bool(item.clip.events)
 
-    def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
+    def judge(self, features: Features, item: ProtocolItem, numbers: dict[str, int]) -> float:
         """Return the share of the clip's classes."""
         return recall(features["frames"], [numbers[label] for label in item.clip.labels])
 
@@ -60,11 +60,11 @@ class CountAccuracy(_EventMeasure):
 
     label, states = "Counts", "a count"
 
-    def applies(self, item: Item) -> bool:
+    def applies(self, item: ProtocolItem) -> bool:
         """Return whether the caption states a count."""
         return bool(item.stated.counts)
 
-    def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
+    def judge(self, features: Features, item: ProtocolItem, numbers: dict[str, int]) -> float:
         """Return the share of the stated counts that are right."""
         counts = {numbers[label]: count for label, count in item.stated.counts.items()}
         return counts_right(features["frames"], counts)
@@ -75,10 +75,10 @@ class OrderAccuracy(_EventMeasure):
 
     label, states = "Order", "an order"
 
-    def applies(self, item: Item) -> bool:
+    def applies(self, item: ProtocolItem) -> bool:
         """Return whether the caption states an order."""
         return len(item.stated.order) > 1
 
-    def judge(self, features: Features, item: Item, numbers: dict[str, int]) -> float:
+    def judge(self, features: Features, item: ProtocolItem, numbers: dict[str, int]) -> float:
         """Return 1 when it is right."""
         return float(order_right(features["frames"], [numbers[label] for label in item.stated.order]))

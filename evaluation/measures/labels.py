@@ -10,8 +10,8 @@ from audiolcm.errors import UserError
 from evaluation.features.extractor import Extractor, Features
 from evaluation.features.yamnet import audioset_classes
 from evaluation.measures.pairs import TruthMeasure
-from evaluation.protocol import Item
-from evaluation.trial import Ears, NothingToMeasure, Trial
+from evaluation.protocol import ProtocolItem
+from evaluation.trial import Extractors, NothingToMeasure, Trial
 
 
 @runtime_checkable
@@ -38,11 +38,11 @@ class _AudioSetMeasure(TruthMeasure[list[int]]):
     A sound counts by the likeliest of all classes of all its labels.
     """
 
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+    def foresee(self, key: str, trial: Trial, extractors: Extractors) -> None:
         """Refuse another network; one that is not loaded yet is not known, and unknown labels are left out later."""
-        if ears.foreseen(self.extractor) is not None:
+        if extractors.foreseen(self.extractor) is not None:
             with suppress(NothingToMeasure):
-                super().foresee(key, trial, ears)
+                super().foresee(key, trial, extractors)
 
     def numbers(self, key: str, part: Trial, extractor: Extractor | None) -> dict[str, list[int]]:
         """Return the numbers of the right classes of each label.
@@ -64,7 +64,7 @@ class _AudioSetMeasure(TruthMeasure[list[int]]):
         return right_classes(extractor, labels)
 
 
-def _right(item: Item, numbers: dict[str, list[int]]) -> list[int]:
+def _right(item: ProtocolItem, numbers: dict[str, list[int]]) -> list[int]:
     return [number for label in item.clip.labels for number in numbers[label]]
 
 
@@ -83,7 +83,7 @@ class LabelAmongBest(_AudioSetMeasure):
         self.best = best
         self.label = f"Hits, top {best}"
 
-    def judge(self, features: Features, item: Item, numbers: dict[str, list[int]]) -> float:
+    def judge(self, features: Features, item: ProtocolItem, numbers: dict[str, list[int]]) -> float:
         """Return 1 for a hit."""
         return float(is_among_best(features["logits"], _right(item, numbers), self.best))
 
@@ -93,6 +93,6 @@ class LabelProbability(_AudioSetMeasure):
 
     label = "Probability of label"
 
-    def judge(self, features: Features, item: Item, numbers: dict[str, list[int]]) -> float:
+    def judge(self, features: Features, item: ProtocolItem, numbers: dict[str, list[int]]) -> float:
         """Return it."""
         return float(1 / (1 + np.exp(-features["logits"][_right(item, numbers)].max())))

@@ -18,10 +18,10 @@ from evaluation.measures.scoring import (
 )
 from evaluation.metrics.divergence import DIVERGENCES
 from evaluation.metrics.similarity import cosine_similarity
-from evaluation.protocol import Item
+from evaluation.protocol import ProtocolItem
 from evaluation.record import Score
 from evaluation.sound import SoundReader
-from evaluation.trial import Ears, NothingToMeasure, Trial
+from evaluation.trial import Extractors, NothingToMeasure, Trial
 
 _LABELS = {"softmax": "KL", "sigmoid": "KL sigmoid", "exact": "KL exact", "softmax_reversed": "KL reversed"}
 
@@ -66,18 +66,18 @@ class Divergence(NetworkMeasure):
             )
         self.kind = kind
 
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+    def foresee(self, key: str, trial: Trial, extractors: Extractors) -> None:
         """Refuse a network without classes; see ``ForeseesScores``."""
-        require_feature(key, self.extractor, "logits", trial, ears)
+        require_feature(key, self.extractor, "logits", trial, extractors)
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+    def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the mean over all sounds; several sounds of one clip each meet the clip's reference."""
-        reference = stacked(trial.true(ears, self.extractor), "logits")[trial.reference_of_item()]
+        reference = stacked(trial.true(extractors, self.extractor), "logits")[trial.reference_of_item()]
         divergence = DIVERGENCES[self.kind]
-        values = [divergence(reference, logits) for logits in self.rows(trial, ears, "logits")]
+        values = [divergence(reference, logits) for logits in self.rows(trial, extractors, "logits")]
         direction = "generated || reference" if self.kind == "softmax_reversed" else "reference || generated"
         return paired_score(
-            key, _LABELS[self.kind], "lower", values, ears[self.extractor], trial, self.resampling,
+            key, _LABELS[self.kind], "lower", values, extractors[self.extractor], trial, self.resampling,
             len(trial.references), details={"direction": direction, "kind": self.kind},
         )  # fmt: skip
 
@@ -104,22 +104,22 @@ class ClapScore(NetworkMeasure):
         super().__init__(extractor, num_resamples, seed)
         self.clamp, self.reader = clamp, reader
 
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+    def foresee(self, key: str, trial: Trial, extractors: Extractors) -> None:
         """Refuse a network that reads no captions; see ``ForeseesScores``."""
-        if (extractor := ears.foreseen(self.extractor)) is not None:
+        if (extractor := extractors.foreseen(self.extractor)) is not None:
             _reader_of_captions(key, extractor)
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+    def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the mean over all sounds.
 
         Raises:
             UserError: when the network reads no captions.
         """
-        extractor = _reader_of_captions(key, ears[self.extractor])
-        captions = ears.store.captions(extractor, [item.clip.caption for item in trial.items])
+        extractor = _reader_of_captions(key, extractors[self.extractor])
+        captions = extractors.store.captions(extractor, [item.clip.caption for item in trial.items])
         values = [
             cosine_similarity(_joint(features), captions)
-            for features in trial.generated(ears, self.extractor, self.reader)
+            for features in trial.generated(extractors, self.extractor, self.reader)
         ]
         if self.clamp:
             values = [value.clip(min=0) for value in values]
@@ -151,12 +151,12 @@ class TruthMeasure(NetworkMeasure, ABC, Generic[Numbers]):
     label = ""
     states = "a label"
 
-    def applies(self, item: Item) -> bool:
+    def applies(self, item: ProtocolItem) -> bool:
         """Return whether the truth of an item says anything here: whether the clip has labels."""
         return bool(item.clip.labels)
 
     @abstractmethod
-    def judge(self, features: Features, item: Item, numbers: dict[str, Numbers]) -> float:
+    def judge(self, features: Features, item: ProtocolItem, numbers: dict[str, Numbers]) -> float:
         """Return what a sound is worth, 0 to 1."""
 
     @abstractmethod
@@ -167,18 +167,18 @@ class TruthMeasure(NetworkMeasure, ABC, Generic[Numbers]):
             UserError: it is no network for this, or does not know a label.
         """
 
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+    def foresee(self, key: str, trial: Trial, extractors: Extractors) -> None:
         """Refuse another network, and labels that it does not know; see ``ForeseesScores``."""
-        self.numbers(key, trial.where(self.applies), ears.foreseen(self.extractor))
+        self.numbers(key, trial.where(self.applies), extractors.foreseen(self.extractor))
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+    def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the mean over the items that the measure applies to.
 
         Raises:
             NothingToMeasure: when it applies to none.
             UserError: as ``numbers``.
         """
-        extractor, part = ears[self.extractor], trial.where(self.applies)
+        extractor, part = extractors[self.extractor], trial.where(self.applies)
         numbers = self.numbers(key, part, extractor)
         if not part.items:
             raise NothingToMeasure(
@@ -186,6 +186,6 @@ class TruthMeasure(NetworkMeasure, ABC, Generic[Numbers]):
             )
         values = [
             np.array([self.judge(f, item, numbers) for f, item in zip(features, part.items, strict=True)])
-            for features in part.generated(ears, self.extractor)
+            for features in part.generated(extractors, self.extractor)
         ]
         return paired_score(key, self.label, "higher", values, extractor, part, self.resampling)

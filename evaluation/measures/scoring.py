@@ -19,7 +19,7 @@ from evaluation.metrics.bootstrap import (
 )
 from evaluation.metrics.clips import ClipRows, FixedRows, Rows
 from evaluation.record import Score
-from evaluation.trial import Ears, Trial
+from evaluation.trial import Extractors, Trial
 
 Draws = tuple[tuple[float, ...], ...]
 Interval = tuple[tuple[float, float] | None, str]
@@ -88,9 +88,9 @@ class NetworkMeasure:
         self.extractor = extractor
         self.resampling = Resampling(num_resamples, seed)
 
-    def rows(self, trial: Trial, ears: Ears, name: str = "embedding") -> Iterator[np.ndarray]:
+    def rows(self, trial: Trial, extractors: Extractors, name: str = "embedding") -> Iterator[np.ndarray]:
         """Yield for each generation seed the features of this name, those of the sounds one below the other."""
-        return (stacked(features, name) for features in trial.generated(ears, self.extractor))
+        return (stacked(features, name) for features in trial.generated(extractors, self.extractor))
 
 
 def _kept(figures: Iterable[np.ndarray]) -> Draws:
@@ -120,25 +120,25 @@ def reference_rows(trial: Trial, features: Sequence[Features]) -> Rows:
     return rows_by_clip(features, np.array(clips))
 
 
-def expected_rows(name: str, trial: Trial, ears: Ears) -> Iterator[tuple[str, int, int]]:
+def expected_rows(name: str, trial: Trial, extractors: Extractors) -> Iterator[tuple[str, int, int]]:
     """Yield sounds and references as a message names them, the rows of ``embedding`` that they will give, its width.
 
     Nothing is yielded while the network is not known. Rows are counted as if all sounds were as long as the longest.
     """
     for what, count, seconds in trial.expected():
-        if shapes := ears.shapes(name, seconds):
+        if shapes := extractors.shapes(name, seconds):
             rows, width = shapes["embedding"]
             yield f"{count} {what}", count * rows, width
 
 
-def require_feature(key: str, name: str, feature: str, trial: Trial, ears: Ears) -> None:
+def require_feature(key: str, name: str, feature: str, trial: Trial, extractors: Extractors) -> None:
     """Refuse a network that does not give a feature, such as ``logits``, once it is known.
 
     Raises:
         UserError: it gives others.
     """
     (_, _, seconds), _ = trial.expected()
-    shapes = ears.shapes(name, seconds)
+    shapes = extractors.shapes(name, seconds)
     if shapes is not None and feature not in shapes:
         raise UserError(
             f"metrics.{key}.extractor={name} gives {', '.join(shapes)}, and the metric needs {feature}: choose another "

@@ -28,7 +28,7 @@ from evaluation.metrics.frechet import (
 )
 from evaluation.metrics.kernel import kernel_audio_distance
 from evaluation.record import Score
-from evaluation.trial import Ears, Trial
+from evaluation.trial import Extractors, Trial
 
 _WIDE = 512  # features from which one resampled Frechet distance takes long
 _DRAWS_OF_WIDE = 50  # leave an error of a tenth in the standard error
@@ -55,9 +55,9 @@ class FrechetDistance(_SetMeasure):
         super().__init__(extractor, num_resamples, seed)
         self.label, self.allow_few_clips = label, allow_few_clips
 
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+    def foresee(self, key: str, trial: Trial, extractors: Extractors) -> None:
         """Refuse too few rows; see ``ForeseesScores``."""
-        for what, num_rows, width in expected_rows(self.extractor, trial, ears):
+        for what, num_rows, width in expected_rows(self.extractor, trial, extractors):
             self._few_rows(what, num_rows, width, trial)
 
     def _few_rows(self, what: str, num_rows: int, width: int, trial: Trial) -> list[str]:
@@ -69,34 +69,44 @@ class FrechetDistance(_SetMeasure):
             return []
         return [f"{what} give {num_rows} rows of {width} features: compare only at equal numbers of clips"]
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+    def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the distance.
 
         Raises:
             UserError: when there are too few rows for the network's dimensions.
         """
-        seeds, true = trial.generated(ears, self.extractor), trial.true(ears, self.extractor)
+        seeds, true = trial.generated(extractors, self.extractor), trial.true(extractors, self.extractor)
         notes = tuple(
             note
             for what, features in (("generated sounds", seeds[0]), ("references", true))
             for note in self._few_rows(f"{len(features)} {what}", *_size(features), trial)
         )
-        per_seed = [self._distance(trial, ears, features, true) for features in seeds]
+        per_seed = [self._distance(trial, extractors, features, true) for features in seeds]
         most = _DRAWS_OF_WIDE if true[0]["embedding"].shape[1] > _WIDE else self.resampling.num_resamples
         clip, reference = trial.clip_of_item, reference_rows(trial, true)
         statistics = [frechet_of_clips(rows_by_clip(features, clip), reference) for features in seeds]
         interval = self.resampling.of_statistic(statistics, int(clip.max()) + 1, most)
         return scored(
-            key, self.label, "lower", per_seed, interval, ears[self.extractor], trial, len(true), notes=notes
+            key,
+            self.label,
+            "lower",
+            per_seed,
+            interval,
+            extractors[self.extractor],
+            trial,
+            len(true),
+            notes=notes,
         )
 
     def _distance(
-        self, trial: Trial, ears: Ears, features: Sequence[Features], true: Sequence[Features]
+        self, trial: Trial, extractors: Extractors, features: Sequence[Features], true: Sequence[Features]
     ) -> float:
         rows, reference = stacked(features), stacked(true)
         if min(len(rows), len(reference)) <= rows.shape[1]:
             return frechet_distance_from_rows(rows, reference)
-        kept = reference_gaussian(ears.store, ears[self.extractor], trial.reader, trial.references)
+        kept = reference_gaussian(
+            extractors.store, extractors[self.extractor], trial.reader, trial.references
+        )
         return frechet_distance(fit_gaussian(rows), kept)
 
 
@@ -114,21 +124,21 @@ class FrechetInfinity(_SetMeasure):
         super().__init__(extractor, num_resamples, seed)
         self.min_rows = min_rows
 
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+    def foresee(self, key: str, trial: Trial, extractors: Extractors) -> None:
         """Refuse too few rows of sounds; see ``ForeseesScores``."""
-        for _, num_rows, _ in list(expected_rows(self.extractor, trial, ears))[:1]:
+        for _, num_rows, _ in list(expected_rows(self.extractor, trial, extractors))[:1]:
             require_more_rows(num_rows, self.min_rows)
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+    def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the extrapolated distance; ``details`` has slope and R^2 of each seed.
 
         Raises:
             UserError: when there are too few rows.
         """
-        extractor = ears[self.extractor]
-        reference = reference_gaussian(ears.store, extractor, trial.reader, trial.references)
+        extractor = extractors[self.extractor]
+        reference = reference_gaussian(extractors.store, extractor, trial.reader, trial.references)
         drawn = self.resampling.seed, self.min_rows
-        found = [frechet_infinity(rows, reference, *drawn) for rows in self.rows(trial, ears)]
+        found = [frechet_infinity(rows, reference, *drawn) for rows in self.rows(trial, extractors)]
         details = {"slope": [line.slope for line in found], "r_squared": [line.r_squared for line in found]}
         values, count = [line.value for line in found], len(trial.references)
         return scored(key, "FAD-inf", "lower", values, Resampled(), extractor, trial, count, details=details)
@@ -137,15 +147,15 @@ class FrechetInfinity(_SetMeasure):
 class KernelDistance(_SetMeasure):
     """KAD between the generated and the true rows of ``embedding``."""
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+    def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the distance, 100 times the unbiased squared discrepancy; it may be negative."""
-        seeds, true = trial.generated(ears, self.extractor), trial.true(ears, self.extractor)
+        seeds, true = trial.generated(extractors, self.extractor), trial.true(extractors, self.extractor)
         reference = stacked(true)
         per_seed = [kernel_audio_distance(stacked(features), reference) for features in seeds]
         clip, known = trial.clip_of_item, reference_rows(trial, true)
         statistics = [kernel_of_clips(rows_by_clip(features, clip), known) for features in seeds]
         interval = self.resampling.of_statistic(statistics, int(clip.max()) + 1)
-        return scored(key, "KAD", "lower", per_seed, interval, ears[self.extractor], trial, len(true))
+        return scored(key, "KAD", "lower", per_seed, interval, extractors[self.extractor], trial, len(true))
 
 
 class InceptionScore(_SetMeasure):
@@ -165,12 +175,12 @@ class InceptionScore(_SetMeasure):
         super().__init__(extractor, num_resamples, seed)
         self.num_splits, self.split_seed = num_splits, split_seed
 
-    def foresee(self, key: str, trial: Trial, ears: Ears) -> None:
+    def foresee(self, key: str, trial: Trial, extractors: Extractors) -> None:
         """Refuse too few sounds for the splits, and a network without classes; see ``ForeseesScores``."""
         inception.require_sounds(len(trial.items), self.num_splits)
-        require_feature(key, self.extractor, "logits", trial, ears)
+        require_feature(key, self.extractor, "logits", trial, extractors)
 
-    def score(self, key: str, trial: Trial, ears: Ears) -> Score:
+    def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the score; ``details`` has the spread over the splits of each seed.
 
         Raises:
@@ -178,7 +188,7 @@ class InceptionScore(_SetMeasure):
         """
         order = sorted(range(len(trial.items)), key=lambda index: trial.items[index].name)
         clip = trial.clip_of_item[order]
-        seeds = [logits[order] for logits in self.rows(trial, ears, "logits")]
+        seeds = [logits[order] for logits in self.rows(trial, extractors, "logits")]
         found = [inception.inception_score(logits, self.num_splits, self.split_seed) for logits in seeds]
         sounds_of_clip = [np.flatnonzero(clip == number) for number in range(int(clip.max()) + 1)]
 
@@ -194,7 +204,7 @@ class InceptionScore(_SetMeasure):
             half = (made.interval[1] - made.interval[0]) / 2
             made = made._replace(interval=(float(np.mean(values)) - half, float(np.mean(values)) + half))
         details = {"std_over_splits": [score.std for score in found]}
-        return scored(key, "IS", "higher", values, made, ears[self.extractor], trial, details=details)
+        return scored(key, "IS", "higher", values, made, extractors[self.extractor], trial, details=details)
 
 
 def _size(features: Sequence[Features]) -> tuple[int, int]:

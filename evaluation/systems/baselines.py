@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 from evaluation.systems.system import made
 
 _NOISE_LEVEL = 0.1  # standard deviation: -20 dB of full scale
@@ -26,7 +26,7 @@ class Silence:
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return a silent file for each item."""
 
-        def make(items: list[Item], seeds: list[int]) -> list[np.ndarray]:
+        def make(items: list[ProtocolItem], seeds: list[int]) -> list[np.ndarray]:
             return [np.zeros(round(test_set.seconds * SAMPLE_RATE), np.float32) for _ in items]
 
         return made(self, {}, test_set, 0, folder, make, batch_size=32)
@@ -45,7 +45,7 @@ class WhiteNoise:
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return a noise for each item."""
 
-        def make(items: list[Item], seeds: list[int]) -> list[np.ndarray]:
+        def make(items: list[ProtocolItem], seeds: list[int]) -> list[np.ndarray]:
             length = round(test_set.seconds * SAMPLE_RATE)
             draws = (np.random.default_rng(seed).standard_normal(length, np.float32) for seed in seeds)
             return [_NOISE_LEVEL * draw for draw in draws]

@@ -8,7 +8,7 @@ from typing import Any
 from audiolcm.data.locating import AUDIO_SUFFIXES, folded, is_left_by_macos
 from audiolcm.errors import UserError
 from evaluation.item_names import safe_name
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 
 _NUMBERED = [re.compile(pattern) for pattern in (r"(.+)__(\d+)", r"(.+)_sample_(\d+)(?:_0)?", r"(.+)_(\d+)")]
 _BY_POSITION = re.compile(r"output_(\d+)")
@@ -72,7 +72,7 @@ def _sound_files(place: Path) -> list[Path]:
     return files
 
 
-def _matched(files: Sequence[Path], items: Sequence[Item]) -> dict[str, list[Path]]:
+def _matched(files: Sequence[Path], items: Sequence[ProtocolItem]) -> dict[str, list[Path]]:
     """Return the files of each item name."""
     names = {item.name: item.name for item in items}
     for item in items:  # after all of them: what is written alike comes first
@@ -89,7 +89,7 @@ def _folded(clip: str, number: str) -> str:
     return f"{safe_name(folded(clip))}__{number}"
 
 
-def _item_name(stem: str, names: Mapping[str, str], items: Sequence[Item]) -> str | None:
+def _item_name(stem: str, names: Mapping[str, str], items: Sequence[ProtocolItem]) -> str | None:
     for one in (f"{stem}__0", _folded(stem, "0")):
         if one in names and f"{one.removesuffix('0')}1" not in names:  # one caption: the clip's own name
             return names[one]

@@ -24,7 +24,7 @@ from audiolcm.storage.hashing import content_hash
 from audiolcm.weights.artifacts import Artifact, newest, trained_steps
 from audiolcm.weights.place import embedded_name
 from evaluation.efficiency import Synthesizer
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 from evaluation.systems.system import made
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ class Model:
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return a sound for each caption; see ``System``."""
 
-        def make(items: list[Item], seeds: list[int]) -> np.ndarray:
+        def make(items: list[ProtocolItem], seeds: list[int]) -> np.ndarray:
             structured = [item.clip.structured_caption for item in items]
             captions = [item.clip.caption for item in items]
             return self.pipeline(captions, test_set.seconds, seeds, structured).waveforms
@@ -193,7 +193,7 @@ class Reconstruction:
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return the reconstruction of each item's reference."""
 
-        def make(items: list[Item], seeds: list[int]) -> list[np.ndarray]:
+        def make(items: list[ProtocolItem], seeds: list[int]) -> list[np.ndarray]:
             return [self._reconstruct(item.reference, test_set.seconds) for item in items]
 
         digests = FileDigests().of(test_set.references)  # what they hold counts, not what they are called

@@ -17,7 +17,7 @@ from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.training.reproducibility import derived_seed
 from evaluation.efficiency import Synthesizer
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 from evaluation.systems.hub import identity
 from evaluation.systems.system import made
 
@@ -122,7 +122,7 @@ class Pretrained(ABC):
         settings = self.choices() | self.contents()
         settings |= {"version": _VERSION, "bfloat16": self.hardware.uses_bfloat16()}
 
-        def make(items: list[Item], seeds: list[int]) -> list[np.ndarray]:
+        def make(items: list[ProtocolItem], seeds: list[int]) -> list[np.ndarray]:
             return self.generate([item.clip.caption for item in items], test_set.seconds, seeds).waveforms
 
         return made(self, settings, test_set, seed, folder, make, self.batch_size)

@@ -17,9 +17,9 @@ from audiolcm.storage.hashing import content_hash, sealed, unsealed
 from audiolcm.storage.leases import exclusive
 from audiolcm.storage.plain_data import parse_json
 from audiolcm.training.reproducibility import derived_seed
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 
-Maker = Callable[[list[Item], list[int]], Sequence[np.ndarray]]
+Maker = Callable[[list[ProtocolItem], list[int]], Sequence[np.ndarray]]
 """Turns items and one seed for each into waveforms (samples,) at 16 kHz."""
 
 

@@ -10,7 +10,7 @@ from audiolcm import text_tables
 from audiolcm.storage.files import atomic_path
 from audiolcm.text_tables import MARKDOWN, escaped, frame
 from evaluation.record import Record
-from evaluation.tables.table import DASH, Estimate, Line, Table, build_table
+from evaluation.tables.table import DASH, Estimate, Table, TableLine, build_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def latex(table: Table) -> str:
     return "\n".join([*comments, *lines]) + "\n"
 
 
-def _texts(table: Table, line: Line) -> list[str]:
+def _texts(table: Table, line: TableLine) -> list[str]:
     """Return the cells of a line in the order of the columns; their signs need no escape in Markdown."""
     entries = [line.cells.get(found.key) for found in table.columns]
     return [

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from audiolcm.errors import UserError
-from evaluation.record import AS_FOUND, COLD, Record, Row, Score
+from evaluation.record import AS_FOUND, COLD, Record, RecordRow, Score
 
 SIGNIFICANT = 3  # without an interval; with one its width decides, up to one digit more
 MOST_DECIMALS = 6
@@ -81,7 +81,7 @@ class Estimate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
+class TableLine:
     """One system: its name and its cells by the key of their column; a metric that it lacks has none."""
 
     label: str
@@ -94,8 +94,8 @@ class Table:
 
     title: str
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
-    sanity: tuple[Line, ...]
+    lines: tuple[TableLine, ...]
+    sanity: tuple[TableLine, ...]
     notes: tuple[str, ...]
 
 
@@ -167,7 +167,7 @@ def build_table(records: Sequence[Record]) -> Table:
         for found, _ in timings(record):
             _require_one_timing(columns.setdefault(found.key, found), found, record.row.system)
     lines = [
-        Line(label, _cells(record.row) | {found.key: timed for found, timed in timings(record)})
+        TableLine(label, _cells(record.row) | {found.key: timed for found, timed in timings(record)})
         for label, record in zip(_labels([record.row for record in records]), records, strict=True)
     ]
     title = protocol_title(records[0].protocol)
@@ -206,7 +206,7 @@ def _require_one_timing(first: Column, other: Column, system: str) -> None:
         )
 
 
-def _labels(rows: Sequence[Row]) -> list[str]:
+def _labels(rows: Sequence[RecordRow]) -> list[str]:
     """Name rows by their system and, where several have the same, by the facts in which these differ."""
     labels = []
     for row in rows:
@@ -217,7 +217,7 @@ def _labels(rows: Sequence[Row]) -> list[str]:
     return labels
 
 
-def _cells(row: Row) -> dict[str, Estimate]:
+def _cells(row: RecordRow) -> dict[str, Estimate]:
     return {score.key: cell(score) for score in row.scores}
 
 
@@ -241,13 +241,13 @@ def timings(record: Record) -> Iterable[tuple[Column, Estimate]]:
             yield found, Estimate(value, None, timing.num_runs)
 
 
-def _sanity_lines(records: Sequence[Record]) -> list[Line]:
+def _sanity_lines(records: Sequence[Record]) -> list[TableLine]:
     """Return each sanity row once; those that depend on the system are named with it."""
     rows = [(record.row.system, row.system, _cells(row)) for record in records for row in record.sanity]
     distinct = [entry for i, entry in enumerate(rows) if entry[1:] not in [other[1:] for other in rows[:i]]]
     count = Counter(name for _, name, _ in distinct)
     names = [f"{name} ({system})" if count[name] > 1 else name for system, name, _ in distinct]
-    return [Line(name, cells) for name, (_, _, cells) in zip(names, distinct, strict=True)]
+    return [TableLine(name, cells) for name, (_, _, cells) in zip(names, distinct, strict=True)]
 
 
 def _notes(record: Record) -> Iterable[str]:

@@ -176,19 +176,20 @@ def _shown(
     rows: tuple[ShownRow, ...],
     paper_rows: Sequence[PaperRow],
 ) -> ShownTable:
-    titles, data, ears = _measured_on(results)
+    titles, data, extractors = _measured_on(results)
     is_paper = results.scale == "paper"
     trained = omega_of_training(results.usable)
-    where = f"Measured at {'the ' * is_paper}{results.scale} scale: {'; '.join([*titles, *ears, *trained]) or data}."
+    judged = "; ".join([*titles, *extractors, *trained]) or data
+    where = f"Measured at {'the ' * is_paper}{results.scale} scale: {judged}."
     own = [data] if data != results.scale else []
-    place = f"{results.scale}{' scale' * is_paper}{': ' if own else ', ' * bool(ears)}"
+    place = f"{results.scale}{' scale' * is_paper}{': ' if own else ', ' * bool(extractors)}"
     notes = [*item.notes, *(f"{row.label}: {row.note}." for row in paper_rows if row.note)]
     return ShownTable(
         item=item,
         scale=results.scale,
         columns=columns,
         rows=rows,
-        measured=f"measured ({place}{', '.join([*own, *ears])})",
+        measured=f"measured ({place}{', '.join([*own, *extractors])})",
         caption=where if is_paper or item.printed is None else f"{where} {OTHER_TASK}",
         notes=tuple(dict.fromkeys([*notes, *_notes(columns, rows, results)])),
         judgments=tuple(judge(claim, results) for claim in item.claims),
@@ -206,8 +207,8 @@ def _measured_on(results: ItemResults) -> tuple[list[str], str, list[str]]:
         "YAMNet": any(score.extractor.get("name") == "yamnet" for score in scores),
         "embedded evaluator": any(score.is_embedded for score in scores),
     }
-    ears = [name for name, is_heard in heard.items() if is_heard]
-    return titles, data or ("no scores" if results.usable else "nothing yet"), ears
+    extractors = [name for name, is_heard in heard.items() if is_heard]
+    return titles, data or ("no scores" if results.usable else "nothing yet"), extractors
 
 
 def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: ItemResults) -> list[str]:

@@ -98,7 +98,7 @@ def _read_equivalent(path: Path) -> dict[tuple[str, str], str]:
         return {(known["module"], known["was"]): known["is"] for known in read_json(path) if known["because"]}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{path} can not be read ({error}): it is a list of module, was, is and because. Take it from git again."
+            f"{path} cannot be read ({error}): it is a list of module, was, is and because. Take it from git again."
         ) from error
 
 

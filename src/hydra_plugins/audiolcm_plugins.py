@@ -7,7 +7,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 from audiolcm.sweeps.local_launcher import OneByOne
-from audiolcm.sweeps.row_sweeper import Rows
+from audiolcm.sweeps.row_sweeper import RowSweeper
 from audiolcm.sweeps.slurm.launcher import SweepLauncher
 
 
@@ -19,7 +19,7 @@ class SlurmLauncher(SweepLauncher):
     """Submits a sweep to SLURM; conf/hydra/launcher/submitit_slurm.yaml tells of its settings."""
 
 
-class RowsSweeper(Rows):
+class RowsSweeper(RowSweeper):
     """Runs the rows of a table of the paper; conf/experiment says which."""
 
 

@@ -29,7 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     repair = prepare.add_mutually_exclusive_group()
     repair.add_argument("--verify", action="store_true", help="read all that is cached and hold it against its "
                         "checksums")  # fmt: skip
-    repair.add_argument("--mend", action="store_true", help="as --verify, and make what is damaged anew")
+    repair.add_argument("--mend", action="store_true", help="as --verify, and make what is damaged again")
     prepare.set_defaults(run=run)
 
 
@@ -90,6 +90,6 @@ def _discard_damaged(recipe: Any, cfg: Mapping[str, Any]) -> None:
 
     found = discard(prepared_folder(recipe.corpus, Path(cfg["paths"]["cache"])))
     for path in found:
-        log.info("damaged, is made anew: %s", path)
+        log.info("damaged, is made again: %s", path)
     if any("latents-" in str(path) or "text-" in str(path) for path in found):
-        log.info("Latents and text features are made anew by --latents or by the next training.")
+        log.info("Latents and text features are made again by --latents or by the next training.")

@@ -10,7 +10,7 @@ from audiolcm.environment.terminal import printable
 from audiolcm.errors import UserError
 
 if TYPE_CHECKING:
-    from audiolcm.data.tables import Row
+    from audiolcm.data.tables import TableRow
     from audiolcm.structure.captions import Pair
     from audiolcm.structure.language_model import Structurer
 
@@ -113,7 +113,7 @@ def _structure_table(options: argparse.Namespace, structurer: "Structurer") -> N
     write_table(options.output, columns, completed)
 
 
-def _check_rows(rows: "list[Row]", path: Path) -> None:
+def _check_rows(rows: "list[TableRow]", path: Path) -> None:
     if not rows:
         raise UserError(f"{path} holds no row below its header.")
     for row in rows:

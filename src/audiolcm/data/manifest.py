@@ -11,7 +11,7 @@ import numpy as np
 from audiolcm.data.locating import Finder
 from audiolcm.data.tables import (
     LIST_SEPARATOR,
-    Row,
+    TableRow,
     lacks_columns,
     read_columns,
     seconds,
@@ -211,7 +211,7 @@ def _column(column: str, columns: Sequence[str]) -> str | None:
     return next((one for one in (column, *_OTHER_NAMES.get(column, ())) if one in columns), None)
 
 
-def _one_a_caption(clips: Sequence[Clip], rows: Sequence[Row], column: str) -> list[Clip]:
+def _one_a_caption(clips: Sequence[Clip], rows: Sequence[TableRow], column: str) -> list[Clip]:
     """Return the clips, several of a row whose captions are a list."""
     taken = {clip.name for clip in clips}
     every = []
@@ -248,7 +248,7 @@ def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
     write_table(path, COLUMNS, [_row(clip, path.parent.resolve()) for clip in clips])
 
 
-def _clip(row: Row, folder: Path, known: Mapping[str, str | None], find: Finder) -> Clip:
+def _clip(row: TableRow, folder: Path, known: Mapping[str, str | None], find: Finder) -> Clip:
     name, audio_path, caption = (row.get(known[column] or "", "") for column in REQUIRED_COLUMNS)
     duration = row.get("duration", "")
     return Clip(

@@ -26,7 +26,7 @@ _SOUND_SUFFIX = re.compile(r"\.(wav|flac|mp3|ogg|opus|aiff?|m4a)$", re.IGNORECAS
 
 
 @dataclass(frozen=True)
-class Row(Mapping[str, str]):
+class TableRow(Mapping[str, str]):
     """The texts of a row by column, "" where there is none.
 
     ``line`` is where it begins in the file (the header is line 1); ``problem`` says what is wrong with the row as such,
@@ -53,7 +53,7 @@ class Row(Mapping[str, str]):
         return len(self.texts)
 
 
-def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
+def read_table(path: str | Path, required: Iterable[str] = ()) -> list[TableRow]:
     """Return the rows of a TSV, CSV, JSON (lines or a list of objects) or Parquet table.
 
     Raises:
@@ -67,7 +67,7 @@ def read_table(path: str | Path, required: Iterable[str] = ()) -> list[Row]:
     return rows
 
 
-def read_columns(path: Path) -> tuple[list[str], list[Row]]:
+def read_columns(path: Path) -> tuple[list[str], list[TableRow]]:
     """Return the columns, which a table without rows has too, and the rows; see ``read_table``."""
     if not path.is_file():
         raise UserError(
@@ -121,12 +121,12 @@ def _delimiter(path: Path) -> str:
     return "," if path.suffix == ".csv" else "\t"
 
 
-def _read_text_table(path: Path) -> tuple[list[str], list[Row]]:
+def _read_text_table(path: Path) -> tuple[list[str], list[TableRow]]:
     text = text_of(path)
     if is_json(text):
         return _read_json(text)
     columns: list[str] = []
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     delimiter = separator(text, _delimiter(path))
     csv.field_size_limit(_LONGEST_TABLE)  # a long field is a fault of its row, not of the table
     reader = csv.reader(
@@ -151,7 +151,7 @@ def _read_text_table(path: Path) -> tuple[list[str], list[Row]]:
     return columns, rows
 
 
-def _read_json(text: str) -> tuple[list[str], list[Row]]:
+def _read_json(text: str) -> tuple[list[str], list[TableRow]]:
     records = list(json_records(text))
     columns = list(dict.fromkeys(key for _, record in records if isinstance(record, dict) for key in record))
     rows = []
@@ -161,7 +161,7 @@ def _read_json(text: str) -> tuple[list[str], list[Row]]:
     return columns, rows
 
 
-def _row(columns: list[str], fields: list[str], line: int, delimiter: str) -> Row:
+def _row(columns: list[str], fields: list[str], line: int, delimiter: str) -> TableRow:
     surplus = len(fields) - len(columns)
     problem = f"The row has {len(fields)} fields, the header {len(columns)}." if surplus > 0 else ""
     problem = _length_problem(fields) or problem
@@ -192,13 +192,13 @@ def _holds_rows(field: str, position: int, num_columns: int, delimiter: str) -> 
     return all(there >= least for there, least in zip(found, wanted, strict=True))
 
 
-def _trimmed(texts: Mapping[str, str], line: int, problem: str = "") -> Row:
+def _trimmed(texts: Mapping[str, str], line: int, problem: str = "") -> TableRow:
     trimmed = {column: text.strip() for column, text in texts.items()}
     spaced = {column: text for column, text in texts.items() if text != trimmed[column]}
-    return Row(trimmed, line, problem, spaced)
+    return TableRow(trimmed, line, problem, spaced)
 
 
-def _of_values(values: Mapping[str, Any], line: int, problem: str = "") -> Row:
+def _of_values(values: Mapping[str, Any], line: int, problem: str = "") -> TableRow:
     lists = {
         column: tuple(_exact(item).strip() for item in value)
         for column, value in values.items()
@@ -209,7 +209,7 @@ def _of_values(values: Mapping[str, Any], line: int, problem: str = "") -> Row:
     return replace(row, lists=lists)
 
 
-def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
+def _read_parquet(path: Path) -> tuple[list[str], list[TableRow]]:
     table = _import_parquet("pyarrow.parquet").read_table(path)
     rows = [_of_values(values, line) for line, values in enumerate(table.to_pylist(), start=2)]
     return list(table.column_names), rows

@@ -12,7 +12,7 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if is_sharded(tensor) else tensor
 
 
-def whole_in_first(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def gathered_in_first(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return all of the tensors on the CPU in the first process, none in the others: one at a time on the GPU."""
     kept: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -33,7 +33,7 @@ def sharded_like(tensor: Tensor, other: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def load_whole(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+def load_gathered(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Load whole tensors strictly into a module that may be sharded."""
     state = module.state_dict()
     placed = {

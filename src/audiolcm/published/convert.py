@@ -14,7 +14,7 @@ from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer, tokenizer_place
 from audiolcm.published.checkpoint import ReleasedCheckpoint, read_released
 from audiolcm.published.layout import DENOISERS, Sizes
-from audiolcm.published.sources import PUBLISHED, Source, part_identity
+from audiolcm.published.sources import PUBLISHED, ModelSource, part_identity
 from audiolcm.published.untrained import Companions, convert_vocoder
 from audiolcm.weights.artifacts import Artifact, ArtifactStore
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 BERT, T5 = "bert-base-uncased", "google/t5-v1_1-large"
 
 
-def convert(source: Source, root: Path, companions: Companions | None = None) -> dict[str, Artifact]:
+def convert(source: ModelSource, root: Path, companions: Companions | None = None) -> dict[str, Artifact]:
     """Write every part of ``source`` as an artifact below ``root`` and return them by stage.
 
     Raises:
@@ -49,7 +49,7 @@ class _Converter:
     """One file and the store it goes to."""
 
     def __init__(
-        self, source: Source, released: ReleasedCheckpoint, store: ArtifactStore, companions: Companions
+        self, source: ModelSource, released: ReleasedCheckpoint, store: ArtifactStore, companions: Companions
     ) -> None:
         self.source, self.released, self.store, self.companions = source, released, store, companions
         self.cfg = configuration(released.sizes)

@@ -7,7 +7,7 @@ from pathlib import Path
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
-from audiolcm.published.sources import SCHEME, Source, find_source, is_source, part_identity
+from audiolcm.published.sources import SCHEME, ModelSource, find_source, is_source, part_identity
 from audiolcm.published.untrained import GRIFFIN_LIM, Companions, convert_vocoder
 from audiolcm.storage.leases import exclusive
 from audiolcm.storage.run_folder import RESULT, has_damaged_result, read_result
@@ -99,7 +99,7 @@ def _converted(place: str | Path) -> Artifact:
     return made.get("student", made["teacher"])
 
 
-def _found(source: Source, store: ArtifactStore) -> Artifact | None:
+def _found(source: ModelSource, store: ArtifactStore) -> Artifact | None:
     """Return what was made of the file before; None also when that was cut off, which is then done again."""
     for kind, stages in STAGES_OF.items():
         made = [store.find(part_identity(source, kind, stage)) for stage in stages]

@@ -35,7 +35,7 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """A released checkpoint on this computer."""
 
     path: Path
@@ -60,7 +60,7 @@ def is_hub_name(place: str | Path) -> bool:
     return bool(is_name) and not Path(place).exists() and not Path(place).parent.is_dir()
 
 
-def find_source(text: str | Path) -> Source:
+def find_source(text: str | Path) -> ModelSource:
     """Return the file that ``published:NAME`` stands for, downloaded if need be, or the file of this path.
 
     Raises:
@@ -72,16 +72,16 @@ def find_source(text: str | Path) -> Source:
         if name not in PUBLISHED:
             choices = ", ".join(SCHEME + known for known in PUBLISHED)
             raise UserError(f"{text} is not known. Choose from: {choices}, or give the path of the file.")
-        return Source(obtain(PUBLISHED[name], f"its path instead of {text}"))
+        return ModelSource(obtain(PUBLISHED[name], f"its path instead of {text}"))
     path = Path(text).expanduser()
     if not path.is_file():
         raise UserError(
             f"There is no file {path}. Give audiolcm.ckpt or maa2.ckpt, or one of "
             f"{', '.join(SCHEME + known for known in PUBLISHED)}."
         )
-    return Source(path)
+    return ModelSource(path)
 
 
-def part_identity(source: Source, kind: str, stage: str) -> Identity:
+def part_identity(source: ModelSource, kind: str, stage: str) -> Identity:
     """Return what a converted part is made from: the content of the released file."""
     return Identity(stage, kind, {"published": source.sha256})

@@ -217,7 +217,7 @@ def _rows(cfg: Mapping[str, Any], count: int, engine: str, bfloat16: bool) -> It
     settings = {stage: build(cfg["trainer"][stage], f"trainer.{stage}", StageSettings) for stage in STAGES}
     for name, sized in tqdm(list(sizes(cfg)), "plan", leave=False):
         for stage in STAGES:
-            examples = settings[stage].piece_size(count, stage)
+            examples = settings[stage].micro_batch_size(count, stage)
             kept, again = (
                 in_one_process(simulate(sized, stage, examples, recompute, bfloat16), count, engine, bfloat16)
                 for recompute in (False, True)

@@ -51,7 +51,7 @@ class Ingredients:
         self.cfg = cfg
         self.runner = StageRunner(cfg)
         for stage in self.trained_stages():
-            self.runner.settings[stage].piece_size(processes.count(), stage)
+            self.runner.settings[stage].micro_batch_size(processes.count(), stage)
             if self.runner.settings[stage].length_buckets and stage not in ("teacher", "student"):
                 raise UserError(
                     f"trainer.{stage}.length_buckets: this stage trains on short cuts of one length; buckets are for "

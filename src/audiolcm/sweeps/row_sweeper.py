@@ -160,7 +160,7 @@ def _is_group(word: str) -> bool:
     return (CONF / _key(word).partition("@")[0]).is_dir()
 
 
-class Rows(BasicSweeper):
+class RowSweeper(BasicSweeper):
     """Sweeps over the rows of a table; on the command line ``row=a,b-seed1`` chooses among them.
 
     Other words of the command line go to every job, and replace what all rows say alike of the same setting.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRAINING_FIGURES = ("train/student", "validation/loss", "validation/distance_to_teacher")
-Row = dict[str, Any]
+JobRow = dict[str, Any]
 T = TypeVar("T")
 MULTIRUN = "multirun.yaml"
 _DAMAGED = (OmegaConfBaseException, ValueError, TypeError, LookupError, AttributeError, RecursionError)
@@ -48,7 +48,7 @@ _DAMAGED = (OmegaConfBaseException, ValueError, TypeError, LookupError, Attribut
 class Picture(Protocol):
     """Something to draw of a finished sweep."""
 
-    def draw(self, folder: Path, rows: list[Row]) -> Path:
+    def draw(self, folder: Path, rows: list[JobRow]) -> Path:
         """Draw into ``folder`` and return the file."""
         ...
 
@@ -121,7 +121,7 @@ class SweepSummary(Callback):
         self, pictures: Sequence[Picture] = (), figures: Sequence[str] | None = TRAINING_FIGURES
     ) -> None:
         self.pictures, self.figures = pictures, figures
-        self.rows: list[Row] = []
+        self.rows: list[JobRow] = []
         self._before: dict[Path, int | None] = {}
 
     def on_job_start(self, config: DictConfig, **_: object) -> None:
@@ -176,7 +176,7 @@ def job_name(overrides: Sequence[str], otherwise: str) -> str:
     return given.get("row", otherwise)
 
 
-def next_of(rows: Sequence[Row], experiment: str | None) -> str:
+def next_of(rows: Sequence[JobRow], experiment: str | None) -> str:
     """Return what to type after a sweep that trained students, as a single run's summary does; else ""."""
     students = [row["folder"] for row in rows if row.get("student")]
     if not students:
@@ -191,7 +191,7 @@ def next_of(rows: Sequence[Row], experiment: str | None) -> str:
     return f"Next:\n  {scored}\n  {shlex.join(words)}"
 
 
-def row_of(job: str, folder: Path) -> Row:
+def row_of(job: str, folder: Path) -> JobRow:
     """Return the table's row of a job, from what it left in its folder."""
     found = f"{RESULT} is damaged" if has_damaged_result(folder) else "no result"
     result = read_result(folder) or {"status": "failed", "error": found}
@@ -199,7 +199,7 @@ def row_of(job: str, folder: Path) -> Row:
 
 
 def write_summary(
-    folder: Path, name: str, rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES
+    folder: Path, name: str, rows: list[JobRow], figures: Sequence[str] | None = TRAINING_FIGURES
 ) -> Path:
     """Write ``<name>.md`` and ``<name>.csv`` of the rows into ``folder``, show the table, and return the former."""
     shown = markdown(rows, figures)
@@ -213,7 +213,7 @@ def write_summary(
     return path
 
 
-def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> "pd.DataFrame":
+def table(rows: list[JobRow], figures: Sequence[str] | None = TRAINING_FIGURES) -> "pd.DataFrame":
     """Return a line for each row; what a job did not leave is ""."""
     found = dict.fromkeys(name for row in rows for name in row.get("figures", {}))
     columns = ["job", "status", *(found if figures is None else figures), "folder", "error"]
@@ -222,7 +222,7 @@ def table(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> 
     return frame(columns, told)
 
 
-def markdown(rows: list[Row], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
+def markdown(rows: list[JobRow], figures: Sequence[str] | None = TRAINING_FIGURES) -> str:
     """Return the rows as a Markdown table; a failed job shows its message instead of figures."""
     found = table(rows, figures)
     found["job"] = found["job"].replace("", "(defaults)")

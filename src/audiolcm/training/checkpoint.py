@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from audiolcm.distributed import processes
-from audiolcm.distributed.sharded import load_whole, sharded_like, whole_in_first
+from audiolcm.distributed.sharded import gathered_in_first, load_gathered, sharded_like
 from audiolcm.errors import UserError
 from audiolcm.storage.files import explained
 from audiolcm.storage.tensors import UNSEALED, check_seal, save_tensors
@@ -36,7 +36,7 @@ def save_snapshot(folder: Path, step: int, product: nn.Module) -> None:
 
     Every process must call it: the first one writes. The finished stage makes an artifact of each (``artifacts``).
     """
-    tensors = whole_in_first(product.state_dict())
+    tensors = gathered_in_first(product.state_dict())
     path = folder / f"snapshots/step-{step:08d}/model.safetensors"
     processes.first_decides(lambda: save_tensors(path, tensors, UNSEALED))  # the others wait for it
 
@@ -79,7 +79,7 @@ class Checkpoints:
                 tensors |= {f"optimizer/{part}/{index}/{name}": tensor for name, tensor in slots.items()}
         metadata = {"format": str(FORMAT_VERSION), "step": str(step), "identity": self.identity}
         path = self.folder / f"step-{step:08d}.safetensors"
-        tensors = whole_in_first(tensors)
+        tensors = gathered_in_first(tensors)
 
         def write() -> None:
             save_tensors(path, tensors, metadata | UNSEALED)
@@ -198,7 +198,7 @@ def _check_slots(part: str, found: dict[int, dict[str, Tensor]], optimizers: Opt
 
 
 def _load(weights: dict[str, Tensor], slots: Slots, trained: nn.Module, optimizers: Optimizers) -> None:
-    load_whole(trained, weights)
+    load_gathered(trained, weights)
     for part, optimizer in optimizers.items():
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         placed = {

@@ -21,7 +21,7 @@ def check_pieces(settings: StageSettings, stage: str, additive: bool) -> None:
         stage: its name.
         additive: whether the loss of a batch is the mean over its examples, so that pieces can follow each other.
     """
-    settings.piece_size(processes.count(), stage)
+    settings.micro_batch_size(processes.count(), stage)
     if settings.accumulate > 1 and not additive:
         raise UserError(
             f"trainer.{stage}.accumulate={settings.accumulate}: the adversarial losses of this stage compare "
@@ -32,7 +32,7 @@ def check_pieces(settings: StageSettings, stage: str, additive: bool) -> None:
 
 def training_pieces(data: TrainingSet, settings: StageSettings, step: int, seed: int) -> Iterator[Piece]:
     """Yield the clips of this process in the batch of ``step``, in pieces of one size, and what they draw from."""
-    size = settings.piece_size(processes.count())
+    size = settings.micro_batch_size(processes.count())
     buckets = getattr(data, "bucket_of", None)
     if buckets is None:
         batch = batch_indices(len(data), settings.batch_size, step, seed)

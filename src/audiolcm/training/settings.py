@@ -62,7 +62,7 @@ class StageSettings:
         if not 0.0 <= self.final_lr_fraction <= 1.0:
             raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
 
-    def piece_size(self, num_processes: int, stage: str = "<stage>") -> int:
+    def micro_batch_size(self, num_processes: int, stage: str = "<stage>") -> int:
         """Return how many examples a process takes at once.
 
         Raises:

@@ -18,7 +18,7 @@ from audiolcm.configuration.fingerprint import code_of_plugins
 from audiolcm.configuration.schema import to_yaml
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
-from audiolcm.distributed.sharded import whole_in_first
+from audiolcm.distributed.sharded import gathered_in_first
 from audiolcm.objectives.objective import Objective
 from audiolcm.published.untrained import placed
 from audiolcm.storage.files import remove_leftovers
@@ -136,7 +136,7 @@ class StageRunner:
             afterwards(product)
         facts = self._facts(folder, parents, product) | tracking_facts(tracker)
         facts |= {"training_seconds": round(time.monotonic() - began, 1), "resumed_from_step": start}
-        tensors = whole_in_first(product.state_dict())
+        tensors = gathered_in_first(product.state_dict())
         if processes.is_first():
             self.store.write(identity, tensors, to_yaml(placed(cfg)), facts)
         processes.first_decides(lambda: True)  # the others wait for it

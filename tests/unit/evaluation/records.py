@@ -6,7 +6,7 @@ import numpy as np
 
 from audiolcm.audio.io import write_wav
 from audiolcm.audio.mel import SAMPLE_RATE
-from evaluation.record import Record, Row, Score, ScoredClip, Timing
+from evaluation.record import Record, RecordRow, Score, ScoredClip, Timing
 
 HOSTILE = (
     "A </script><script>alert(1)</script> <img src=x onerror=alert(2)> \"dog\" & 'cat' | 100% {of} $_^~#\\"
@@ -22,13 +22,13 @@ def make_record(folder: Path, num_clips: int = 5, seconds: float = 0.5) -> Recor
     The first caption is hostile. Clip 0 is the best by CLAP, the last one the worst; KL has no value for clip 1.
     """
     clips = tuple(_write_clip(folder, index, seconds) for index in range(num_clips))
-    row = Row(
+    row = RecordRow(
         "AudioLCM",
         {"num_steps": 2, "omega": 4.0, "nfe": 2, "artifact": "student/tiny-0a1b2c"},
         _scores(clips),
     )
     sanity = tuple(
-        Row(name, {}, (_fad(fad), _clap({}, clap)))
+        RecordRow(name, {}, (_fad(fad), _clap({}, clap)))
         for name, fad, clap in (
             ("silence", 31.27, 0.021),
             ("white noise", 25.4, 0.013),

@@ -11,7 +11,7 @@ from audiolcm.audio.io import write_wav
 from audiolcm.data.manifest import Clip
 from evaluation.features.store import FeatureStore, reference_gaussian
 from evaluation.generate import keep_settings
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 from evaluation.record import read_record
 from evaluation.sound import SoundReader
 from evaluation.systems.baselines import WhiteNoise
@@ -30,7 +30,9 @@ class Rows:
 
 
 def sounds(cache: Path) -> list[Path]:
-    items = [Item(name, Clip(name, None, name, "", 0.1, "test", ()), Path("/none.wav")) for name in NAMES]
+    items = [
+        ProtocolItem(name, Clip(name, None, name, "", 0.1, "test", ()), Path("/none.wav")) for name in NAMES
+    ]
     return WhiteNoise().sounds(TestSet(tuple(items), 0.1, "0123456789", "mine"), 0, cache)
 
 

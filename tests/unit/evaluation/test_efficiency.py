@@ -15,10 +15,11 @@ from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.text_encoder import HashedTextEncoder
 from audiolcm.pipeline import AudioLCM
 from evaluation.efficiency import Efficiency, NotMeasured
-from evaluation.protocol import Item
+from evaluation.protocol import ProtocolItem
 
 ITEMS = [
-    Item(f"c{i}__0", Clip(f"c{i}", None, f"caption {i}", "", 1.0, "test", ()), Path(f"{i}")) for i in range(3)
+    ProtocolItem(f"c{i}__0", Clip(f"c{i}", None, f"caption {i}", "", 1.0, "test", ()), Path(f"{i}"))
+    for i in range(3)
 ]
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from audiolcm.data.manifest import Clip
-from evaluation.protocol import Item
-from evaluation.record import Row, Score
+from evaluation.protocol import ProtocolItem
+from evaluation.record import RecordRow, Score
 from evaluation.sanity import halves, shuffled, verdicts
 from evaluation.sound import SoundReader
 from evaluation.trial import Trial
@@ -12,7 +12,7 @@ from evaluation.trial import Trial
 
 def trial(captions):
     made = [
-        Item(f"c{i}__0", Clip(f"c{i}", None, caption, "", 1.0, "test", ()), Path(f"r{i}.wav"))
+        ProtocolItem(f"c{i}__0", Clip(f"c{i}", None, caption, "", 1.0, "test", ()), Path(f"r{i}.wav"))
         for i, caption in enumerate(captions)
     ]
     sounds = tuple(Path(f"s{i}.wav") for i in range(len(made)))
@@ -48,10 +48,10 @@ def scores(fad, clap, interval=None):
 
 
 def test_verdicts_name_what_is_not_better_than_a_sanity_row():
-    row = Row("audiolcm", {}, scores(5.0, 0.2))
+    row = RecordRow("audiolcm", {}, scores(5.0, 0.2))
     silence, shuffle = (
-        Row("silence", {}, scores(9.0, 0.1)),
-        Row("shuffled_captions", {}, scores(9.0, 0.25)[1:]),
+        RecordRow("silence", {}, scores(9.0, 0.1)),
+        RecordRow("shuffled_captions", {}, scores(9.0, 0.25)[1:]),
     )
     assert verdicts(row, [silence, shuffle]) == (
         "Against silence: every figure is better.",
@@ -61,13 +61,13 @@ def test_verdicts_name_what_is_not_better_than_a_sanity_row():
 
 
 def test_an_interval_that_reaches_a_sanity_row_is_told_and_bounds_are_no_rivals():
-    row = Row("audiolcm", {}, scores(5.0, 0.1, interval=(4.0, 9.5)))
-    [sentence] = verdicts(row, [Row("silence", {}, scores(9.0, 0.1))])
+    row = RecordRow("audiolcm", {}, scores(5.0, 0.1, interval=(4.0, 9.5)))
+    [sentence] = verdicts(row, [RecordRow("silence", {}, scores(9.0, 0.1))])
     expected = "no better in CLAP (x) (0.1; 0.1); better, but within the 95% interval, in FAD (x) (5; 9)"
     assert sentence == f"Against silence: {expected}."
-    assert verdicts(row, [Row("reconstruction", {}, scores(1.0, 0.9))]) == ()
+    assert verdicts(row, [RecordRow("reconstruction", {}, scores(1.0, 0.9))]) == ()
 
 
 def test_a_row_without_a_shared_figure_gets_no_verdict():
-    row = Row("audiolcm", {}, scores(5.0, 0.2)[:1])
-    assert verdicts(row, [Row("shuffled_captions", {}, scores(9.0, 0.1)[1:])]) == ()
+    row = RecordRow("audiolcm", {}, scores(5.0, 0.2)[:1])
+    assert verdicts(row, [RecordRow("shuffled_captions", {}, scores(9.0, 0.1)[1:])]) == ()

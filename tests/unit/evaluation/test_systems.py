@@ -8,7 +8,7 @@ from audiolcm.audio.io import read_audio, write_wav
 from audiolcm.data.manifest import Clip
 from audiolcm.errors import UserError
 from evaluation.item_names import safe_name
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.folder import Folder
 from evaluation.systems.system import System, made
@@ -17,7 +17,7 @@ from evaluation.systems.system import System, made
 def items(*names: str) -> TestSet:
     """Items of these names, one second each."""
     made_items = [
-        Item(
+        ProtocolItem(
             name,
             Clip(name, None, f"caption of {name}", "", 1.0, "test", ()),
             Path(f"/{name.rpartition('__')[0]}.wav"),

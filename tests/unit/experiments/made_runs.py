@@ -8,7 +8,7 @@ from typing import Any
 from audiolcm.configuration.fingerprint import code_hash, settings_made
 from audiolcm.storage.run_folder import RESULT, write_result
 from audiolcm.sweeps.row_sweeper import settings_of
-from evaluation.record import Record, Row, Score, ScoredClip, Timing
+from evaluation.record import Record, RecordRow, Score, ScoredClip, Timing
 from experiments.records.planned import PlannedJob, planned
 
 METHOD = {
@@ -50,7 +50,7 @@ def evaluation(value: float = 3.5, date: str = "2026-01-02T03:04:05+00:00", seco
         "url": "https://a.org/b/c",
     }
     return Record(
-        row=Row("audiolcm", facts, (score,)),
+        row=RecordRow("audiolcm", facts, (score,)),
         protocol={"name": "replica", "title": "replica", "captions": f"{PLACE}/lists", "num_clips": 2},
         clips=(ScoredClip("a__0", "A dog", f"{PLACE}/generated/a.wav", None),),
         timings=(Timing(1, 2, 1, 2.0, 2, {"text": spread}, spread, spread, 0.05, 0.02),),

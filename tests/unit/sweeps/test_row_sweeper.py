@@ -19,7 +19,7 @@ from audiolcm.sweeps.row_sweeper import (
     ENTRIES,
     SCALES,
     RowJob,
-    Rows,
+    RowSweeper,
     read_plans,
     row_jobs,
     settings_now,
@@ -36,17 +36,17 @@ STEMS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 
 def rows(
     entry: str = "train", stem: str = "table", profile: str | None = None, **plans: dict[str, Any] | None
-) -> Rows:
+) -> RowSweeper:
     """The sweeper of an experiment as Hydra sets it up; plans are by entry point, at replica scale."""
     # Without __init__: Hydra's search for plugins makes a new BasicSweeper, and that of the old one then fails.
-    sweeper = Rows.__new__(Rows)
+    sweeper = RowSweeper.__new__(RowSweeper)
     sweeper.plans = {name: {"replica": plans.get(name)} for name in ENTRIES}
     choices = {"experiment": stem} | ({"profile": profile} if profile else {})
     sweeper.config = OmegaConf.create({"hydra": {"runtime": {"choices": choices}, "job": {"name": entry}}})
     return sweeper
 
 
-def split(sweeper: Rows, *words: str) -> list[list[str]]:
+def split(sweeper: RowSweeper, *words: str) -> list[list[str]]:
     (batch,) = sweeper.split_arguments(OverridesParser.create().parse_overrides(list(words)), None)
     return batch
 
@@ -181,7 +181,7 @@ def test_a_mistake_ends_the_sweep_with_one_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweeper = rows(train=PLAN)
-    monkeypatch.setattr(Rows.__bases__[0], "sweep", lambda self, words: split(self, *words))
+    monkeypatch.setattr(RowSweeper.__bases__[0], "sweep", lambda self, words: split(self, *words))
     with pytest.raises(SystemExit) as end:
         sweeper.sweep(["row=fulll"])
     told = capsys.readouterr().err
@@ -191,7 +191,9 @@ def test_a_mistake_ends_the_sweep_with_one_message(
 
 def test_one_job_of_each_choice_of_groups_is_composed_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr(Rows.__bases__[0], "validate_batch_is_legal", lambda self, batch: seen.extend(batch))
+    monkeypatch.setattr(
+        RowSweeper.__bases__[0], "validate_batch_is_legal", lambda self, batch: seen.extend(batch)
+    )
     plan = PLAN | {"rows": PLAN["rows"] | {"small": ["model=tiny"], "wrong": ["model=tinny"]}}
     sweeper = rows(train=plan)
     sweeper.validate_batch_is_legal(split(sweeper))

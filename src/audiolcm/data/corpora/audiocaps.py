@@ -6,7 +6,7 @@ from pathlib import Path
 from audiolcm.data.corpora.folder import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.manifest import Clip
-from audiolcm.data.tables import Row
+from audiolcm.data.tables import TableRow
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 
 _SECONDS = 10.0
@@ -38,7 +38,7 @@ class AudioCaps(TableCorpus):
         """Return the video that a clip was taken from."""
         return youtube_origin(clip.name)
 
-    def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
+    def _published(self, rows: Sequence[TableRow], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("youtube_id", "caption"))
         names = unique_names(f"Y{row['youtube_id']}" for row in rows)
         paths = self._paths(rows)
@@ -50,7 +50,7 @@ class AudioCaps(TableCorpus):
             )
         return clips
 
-    def _paths(self, rows: Sequence[Row]) -> dict[tuple[str, str], Path]:
+    def _paths(self, rows: Sequence[TableRow]) -> dict[tuple[str, str], Path]:
         """Return the file of each part of a video that there is; each of its captions has an audiocap_id."""
         files, paths = YouTubeFiles(self._audio), {}
         for row in rows:
@@ -60,5 +60,5 @@ class AudioCaps(TableCorpus):
         return paths
 
 
-def _part(row: Row) -> tuple[str, str]:
+def _part(row: TableRow) -> tuple[str, str]:
     return row["youtube_id"], row.get("start_time", "")

@@ -11,7 +11,7 @@ from audiolcm.data.corpora.folder import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.locating import folded
 from audiolcm.data.manifest import Clip
-from audiolcm.data.tables import Row
+from audiolcm.data.tables import TableRow
 
 _logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Clotho(TableCorpus):
         super().__init__(name, root, duration, max_duration, exclude)
         self.tables = {"train": train, "validation": validation, "test": test}
 
-    def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
+    def _published(self, rows: Sequence[TableRow], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("file_name", "caption_1"))
         columns = [column for column in _CAPTION_COLUMNS if rows and column in rows[0]]
         names = iter(unique_names(Path(row["file_name"]).stem for row in rows for _ in columns))

@@ -9,7 +9,7 @@ from audiolcm.data.corpora.esc_captions import CAPTIONS, ESC10_CATEGORIES
 from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, find_table
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import held_out_sources
-from audiolcm.data.tables import Row, read_table
+from audiolcm.data.tables import TableRow, read_table
 from audiolcm.errors import UserError
 
 _FOLDS = range(1, 6)
@@ -50,7 +50,7 @@ class Esc50(FolderCorpus):
                         f"dataset {name}: fold {number} is in two splits; give each fold to one split."
                     )
 
-    def _keeps(self, row: Row) -> bool:
+    def _keeps(self, row: TableRow) -> bool:
         return True
 
     def _read_clips(self) -> list[Clip]:
@@ -77,7 +77,7 @@ class Esc50(FolderCorpus):
                     clips[number] = dataclasses.replace(clips[number], split="validation")
         return clips + odd
 
-    def _problem(self, row: Row) -> str:
+    def _problem(self, row: TableRow) -> str:
         if not (row["fold"].isdecimal() and len(row["fold"]) < 4) or row["filename"].count("-") < 2:
             return (
                 f"The file name is {row['filename']!r}, the fold {row['fold']!r}: a name like 1-100032-A-0.wav and a "
@@ -91,7 +91,7 @@ class Esc50(FolderCorpus):
         parts = clip.name.split("-")
         return f"freesound:{parts[1]}" if len(parts) > 2 else ""
 
-    def _clip(self, row: Row, label: str, split: str, problem: str = "") -> Clip:
+    def _clip(self, row: TableRow, label: str, split: str, problem: str = "") -> Clip:
         caption = row.get("caption") or CAPTIONS.get(label, "")
         name, path = Path(row["filename"]).stem, self._find(self.root / "audio" / row.exact("filename"))
         return captioned_clip(name, path, caption, split, (label,), 5.0, row.line, problem)
@@ -115,5 +115,5 @@ class Esc10(Esc50):
         folds = (train_folds, validation_folds, test_folds)
         super().__init__(root, duration, max_duration, *folds, validation_every, name, exclude)
 
-    def _keeps(self, row: Row) -> bool:
+    def _keeps(self, row: TableRow) -> bool:
         return row.get("category", row.get("label")) in ESC10_CATEGORIES

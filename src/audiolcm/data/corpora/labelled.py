@@ -8,7 +8,7 @@ from audiolcm.data.corpora.folder import FolderCorpus, caption_of_labels, captio
 from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import is_held_out
-from audiolcm.data.tables import Row, read_table
+from audiolcm.data.tables import TableRow, read_table
 from audiolcm.errors import UserError
 from audiolcm.storage.files import lines_of, read_text
 
@@ -108,7 +108,7 @@ class UrbanSound8K(FolderCorpus):
         """Return the recording on Freesound."""
         return f"freesound:{clip.name.partition('-')[0]}"
 
-    def _split(self, row: Row) -> str:
+    def _split(self, row: TableRow) -> str:
         if row["fold"] in self.test_folds:
             return "test"
         return "validation" if is_held_out(row["fsID"], self.validation_every) else "train"

@@ -7,7 +7,7 @@ from audiolcm.data.corpora.folder import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import is_held_out
-from audiolcm.data.tables import Row
+from audiolcm.data.tables import TableRow
 from audiolcm.data.youtube import YouTubeFiles, youtube_origin
 
 _SECONDS = 10.0
@@ -37,7 +37,7 @@ class MusicCaps(TableCorpus):
         """Return the video that a clip was taken from."""
         return youtube_origin(clip.name)
 
-    def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
+    def _published(self, rows: Sequence[TableRow], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("ytid", "start_s", "caption", "is_audioset_eval"))
         names = unique_names(row["ytid"] for row in rows)
         files = YouTubeFiles(self._audio)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audiolcm.data.corpora.folder import FolderCorpus, unique_names
 from audiolcm.data.manifest import Clip, fallback_structure
-from audiolcm.data.tables import Row, read_table, seconds
+from audiolcm.data.tables import TableRow, read_table, seconds
 from audiolcm.errors import UserError
 
 _RELEASED_COLUMNS = {"name", "ori_cap", "caption", "audio_path"}
@@ -25,7 +25,7 @@ class TableCorpus(FolderCorpus):
     """The table of each split; set by the constructor."""
 
     @abstractmethod
-    def _published(self, rows: Sequence[Row], table: Path, split: str) -> list[Clip]:
+    def _published(self, rows: Sequence[TableRow], table: Path, split: str) -> list[Clip]:
         """Return the clips of the published table's rows."""
 
     def _read_clips(self) -> list[Clip]:
@@ -49,7 +49,7 @@ class TableCorpus(FolderCorpus):
             return self._released(rows, split)
         return self._published(rows, table, split)
 
-    def _released(self, rows: Sequence[Row], split: str) -> list[Clip]:
+    def _released(self, rows: Sequence[TableRow], split: str) -> list[Clip]:
         """Return the clips of a released table, where ``ori_cap`` is the plain and ``caption`` the structured caption.
 
         Files are where the authors had them, else anywhere. Rows that share a sound get numbered names.
@@ -73,7 +73,7 @@ class TableCorpus(FolderCorpus):
         ]
 
 
-def require_columns(rows: Sequence[Row], table: Path, columns: Sequence[str]) -> None:
+def require_columns(rows: Sequence[TableRow], table: Path, columns: Sequence[str]) -> None:
     """Refuse a table with rows that lacks a column.
 
     Raises:

@@ -26,7 +26,7 @@ SHORTEST, LONGEST = 2.0, 10.0
 _ORDER, _MIXED, _PLAIN = range(3)
 """Random streams in a seed's spawn key: order of the turns, clips of a split, clips of one class."""
 
-Key = tuple[int, ...]
+ClipKey = tuple[int, ...]
 """Of a clip in its split: stream, in that of one class a number of the class, index."""
 T = TypeVar("T")
 
@@ -205,7 +205,7 @@ class FoleyCorpus(ProceduralCorpus):
             raise UserError(f"foley: unknown class {label!r}; choose among {', '.join(self.labels)}.")
         return self._classes[label]
 
-    def _place(self, name: str) -> tuple[str, Key, str]:
+    def _place(self, name: str) -> tuple[str, ClipKey, str]:
         """Return split, key and, for a clip of one class, the label from a clip's name."""
         prefix, _, rest = name.partition("_")
         split, _, rest = rest.partition("_")

@@ -9,7 +9,7 @@ from numpy.random import Generator, SeedSequence, default_rng
 from audiolcm.data.foley import household, living, outdoors
 from audiolcm.data.foley.event_class import EventClass
 from audiolcm.data.foley.primitives import SAMPLE_RATE, Signal, filtered, low, ramps, room
-from audiolcm.data.foley.scenes import Interval, Scene, Source
+from audiolcm.data.foley.scenes import Interval, Scene, SoundSource
 
 PEAK_LIMIT = 0.95
 EVENT_CLASSES: Mapping[str, EventClass] = MappingProxyType(
@@ -49,7 +49,7 @@ def _slice(interval: Interval) -> slice:
     return slice(round(interval[0] * SAMPLE_RATE), round(interval[1] * SAMPLE_RATE))
 
 
-def render_source(source: Source, num_samples: int, seed: SeedSequence) -> Signal:
+def render_source(source: SoundSource, num_samples: int, seed: SeedSequence) -> Signal:
     """Return the sound of one source on the time axis of its clip, exactly zero outside its soundings."""
     event_class = EVENT_CLASSES[source.label]
     voice_seed, place_seed, *unit_seeds = seed.spawn(2 + len(source.soundings))

@@ -24,7 +24,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Source:
+class SoundSource:
     """One sounding thing: its class, intervals of sound in seconds, level, and what its caption states."""
 
     label: str
@@ -46,7 +46,7 @@ class Scene:
     """A planned clip; sources in order of their first onset."""
 
     duration: float
-    sources: tuple[Source, ...]
+    sources: tuple[SoundSource, ...]
     caption: str
 
     @property
@@ -112,10 +112,10 @@ def _source(
     count: int | None = None,
     extent: Extent | None = None,
     level: Interval | None = None,
-) -> Source:
+) -> SoundSource:
     words = captions.phrase(rng, event_class.wordings, loudness, count, extent)
     volume = float(rng.uniform(*(level or LEVELS[loudness])))
-    return Source(event_class.label, soundings, volume, words, loudness, count, extent)
+    return SoundSource(event_class.label, soundings, volume, words, loudness, count, extent)
 
 
 def _some_loudness(rng: Generator, probability: float) -> Loudness | None:
@@ -172,11 +172,11 @@ def plain(rng: Generator, event_class: EventClass, duration: float) -> Scene:
     units = _units(rng, event_class, duration) if isinstance(event_class, Countable) else [(0.0, duration)]
     words = Phrase(event_class.wordings[0])
     level = float(rng.uniform(*LEVELS[None]))
-    source = Source(event_class.label, _placed(units, (0.0, duration), rng.random()), level, words)
+    source = SoundSource(event_class.label, _placed(units, (0.0, duration), rng.random()), level, words)
     return Scene(duration, (source,), captions.plain_caption(rng, ("{0}",), [words]))
 
 
-def _part(rng: Generator, event_class: EventClass, window: Interval, anchor: float) -> Source:
+def _part(rng: Generator, event_class: EventClass, window: Interval, anchor: float) -> SoundSource:
     """Return a source inside a window of a sequence."""
     room = window[1] - window[0]
     count = None

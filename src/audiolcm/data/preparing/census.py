@@ -13,7 +13,7 @@ from audiolcm.data.corpora.folder import caption_of_labels
 from audiolcm.data.corpora.mix import Mix
 from audiolcm.data.corpora.sidecar import words_of_name
 from audiolcm.data.manifest import Corpus
-from audiolcm.data.store.arrow_rows import Rows
+from audiolcm.data.store.arrow_rows import ArrowRows
 from audiolcm.data.store.prepared import CLIPS_FILE, PreparedData
 
 Figures = dict[str, int | float]
@@ -37,7 +37,7 @@ def census(prepared: PreparedData, corpus: Corpus) -> Figures:
         split = prepared.open_split(name)
         is_new = np.zeros(len(split), bool)
         is_new[split.sounds] = True
-        for row, new in zip(Rows(split.folder / CLIPS_FILE), is_new, strict=True):
+        for row, new in zip(ArrowRows(split.folder / CLIPS_FILE), is_new, strict=True):
             found = _of_row(row, bool(new))
             for part in {"", row["name"].partition("/")[0] if parts else ""}:
                 counts[part].update(found)

@@ -17,7 +17,7 @@ from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.data.manifest import Clip, Corpus
 from audiolcm.data.preparing.plan import Plan
 from audiolcm.data.store.samples import FULL_SCALE, quantize, sound_problem
-from audiolcm.data.store.shards import Item, Rejected, Store
+from audiolcm.data.store.shards import Rejected, ShardItem, Store
 from audiolcm.errors import UserError
 
 
@@ -47,7 +47,7 @@ def make_shards(
     missing = [number for number in numbers if store.record(number) is None]
     total, left = (sum(len(store.items(number)) for number in some) for some in (numbers, missing))
 
-    def produce(items: range) -> Iterator[Item]:
+    def produce(items: range) -> Iterator[ShardItem]:
         for item in items:
             if stopped.is_set():
                 raise _StoppedError
@@ -70,7 +70,7 @@ def make_shards(
             pool.shutdown(cancel_futures=True)
 
 
-def _cached_sound(corpus: Corpus, spectrogram: MelSpectrogram, clip: Clip) -> Item:
+def _cached_sound(corpus: Corpus, spectrogram: MelSpectrogram, clip: Clip) -> ShardItem:
     try:
         waveform = corpus.waveform(clip)
     except UserError as error:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow
 
 from audiolcm.data.manifest import Clip, caption_problem, storable
-from audiolcm.data.store.arrow_rows import Rows, writing_rows
+from audiolcm.data.store.arrow_rows import ArrowRows, writing_rows
 from audiolcm.data.store.checked_json import file_facts, file_fault, read_json, write_json
 from audiolcm.data.store.prepared import CLIP_FIELDS, clip_of_row, clip_to_json
 from audiolcm.errors import UserError
@@ -50,7 +50,7 @@ class Plan:
     """The rows of a split and its distinct sounds, numbered from 0 in the order of their first usable row."""
 
     def __init__(self, folder: Path) -> None:
-        self.rows = Rows(folder / PLAN_FILE)
+        self.rows = ArrowRows(folder / PLAN_FILE)
         sounds, rows = np.unique(self.rows.column("sound"), return_index=True)
         self._row_of_sound = rows[sounds >= 0]
 

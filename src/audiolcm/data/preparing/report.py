@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from audiolcm.audio.mel import SAMPLE_RATE
-from audiolcm.data.store.arrow_rows import Rows
+from audiolcm.data.store.arrow_rows import ArrowRows
 from audiolcm.data.store.prepared import MISSING_FILE, MISSING_REPORT, NEEDED_SPLITS, PreparedData
 from audiolcm.data.tables import write_table
 from audiolcm.environment.terminal import printable
@@ -21,7 +21,7 @@ def write_report(prepared: PreparedData) -> None:
     missing = (
         {"split": row["split"], "row": row["row"], "name": row["name"], "file": row["reason"]}
         for name in prepared.splits
-        for row in Rows(prepared.folder / name / MISSING_FILE)
+        for row in ArrowRows(prepared.folder / name / MISSING_FILE)
     )
     write_table(prepared.folder / MISSING_REPORT, ("split", "row", "name", "file"), map(_to_read, missing))
     bad = map(dataclasses.asdict, prepared.iterate_bad_rows())

@@ -48,7 +48,7 @@ def writing_rows(path: Path, schema: pyarrow.Schema) -> Iterator[Callable[[Mappi
             flush()
 
 
-class Rows:
+class ArrowRows:
     """Read access to a table: ``len(rows)``, ``rows[i]`` as a dictionary, ``iter(rows)``, whole columns of numbers."""
 
     def __init__(self, path: Path) -> None:

@@ -17,7 +17,7 @@ import pyarrow
 
 from audiolcm.audio.mel import HOP_LENGTH
 from audiolcm.data.manifest import BadRow, Clip, Event, check_split
-from audiolcm.data.store.arrow_rows import Rows
+from audiolcm.data.store.arrow_rows import ArrowRows
 from audiolcm.data.store.checked_json import read_json, refuse_damaged
 from audiolcm.data.store.samples import FULL_SCALE
 from audiolcm.data.store.shards import ShardReader
@@ -54,7 +54,7 @@ BAD_SCHEMA = pyarrow.schema([("split", "string"), ("row", "int64"), ("name", "st
 class Clips(Sequence[Clip]):
     """The clips of a table, made when they are asked for."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: ArrowRows) -> None:
         self._rows = rows
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class PreparedSplit:
         self.facts = read_json(self.folder / SPLIT_FILE)
         for table, facts in self.facts["tables"].items():
             refuse_damaged(self.folder / table, facts)
-        self._rows = Rows(self.folder / CLIPS_FILE)
+        self._rows = ArrowRows(self.folder / CLIPS_FILE)
         self._shards = ShardReader(self.folder)
         self.clips = Clips(self._rows)
 
@@ -97,7 +97,7 @@ class PreparedSplit:
     @property
     def bad_rows(self) -> list[BadRow]:
         """The rows that cannot be used; not those that are left out for another reason."""
-        rows = (BadRow(**row) for row in Rows(self.folder / BAD_FILE))
+        rows = (BadRow(**row) for row in ArrowRows(self.folder / BAD_FILE))
         return [row for row in rows if not row.is_left_out]
 
     @property
@@ -218,7 +218,7 @@ class PreparedData:
         """Yield every row that is no clip, one at a time."""
         yield from (BadRow(**row) for row in read_json(self.folder / DATA_FILE)["rejected"])
         for name in self.splits:
-            yield from (BadRow(**row) for row in Rows(self.open_split(name).folder / BAD_FILE))
+            yield from (BadRow(**row) for row in ArrowRows(self.open_split(name).folder / BAD_FILE))
 
     def split(self, name: str) -> PreparedSplit:
         """Return one split.

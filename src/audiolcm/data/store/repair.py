@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audiolcm.data.store.arrow_rows import Rows
+from audiolcm.data.store.arrow_rows import ArrowRows
 from audiolcm.data.store.checked_json import MEND, file_fault, read_json
 from audiolcm.data.store.prepared import DATA_FILE, REPORT, SPLIT_FILE
 from audiolcm.data.store.shards import FILES_TABLE, INDEX, ITEMS_TABLE, record_path
@@ -86,7 +86,7 @@ def damaged_files(folder: Path) -> Iterator[tuple[int | None, str, str]]:
     """Read a whole finished store and yield (shard, file, what is wrong); what belongs to no shard has None."""
     broken = list(_damaged_of(folder, INDEX))
     yield from broken
-    for row in () if broken else Rows(folder / FILES_TABLE):
+    for row in () if broken else ArrowRows(folder / FILES_TABLE):
         if fault := file_fault(folder / row["name"], row, content=True):
             yield row["shard"], row["name"], fault
 

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow
 
-from audiolcm.data.store.arrow_rows import Rows, writing_rows
+from audiolcm.data.store.arrow_rows import ArrowRows, writing_rows
 from audiolcm.data.store.checked_json import (
     MEND,
     file_facts,
@@ -50,9 +50,9 @@ class Rejected:
     reason: str
 
 
-Item = Mapping[str, np.ndarray] | Rejected
+ShardItem = Mapping[str, np.ndarray] | Rejected
 Record = dict[str, Any]
-Produce = Callable[[range], Iterable[Item]]
+Produce = Callable[[range], Iterable[ShardItem]]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def build_shards(
     store.seal()
 
 
-def _counted(items: Iterable[Item], finished: Callable[[int], object]) -> Iterator[Item]:
+def _counted(items: Iterable[ShardItem], finished: Callable[[int], object]) -> Iterator[ShardItem]:
     for item in items:
         yield item
         finished(1)
@@ -175,7 +175,7 @@ def _item_rows(record: Record, names: Sequence[str]) -> Iterator[dict[str, Any]]
         yield row
 
 
-def _write_shard(folder: Path, number: int, items: Sequence[Item]) -> None:
+def _write_shard(folder: Path, number: int, items: Sequence[ShardItem]) -> None:
     good = [item for item in items if not isinstance(item, Rejected)]
     names = list(good[0]) if good else []
     files = {}
@@ -215,10 +215,10 @@ class ShardReader:
         self._num_items: int = index["num_items"]
         for name, facts in index["tables"].items():
             refuse_damaged(folder / name, facts)
-        self._files = {row["name"]: row for row in Rows(folder / FILES_TABLE)}
+        self._files = {row["name"]: row for row in ArrowRows(folder / FILES_TABLE)}
         for name, facts in self._files.items():
             refuse_damaged(folder / name, facts, content=False)  # which is looked at when it is first needed
-        self._items = Rows(folder / ITEMS_TABLE)
+        self._items = ArrowRows(folder / ITEMS_TABLE)
         self._open = functools.lru_cache(_OPEN_FILES)(self._map)
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from audiolcm.configuration.sections import STAGES
 
 Config = Mapping[str, Any]
-Rows = Sequence[int]
+RowNumbers = Sequence[int]
 
 # What each stage adds to what the ones before it are made from. A setting missing here costs time, never a wrong
 # result: jobs then wait for a parent that some of them cannot use, and train their own.
@@ -54,11 +54,11 @@ def plan(configs: Sequence[Config]) -> list[Planned]:
     if any(cfg["parents"].get("teacher") for cfg in configs):
         levels = levels[:1]  # the stages before a given teacher are given too
 
-    def add(rows: Rows, stage: str | None, needs: int | None) -> int:
+    def add(rows: RowNumbers, stage: str | None, needs: int | None) -> int:
         planned.append(Planned(tuple(rows), stage, needs))
         return len(planned) - 1
 
-    def split(rows: Rows, level: int, shared: str | None, needs: int | None) -> None:
+    def split(rows: RowNumbers, level: int, shared: str | None, needs: int | None) -> None:
         """Plan rows that agree on all before ``level``; ``shared`` is what of that has no job yet."""
         ends = level == len(levels)
         groups = [rows] if ends else _grouped(rows, lambda row: made_from(configs[row], levels[level]))
@@ -92,7 +92,7 @@ def _at(cfg: Config, path: str) -> object:
     return found
 
 
-def _grouped(rows: Rows, key: Callable[[int], str]) -> list[list[int]]:
+def _grouped(rows: RowNumbers, key: Callable[[int], str]) -> list[list[int]]:
     groups: dict[str, list[int]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)

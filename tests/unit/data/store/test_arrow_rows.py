@@ -9,7 +9,7 @@ from corpus_in_memory import CorpusInMemory, clip
 
 from audiolcm.data.preparing.plan import Keys
 from audiolcm.data.preparing.prepare import prepare
-from audiolcm.data.store.arrow_rows import ROWS_PER_BATCH, Rows, writing_rows
+from audiolcm.data.store.arrow_rows import ROWS_PER_BATCH, ArrowRows, writing_rows
 from audiolcm.data.store.prepared import PreparedData
 from audiolcm.errors import UserError
 
@@ -27,7 +27,7 @@ def write(path: Path, count: int) -> list[dict]:
 @pytest.mark.parametrize("count", [0, 1, ROWS_PER_BATCH - 1, ROWS_PER_BATCH, 2 * ROWS_PER_BATCH + 1])
 def test_rows_come_back_by_number_by_column_and_in_order(tmp_path: Path, count: int) -> None:
     written = write(tmp_path / "t.arrow", count)
-    rows = Rows(tmp_path / "t.arrow")
+    rows = ArrowRows(tmp_path / "t.arrow")
     assert len(rows) == count
     assert list(rows) == written
     for index in {0, count // 2, count - 1} if count else ():
@@ -43,7 +43,7 @@ def test_a_damaged_table_says_how_to_mend_it(tmp_path: Path) -> None:
     write(tmp_path / "t.arrow", 10)
     (tmp_path / "t.arrow").write_bytes((tmp_path / "t.arrow").read_bytes()[:-40])
     with pytest.raises(UserError, match=r"t\.arrow is damaged.*--mend"):
-        Rows(tmp_path / "t.arrow")
+        ArrowRows(tmp_path / "t.arrow")
 
 
 def test_a_table_that_was_not_finished_is_not_there(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiolcm.data.store.shards import INDEX, Item, Rejected, ShardReader, build_shards
+from audiolcm.data.store.shards import INDEX, Rejected, ShardItem, ShardReader, build_shards
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path, remove_leftovers
 from audiolcm.storage.leases import exclusive
 
 
-def item(number: int) -> Item:
+def item(number: int) -> ShardItem:
     if number % 5 == 3:
         return Rejected(f"bad {number}")
     rng = np.random.default_rng(number)
@@ -24,7 +24,7 @@ def item(number: int) -> Item:
     }
 
 
-def items(numbers: range) -> Iterator[Item]:
+def items(numbers: range) -> Iterator[ShardItem]:
     return (item(number) for number in numbers)
 
 
@@ -53,7 +53,7 @@ def test_everything_comes_back(tmp_path: Path, num_items: int, per_shard: int) -
 
 
 def test_an_interrupted_build_goes_on_and_equals_an_undisturbed_one(tmp_path: Path) -> None:
-    def stops(numbers: range) -> Iterator[Item]:
+    def stops(numbers: range) -> Iterator[ShardItem]:
         for number in numbers:
             if number == 13:
                 raise KeyboardInterrupt
@@ -61,7 +61,7 @@ def test_an_interrupted_build_goes_on_and_equals_an_undisturbed_one(tmp_path: Pa
 
     made: list[int] = []
 
-    def counted(numbers: range) -> Iterator[Item]:
+    def counted(numbers: range) -> Iterator[ShardItem]:
         made.extend(numbers)
         return items(numbers)
 

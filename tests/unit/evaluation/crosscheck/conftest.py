@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "features"))  # of clap_files
 
 from audiolcm.data.manifest import Clip
 from evaluation.features.vggish import VggishNetwork
-from evaluation.protocol import Item
+from evaluation.protocol import ProtocolItem
 from evaluation.sound import SoundReader
 from evaluation.trial import Trial
 
@@ -45,7 +45,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     folder = tmp_path_factory.mktemp("sounds")
     references = write_sounds(folder / "true", 100, 1000)
     items = tuple(
-        Item(f"{i}__0", Clip(str(i), path, CAPTIONS[i % len(CAPTIONS)], "", 10.0, "test", ()), path)
+        ProtocolItem(f"{i}__0", Clip(str(i), path, CAPTIONS[i % len(CAPTIONS)], "", 10.0, "test", ()), path)
         for i, path in enumerate(references)
     )
     sounds = (write_sounds(folder / "made", 300, 3000),)

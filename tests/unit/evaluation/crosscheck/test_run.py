@@ -17,7 +17,7 @@ from evaluation.measures.pairs import ClapScore, Divergence
 from evaluation.measures.sets import FrechetDistance
 from evaluation.record import Crosscheck, Score
 from evaluation.sound import SoundReader
-from evaluation.trial import Ears, Measure, Trial
+from evaluation.trial import Extractors, Measure, Trial
 
 Check = Callable[..., tuple[dict[str, Crosscheck], tuple[str, ...]]]
 VGGISH = "evaluation.features.vggish.Vggish"
@@ -31,9 +31,9 @@ def check(trial: Trial, tmp_path: Path) -> Check:
         nodes: Mapping[str, dict], measures: Mapping[str, Measure], **changed: object
     ) -> tuple[dict[str, Crosscheck], tuple[str, ...]]:
         heard = dataclasses.replace(trial, **changed)
-        ears = Ears(nodes, FeatureStore(tmp_path / "features"), lambda: None)
-        scores = [measure.score(key, heard, ears) for key, measure in measures.items()]
-        extractors = {key: ears[measure.extractor] for key, measure in measures.items()}
+        extractors = Extractors(nodes, FeatureStore(tmp_path / "features"), lambda: None)
+        scores = [measure.score(key, heard, extractors) for key, measure in measures.items()]
+        extractors = {key: extractors[measure.extractor] for key, measure in measures.items()}
         found, notes = crosschecked(scores, measures, extractors, nodes, heard, tmp_path)
         assert [one.ours for one in found] == [score.value for score in scores][: len(found)]
         assert not list(tmp_path.glob("crosscheck-*")), "files for the packages are left behind"

@@ -12,9 +12,9 @@ from evaluation.features.patches import Patches
 from evaluation.features.store import FeatureStore
 from evaluation.features.texture import Texture, frame_deviation
 from evaluation.measures.deviation import FrameDeviation
-from evaluation.protocol import Item
+from evaluation.protocol import ProtocolItem
 from evaluation.sound import SoundReader
-from evaluation.trial import Ears, Trial
+from evaluation.trial import Extractors, Trial
 
 RATE = 16_000
 
@@ -27,7 +27,7 @@ def trial(tmp_path: Path) -> Trial:
     for name, wave in (("0", noises[0]), ("1", noises[1]), ("tone", tone)):
         write_wav(tmp_path / f"{name}.wav", wave)
     items = [
-        Item(f"{n}__0", Clip(str(n), None, "noise", "", 2.0, "test", ()), tmp_path / f"{n}.wav")
+        ProtocolItem(f"{n}__0", Clip(str(n), None, "noise", "", 2.0, "test", ()), tmp_path / f"{n}.wav")
         for n in (0, 1)
     ]
     sounds = (tmp_path / "0.wav", tmp_path / "tone.wav")
@@ -36,12 +36,12 @@ def trial(tmp_path: Path) -> Trial:
     )
 
 
-def ears(folder: Path, extractor: type) -> Ears:
-    return Ears({}, FeatureStore(folder / "cache"), extractor)
+def extractors(folder: Path, extractor: type) -> Extractors:
+    return Extractors({}, FeatureStore(folder / "cache"), extractor)
 
 
 def test_it_is_the_mean_distance_of_logarithms(trial: Trial, tmp_path: Path) -> None:
-    score = FrameDeviation("embedded", 50, 0).score("frame_deviation", trial, ears(tmp_path, Texture))
+    score = FrameDeviation("embedded", 50, 0).score("frame_deviation", trial, extractors(tmp_path, Texture))
     reader = SoundReader()
     tone, noise = (frame_deviation(reader.read(tmp_path / f"{n}.wav", RATE))[0] for n in ("tone", "1"))
     expected = np.log((tone + 0.01) / (noise + 0.01))
@@ -54,7 +54,7 @@ def test_it_is_the_mean_distance_of_logarithms(trial: Trial, tmp_path: Path) -> 
 
 
 def test_another_extractor_is_told_before_there_are_sounds(trial: Trial, tmp_path: Path) -> None:
-    other = ears(tmp_path, Patches)
+    other = extractors(tmp_path, Patches)
     other.load(["embedded"])
     with pytest.raises(UserError, match=r"metrics.frame_deviation.extractor=embedded.* needs deviation"):
         FrameDeviation("embedded", 0, 0).foresee("frame_deviation", trial, other)

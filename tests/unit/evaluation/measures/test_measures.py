@@ -17,9 +17,9 @@ from evaluation.metrics.divergence import kl_softmax, kl_softmax_reversed
 from evaluation.metrics.frechet import fit_gaussian, frechet_distance
 from evaluation.metrics.inception import inception_score
 from evaluation.metrics.kernel import kernel_audio_distance
-from evaluation.protocol import Item
+from evaluation.protocol import ProtocolItem
 from evaluation.sound import SoundReader
-from evaluation.trial import Ears, Trial
+from evaluation.trial import Extractors, Trial
 
 CLIPS, CAPTIONS, SEEDS = 12, 2, 2
 
@@ -67,7 +67,7 @@ def trial(tmp_path, waveforms):
         for clip in range(CLIPS):
             name = f"c{clip:02d}__{caption}"
             about = Clip(name, None, str(10 * clip + caption), "", 1.0, "test", ())
-            items.append(Item(name, about, tmp_path / f"c{clip}.wav"))
+            items.append(ProtocolItem(name, about, tmp_path / f"c{clip}.wav"))
             for seed in range(SEEDS):
                 sounds[seed].append(tmp_path / f"{name}-{seed}.wav")
                 write_wav(sounds[seed][-1], generated[seed, clip, caption])
@@ -76,8 +76,8 @@ def trial(tmp_path, waveforms):
 
 
 @pytest.fixture
-def ears(tmp_path):
-    return Ears({}, FeatureStore(tmp_path / "cache"), Moments)
+def extractors(tmp_path):
+    return Extractors({}, FeatureStore(tmp_path / "cache"), Moments)
 
 
 def heard(waveforms: np.ndarray, name: str) -> np.ndarray:
@@ -90,9 +90,9 @@ def in_order(generated: np.ndarray) -> np.ndarray:
     return generated.swapaxes(0, 1)
 
 
-def test_the_frechet_distance_is_that_of_all_rows_and_the_mean_over_the_seeds(trial, ears, waveforms):
+def test_the_frechet_distance_is_that_of_all_rows_and_the_mean_over_the_seeds(trial, extractors, waveforms):
     generated, true = waveforms
-    score = FrechetDistance("embedded", num_resamples=30, seed=0).score("fad_x", trial, ears)
+    score = FrechetDistance("embedded", num_resamples=30, seed=0).score("fad_x", trial, extractors)
     target = fit_gaussian(heard(true, "embedding"))
     expected = [frechet_distance(fit_gaussian(heard(seed, "embedding")), target) for seed in generated]
     assert score.per_seed == pytest.approx(expected, rel=1e-6)  # files are read as float32
@@ -103,32 +103,32 @@ def test_the_frechet_distance_is_that_of_all_rows_and_the_mean_over_the_seeds(tr
     assert "30 draws" in score.interval_method
 
 
-def test_few_rows_are_an_error_unless_accepted(trial, ears):
+def test_few_rows_are_an_error_unless_accepted(trial, extractors):
     few = Trial(trial.items[:1], (trial.sounds[0][:1],), trial.references[:1], SoundReader())
     with pytest.raises(UserError, match=r"1 generated sounds give 3 rows of 4 features.*allow=\[few_clips\]"):
-        FrechetDistance("embedded", 0, 0).score("fad", few, ears)
-    accepted = FrechetDistance("embedded", 0, 0, allow_few_clips=True).score("fad", few, ears)
+        FrechetDistance("embedded", 0, 0).score("fad", few, extractors)
+    accepted = FrechetDistance("embedded", 0, 0, allow_few_clips=True).score("fad", few, extractors)
     assert len(accepted.notes) == 2 and accepted.interval is None
 
 
-def test_reference_statistics_are_kept_and_the_same_again(trial, ears, tmp_path):
-    first = FrechetDistance("embedded", 0, 0).score("fad", trial, ears)
+def test_reference_statistics_are_kept_and_the_same_again(trial, extractors, tmp_path):
+    first = FrechetDistance("embedded", 0, 0).score("fad", trial, extractors)
     [kept] = (tmp_path / "cache/statistics").glob("*")
     changed = kept.stat().st_mtime_ns
-    assert FrechetDistance("embedded", 0, 0).score("fad", trial, ears) == first
+    assert FrechetDistance("embedded", 0, 0).score("fad", trial, extractors) == first
     assert kept.stat().st_mtime_ns == changed
     kept.write_bytes(b"damaged")
-    assert FrechetDistance("embedded", 0, 0).score("fad", trial, ears) == first
+    assert FrechetDistance("embedded", 0, 0).score("fad", trial, extractors) == first
 
 
-def test_kad_is_and_fad_extrapolated(trial, ears, waveforms):
+def test_kad_is_and_fad_extrapolated(trial, extractors, waveforms):
     generated, true = waveforms
-    kad = KernelDistance("embedded", 20, 0).score("kad", trial, ears)
+    kad = KernelDistance("embedded", 20, 0).score("kad", trial, extractors)
     expected = [kernel_audio_distance(heard(s, "embedding"), heard(true, "embedding")) for s in generated]
     assert kad.per_seed == pytest.approx(expected)
-    infinite = FrechetInfinity("embedded", 0, 0, min_rows=20).score("fad_inf", trial, ears)
+    infinite = FrechetInfinity("embedded", 0, 0, min_rows=20).score("fad_inf", trial, extractors)
     assert np.isfinite(infinite.value) and len(infinite.details["r_squared"]) == SEEDS
-    inception = InceptionScore("embedded", 20, 0).score("is", trial, ears)
+    inception = InceptionScore("embedded", 20, 0).score("is", trial, extractors)
     scores = [
         inception_score(heard(seed, "logits")) for seed in generated
     ]  # [clip, caption] is sorted by name
@@ -140,9 +140,9 @@ def test_kad_is_and_fad_extrapolated(trial, ears, waveforms):
 @pytest.mark.parametrize(
     ("kind", "formula"), [("softmax", kl_softmax), ("softmax_reversed", kl_softmax_reversed)]
 )
-def test_kl_pairs_every_sound_with_the_reference_of_its_clip(trial, ears, waveforms, kind, formula):
+def test_kl_pairs_every_sound_with_the_reference_of_its_clip(trial, extractors, waveforms, kind, formula):
     generated, true = waveforms
-    score = Divergence("embedded", 100, 0, kind).score("kl", trial, ears)
+    score = Divergence("embedded", 100, 0, kind).score("kl", trial, extractors)
     reference = np.tile(heard(true, "logits"), (CAPTIONS, 1))
     values = [formula(reference, heard(in_order(seed), "logits")) for seed in generated]
     assert score.per_seed == pytest.approx([value.mean() for value in values])
@@ -154,19 +154,21 @@ def test_kl_pairs_every_sound_with_the_reference_of_its_clip(trial, ears, wavefo
     assert score.interval[0] < score.value < score.interval[1]
 
 
-def test_clap_is_the_cosine_with_the_own_caption(trial, ears, waveforms):
-    score = ClapScore("embedded", 0, 0).score("clap", trial, ears)
+def test_clap_is_the_cosine_with_the_own_caption(trial, extractors, waveforms):
+    score = ClapScore("embedded", 0, 0).score("clap", trial, extractors)
     captions = np.stack([caption_vector(item.clip.caption) for item in trial.items])
     cosines = [np.sum(heard(in_order(seed), "joint") * captions, 1) for seed in waveforms[0]]
     assert score.value == pytest.approx(np.mean(cosines))
-    clamped = ClapScore("embedded", 0, 0, clamp=True).score("clap", trial, ears)
+    clamped = ClapScore("embedded", 0, 0, clamp=True).score("clap", trial, extractors)
     assert clamped.value == pytest.approx(np.clip(cosines, 0, None).mean())
     assert clamped.title == "CLAP, clamped (moments)"
 
 
-def test_a_measure_may_hear_in_its_own_way(trial, ears):
-    plain = ClapScore("embedded", 0, 0).score("clap", trial, ears)
-    turned = ClapScore("embedded", 0, 0, reader=SoundReader(remove_mean=True)).score("clap", trial, ears)
+def test_a_measure_may_hear_in_its_own_way(trial, extractors):
+    plain = ClapScore("embedded", 0, 0).score("clap", trial, extractors)
+    turned = ClapScore("embedded", 0, 0, reader=SoundReader(remove_mean=True)).score(
+        "clap", trial, extractors
+    )
     assert turned.value != plain.value
 
 
@@ -175,9 +177,9 @@ def test_captions_need_a_network_that_reads_and_kinds_of_kl_are_known(trial, tmp
         name, identity, sample_rate, is_embedded = "deaf", "1", 16000, True
         extract = Moments.extract
 
-    ears = Ears({}, FeatureStore(tmp_path / "cache"), OnlyHears)
+    extractors = Extractors({}, FeatureStore(tmp_path / "cache"), OnlyHears)
     with pytest.raises(UserError, match="deaf reads no captions"):
-        ClapScore("embedded", 0, 0).score("clap_x", trial, ears)
+        ClapScore("embedded", 0, 0).score("clap_x", trial, extractors)
     with pytest.raises(UserError, match="kind=jensen"):
         Divergence("embedded", 0, 0, "jensen")
 
@@ -187,35 +189,37 @@ def test_all_networks_that_are_missing_are_told_in_one_message(tmp_path):
         name: {"_target_": f"evaluation.features.{target}", "weights": str(Path(tmp_path / f"{name}.pth"))}
         for name, target in (("vggish", "vggish.Vggish"), ("panns_16k", "panns.Panns16k"))
     }
-    ears = Ears(absent, FeatureStore(tmp_path), Moments)
+    extractors = Extractors(absent, FeatureStore(tmp_path), Moments)
     with pytest.raises(UserError) as error:
-        ears.load(["vggish", "embedded", "panns_16k"])
+        extractors.load(["vggish", "embedded", "panns_16k"])
     assert len(str(error.value).splitlines()) == 2
     assert "vggish.pth" in str(error.value) and "panns_16k.pth" in str(error.value)
     with pytest.raises(UserError, match=r"features\.openl3 is not configured"):
-        ears.load(["openl3"])
+        extractors.load(["openl3"])
 
 
-def test_the_interval_of_the_inception_score_lies_around_it(trial, ears):
-    score = InceptionScore("embedded", 20, 0).score("is", trial, ears)
+def test_the_interval_of_the_inception_score_lies_around_it(trial, extractors):
+    score = InceptionScore("embedded", 20, 0).score("is", trial, extractors)
     assert sum(score.interval) / 2 == pytest.approx(score.value)
     assert score.interval[0] < score.interval[1]
 
 
 def test_what_numbers_and_shapes_tell_is_told_before_there_are_sounds(trial, tmp_path):
     """As for ``score``, with an untrained network that only says how many rows a sound of some length gives."""
-    ears = Ears({}, FeatureStore(tmp_path / "cache"), lambda: pytest.fail("trained"), untrained=Moments)
+    extractors = Extractors(
+        {}, FeatureStore(tmp_path / "cache"), lambda: pytest.fail("trained"), untrained=Moments
+    )
     expected = Trial(trial.items[:1], (), trial.references, SoundReader(), longest=(0.3, 0.3))
     with pytest.raises(UserError, match=r"1 generated sounds give 3 rows of 4 features.*allow=\[few_clips\]"):
-        FrechetDistance("embedded", 0, 0).foresee("fad", expected, ears)
-    FrechetDistance("embedded", 0, 0, allow_few_clips=True).foresee("fad", expected, ears)
+        FrechetDistance("embedded", 0, 0).foresee("fad", expected, extractors)
+    FrechetDistance("embedded", 0, 0, allow_few_clips=True).foresee("fad", expected, extractors)
     with pytest.raises(UserError, match="more than 500 rows of features and got 3"):
-        FrechetInfinity("embedded", 0, 0).foresee("fad_inf", expected, ears)
+        FrechetInfinity("embedded", 0, 0).foresee("fad_inf", expected, extractors)
     with pytest.raises(UserError, match="each of its 10 splits, and there are 1 sounds"):
-        InceptionScore("embedded", 0, 0).foresee("is", expected, ears)
+        InceptionScore("embedded", 0, 0).foresee("is", expected, extractors)
     many = Trial(trial.items, (), trial.references, SoundReader(), longest=(0.3, 0.3))
     for measure in (FrechetDistance, InceptionScore, Divergence, ClapScore):
-        measure("embedded", 0, 0).foresee("any", many, ears)
+        measure("embedded", 0, 0).foresee("any", many, extractors)
 
 
 def test_a_network_without_what_a_measure_needs_is_told(trial, tmp_path):
@@ -223,19 +227,19 @@ def test_a_network_without_what_a_measure_needs_is_told(trial, tmp_path):
         def extract(self, waveforms: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
             return [{"embedding": found["embedding"]} for found in super().extract(waveforms)]
 
-    ears = Ears({}, FeatureStore(tmp_path / "cache"), OnlyRows, untrained=OnlyRows)
+    extractors = Extractors({}, FeatureStore(tmp_path / "cache"), OnlyRows, untrained=OnlyRows)
     expected = Trial(trial.items, (), trial.references, SoundReader(), longest=(0.3, 0.3))
     for measure in (InceptionScore("embedded", 0, 0), Divergence("embedded", 0, 0)):
         with pytest.raises(
             UserError, match=r"metrics\.x\.extractor=embedded gives embedding, and the metric needs"
         ):
-            measure.foresee("x", expected, ears)
+            measure.foresee("x", expected, extractors)
 
 
 def test_nothing_is_trained_while_another_network_is_missing(tmp_path):
     nodes = {
         "vggish": {"_target_": "evaluation.features.vggish.Vggish", "weights": str(tmp_path / "none.pth")}
     }
-    ears = Ears(nodes, FeatureStore(tmp_path), lambda: pytest.fail("trained"))
+    extractors = Extractors(nodes, FeatureStore(tmp_path), lambda: pytest.fail("trained"))
     with pytest.raises(UserError, match=r"none\.pth"):
-        ears.load(["embedded", "vggish"])
+        extractors.load(["embedded", "vggish"])

@@ -11,7 +11,7 @@ import pytest
 from evaluation.measures.pairs import paired_score
 from evaluation.measures.scoring import Resampling, scored
 from evaluation.metrics.bootstrap import NORMAL_QUANTILE, bootstrap_mean
-from evaluation.record import Record, Row, read_record
+from evaluation.record import Record, RecordRow, read_record
 
 EAR = SimpleNamespace(name="ear", identity="12", is_embedded=False)
 
@@ -63,7 +63,7 @@ def test_draws_tell_of_which_clips_they_are(tmp_path: Path) -> None:
     same, *others = made("abcd"), made("abdc"), made("abce"), made("abcd", 39), made("abcd", seed=4)
     assert same.drawn == made("abcd").drawn
     assert len({score.drawn for score in (same, *others)}) == 5
-    record = Record(Row("x", {}, (same,)), {}, ())
+    record = Record(RecordRow("x", {}, (same,)), {}, ())
     record.write(tmp_path / "metrics.json")
     assert read_record(tmp_path / "metrics.json") == record
     content = json.loads((tmp_path / "metrics.json").read_text())

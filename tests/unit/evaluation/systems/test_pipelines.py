@@ -18,7 +18,7 @@ from audiolcm.data.manifest import Clip
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from evaluation.efficiency import Efficiency, Timed
-from evaluation.protocol import Item, TestSet
+from evaluation.protocol import ProtocolItem, TestSet
 from evaluation.systems.pipelines import AudioLDM, AudioLDM2, MusicLDM
 from evaluation.systems.system import System
 
@@ -49,7 +49,10 @@ def system(name: str, folder: Path | str, **settings):
 def items() -> TestSet:
     clips = [Clip(f"c{i}", None, caption, "", 1.0, "test", ()) for i, caption in enumerate(CAPTIONS)]
     return TestSet(
-        tuple(Item(f"{clip.name}__0", clip, Path("/none.wav")) for clip in clips), SECONDS, "01", "mine"
+        tuple(ProtocolItem(f"{clip.name}__0", clip, Path("/none.wav")) for clip in clips),
+        SECONDS,
+        "01",
+        "mine",
     )
 
 

@@ -49,7 +49,7 @@ def test_a_further_change_or_one_without_a_reason_does(tmp_path: Path, listed: d
 @pytest.mark.parametrize("damaged", ["[", "[1]", '[{"module": "a"}]', "3"])
 def test_a_damaged_list_is_one_message(tmp_path: Path, damaged: str) -> None:
     (tmp_path / EQUIVALENT).write_text(damaged)
-    with pytest.raises(UserError, match=rf"{EQUIVALENT} can not be read"):
+    with pytest.raises(UserError, match=rf"{EQUIVALENT} cannot be read"):
         Freshness(tmp_path)
 
 
