@@ -35,7 +35,7 @@ Prepared = TypeVar("Prepared")
 class FeatureFiles:
     """Entries ``key -> {name: array}`` below ``folder``, any number of them in a file.
 
-    Two processes may fill the same ones: at worst both compute the same entries. A damaged file is reported and removed,
+    Two processes may fill the same: at worst both compute the same entries. A damaged file is reported and removed,
     and its entries count as missing. Each file is read whole once, when an entry of it is first asked for.
     """
 
