@@ -18,8 +18,7 @@ __all__ = ["LatentClips", "MelClips", "WaveformClips", "encode_latents", "encode
 class _Examples:
     """Examples of clips, by their place."""
 
-    def __init__(self, clips: Clips) -> None:
-        self.clips = clips
+    clips: Clips
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -33,7 +32,7 @@ class MelClips(_Examples):
     """Log10 mels: {"mel": float32 (batch, 80, num_frames)}, cut at random; shorter ones end in -5."""
 
     def __init__(self, split: PreparedSplit, num_frames: int) -> None:
-        super().__init__(split.clips)
+        self.clips = split.clips
         self.split = split
         self.num_frames = _positive(num_frames, "num_frames")
 
@@ -47,7 +46,7 @@ class WaveformClips(_Examples):
     """16 kHz sound: {"waveform": float32 (batch, num_samples)}, cut at random; shorter ones end in zeros."""
 
     def __init__(self, split: PreparedSplit, num_samples: int) -> None:
-        super().__init__(split.clips)
+        self.clips = split.clips
         self.split = split
         self.num_samples = _positive(num_samples, "num_samples")
 
@@ -77,7 +76,7 @@ class LatentClips(_Examples):
     def __init__(
         self, latents: Latents, text: TextEmbeddings, num_frames: int | Sequence[int], scale_factor: float
     ) -> None:
-        super().__init__(latents.clips)
+        self.clips = latents.clips
         self.latents = latents
         self.text = text
         self.lengths = [_positive(number, "num_frames") for number in np.atleast_1d(num_frames).tolist()]
