@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 from packages import needs_package
 
 from audiolcm.errors import UserError
-from evaluation.features import laion_package
+from evaluation.features import laion
 from evaluation.features.extractor import TextAudioExtractor
 from evaluation.features.laion import ROBERTA_BASE, SAMPLE_RATE, LaionClap, network_weights, quantized
 
@@ -142,50 +142,48 @@ def test_neither_hub_nor_module_names_nor_search_path_are_touched(
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for name in HUB_CLASSES:
         monkeypatch.setattr(getattr(transformers, name), "from_pretrained", refuse)
-    laion_package.networks.cache_clear()
+    laion.networks.cache_clear()
     for name in [name for name in sys.modules if name.startswith("_laion_clap_networks")]:
         monkeypatch.delitem(sys.modules, name)
     path = list(sys.path)
     LaionClap(**laion_files.arguments)
     assert sys.path == path
     assert not {"laion_clap", "clap_module"} & set(sys.modules)
-    assert laion_package.networks().RobertaModel is transformers.RobertaModel
+    assert laion.networks().RobertaModel is transformers.RobertaModel
 
 
 def test_patch_is_undone_when_building_fails() -> None:
     needs_package("laion_clap")
     with pytest.raises(RuntimeError):
-        laion_package.build_network(
-            "HTSAT-tiny", transformers.RobertaConfig(num_attention_heads=0, hidden_size=-1)
-        )
-    assert laion_package.networks().RobertaModel is transformers.RobertaModel
+        laion.build_network("HTSAT-tiny", transformers.RobertaConfig(num_attention_heads=0, hidden_size=-1))
+    assert laion.networks().RobertaModel is transformers.RobertaModel
 
 
 def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laion_package.importlib.util, "find_spec", lambda _name: None)
-    monkeypatch.setattr(laion_package.sys, "version_info", (3, 12, 1))
+    monkeypatch.setattr(laion.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(laion.sys, "version_info", (3, 12, 1))
     with pytest.raises(UserError, match="are missing. Type: pip install laion-clap==1.1.7"):
-        laion_package.build_network("HTSAT-tiny", transformers.RobertaConfig())
+        laion.build_network("HTSAT-tiny", transformers.RobertaConfig())
 
 
 def test_missing_package_where_pip_would_refuse_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laion_package.importlib.util, "find_spec", lambda _name: None)
-    monkeypatch.setattr(laion_package, "_NUMPY_2_FROM", sys.version_info[:2])
+    monkeypatch.setattr(laion.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(laion, "_NUMPY_2_FROM", sys.version_info[:2])
     with pytest.raises(
         UserError, match=r"NumPy 1[\s\S]*--no-deps laion-clap==1.1.7[\s\S]*clap_htsat_unfused"
     ):
-        laion_package.build_network("HTSAT-tiny", transformers.RobertaConfig())
+        laion.build_network("HTSAT-tiny", transformers.RobertaConfig())
 
 
 def test_package_without_what_it_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     needs_package("laion_clap")
-    laion_package.networks.cache_clear()
+    laion.networks.cache_clear()
     for name in [name for name in sys.modules if name.startswith("_laion_clap_networks")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(UserError, match="cannot be imported: .*h5py.* Type:? *"):
-        laion_package.networks()
-    laion_package.networks.cache_clear()
+        laion.networks()
+    laion.networks.cache_clear()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from torch.nn.functional import gelu, layer_norm, normalize
 from transformers import BertConfig, BertModel
 
 from audiolcm.errors import UserError
-from evaluation.features import laion_package
+from evaluation.features import laion
 from evaluation.features.extractor import TextAudioExtractor
 from evaluation.features.msclap import NUM_SAMPLES, NUM_SAMPLES_BUG, MsClap, MsClapNetwork
 
@@ -71,7 +71,7 @@ def projected(x: Tensor, half: str, state: dict[str, Tensor]) -> np.ndarray:
 def expected_of(parts: list[np.ndarray], state: dict[str, Tensor]) -> np.ndarray:
     """The embeddings by laion-clap's own copy of Cnn14, whose audio must be of the right length already."""
     needs_package("laion_clap")
-    laion_package.networks()
+    laion.networks()
     cnn14 = importlib.import_module("_laion_clap_networks.pann_model").Cnn14(
         RATE, 1024, 320, 64, 50, 14000, 527
     )
