@@ -128,11 +128,15 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 def losses_of_piece(
     objective: Objective, data: TrainingSet, indices: list[int], rng: Generator, step: int, hardware: Hardware
 ) -> Iterator[PartLoss]:
-    """Yield the objective's losses on these examples, which are read when the first one is asked for.
-
-    Each is computed under autocast; the caller's updates run outside of it.
-    """
+    """Yield the objective's losses on these examples, which are read when the first one is asked for."""
     batch = to_device(data.batch(indices, rng), hardware.torch_device())
+    yield from losses_under(objective, batch, step, rng, hardware)
+
+
+def losses_under(
+    objective: Objective, batch: Batch, step: int, rng: Generator, hardware: Hardware
+) -> Iterator[PartLoss]:
+    """Yield the objective's losses, each computed under autocast; the caller's updates run outside of it."""
     losses = objective.losses(batch, step, rng)
     while True:
         with hardware.autocast():
