@@ -11,103 +11,92 @@ from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 
-_ROOMS: dict[str, str] = {
+_MOVED: dict[str, str] = {
     "audiolcm": "draws=random_numbers",
     "audiolcm.commands": (
         "cli data_command=prepare doctor.command=doctor options published.command=convert "
         "structure.command=structure"
     ),
     "audiolcm.configuration": (
-        "build checking choices=words config=schema fingerprint mistakes plugin_code=fingerprint plugins ranges "
-        "sections stand_in=resolvers words"
+        "build checking config=schema fingerprint mistakes plugins ranges sections words"
     ),
+    "audiolcm.data.loading": "data.batches data.cache data.dataset",
+    "audiolcm.data.preparing": (
+        "data.census data.plan data.prepare data.producing=make_shards data.report data.sealing=index"
+    ),
+    "audiolcm.data.store": (
+        "data.mending=repair data.prepared data.records=checked_json data.rows=arrow_rows data.shards"
+    ),
+    "audiolcm.distributed": "processes training.hardware training.whole=sharded",
+    "audiolcm.environment": "interrupts terminal",
+    "audiolcm.jobs": "cluster.queue=slurm_queue finished foresight preview run",
+    "audiolcm.sizing": "describe planner.simulation=memory planner=.",
+    "audiolcm.stages": "known_teacher recipe",
+    "audiolcm.storage": (
+        "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder tensors"
+    ),
+    "audiolcm.sweeps": "local=local_launcher rows=row_sweeper sweep=summary",
+    "audiolcm.sweeps.slurm": (
+        "cluster.launcher cluster.parents=shared_parents cluster.snapshot cluster.submission "
+        "cluster.waiting cluster=."
+    ),
+    "audiolcm.training": "training.pieces=micro_batches workshop=stage_runner",
+    "audiolcm.weights": "artifacts card deadline",
+    "evaluation": "score=trial",
+    "evaluation.embedded": "features.embedded=features",
+    "evaluation.features": "htk_mels=mel",
+    "evaluation.report": "tracking=wandb_tables",
+    "evaluation.tables": "table_formats=formats",
+    "experiments.items": "fig2a_solver_k",
+}
+"""A package of today, and what moved there from the top of its project: ``old``, or ``old=new`` under another name."""
+_JOINED: dict[str, str] = {
+    "audiolcm.configuration": "choices=words plugin_code=fingerprint stand_in=resolvers",
     "audiolcm.data": "data.exclusions=left_out",
     "audiolcm.data.corpora": "data.corpora.labels=folder data.corpora.released=tables",
     "audiolcm.data.foley": (
         "data.foley.animals=living data.foley.catalog=rendering data.foley.machines=outdoors "
         "data.foley.nature=outdoors data.foley.people=living"
     ),
-    "audiolcm.data.loading": "data.batches data.cache data.dataset",
-    "audiolcm.data.preparing": (
-        "data.census data.parts=plan data.preparing.parts=plan data.plan data.prepare "
-        "data.producing=make_shards data.report data.sealing=index"
-    ),
-    "audiolcm.data.store": (
-        "data.mending=repair data.prepared data.reader=shards data.records=checked_json data.rows=arrow_rows "
-        "data.store.reader=shards data.shards"
-    ),
+    "audiolcm.data.preparing": "data.parts=plan",
+    "audiolcm.data.store": "data.reader=shards",
     "audiolcm.data.tunes": "data.tunes.drums=instruments",
-    "audiolcm.distributed": "processes training.hardware training.whole=sharded",
-    "audiolcm.environment": "interrupts terminal",
-    "audiolcm.jobs": "cluster.queue=slurm_queue cluster.requeue=slurm_queue finished foresight preview run",
-    "audiolcm.sizing": (
-        "describe planner.live=memory planner.plan=memory planner.simulation=memory planner=."
+    "audiolcm.jobs": "cluster.requeue=slurm_queue",
+    "audiolcm.sizing": "planner.live=memory planner.plan=memory",
+    "audiolcm.stages": "models.transplant=student",
+    "audiolcm.storage": "result=run_folder version=hashing",
+    "audiolcm.sweeps": "planned=summary",
+    "audiolcm.sweeps.slurm": "cluster.checkout=snapshot cluster.command=submission cluster.settings=launcher",
+    "evaluation": "sinc_hann=sound",
+    "evaluation.embedded": "embedded.augmentation=objective embedded.data=stage",
+    "evaluation.features": (
+        "features.batching=extractor features.crops=joint features.laion_package=laion "
+        "features.shelf=store features.statistics=store"
     ),
-    "audiolcm.stages": "known_teacher models.transplant=student recipe",
-    "audiolcm.storage": (
-        "data.digests=file_digests files hashing locks=leases plain_data progress=run_folder "
-        "result=run_folder tensors version=hashing"
-    ),
-    "audiolcm.sweeps": "local=local_launcher planned=summary rows=row_sweeper sweep=summary",
-    "audiolcm.sweeps.slurm": (
-        "cluster.checkout=snapshot cluster.command=submission cluster.launcher cluster.parents=shared_parents "
-        "cluster.settings=launcher cluster.snapshot cluster.submission cluster.waiting cluster=."
-    ),
-    "audiolcm.training": "training.pieces=micro_batches workshop=stage_runner",
-    "audiolcm.weights": "artifacts card deadline",
-    "evaluation": "score=trial",
-    "evaluation.embedded": "features.embedded=features",
-    "evaluation.report": "tracking=wandb_tables",
-    "evaluation.tables": "table_formats=formats",
-    "experiments.diagnosing": "diagnose_command=diagnose diagnose diagnosis diagnosis_text=text",
-    "experiments.items": (
-        "fig2a_solver_k fig2b_guidance fig3_speed figure=plotting guidance item printed=catalog table1_audiocaps "
-        "table2_clotho table3_musiccaps table4_corpora table5_hyperparameters table6_backbone "
-        "table6_backbone_student table7_scale"
-    ),
-    "experiments.judging": "verdicts=claims claims sources summary=cells",
-    "experiments.records": "reading=records rows=planned",
-    "experiments.rendering": (
-        "curves=figures formats page readme render_command=render render strip table=shown "
-        "tracking=wandb_tables"
-    ),
-    "experiments.running": "collect freshness jobs overview status=sweep_status sync",
+    "evaluation.measures": "measures.truth=pairs",
+    "evaluation.systems": "systems.kept=system systems.tango_files=tango",
 }
-"""A package of today, and what moved there from the top of its project: ``old``, or ``old=new`` under another name."""
-
-
-def _old_and_new() -> dict[str, str]:
-    moved = {}
-    for room, words in _ROOMS.items():
-        for word in words.split():
-            old, _, new = word.partition("=")
-            moved[f"{room.partition('.')[0]}.{old}"] = f"{room}.{new or old.rpartition('.')[2]}".rstrip(".")
-    return moved
-
-
-MOVED = _old_and_new()
+"""The same of modules that became a part of another one, whose own classes never had another name."""
 SPLIT = {
     "audiolcm.build": ("audiolcm.configuration.build", "audiolcm.assembly"),
     "audiolcm.recipe": ("audiolcm.stages",),
 }
 """Modules whose code is in several now: a record that names one is fresh while none of these changes."""
-_BEFORE = {new: old for old, new in MOVED.items()}
-MOVED |= {
-    "evaluation.embedded.augmentation": "evaluation.embedded.objective",
-    "evaluation.embedded.data": "evaluation.embedded.stage",
-    "evaluation.features.batching": "evaluation.features.extractor",
-    "evaluation.features.crops": "evaluation.features.joint",
-    "evaluation.features.feature_files": "evaluation.features.store",
-    "evaluation.features.laion_package": "evaluation.features.laion",
-    "evaluation.features.shelf": "evaluation.features.store",
-    "evaluation.features.statistics": "evaluation.features.store",
-    "evaluation.htk_mels": "evaluation.features.mel",
-    "evaluation.measures.truth": "evaluation.measures.pairs",
-    "evaluation.sinc_hann": "evaluation.sound",
-    "evaluation.systems.kept": "evaluation.systems.system",
-    "evaluation.systems.tango_files": "evaluation.systems.tango",
-}
-"""Modules that became a part of another one are there too; that one's own classes never had another name."""
+
+
+def _old_and_new(packages: dict[str, str]) -> dict[str, str]:
+    found = {}
+    for package, words in packages.items():
+        for word in words.split():
+            old, _, new = word.partition("=")
+            found[f"{package.partition('.')[0]}.{old}"] = f"{package}.{new or old.rpartition('.')[2]}".rstrip(
+                "."
+            )
+    return found
+
+
+_BEFORE = {new: old for old, new in _old_and_new(_MOVED).items()}
+MOVED = _old_and_new(_MOVED) | _old_and_new(_JOINED)
 
 
 def former(content: object) -> object:
