@@ -1,1 +1,3 @@
-"""Evaluation of sound made by any system; for now, generating the sounds to evaluate."""
+"""Evaluation of sound made by any system: protocols, features, metrics, reports."""
+
+import audiolcm  # noqa: F401  (which finds modules by the names that they had in earlier versions)

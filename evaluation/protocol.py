@@ -48,6 +48,10 @@ class ProtocolItem:
         return self.name.rpartition("__")[0]
 
 
+Item = ProtocolItem
+"""The name that classes of other people import it by since earlier versions."""
+
+
 @dataclasses.dataclass(frozen=True)
 class TestSet:
     """The items of a protocol, in its order.

@@ -100,6 +100,10 @@ class Extractors:
         return build(self._nodes[name], f"features.{name}", device=self._device)
 
 
+Ears = Extractors
+"""The name that classes of other people import it by since earlier versions."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Trial:
     """Sounds to be scored against their captions and references.

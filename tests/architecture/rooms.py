@@ -72,7 +72,6 @@ _ABOVE = {
         "audiolcm.weights"
     ),
     "audiolcm.sweeps.slurm": "audiolcm.configuration audiolcm.environment audiolcm.jobs audiolcm.sweeps",
-    "evaluation": "",
     "evaluation.metrics": "",
     "evaluation.record": "",
     "evaluation.inspection": "audiolcm.audio",
@@ -92,6 +91,7 @@ _ABOVE = {
         "audiolcm.audio audiolcm.configuration audiolcm.data audiolcm.data.preparing "
         "audiolcm.data.store evaluation.item_names evaluation.lists evaluation.sound"
     ),
+    "evaluation": "audiolcm",
     "evaluation.efficiency": "audiolcm.pipeline evaluation.protocol evaluation.record",
     "evaluation.report": (
         "audiolcm.audio audiolcm.pages audiolcm.training evaluation.record evaluation.sound evaluation.tables"

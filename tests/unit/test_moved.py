@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -85,3 +87,12 @@ def test_a_module_that_was_split_is_as_fresh_as_all_of_its_parts() -> None:
         whole = str(code_now(old))
         assert changed_modules({old: whole}) == []
         assert whole == code_of(parts) != code_hash(MOVED[old])
+
+
+def test_what_the_documents_of_earlier_versions_import_is_there() -> None:
+    from evaluation.protocol import Item, ProtocolItem
+    from evaluation.trial import Ears, Extractors
+
+    assert Item is ProtocolItem and Ears is Extractors
+    code = "from evaluation.score import Ears, Trial"  # by itself, before anything of ours was imported
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
