@@ -1,6 +1,7 @@
 """Where a measured column takes its figures from: scores, timings, facts and figures of records, listening tests."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,17 +50,25 @@ class Reading:
     drawn: tuple[str, str] = ("", "")
 
 
-class ReadingSource:
-    """One place of figures; most sources read one result at a time."""
+class ReadingSource(ABC):
+    """One place of figures."""
+
+    @abstractmethod
+    def readings(self, results: ItemResults, row: str) -> dict[int, Reading]:
+        """Return the readings of a row by seed; jobs without that figure are not in it."""
+
+
+class ResultSource(ReadingSource):
+    """A place in results, which are read one at a time."""
 
     def readings(self, results: ItemResults, row: str) -> dict[int, Reading]:
         """Return the readings of a row by seed; jobs without that figure are not in it."""
         found = {result.seed: self.reading(result) for result in results.of(row)}
         return {seed: reading for seed, reading in found.items() if reading is not None}
 
+    @abstractmethod
     def reading(self, result: Result) -> Reading | None:
         """Return the figure of one result; None when it has none."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class PaperColumn:
 
 
 @dataclass(frozen=True)
-class FirstScore(ReadingSource):
+class FirstScore(ResultSource):
     """The first that a result has of the scores with some keys, such as ``fad_vggish``."""
 
     keys: tuple[str, ...]
@@ -111,7 +120,7 @@ def _of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
 
 
 @dataclass(frozen=True)
-class Speed(ReadingSource):
+class Speed(ResultSource):
     """Real-time factor: seconds of computing for one second of sound, from text to waveform.
 
     Args:
@@ -160,7 +169,7 @@ def in_full(number: float) -> str:
 
 
 @dataclass(frozen=True)
-class Fact(ReadingSource):
+class Fact(ResultSource):
     """A number among the facts or the figures of a record, which is the same for each seed.
 
     Args:
@@ -199,7 +208,7 @@ def in_hours(hours: float) -> str:
 
 
 @dataclass(frozen=True)
-class Annotation(ReadingSource):
+class Annotation(ResultSource):
     """How most rows of a corpus came to their captions, from the shares that ``stage=data`` counted."""
 
     def reading(self, result: Result) -> Reading | None:

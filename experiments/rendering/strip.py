@@ -137,7 +137,7 @@ def draw_strip(strip: Strip, path: Path, labels: Sequence[str] = ()) -> None:
             axes.tick_params(labelsize=7)
         grid[0, column].set_title(textwrap.fill(title, _WORDS), fontsize=8, parse_math=False)
         grid[-1, column].set_xlabel("s", fontsize=7, labelpad=0)
-    for axes, label in zip(grid[:, 0], labels, strict=False):
+    for axes, label in zip(grid[:, 0] if labels else (), labels, strict=True):
         words = textwrap.fill(label, _WORDS_BESIDE)
         axes.set_ylabel(words, fontsize=8, rotation=0, ha="right", va="center", parse_math=False)
     with atomic_path(path) as temporary:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hydra._internal.utils import get_args_parser
@@ -96,10 +97,10 @@ class Lazy:
 def test_a_help_that_is_no_text_is_taken_as_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 14, 0))
     allow_lazy_help()
-    parser = argparse.ArgumentParser(prog="train.py")
+    parser, lazy = argparse.ArgumentParser(prog="train.py"), cast("str", Lazy())
     texts = [
         argparse.HelpFormatter("train.py")._expand_help(argparse.Action([], "lazy", default=3, help=text))
-        for text in (Lazy(), "%(default)s of %(prog)s")  # type: ignore[arg-type]
+        for text in (lazy, "%(default)s of %(prog)s")
     ]
     assert texts == ["made 100% when shown", "3 of train.py"]
-    parser.add_argument("--lazy", help=Lazy())  # type: ignore[arg-type]
+    parser.add_argument("--lazy", help=lazy)
