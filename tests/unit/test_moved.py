@@ -32,7 +32,7 @@ def test_an_old_name_is_the_module_of_today(old: str, new: str) -> None:
 
 @pytest.fixture
 def moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A move that is none: another name for the standard library's fractions, and for a module of ours."""
+    """Two moves that never were: former names for two modules of ours."""
     for old, new in (
         ("audiolcm.nowhere_now", "audiolcm.errors"),
         ("audiolcm.old_room.solver", "audiolcm.storage.hashing"),
