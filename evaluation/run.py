@@ -38,7 +38,7 @@ SECTIONS = {
 }  # fmt: skip
 ADDED = {"sanity", "crosscheck"}
 """Sections that no default has, which are typed with a +."""
-_SAMPLER = ("num_steps", "omega", "interval")
+_SAMPLER = ("num_steps", "omega", "interval", "kind", "spacing", "eta")
 _KEYS = tuple(f"sampler.{name}" for name in _SAMPLER)
 _CLASSES = (
     "dataset", "protocol", "protocol.reader", "system", "efficiency", "hardware", "logger", "optimizer",

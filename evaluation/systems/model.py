@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from audiolcm.assembly import with_settings
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
@@ -42,6 +43,9 @@ class Model:
         num_steps: of the sampler; null: as it was trained.
         omega: guidance, CFG scale - 1; null: as it was trained.
         interval: of a teacher: the first and the last timestep at which it is guided; null: as its student was trained.
+        kind: of a teacher: another sampler, ``ddim``, ``dpm_solver`` or ``plms``; null: as it was trained.
+        spacing: of a teacher: which timesteps it visits, a name of ``diffusion.spacing``; null: as it was trained.
+        eta: of a teacher sampled by DDIM: the share of DDPM's noise; null: as it was trained.
         vocoder: another vocoder's folder, or griffin_lim.
         batch_size: sounds made at once.
 
@@ -61,6 +65,9 @@ class Model:
         num_steps: int | None = None,
         omega: float | None = None,
         interval: Sequence[int] | None = None,
+        kind: str | None = None,
+        spacing: str | None = None,
+        eta: float | None = None,
         vocoder: str | None = None,
         batch_size: int = 8,
     ) -> None:
@@ -68,7 +75,8 @@ class Model:
             raise UserError(f"system.batch_size={batch_size} must be 1 or more.")
         self.name = "teacher" if stage == "teacher" else "audiolcm"
         self.hardware, self.batch_size = hardware, batch_size
-        asked = {"num_steps": num_steps, "omega": omega, "interval": interval}
+        asked: dict[str, Any] = {"num_steps": num_steps, "omega": omega, "interval": interval}
+        asked |= {"kind": kind, "spacing": spacing, "eta": eta}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
         self._place = stage, Path(artifacts), checkpoint, vocoder
         if checkpoint is None or not is_source(checkpoint):  # released files are fetched and converted: later
@@ -94,7 +102,7 @@ class Model:
     def sampler(self) -> dict[str, Any]:
         """Settings of its sampler."""
         section = "teacher_sampler" if self.artifact.card["stage"] == "teacher" else "sampler"
-        return self.cfg[section] | self._overrides
+        return with_settings(self.cfg[section], self._overrides)
 
     def _check_sampler(self) -> None:
         """Refuse settings of the sampler that this model cannot take, and a model or a vocoder that is not there."""
@@ -125,8 +133,8 @@ class Model:
         facts = {name: origin[name] for name in ("url", "license") if name in origin}
         if self.artifact.card["stage"] == "student" and not origin:
             facts |= {"k": self.cfg["solver"]["k"], "step": self.artifact.card.get("step")}
-        if (interval := self.sampler.get("interval")) is not None:
-            facts["interval"] = list(interval)
+        told = {name: self.sampler.get(name) for name in ("interval", "spacing", "eta")}
+        facts |= {name: value for name, value in told.items() if value is not None}
         if (steps := trained_steps(self.artifact)) is not None:
             facts["train_steps"] = steps
         return facts | {

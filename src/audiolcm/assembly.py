@@ -11,6 +11,12 @@ from audiolcm.storage.tensors import without_initialization
 from audiolcm.types import TextEncoder
 from audiolcm.weights.artifacts import Artifact
 
+TEACHER_SAMPLERS = {
+    "ddim": "audiolcm.diffusion.sampler.DDIMSampler",
+    "dpm_solver": "audiolcm.diffusion.sampler.DPMSolverPlusPlusSampler",
+    "plms": "audiolcm.diffusion.plms.PLMSSampler",
+}
+
 
 def build_denoiser(cfg: Mapping[str, Any], text_width: int, latent_channels: int) -> Any:
     """Return the denoiser, a noise prediction network: sizes of ``model`` and three factories of ``backbone``."""
@@ -36,6 +42,25 @@ def load_text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
     with without_initialization():
         encoder = build(cfg["text_encoder"], "text_encoder", TextEncoder, folder=own.config_file().parent)
     return own.load_weights(encoder)
+
+
+def with_settings(sampler: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sampler's configuration with other settings, of which ``kind`` is another of the teacher's samplers.
+
+    Raises:
+        UserError: there is no such kind, or the model is no teacher.
+    """
+    changed = dict(sampler) | {name: value for name, value in settings.items() if name != "kind"}
+    if (kind := settings.get("kind")) is None:
+        return changed
+    if kind not in TEACHER_SAMPLERS:
+        raise UserError(f"sampler.kind={kind}: choose {', '.join(TEACHER_SAMPLERS)}.")
+    if sampler["_target_"] not in TEACHER_SAMPLERS.values():
+        raise UserError(f"sampler.kind={kind} is for teachers: leave it out, or type system=teacher.")
+    chosen = {
+        name: value for name, value in changed.items() if value is not None
+    }  # those left out are as null
+    return chosen | {"_target_": TEACHER_SAMPLERS[kind]}
 
 
 class Method:

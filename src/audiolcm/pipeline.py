@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from audiolcm.assembly import build_denoiser, load_text_encoder
+from audiolcm.assembly import build_denoiser, load_text_encoder, with_settings
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.configuration.plugins import allowing
@@ -84,7 +84,8 @@ class AudioLCM:
                 ``published:audiolcm`` or another name that ``published.models.open_model`` understands.
             vocoder: the folder of a vocoder, or another name that ``published.models.open_vocoder`` understands; None
                 takes the one the run was made with.
-            sampler: settings that replace those of the run, such as ``{"num_steps": 4, "omega": 6.0}``.
+            sampler: settings that replace those of the run, such as ``{"num_steps": 4, "omega": 6.0}``, of a teacher
+                also ``spacing``, ``eta`` and, for another sampler, ``kind`` (``ddim``, ``dpm_solver``, ``plms``).
             hardware: device and precision; None chooses.
             plugins: packages besides ours whose classes the folders may name; they are imported, and their code run.
 
@@ -110,7 +111,7 @@ class AudioLCM:
         vocoder_cfg = read_yaml(vocoder_artifact.config_file())["vocoder"]["model"]
         section = "teacher_sampler" if artifact.card["stage"] == "teacher" else "sampler"
         schedule = build(cfg["schedule"], "schedule", NoiseSchedule)
-        chosen = build(cfg[section] | dict(sampler or {}), section, Sampler)
+        chosen = build(with_settings(cfg[section], sampler or {}), section, Sampler)
         chosen.timesteps(schedule.num_timesteps)  # refuses what it cannot do before anything large is read
         text_encoder = load_text_encoder(artifact, cfg)
         with without_initialization():  # all of them are loaded at once

@@ -104,8 +104,10 @@ def check_classes(plain: Mapping[str, Any], names: Iterable[str]) -> None:
     for name in names:
         if not is_there(plain, f"{name}._target_"):
             group = name.partition(".")[0]
+            typed = "sampler@teacher_sampler" if group == "teacher_sampler" else group
             raise UserError(
-                f"{name} chooses no option: leave it to its default, or choose {group}=... of conf/{group}."
+                f"{name} chooses no option: leave it to its default, or choose {typed}=... of conf/"
+                f"{typed.partition('@')[0]}."
             )
 
 

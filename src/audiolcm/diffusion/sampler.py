@@ -5,11 +5,10 @@ example, so an example does not depend on its place in a batch. ``nfe`` counts d
 a guided teacher step evaluates the conditional and the unconditional branch in one batched call of two.
 """
 
-import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from audiolcm.diffusion.consistency import consistency_function
 from audiolcm.diffusion.guidance import guide, read_interval
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import ddim_step
+from audiolcm.diffusion.spacing import CLEAN, DEFAULT, DPM_SPACINGS, SPACINGS, Spacing, visited_timesteps
 from audiolcm.errors import UserError
 from audiolcm.types import Denoiser, Latent, TextTokens
 
@@ -137,23 +137,44 @@ class ConsistencySampler:
 
 
 class OdeSampler:
-    """What the teacher's samplers share: trailing timesteps, and guidance in one batched call.
+    """What the teacher's samplers share: which timesteps they visit, and guidance in one batched call.
 
     ``interval``: the first and the last timestep at which is guided; None, the paper's, is everywhere.
+    ``spacing``: a name of ``diffusion.spacing``; None is ``trailing_to_next``: T - 1 and evenly down, to z_0.
     """
 
+    spacings: ClassVar[Mapping[str, Spacing]] = SPACINGS
+
     def __init__(
-        self, num_steps: int = 50, omega: float = 4.0, interval: Sequence[int] | None = None
+        self,
+        num_steps: int = 50,
+        omega: float = 4.0,
+        interval: Sequence[int] | None = None,
+        spacing: str | None = None,
     ) -> None:
         self.num_steps = num_steps
         self.omega = _finite(omega)
         self.interval = read_interval("sampler.interval", interval)
+        if spacing is not None and spacing not in self.spacings:
+            raise UserError(f"sampler.spacing={spacing}: choose {', '.join(self.spacings)}.")
+        self.spacing = spacing or DEFAULT
 
     def timesteps(self, num_timesteps: int) -> list[int]:
-        """Return round(T - i T / num_steps) - 1 for i = 0 .. num_steps - 1: from T - 1 down, evenly."""
+        """Return the visited timesteps, descending."""
         _check_steps(self.num_steps, num_timesteps)
-        spaced = np.round(np.arange(num_timesteps, 0, -num_timesteps / self.num_steps)).astype(int) - 1
-        return [int(t) for t in spaced[: self.num_steps]]
+        return visited_timesteps(self.spacings, self.spacing, self.num_steps, num_timesteps)
+
+    def steps(self, num_timesteps: int) -> list[tuple[int, int]]:
+        """Return where each step starts and ends; ``CLEAN`` is the predicted z_0."""
+        visited = self.timesteps(num_timesteps)
+        return self.spacings[self.spacing].steps(visited, num_timesteps // self.num_steps)
+
+    @staticmethod
+    def step(z_t: Latent, epsilon: Latent, t: int, s: int, schedule: NoiseSchedule) -> Latent:
+        """Return z_s, one DDIM step from t on; the predicted z_0 where s is ``CLEAN``."""
+        if s == CLEAN:
+            return schedule.predicted_z0(z_t, epsilon, _times(t, z_t))
+        return ddim_step(z_t, epsilon, _times(t, z_t), _times(s, z_t), schedule)
 
     def guided_epsilon(
         self, denoiser: Denoiser, z_t: Latent, t: int, text: TextTokens, unconditional: TextTokens
@@ -169,14 +190,34 @@ class OdeSampler:
 
     def nfe(self, num_timesteps: int) -> int:
         """Return denoiser evaluations per example: two where it is guided."""
-        return sum(2 if self._guides(t) else 1 for t in self.timesteps(num_timesteps))
+        return sum(map(self.evaluations, self.timesteps(num_timesteps)))
+
+    def evaluations(self, t: int) -> int:
+        """Return how many of them one prediction at t takes."""
+        return 2 if self._guides(t) else 1
 
     def _guides(self, t: int) -> bool:
         return self.omega != 0.0 and (self.interval is None or self.interval[0] <= t <= self.interval[1])
 
 
 class DDIMSampler(OdeSampler):
-    """Deterministic DDIM (eta = 0) on trailing timesteps; the last step returns the predicted z_0."""
+    """DDIM (Song et al., 2021, arXiv 2010.02502): a first-order step of the flow, or noise besides.
+
+    ``eta``: the share of DDPM's noise that each step adds, 0 to 1 (Eq. 16); None is 0, which is deterministic.
+    """
+
+    def __init__(
+        self,
+        num_steps: int = 50,
+        omega: float = 4.0,
+        interval: Sequence[int] | None = None,
+        spacing: str | None = None,
+        eta: float | None = None,
+    ) -> None:
+        super().__init__(num_steps, omega, interval, spacing)
+        if eta is not None and not 0.0 <= eta <= 1.0:
+            raise UserError(f"sampler.eta={eta} is out of range: 0 (deterministic) to 1 (the noise of DDPM).")
+        self.eta = eta or 0.0
 
     def sample(
         self,
@@ -186,16 +227,29 @@ class DDIMSampler(OdeSampler):
         text: TextTokens,
         unconditional: TextTokens,
     ) -> Sampled:
-        """Return latents after ``num_steps`` first-order steps."""
-        timesteps = self.timesteps(schedule.num_timesteps)
+        """Return latents after first-order steps."""
         z_t = noise.draw()
-        for t, s in itertools.pairwise(timesteps):
+        for t, s in self.steps(schedule.num_timesteps):
             epsilon = self.guided_epsilon(denoiser, z_t, t, text, unconditional)
-            z_t = ddim_step(z_t, epsilon, _times(t, z_t), _times(s, z_t), schedule)
-        epsilon = self.guided_epsilon(denoiser, z_t, timesteps[-1], text, unconditional)
-        return Sampled(
-            schedule.predicted_z0(z_t, epsilon, _times(timesteps[-1], z_t)), self.nfe(schedule.num_timesteps)
-        )
+            if self.eta == 0.0 or s == CLEAN:
+                z_t = self.step(z_t, epsilon, t, s, schedule)
+            else:
+                z_t = self._noisy_step(z_t, epsilon, t, s, schedule, noise.draw())
+        return Sampled(z_t, self.nfe(schedule.num_timesteps))
+
+    def _noisy_step(
+        self, z_t: Latent, epsilon: Latent, t: int, s: int, schedule: NoiseSchedule, noise: Latent
+    ) -> Latent:
+        """Return z_s = alpha_s z_0 + sqrt(sigma_s^2 - added^2) epsilon + added noise (Eq. 12 and 16).
+
+        added^2 = eta^2 (sigma_s / sigma_t)^2 (1 - alpha_t^2 / alpha_s^2), whose last factor is computed without loss of
+        digits: alpha_s^2 - alpha_t^2 = sigma_t^2 - sigma_s^2.
+        """
+        variances, alpha_s = schedule.sigmas.double() ** 2, float(schedule.alphas[s])
+        of_t, of_s = float(variances[t]), float(variances[s])
+        added = self.eta**2 * of_s / of_t * (of_t - of_s) / alpha_s**2
+        z_0 = schedule.predicted_z0(z_t, epsilon, _times(t, z_t))
+        return alpha_s * z_0 + math.sqrt(of_s - added) * epsilon + math.sqrt(added) * noise
 
 
 class DPMSolverPlusPlusSampler(OdeSampler):
@@ -205,6 +259,8 @@ class DPMSolverPlusPlusSampler(OdeSampler):
     D = z_0 + (z_0 - z_0_previous) / (2 r), r = h_previous / h. The first and the last step are first-order.
     """
 
+    spacings = DPM_SPACINGS
+
     def sample(
         self,
         denoiser: Denoiser,
@@ -213,23 +269,23 @@ class DPMSolverPlusPlusSampler(OdeSampler):
         text: TextTokens,
         unconditional: TextTokens,
     ) -> Sampled:
-        """Return latents after ``num_steps`` second-order steps, one guided evaluation each."""
-        timesteps = self.timesteps(schedule.num_timesteps)
+        """Return latents after second-order steps, one guided evaluation each."""
+        steps = self.steps(schedule.num_timesteps)
         lambdas = torch.log(schedule.alphas.double() / schedule.sigmas.double())
         z_t = noise.draw()
         previous: Latent | None = None
-        for i, t in enumerate(timesteps):
+        for i, (t, s) in enumerate(steps):
             epsilon = self.guided_epsilon(denoiser, z_t, t, text, unconditional)
+            if i + 1 == len(steps):
+                z_t = self.step(z_t, epsilon, t, s, schedule)
+                break
             z_0 = schedule.predicted_z0(z_t, epsilon, _times(t, z_t))
-            if i + 1 == len(timesteps):
-                return Sampled(z_0, self.nfe(schedule.num_timesteps))
-            s = timesteps[i + 1]
             h = float(lambdas[s] - lambdas[t])
             corrected = z_0
             if previous is not None:
-                r = float(lambdas[t] - lambdas[timesteps[i - 1]]) / h
+                r = float(lambdas[t] - lambdas[steps[i - 1][0]]) / h
                 corrected = z_0 + (z_0 - previous) / (2.0 * r)
             ratio = schedule.sigma(_times(s, z_t)) / schedule.sigma(_times(t, z_t))
             z_t = ratio * z_t - schedule.alpha(_times(s, z_t)) * float(np.expm1(-h)) * corrected
             previous = z_0
-        raise AssertionError("timesteps are never empty")
+        return Sampled(z_t, self.nfe(schedule.num_timesteps))

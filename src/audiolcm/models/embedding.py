@@ -21,23 +21,25 @@ def sinusoid(values: Tensor, width: int, base: float = 10000.0) -> Float[Tensor,
         base: ratio of the slowest wavelength to the fastest.
     """
     half = width // 2
-    index = torch.arange(half, dtype=torch.float32, device=values.device)
-    angles = values.float()[:, None] * torch.exp(-math.log(base) * index / half)
+    frequencies = torch.exp(-math.log(base) * torch.arange(half, dtype=torch.float32) / half)
+    angles = values.float()[:, None] * frequencies.to(values.device)
     return torch.cat((angles.cos(), angles.sin()), dim=-1)
 
 
 def omega_sinusoid(omega: PerExample, width: int = SINUSOID_WIDTH) -> Float[Tensor, "batch width"]:
     """Return [sin, cos] of 1000 omega * 10000^(-i/(half-1)), in float32.
 
-    Order and spacing differ from ``sinusoid`` because the released checkpoint was trained with them.
+    Order and spacing differ from ``sinusoid`` because the released checkpoint was trained with them. So does rounding:
+    angles reach 12,000 radians, where the last digit of a frequency counts a thousandth; digits are the released ones.
 
     Args:
         omega: (batch,) guidance scale, the classifier-free-guidance scale minus 1.
         width: even width of the result.
     """
     half = width // 2
-    index = torch.arange(half, dtype=torch.float32, device=omega.device)
-    angles = OMEGA_SCALE * omega.float()[:, None] * torch.exp(-math.log(10000.0) * index / (half - 1))
+    step = torch.log(torch.tensor(10000.0)) / (half - 1)
+    frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -step)
+    angles = OMEGA_SCALE * omega.float()[:, None] * frequencies.to(omega.device)
     return torch.cat((angles.sin(), angles.cos()), dim=-1)
 
 
