@@ -56,7 +56,9 @@ def with_settings(sampler: Mapping[str, Any], settings: Mapping[str, Any]) -> di
     if kind not in TEACHER_SAMPLERS:
         raise UserError(f"sampler.kind={kind}: choose {', '.join(TEACHER_SAMPLERS)}.")
     if sampler["_target_"] not in TEACHER_SAMPLERS.values():
-        raise UserError(f"sampler.kind={kind} is for teachers: leave it out, or type system=teacher.")
+        raise UserError(
+            f"sampler.kind={kind} is for teachers, and this is a student, with a sampler of its own: leave it out."
+        )
     chosen = {
         name: value for name, value in changed.items() if value is not None
     }  # those left out are as null

@@ -80,6 +80,22 @@ def test_the_data_set_names_the_protocol(dataset: str, protocol: str) -> None:
     assert composed(f"dataset={dataset}")["protocol"]["name"] == protocol
 
 
+def test_make_an_audio_2_is_sampled_as_its_readme_says() -> None:
+    """Scale 4 is omega 3; 100 steps of DDIM, at the timesteps of its code."""
+    system = composed("system=make_an_audio2")["system"]
+    assert {name: system[name] for name in ("num_steps", "omega", "kind", "spacing", "eta")} == {
+        "num_steps": 100, "omega": 3.0, "kind": None, "spacing": "released", "eta": None,
+    }  # fmt: skip
+
+
+def test_settings_of_a_teachers_sampler_reach_it() -> None:
+    typed = {"kind": "ddim", "spacing": "released", "eta": 1.0}
+    system = composed("system=teacher", *(f"sampler.{name}={value}" for name, value in typed.items()))[
+        "system"
+    ]
+    assert {name: system[name] for name in typed} == typed
+
+
 def test_protocol_and_metrics_can_be_chosen() -> None:
     assert composed("dataset=audiocaps", "protocol=tango_886")["protocol"]["name"] == "tango_886"
     assert list(composed("metrics=[kl_panns,fad_vggish]")["metrics"]) == ["kl_panns", "fad_vggish"]

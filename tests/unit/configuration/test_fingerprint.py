@@ -205,7 +205,8 @@ def test_an_extractor_without_choices_does_not_count_and_another_does() -> None:
 
 def test_a_setting_that_came_later_counts_only_with_a_value() -> None:
     known = {"guidance": {"w_min": 2.0}, "teacher": {"retrofit": None}, "system": {"omega": None}}
-    for path in ("guidance.interval", "teacher.initial", "system.interval"):
+    later = [f"system.{name}" for name in ("interval", "kind", "spacing", "eta")]
+    for path in ("guidance.interval", "teacher.initial", *later):
         section, _, name = path.partition(".")
         without, with_one = known[section] | {name: None}, known[section] | {name: [1, 2]}
         assert settings_fingerprint(known | {section: without}) == settings_fingerprint(known)

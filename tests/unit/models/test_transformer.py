@@ -175,17 +175,26 @@ def test_attention_agrees_with_and_without_gradient_in_bfloat16() -> None:
     assert_close(inference.float(), exact, atol=0.02, rtol=0.02)
 
 
-def test_timestep_sinusoid_is_that_of_diffusers() -> None:
-    t = torch.tensor([0, 1, 19, 999])
-    expected = get_timestep_embedding(t, 256, flip_sin_to_cos=True, downscale_freq_shift=0)
-    assert_close(sinusoid(t, 256), expected, atol=1e-4, rtol=0)
+def test_timestep_sinusoid_is_the_released_one() -> None:
+    """Equal to the last bit: exp(-ln(10000) i / half) in this order of operations, [cos, sin]."""
+    t = torch.arange(1000)
+    frequencies = torch.exp(-math.log(10000) * torch.arange(0, 128, dtype=torch.float32) / 128)
+    angles = t[:, None].float() * frequencies[None]
+    assert torch.equal(sinusoid(t, 256), torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1))
+    theirs = get_timestep_embedding(t, 256, flip_sin_to_cos=True, downscale_freq_shift=0)
+    assert torch.equal(sinusoid(t, 256), theirs)
 
 
-def test_omega_sinusoid_is_that_of_latent_consistency_models() -> None:
-    omega = torch.tensor([0.0, 4.0, 7.5, 12.0])
-    expected = LatentConsistencyModelPipeline.get_guidance_scale_embedding(None, omega, embedding_dim=256)
-    # Angles reach 12,000 radians, where float32 resolves a thousandth.
-    assert_close(omega_sinusoid(omega), expected, atol=2e-3, rtol=0)
+def test_omega_sinusoid_is_the_released_one() -> None:
+    """Equal to the last bit, of latent consistency models; of float64 it is off by what float32 resolves of 14,000."""
+    omega = torch.cat([torch.linspace(-1.0, 14.0, 301), torch.tensor([4.0, 7.5, 12.0])])
+    step = torch.log(torch.tensor(10000.0)) / 127
+    angles = (omega * 1000.0)[:, None] * torch.exp(torch.arange(128, dtype=torch.float32) * -step)[None, :]
+    assert torch.equal(omega_sinusoid(omega), torch.cat([torch.sin(angles), torch.cos(angles)], dim=1))
+    theirs = LatentConsistencyModelPipeline.get_guidance_scale_embedding(None, omega, embedding_dim=256)
+    assert torch.equal(omega_sinusoid(omega), theirs)
+    exact = 1000.0 * omega.double()[:, None] * 10000.0 ** -(torch.arange(128) / 127.0).double()
+    assert_close(omega_sinusoid(omega).double(), torch.cat([exact.sin(), exact.cos()], 1), atol=2e-3, rtol=0)
 
 
 def test_timestep_embedding_adds_the_projected_omega() -> None:
