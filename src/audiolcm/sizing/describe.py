@@ -43,7 +43,8 @@ def describe(cfg: Config) -> Figures:
     """Return Table 5's hyper-parameters and the parameters of every part of a resolved configuration.
 
     Counts: ``num_trainable`` of the student; ``num_non_trainable`` of what distillation holds beside it: teacher,
-    target, autoencoder and text encoder, which together are the paper's 984 M; ``num_vocoder``, in neither.
+    target, autoencoder and text encoder, which together are the paper's 984 M; in neither are ``num_vocoder`` and
+    ``num_discriminator``, which is trained with the autoencoder by an optimizer of its own.
 
     Raises:
         UserError: a part cannot be built, or the sizes of a language model are neither known nor in its files.
@@ -58,6 +59,7 @@ def describe(cfg: Config) -> Figures:
             method = Method(cfg)
         distillation: ConsistencyDistillation = method.distillation(network, torch.zeros(1, 1, width))
         vocoder = _vocoder(cfg["vocoder"]["model"])
+        training = build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=autoencoder)
     student = distillation.trained["student"]
     (transformer,) = (part for part in student.modules() if isinstance(part, Transformer))
     steps = build(cfg["sampler"], "sampler").timesteps(method.schedule.num_timesteps)
@@ -76,6 +78,7 @@ def describe(cfg: Config) -> Figures:
         "num_non_trainable": sum(frozen.values()),
         **frozen,
         "num_vocoder": size(vocoder),
+        "num_discriminator": sum(p.numel() for p in training.parts().get("discriminator", [])),
     }
 
 
