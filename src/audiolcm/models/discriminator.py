@@ -76,7 +76,9 @@ class PatchDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         if num_layers < 1:
-            raise UserError(f"autoencoder.objective.adversary.discriminator.num_layers={num_layers}: give 1 or more.")
+            raise UserError(
+                f"autoencoder.objective.adversary.discriminator.num_layers={num_layers}: give 1 or more."
+            )
         self.mel_mean, self.mel_std = mel_mean, mel_std
         self.smallest = 3 * 2**num_layers
         """Bands and frames that a mel needs at least."""

@@ -223,15 +223,18 @@ def plan_table(cfg: Mapping[str, Any]) -> str:
         "parallel.recompute=true.\n\n"
         + "\n".join(lines)
         + "\n\nexamples: how many go through a process at once, trainer.<stage>.batch_size over processes and "
-        "trainer.<stage>.accumulate. weights: all copies (trained and average, the autoencoder's discriminator; student, "
-        "target and teacher). "
+        "trainer.<stage>.accumulate. weights: all copies (trained and average, an autoencoder's discriminator; "
+        "student, target and teacher). "
         f"GPU: the smallest usual one, with {RESERVE / GB:g} GB kept free; - is none. +plan=8 plans for 8 processes."
     )
 
 
 def _rows(cfg: Mapping[str, Any], count: int, engine: str, bfloat16: bool) -> Iterator[list[str]]:
     settings = {stage: build(cfg["trainer"][stage], f"trainer.{stage}", StageSettings) for stage in STAGES}
-    planned = [("any", cfg, "autoencoder"), *((name, of, stage) for name, of in sizes(cfg) for stage in SIZED)]
+    planned = [
+        ("any", cfg, "autoencoder"),
+        *((name, of, stage) for name, of in sizes(cfg) for stage in SIZED),
+    ]
     for name, sized, stage in tqdm(planned, "plan", leave=False):
         examples = settings[stage].micro_batch_size(count, stage)
         shared = engine if stage in SIZED else "ddp"  # an autoencoder stays whole

@@ -19,11 +19,11 @@ class StageSettings:
 
     ``crop_seconds`` is the length of a training example. ``final_lr_fraction`` is where the cosine decay of the
     learning rate ends, as a share of ``learning_rate``; 1 keeps it constant. ``clip_norm`` bounds the gradient's
-    norm of each part; null leaves it as it is. ``batch_size`` counts the examples of one step over all processes; each
-    process takes its share in ``accumulate`` pieces, one after the other. ``length_buckets`` are lengths in seconds below
-    ``crop_seconds``, ascending: a step takes clips that fit into one of these lengths, cut or padded to it, instead of
-    padding all to ``crop_seconds``. ``snapshots`` are steps whose network is kept beside the last one. Only fields that
-    can change the weights belong to a stage's identity.
+    norm of each part; null leaves it alone. ``batch_size`` counts the examples of one step over all processes; each
+    process takes its share in ``accumulate`` pieces, one after the other. ``length_buckets`` are lengths in seconds
+    below ``crop_seconds``, ascending: a step takes clips that fit into one of these lengths, cut or padded to it,
+    instead of padding all to ``crop_seconds``. ``snapshots`` are steps whose network is kept beside the last one. Only
+    fields that can change the weights belong to a stage's identity.
     """
 
     steps: int
