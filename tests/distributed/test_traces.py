@@ -53,7 +53,7 @@ def test_the_stages_are_worth_comparing(trained: Path) -> None:
     assert "train/discriminator" in trace(trained / "one", "autoencoder")[1]
     released = trace(trained / "one", "released_autoencoder")
     assert "train/penalty" in released[0]
-    assert ["train/adversarial" in row for row in released] == [False, True, True, True]
+    assert ["train/adversarial" in row for row in released[:4]] == [False, True, True, True]
     assert ADVERSARIAL[1] == "vocoder"
 
 
