@@ -167,7 +167,7 @@ class Adversary(nn.Module, ABC):
 
     def _deceived(
         self, mel: Tensor, reconstruction: Tensor, nll: Tensor, last_layer: Tensor, ramp: float
-    ) -> tuple[Tensor, Scalars]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the autoencoder's share of one group."""
         mean = processes.mean if self.group_size is None else _as_it_is
         score, fake = self.discriminator(reconstruction)
@@ -181,7 +181,9 @@ class Adversary(nn.Module, ABC):
             scalars["matching"] = matching.detach()
         return added, scalars
 
-    def _told_apart(self, mel: Tensor, reconstruction: Tensor, factor: float) -> tuple[Tensor, Scalars]:
+    def _told_apart(
+        self, mel: Tensor, reconstruction: Tensor, factor: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the discriminator's loss of one group."""
         mel = mel.detach().requires_grad_(self.penalty_weight > 0)
         real, _ = self.discriminator(mel)
@@ -213,8 +215,10 @@ def _as_it_is(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _mean_of(found: list[tuple[Tensor, Scalars]]) -> tuple[Tensor, Scalars]:
+def _mean_of(found: list[tuple[Tensor, dict[str, Tensor]]]) -> tuple[Tensor, Scalars]:
     """Return the means over the groups of their losses and of what is logged of them."""
     losses, scalars = zip(*found, strict=True)
-    means = {name: torch.stack([of_group[name] for of_group in scalars]).mean() for name in scalars[0]}
+    means: Scalars = {
+        name: torch.stack([of_group[name] for of_group in scalars]).mean() for name in scalars[0]
+    }
     return torch.stack(losses).mean(), means

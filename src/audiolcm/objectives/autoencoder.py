@@ -90,7 +90,7 @@ class AutoencoderObjective(nn.Module):
         with torch.autocast(mel.device.type, enabled=False):
             kl = posterior.kl().mean() / num_bins
         loss = error + scale * self.kl_weight * kl
-        scalars = {"reconstruction": error.detach() / scale, "kl": kl.detach()}
+        scalars: Scalars = {"reconstruction": error.detach() / scale, "kl": kl.detach()}
         # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         if adversary.joined(step):
             # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)

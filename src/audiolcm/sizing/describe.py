@@ -59,7 +59,6 @@ def describe(cfg: Config) -> Figures:
             method = Method(cfg)
         distillation: ConsistencyDistillation = method.distillation(network, torch.zeros(1, 1, width))
         vocoder = _vocoder(cfg["vocoder"]["model"])
-        training = build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=autoencoder)
     student = distillation.trained["student"]
     (transformer,) = (part for part in student.modules() if isinstance(part, Transformer))
     steps = build(cfg["sampler"], "sampler").timesteps(method.schedule.num_timesteps)
@@ -78,7 +77,7 @@ def describe(cfg: Config) -> Figures:
         "num_non_trainable": sum(frozen.values()),
         **frozen,
         "num_vocoder": size(vocoder),
-        "num_discriminator": sum(p.numel() for p in training.parts().get("discriminator", [])),
+        "num_discriminator": _discriminator(cfg["autoencoder"]["objective"], autoencoder),
     }
 
 
@@ -104,6 +103,13 @@ def _of_autoencoder(autoencoder: Autoencoder, seconds: float) -> Figures:
         "latent_size": list(latent.shape[1:]),
         "channel_mult": [width // autoencoder.encoder.conv_in.out_channels for width in widths],
     }
+
+
+def _discriminator(cfg: Config, autoencoder: Autoencoder) -> int:
+    """Return the number of parameters that are trained beside the autoencoder's."""
+    with torch.device("meta"):
+        objective = build(cfg, "autoencoder.objective", model=autoencoder)
+    return sum(parameter.numel() for parameter in objective.parts().get("discriminator", []))
 
 
 def _of_transformer(transformer: Transformer) -> Figures:

@@ -99,31 +99,35 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
             if isinstance(block, TransformerBlock):
                 block.recompute = recompute
         weights = live.now
-        parts = objective.parts()
         batch = random_batch(cfg, stage, examples)
         live.peak = live.now
-        stepped = []
-        for part, loss, _ in losses(objective, batch, cfg["trainer"][stage]["steps"] - 1, bfloat16):
-            loss.backward(inputs=parts[part])
-            for parameter in parts[part]:
-                parameter.grad = None
-            stepped.append(size_of(parts[part]))
+        stepped = take_step(objective, batch, cfg["trainer"][stage]["steps"] - 1, bfloat16)
         forward_and_back = live.peak
-        networks = [module for module in modules if isinstance(module, Transformer)][:1]
+    networks = [module for module in modules if isinstance(module, Transformer)][:1]
     gradients = max(stepped)
     block = sum(size_of(network.blocks[0].parameters()) for network in networks)
     return StepMemory(
-        parameters=sum(parameter.numel() for part in parts.values() for parameter in part),
+        parameters=sum(p.numel() for part in objective.parts().values() for p in part),
         weights=weights,
         gradients=gradients,
         optimizer=2 * sum(stepped),  # AdamW keeps two numbers for each weight,
         update=gradients,  # and makes a third while it divides by the root of one of them
         passing=forward_and_back - weights - gradients,
         block=block,
-        around_blocks=sum(
-            size_of(network.parameters()) - block * len(network.blocks) for network in networks
-        ),
+        around_blocks=sum(size_of(n.parameters()) - block * len(n.blocks) for n in networks),
     )
+
+
+def take_step(objective: Objective, batch: Batch, step: int, bfloat16: bool) -> list[int]:
+    """Go forward and back through each part of an objective; return the bytes of the weights of those that learn."""
+    sizes = []
+    for part, loss, _ in losses(objective, batch, step, bfloat16):
+        trained = objective.parts()[part]
+        loss.backward(inputs=trained)
+        for parameter in trained:
+            parameter.grad = None
+        sizes.append(size_of(trained))
+    return sizes
 
 
 def losses(objective: Objective, batch: Batch, step: int, bfloat16: bool) -> Iterator[PartLoss]:

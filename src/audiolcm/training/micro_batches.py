@@ -34,11 +34,12 @@ def check_pieces(settings: StageSettings, stage: str, piece: int | None) -> None
             "statistics over the whole batch, which pieces do not know of each other. Processes do: use more of them "
             f"(torchrun --nproc-per-node=...) or a smaller trainer.{stage}.batch_size, with accumulate=1."
         )
-    if size % (piece or 1):
+    group = piece or 1
+    if size % group:
         raise UserError(
             f"trainer.{stage}.batch_size={settings.batch_size} over {processes.count()} processes and "
             f"accumulate={settings.accumulate} is {size} examples at once, but the adversary takes its statistics over "
-            f"groups of {piece}: choose a multiple of {piece * processes.count() * settings.accumulate} as "
+            f"groups of {group}: choose a multiple of {group * processes.count() * settings.accumulate} as "
             f"batch_size, or another {stage}.objective.adversary.group_size, which trains another model."
         )
 
