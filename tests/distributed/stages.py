@@ -21,19 +21,19 @@ from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.environment.interrupts import Interrupted
 from audiolcm.models.autoencoder import Autoencoder
-from audiolcm.models.discriminator import MelPatchDiscriminator
+from audiolcm.models.discriminator import MelPatchDiscriminator, PatchDiscriminator
 from audiolcm.models.feed_forward import SwiGLU
 from audiolcm.models.norm import RMSNorm
 from audiolcm.models.position import RotaryPosition
 from audiolcm.models.transformer import Transformer
 from audiolcm.models.vocoder_discriminator import MultiResolutionDiscriminator
 from audiolcm.models.vocoder_istft import IstftVocoder
-from audiolcm.objectives.adversary import HingeAdversary, NoAdversary
+from audiolcm.objectives.adversary import HingeAdversary, LeastSquaresAdversary, NoAdversary
 from audiolcm.objectives.autoencoder import AutoencoderObjective
 from audiolcm.objectives.consistency import ConsistencyDistillation
 from audiolcm.objectives.diffusion import DiffusionObjective
 from audiolcm.objectives.objective import Objective
-from audiolcm.objectives.reconstruction import LearnedVarianceL1
+from audiolcm.objectives.reconstruction import FixedVarianceL1, LearnedVarianceL1
 from audiolcm.objectives.vocoder import VocoderObjective
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.optimization import AdamW
@@ -41,7 +41,7 @@ from audiolcm.training.parallel import Parallel
 from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import NoTracker, read_metrics
 
-ADVERSARIAL = ("autoencoder", "vocoder")
+ADVERSARIAL = ("autoencoder", "vocoder", "released_autoencoder")
 STAGES = ("plain_autoencoder", *ADVERSARIAL, "teacher", "student")
 SETTINGS = StageSettings(
     steps=4,
@@ -90,6 +90,12 @@ def objective(stage: str) -> Objective:
     """Return a fresh objective; equal weights at every call."""
     torch.manual_seed(0)
     autoencoder = Autoencoder(channels=32, multipliers=(1, 2), num_res_blocks=1, latent_channels=8)
+    if stage == "released_autoencoder":  # in groups of half a batch
+        judge = PatchDiscriminator(8, 2)
+        adversary = LeastSquaresAdversary(
+            judge, 1, 0.5, factor=2.0, penalty_weight=3.0, floor=1e-4, group_size=2, after_update=True
+        )
+        return AutoencoderObjective(autoencoder, FixedVarianceL1(), adversary, loss_per="example")
     if "autoencoder" in stage:
         adversary = HingeAdversary(MelPatchDiscriminator(8, 2), start_step=1, feature_weight=1.0)
         if stage == "plain_autoencoder":
@@ -141,9 +147,10 @@ def runs_of_many() -> Iterator[tuple[str, Parallel, StageSettings, tuple[str, ..
     yield "ddp_accumulated", Parallel("ddp", recompute=True), ACCUMULATED, plain
     yield "fsdp", fsdp, SETTINGS, transformers
     yield "fsdp_accumulated", Parallel("fsdp", recompute=True), ACCUMULATED, transformers
-    yield "one_then_ddp", ddp, SETTINGS, ("autoencoder", "student")
+    resumed = ("autoencoder", "released_autoencoder", "student")
+    yield "one_then_ddp", ddp, SETTINGS, resumed
     yield "one_then_fsdp", fsdp, SETTINGS, ("student",)
-    yield "ddp_then_one", ddp, SETTINGS, ("autoencoder", "student")
+    yield "ddp_then_one", ddp, SETTINGS, resumed
     yield "fsdp_then_one", fsdp, SETTINGS, transformers
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from stages import ADVERSARIAL, STAGES, Trace, runs_of_many, trace, train
+import torch
+from safetensors.torch import load_file
+from stages import ACCUMULATED, ADVERSARIAL, STAGES, Trace, runs_of_many, trace, train
 from starting import HERE, torchrun
 
 from audiolcm.training.parallel import Parallel
@@ -49,7 +51,31 @@ def test_the_stages_are_worth_comparing(trained: Path) -> None:
         assert len(set(losses)) == 4
         assert any(name.startswith("validation/") for row in rows for name in row)
     assert "train/discriminator" in trace(trained / "one", "autoencoder")[1]
+    released = trace(trained / "one", "released_autoencoder")
+    assert "train/penalty" in released[0]
+    assert ["train/adversarial" in row for row in released[:4]] == [False, True, True, True]
     assert ADVERSARIAL[1] == "vocoder"
+
+
+def test_groups_of_examples_follow_each_other_in_pieces(trained: Path) -> None:
+    """Each piece is a group of the released objective, whose statistics are its own."""
+    train("released_autoencoder", trained / "one_accumulated", ALONE, ACCUMULATED)
+    pieces, whole = (trace(trained / name, "released_autoencoder") for name in ("one_accumulated", "one"))
+    assert_equal(pieces, whole)
+
+
+def test_a_discriminator_goes_on_bit_for_bit(trained: Path) -> None:
+    """Its weights and its optimizer's, after a stop in the step in which it joined."""
+    stage = "released_autoencoder"
+    train(stage, trained / "stopped", ALONE, stopped=0)
+    train(stage, trained / "stopped", ALONE)
+    resumed, whole = (
+        load_file(trained / name / stage / "checkpoints/step-00000004.safetensors")
+        for name in ("stopped", "one")
+    )
+    assert any("discriminator" in name for name in whole)
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
 
 
 def assert_equal(found: Trace, expected: Trace, relative: float = 1e-5) -> None:

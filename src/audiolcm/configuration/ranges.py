@@ -37,6 +37,9 @@ RANGES: Mapping[str, Bounds] = {
     **dict.fromkeys(("w_min", "w_max"), (0, 1000)),
     **dict.fromkeys(("sigma_data", "timestep_scaling", "learning_rate"), (1e-12, 1e6)),
     "difference": (0, 100),
+    "group_size": _COUNT,
+    **dict.fromkeys(("logvar", "mel_mean"), (-30, 30)),
+    "mel_std": (1e-3, 1000),
     "mel_range": (0, 24000),
 }  # fmt: skip
 

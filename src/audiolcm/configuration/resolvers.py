@@ -43,22 +43,28 @@ _WORD_OF_START = re.compile(
 
 
 def register_resolvers() -> None:
-    """Make nine resolvers known to Hydra.
+    """Make ten resolvers known to Hydra.
 
     ``${scale:}`` is the profile (``scale_of``); ``${slug:...}`` a folder name for a list of overrides;
     ``${sweep_name:}`` what the jobs of a sweep share; ``${one_of:key,{a:1,b:2}}`` the value of one of the keys;
     ``${data_folder:}`` the folder of all corpora; ``${corpus:name}`` that of one of them (``corpus_folder``);
     ``${if_at_hand:file,a,b}`` is a where the folder of published weights has the file, else b;
     ``${embedded_if_fitting:teacher}`` names the embedded teacher of the configuration, if one fits;
-    ``${option:group,a,b}``, of lists of defaults, is a where the group has such an option, else b.
+    ``${option:group,a,b}``, of lists of defaults, is a where the group has such an option, else b;
+    ``${times:a,b}`` is a product.
     """
     tell_options()
     for name, resolver in {
         "option": option, "scale": scale_of, "slug": slug, "sweep_name": sweep_name, "data_folder": data_folder,
         "one_of": lambda key, values: values[key], "corpus": corpus_folder, "if_at_hand": if_at_hand,
-        "embedded_if_fitting": embedded_if_fitting,
+        "embedded_if_fitting": embedded_if_fitting, "times": times,
     }.items():  # fmt: skip
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def times(factor: float, number: object) -> float | None:
+    """Return the product; None where the second is no number, which is told when that setting is checked."""
+    return factor * number if isinstance(number, int | float) else None
 
 
 def data_folder() -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from audiolcm.configuration.checking import nearest
+from audiolcm.configuration.words import options_of
 from audiolcm.errors import UserError
 
 SECTIONS = {
@@ -103,7 +104,8 @@ def check_classes(plain: Mapping[str, Any], names: Iterable[str]) -> None:
     """
     for name in names:
         if not is_there(plain, f"{name}._target_"):
-            group = name.partition(".")[0]
+            own, group = name.replace(".", "/"), name.partition(".")[0]
+            group = own if options_of(own) else group
             typed = "sampler@teacher_sampler" if group == "teacher_sampler" else group
             raise UserError(
                 f"{name} chooses no option: leave it to its default, or choose {typed}=... of conf/"

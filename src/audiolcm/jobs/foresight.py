@@ -12,6 +12,7 @@ from audiolcm.errors import UserError
 from audiolcm.stages.ingredients import of_teacher
 from audiolcm.stages.recipe import Recipe
 from audiolcm.storage.files import require_writable
+from audiolcm.training.micro_batches import check_pieces, piece_of
 
 _WIDTH = 8  # of text and latents, which here are empty
 
@@ -50,7 +51,8 @@ def _foresee_sound(recipe: Recipe, stages: list[str]) -> None:
     with _without_content():
         autoencoder = build(cfg["autoencoder"]["model"], "autoencoder.model")
         if "autoencoder" in stages:
-            build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=autoencoder)
+            objective = build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=autoencoder)
+            check_pieces(recipe.runner.settings["autoencoder"], "autoencoder", piece_of(objective))
         if "vocoder" in stages:
             with torch.device("cpu"):  # trained ones compute their filters, and are small
                 vocoder = build(cfg["vocoder"]["model"], "vocoder.model")

@@ -19,7 +19,8 @@ class Objective(Protocol):
     (seed, n) in a fresh run and in a resumed one.
 
     Where the loss of a batch is more than the mean over its examples, an attribute ``additive`` says False: such a
-    batch can be shared by processes, which exchange the statistics that it needs, but not taken piece by piece.
+    batch can be shared by processes, which exchange the statistics that it needs, but not taken piece by piece. Where
+    it is the mean over groups of examples, ``examples_together`` says of how many: pieces must be of whole groups.
     """
 
     if TYPE_CHECKING:  # since Python 3.12 isinstance does not see what a module of torch holds as its part

@@ -1,5 +1,7 @@
 """Reconstruction terms of the autoencoder: how far a mel is from its reconstruction, per mel bin."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -8,9 +10,10 @@ from audiolcm.types import Mel
 
 
 class LearnedVarianceL1(nn.Module):
-    """|x' - x| / exp(s) + s with one learned scalar s, as the published autoencoder was trained.
+    """|x' - x| / exp(s) + s with one learned scalar s, which tends to the logarithm of the mean error.
 
-    It is the negative log-likelihood of a Laplace distribution whose scale is learned, up to a constant.
+    It is the negative log-likelihood of a Laplace distribution whose scale is learned, up to a constant. The released
+    code has the scalar too, but gives it to no optimizer: ``FixedVarianceL1``.
     """
 
     def __init__(self) -> None:
@@ -20,6 +23,22 @@ class LearnedVarianceL1(nn.Module):
     def forward(self, reconstruction: Mel, mel: Mel) -> Tensor:
         """Return the mean over all bins of all examples."""
         return (reconstruction - mel).abs().mean() / self.logvar.exp() + self.logvar
+
+
+class FixedVarianceL1(nn.Module):
+    """|x' - x| / exp(s) + s with a constant s; with 0, as the released autoencoder was trained, the plain L1.
+
+    Args:
+        logvar: s.
+    """
+
+    def __init__(self, logvar: float = 0.0) -> None:
+        super().__init__()
+        self.logvar = logvar
+
+    def forward(self, reconstruction: Mel, mel: Mel) -> Tensor:
+        """Return the mean over all bins of all examples."""
+        return (reconstruction - mel).abs().mean() / math.exp(self.logvar) + self.logvar
 
 
 class SpectralL1(nn.Module):

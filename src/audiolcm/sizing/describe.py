@@ -43,7 +43,8 @@ def describe(cfg: Config) -> Figures:
     """Return Table 5's hyper-parameters and the parameters of every part of a resolved configuration.
 
     Counts: ``num_trainable`` of the student; ``num_non_trainable`` of what distillation holds beside it: teacher,
-    target, autoencoder and text encoder, which together are the paper's 984 M; ``num_vocoder``, in neither.
+    target, autoencoder and text encoder, which together are the paper's 984 M; in neither are ``num_vocoder`` and
+    ``num_discriminator``, which is trained with the autoencoder by an optimizer of its own.
 
     Raises:
         UserError: a part cannot be built, or the sizes of a language model are neither known nor in its files.
@@ -76,6 +77,7 @@ def describe(cfg: Config) -> Figures:
         "num_non_trainable": sum(frozen.values()),
         **frozen,
         "num_vocoder": size(vocoder),
+        "num_discriminator": _discriminator(cfg["autoencoder"]["objective"], autoencoder),
     }
 
 
@@ -101,6 +103,13 @@ def _of_autoencoder(autoencoder: Autoencoder, seconds: float) -> Figures:
         "latent_size": list(latent.shape[1:]),
         "channel_mult": [width // autoencoder.encoder.conv_in.out_channels for width in widths],
     }
+
+
+def _discriminator(cfg: Config, autoencoder: Autoencoder) -> int:
+    """Return the number of parameters that are trained beside the autoencoder's."""
+    with torch.device("meta"):
+        objective = build(cfg, "autoencoder.objective", model=autoencoder)
+    return sum(parameter.numel() for parameter in objective.parts().get("discriminator", []))
 
 
 def _of_transformer(transformer: Transformer) -> Figures:

@@ -1,4 +1,4 @@
-"""One training step of teacher or student on tensors without content, whose bytes are counted while they live.
+"""One training step of a stage on tensors without content, whose bytes are counted while they live.
 
 And the table of ``python train.py +plan=true``: memory of every model size, and the smallest GPU that it fits.
 """
@@ -17,17 +17,21 @@ from torch.utils._pytree import tree_leaves
 from tqdm import tqdm
 
 from audiolcm.assembly import Method, build_denoiser
-from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
+from audiolcm.audio.mel import HOP_LENGTH, NUM_MELS, SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose
 from audiolcm.distributed import processes
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.transformer import Transformer, TransformerBlock
-from audiolcm.objectives.objective import Objective
+from audiolcm.objectives.objective import Batch, Objective
+from audiolcm.training.loop import PartLoss, losses_under
 from audiolcm.training.settings import StageSettings
 
 Config = Mapping[str, Any]
-STAGES = ("teacher", "student")
+SIZED = ("teacher", "student")
+"""Stages whose memory the size of the model decides."""
+STAGES = ("autoencoder", *SIZED)
 _T5_LARGE_WIDTH = 1024
 SIZES = ("tiny", "base", "medium", "large", "xl")
 GPUS = (16, 24, 40, 48, 80, 141)
@@ -46,8 +50,8 @@ class StepMemory:
 
     Args:
         parameters: number of trained weights.
-        weights: of all networks: the trained one and its average, or student, target and teacher.
-        gradients: of the trained weights.
+        weights: of all networks: the trained one, its average and the discriminator, or student, target and teacher.
+        gradients: of the trained weights, where two parts take turns of the larger one.
         optimizer: the two moments of AdamW.
         passing: what else is held when most is held on the way forward and back.
         update: what else is held while the weights are updated.
@@ -75,11 +79,11 @@ class StepMemory:
 
 
 def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: bool) -> StepMemory:
-    """Return the memory of a training step; nothing is computed, downloaded or allocated.
+    """Return the memory of a stage's last training step; nothing is computed, downloaded or allocated.
 
     Args:
         cfg: a resolved configuration.
-        stage: teacher or student.
+        stage: autoencoder, teacher or student.
         examples: how many go through the networks at once.
         recompute: whether transformer blocks are computed again on the way back.
         bfloat16: whether the step runs under bfloat16 autocast.
@@ -95,35 +99,48 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
             if isinstance(block, TransformerBlock):
                 block.recompute = recompute
         weights = live.now
-        (trained,) = objective.parts().values()
         batch = random_batch(cfg, stage, examples)
         live.peak = live.now
-        for _, loss, _ in losses(objective, batch, bfloat16):
-            loss.backward(inputs=trained)
+        stepped = take_step(objective, batch, cfg["trainer"][stage]["steps"] - 1, bfloat16)
         forward_and_back = live.peak
-        network = next(module for module in modules if isinstance(module, Transformer))
-    gradients = size_of(trained)
-    block = size_of(network.blocks[0].parameters())
+    networks = [module for module in modules if isinstance(module, Transformer)][:1]
+    gradients = max(stepped)
+    block = sum(size_of(network.blocks[0].parameters()) for network in networks)
     return StepMemory(
-        parameters=sum(parameter.numel() for parameter in trained),
+        parameters=sum(p.numel() for part in objective.parts().values() for p in part),
         weights=weights,
         gradients=gradients,
-        optimizer=2 * gradients,  # AdamW keeps two numbers for each weight,
+        optimizer=2 * sum(stepped),  # AdamW keeps two numbers for each weight,
         update=gradients,  # and makes a third while it divides by the root of one of them
         passing=forward_and_back - weights - gradients,
         block=block,
-        around_blocks=size_of(network.parameters()) - block * len(network.blocks),
+        around_blocks=sum(size_of(n.parameters()) - block * len(n.blocks) for n in networks),
     )
 
 
-def losses(objective: Objective, batch: dict[str, torch.Tensor], bfloat16: bool) -> Any:
-    """Return the losses of a step, computed under autocast."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-        return list(objective.losses(batch, 0, torch.Generator()))
+def take_step(objective: Objective, batch: Batch, step: int, bfloat16: bool) -> list[int]:
+    """Go forward and back through each part of an objective; return the bytes of the weights of those that learn."""
+    sizes = []
+    for part, loss, _ in losses(objective, batch, step, bfloat16):
+        trained = objective.parts()[part]
+        loss.backward(inputs=trained)
+        for parameter in trained:
+            parameter.grad = None
+        sizes.append(size_of(trained))
+    return sizes
+
+
+def losses(objective: Objective, batch: Batch, step: int, bfloat16: bool) -> Iterator[PartLoss]:
+    """Yield the losses of a step, each computed under autocast when it is asked for."""
+    hardware = Hardware("cpu", "bfloat16" if bfloat16 else "float32")
+    return losses_under(objective, batch, step, torch.Generator(), hardware)
 
 
 def untrained(cfg: Config, stage: str) -> Objective:
-    """Return the objective of teacher or student with a new network."""
+    """Return the objective of a stage with a new network."""
+    if stage == "autoencoder":
+        model = build(cfg["autoencoder"]["model"], "autoencoder.model")
+        return build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=model)
     tokens, width = text_shape(cfg)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
     network: nn.Module = build_denoiser(cfg, width, channels)
@@ -132,11 +149,13 @@ def untrained(cfg: Config, stage: str) -> Objective:
     return made(network, nothing)
 
 
-def random_batch(cfg: Config, stage: str, examples: int) -> dict[str, torch.Tensor]:
-    """Return latents and text of the shapes that the stage trains on."""
-    tokens, width = text_shape(cfg)
+def random_batch(cfg: Config, stage: str, examples: int) -> Batch:
+    """Return a mel, or latents and text, of the shapes that the stage trains on."""
     seconds = cfg["trainer"][stage]["crop_seconds"]
     frames = max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))
+    if stage == "autoencoder":
+        return {"mel": torch.randn(examples, NUM_MELS, 2 * frames)}
+    tokens, width = text_shape(cfg)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
     return {"latent": torch.randn(examples, channels, frames), "text": torch.randn(examples, tokens, width)}
 
@@ -208,25 +227,30 @@ def plan_table(cfg: Mapping[str, Any]) -> str:
         "parallel.recompute=true.\n\n"
         + "\n".join(lines)
         + "\n\nexamples: how many go through a process at once, trainer.<stage>.batch_size over processes and "
-        "trainer.<stage>.accumulate. weights: all copies (trained and average; student, target and teacher). "
+        "trainer.<stage>.accumulate. weights: all copies (trained and average, an autoencoder's discriminator; "
+        "student, target and teacher). "
         f"GPU: the smallest usual one, with {RESERVE / GB:g} GB kept free; - is none. +plan=8 plans for 8 processes."
     )
 
 
 def _rows(cfg: Mapping[str, Any], count: int, engine: str, bfloat16: bool) -> Iterator[list[str]]:
     settings = {stage: build(cfg["trainer"][stage], f"trainer.{stage}", StageSettings) for stage in STAGES}
-    for name, sized in tqdm(list(sizes(cfg)), "plan", leave=False):
-        for stage in STAGES:
-            examples = settings[stage].micro_batch_size(count, stage)
-            kept, again = (
-                in_one_process(simulate(sized, stage, examples, recompute, bfloat16), count, engine, bfloat16)
-                for recompute in (False, True)
-            )
-            yield [
-                name, stage, f"{kept.parameters / 1e6:.1f} M", str(examples), _gb(kept.weights), _gb(kept.gradients),
-                _gb(kept.optimizer), f"{_gb(kept.activations)} ({_gb(again.activations)})",
-                f"{_gb(kept.total)} ({_gb(again.total)})", f"{smallest_gpu(kept)} ({smallest_gpu(again)})",
-            ]  # fmt: skip
+    planned = [
+        ("any", cfg, "autoencoder"),
+        *((name, of, stage) for name, of in sizes(cfg) for stage in SIZED),
+    ]
+    for name, sized, stage in tqdm(planned, "plan", leave=False):
+        examples = settings[stage].micro_batch_size(count, stage)
+        shared = engine if stage in SIZED else "ddp"  # an autoencoder stays whole
+        kept, again = (
+            in_one_process(simulate(sized, stage, examples, recompute, bfloat16), count, shared, bfloat16)
+            for recompute in (False, True)
+        )
+        yield [
+            name, stage, f"{kept.parameters / 1e6:.1f} M", str(examples), _gb(kept.weights), _gb(kept.gradients),
+            _gb(kept.optimizer), f"{_gb(kept.activations)} ({_gb(again.activations)})",
+            f"{_gb(kept.total)} ({_gb(again.total)})", f"{smallest_gpu(kept)} ({smallest_gpu(again)})",
+        ]  # fmt: skip
 
 
 def sizes(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -47,7 +47,7 @@ def autoencoder(ingredients: Ingredients, before_training: Callable[[], object])
 
 @torch.no_grad()
 def measure_scale(model: nn.Module, mel: Mel) -> None:
-    """Set ``scale_factor`` to 1 / std of the latents of training mels, as the released code does with a batch."""
+    """Set ``scale_factor`` to 1 / std of the modes of training mels; the released code draws samples, of a batch."""
     # pyrefly: ignore[no-matching-overload]  (torch types a module's attributes as Tensor | Module)
     mel = mel.to(model.scale_factor.device)
     # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)

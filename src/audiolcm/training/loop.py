@@ -19,7 +19,7 @@ from audiolcm.errors import UserError
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.random_numbers import Generator
 from audiolcm.training.checkpoint import Checkpoints, save_snapshot
-from audiolcm.training.micro_batches import check_pieces, training_pieces, validation_pieces
+from audiolcm.training.micro_batches import check_pieces, piece_of, training_pieces, validation_pieces
 from audiolcm.training.optimization import AdamW, learning_rate_at
 from audiolcm.training.parallel import Engine, Parallel, advice_on_memory
 from audiolcm.training.settings import StageSettings, TrainingSet
@@ -62,9 +62,9 @@ def fit(
             and on a batch that cannot be divided as asked.
         Interrupted: after SIGTERM, SIGUSR2 or Ctrl-C, with a checkpoint written.
     """
-    additive = getattr(objective, "additive", True)
-    check_pieces(settings, run.name, additive)
-    with advice_on_memory(settings, run.name, additive):
+    piece = piece_of(objective)
+    check_pieces(settings, run.name, piece)
+    with advice_on_memory(settings, run.name, piece):
         engine = run.parallel.spread(objective, run.hardware)
     optimizers = {part: run.optimizer.make(weights) for part, weights in objective.parts().items()}
     checkpoints = Checkpoints(run.folder / "checkpoints", run.identity)
@@ -77,7 +77,7 @@ def fit(
         range(start, settings.steps), run.name, settings.steps, initial=start, mininterval=1.0,
         disable=metrics is None,
     )  # fmt: skip
-    with stop_on_signal() as arrived, advice_on_memory(settings, run.name, additive):
+    with stop_on_signal() as arrived, advice_on_memory(settings, run.name, piece):
         began = time.monotonic()
         for step in bar:
             streams = [
@@ -190,11 +190,12 @@ def check_finite(value: Tensor, what: str, step: int, names: list[str], checkpoi
 
 
 def clip_gradients(optimizer: torch.optim.Optimizer, settings: StageSettings, step: int) -> Tensor:
-    """Clip the gradients and set the learning rate of ``step``; return the gradient's norm before clipping."""
+    """Clip the gradients, if so set, and set the learning rate of ``step``; return the gradient's norm before that."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate_at(step, settings)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    return whole(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
+    limit = math.inf if settings.clip_norm is None else settings.clip_norm
+    return whole(torch.nn.utils.clip_grad_norm_(parameters, limit))
 
 
 def validate(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from audiolcm.data.loading.batches import batch_indices, bucketed_indices
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
+from audiolcm.objectives.objective import Objective
 from audiolcm.random_numbers import ExampleGenerators
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import StageSettings, TrainingSet
@@ -13,20 +14,33 @@ VALIDATED_AT_ONCE = 8
 Piece = tuple[list[int], ExampleGenerators]
 
 
-def check_pieces(settings: StageSettings, stage: str, additive: bool) -> None:
+def piece_of(objective: Objective) -> int | None:
+    """Return of how many examples, or a multiple, a piece of a batch may be; None: of no less than the whole batch."""
+    return getattr(objective, "examples_together", 1) if getattr(objective, "additive", True) else None
+
+
+def check_pieces(settings: StageSettings, stage: str, piece: int | None) -> None:
     """Refuse a batch that cannot be divided as asked.
 
     Args:
         settings: of the stage.
         stage: its name.
-        additive: whether the loss of a batch is the mean over its examples, so that pieces can follow each other.
+        piece: what ``piece_of`` says of its objective.
     """
-    settings.micro_batch_size(processes.count(), stage)
-    if settings.accumulate > 1 and not additive:
+    size = settings.micro_batch_size(processes.count(), stage)
+    if settings.accumulate > 1 and piece is None:
         raise UserError(
             f"trainer.{stage}.accumulate={settings.accumulate}: the adversarial losses of this stage compare "
             "statistics over the whole batch, which pieces do not know of each other. Processes do: use more of them "
             f"(torchrun --nproc-per-node=...) or a smaller trainer.{stage}.batch_size, with accumulate=1."
+        )
+    group = piece or 1
+    if size % group:
+        raise UserError(
+            f"trainer.{stage}.batch_size={settings.batch_size} over {processes.count()} processes and "
+            f"accumulate={settings.accumulate} is {size} examples at once, but the adversary takes its statistics over "
+            f"groups of {group}: choose a multiple of {group * processes.count() * settings.accumulate} as "
+            f"batch_size, or another {stage}.objective.adversary.group_size, which trains another model."
         )
 
 

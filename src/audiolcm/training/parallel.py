@@ -176,13 +176,13 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def advice_on_memory(settings: StageSettings, stage: str, additive: bool) -> Iterator[None]:
+def advice_on_memory(settings: StageSettings, stage: str, piece: int | None) -> Iterator[None]:
     """Turn an error of the memory inside into one ``UserError`` that says what to type next.
 
     Args:
         settings: of the stage.
         stage: its name.
-        additive: whether its batches can be taken piece by piece.
+        piece: of how many examples, or a multiple, a piece of its batch may be; None where it must stay whole.
     """
     try:
         yield
@@ -193,15 +193,15 @@ def advice_on_memory(settings: StageSettings, stage: str, additive: bool) -> Ite
         at_once = settings.batch_size // (processes.count() * settings.accumulate)
         raise UserError(
             f"{stage}: there is no memory for {at_once} examples at once ({reason}). What helps, in this order: "
-            f"{_advice(settings, stage, additive)}. `python train.py +plan=true ...` tells beforehand what fits."
+            f"{_advice(settings, stage, piece)}. `python train.py +plan=true ...` tells beforehand what fits."
         ) from error
 
 
-def _advice(settings: StageSettings, stage: str, additive: bool) -> str:
+def _advice(settings: StageSettings, stage: str, piece: int | None) -> str:
     """Return what to type; none of it changes the result but the last resort."""
     size, count = settings.batch_size, processes.count()
-    finer = (n for n in range(settings.accumulate + 1, size + 1) if size % (count * n) == 0)
-    pieces = next(finer, None) if additive else None
+    finer = (n for n in range(settings.accumulate + 1, size + 1) if size % (count * n * (piece or 1)) == 0)
+    pieces = next(finer, None) if piece else None
     ways = [f"trainer.{stage}.accumulate={pieces} (the same batch in smaller pieces)"] if pieces else []
     if stage in ("teacher", "student"):
         ways.append("parallel.recompute=true (keeps less of each transformer block)")

@@ -19,11 +19,11 @@ class StageSettings:
 
     ``crop_seconds`` is the length of a training example. ``final_lr_fraction`` is where the cosine decay of the
     learning rate ends, as a share of ``learning_rate``; 1 keeps it constant. ``clip_norm`` bounds the gradient's
-    norm of each part. ``batch_size`` counts the examples of one step over all processes; each process takes its share
-    in ``accumulate`` pieces, one after the other. ``length_buckets`` are lengths in seconds below ``crop_seconds``,
-    ascending: a step takes clips that fit into one of these lengths, cut or padded to it, instead of padding all to
-    ``crop_seconds``. ``snapshots`` are steps whose network is kept beside the last one. Only fields that can change the
-    weights belong to a stage's identity.
+    norm of each part; null leaves it alone. ``batch_size`` counts the examples of one step over all processes; each
+    process takes its share in ``accumulate`` pieces, one after the other. ``length_buckets`` are lengths in seconds
+    below ``crop_seconds``, ascending: a step takes clips that fit into one of these lengths, cut or padded to it,
+    instead of padding all to ``crop_seconds``. ``snapshots`` are steps whose network is kept beside the last one. Only
+    fields that can change the weights belong to a stage's identity.
     """
 
     steps: int
@@ -32,7 +32,7 @@ class StageSettings:
     crop_seconds: float
     warmup_steps: int = 0
     final_lr_fraction: float = 1.0
-    clip_norm: float = 1.0
+    clip_norm: float | None = 1.0
     log_every: int = 20
     validate_every: int = 500
     checkpoint_every: int = 500
@@ -46,8 +46,8 @@ class StageSettings:
             if getattr(self, name) < 1:
                 raise UserError(f"trainer: {name}={getattr(self, name)} must be 1 or more.")
         for name in ("learning_rate", "crop_seconds", "clip_norm"):
-            if not getattr(self, name) > 0.0:
-                raise UserError(f"trainer: {name}={getattr(self, name)} must be above 0.")
+            if (value := getattr(self, name)) is not None and not value > 0.0:
+                raise UserError(f"trainer: {name}={value} must be above 0.")
         lengths = [0.0, *(self.length_buckets or []), self.crop_seconds]
         if any(not a < b for a, b in pairwise(lengths)):
             raise UserError(
@@ -76,7 +76,7 @@ class StageSettings:
             )
         return self.batch_size // pieces
 
-    def identity(self) -> dict[str, int | float | list[float]]:
+    def identity(self) -> dict[str, int | float | list[float] | None]:
         """Return the settings that can change the trained weights."""
         idle = _BOOKKEEPING if self.length_buckets is not None else {*_BOOKKEEPING, "length_buckets"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in idle}

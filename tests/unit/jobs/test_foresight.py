@@ -27,13 +27,18 @@ def foreseen(place: Path, *overrides: str) -> None:
         ("objective.diffusion.caption_dropout=2.0", "caption_dropout=2.0 is out of range"),
         ("objective.diffusion.loss_weighting=mine", "loss_weighting=mine: choose"),
         ("optimizer.beta1=1.0", "optimizer of the autoencoder: Invalid beta"),
+        ("trainer.autoencoder.accumulate=2", "trainer.autoencoder.accumulate=2: the adversarial losses"),
+        (
+            "autoencoder/objective=released trainer.autoencoder.batch_size=6",
+            "6 examples at once.* groups of 4",
+        ),
         ("paths.artifacts=/proc/none", "/proc/none .*paths.artifacts=FOLDER"),
         ("paths.cache=/proc/none", "/proc/none .*paths.cache=FOLDER"),
     ],
 )
 def test_later_stages_are_looked_at_first(override: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        foreseen(tmp_path, override)
+        foreseen(tmp_path, *override.split())
 
 
 def test_a_look_ahead_draws_nothing_and_leaves_nothing(tmp_path: Path) -> None:

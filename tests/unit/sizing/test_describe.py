@@ -29,6 +29,7 @@ def test_the_papers_table_5(paper: dict[str, Any]) -> None:
     assert round(paper["num_trainable"] / 1e6) == 159
     assert round(paper["num_non_trainable"] / 1e6) == 984
     assert paper["latent_size"] == [20, 312]
+    assert paper["num_discriminator"] == 2_763_585, "of the released PatchGAN"
 
 
 def test_counts_are_those_of_the_released_files(paper: dict[str, Any], released_layout: Layout) -> None:
@@ -58,6 +59,8 @@ def test_counts_are_those_of_real_modules(overrides: list[str]) -> None:
     assert found["num_trainable"] == found["num_teacher"] == found["num_target"] == count["denoiser"]
     assert found["num_non_trainable"] == count["autoencoder"] + 2 * count["denoiser"]
     assert (found["num_autoencoder"], found["num_vocoder"]) == (count["autoencoder"], count["vocoder"])
+    judge = build(cfg["autoencoder"]["objective"]["adversary"]["discriminator"], "discriminator")
+    assert found["num_discriminator"] == sum(p.numel() for p in judge.parameters())
     assert found["sampling_steps"] == cfg["sampler"]["num_steps"]
     assert found["hidden_size"] == cfg["model"]["width"]
     assert found["spectrogram_size"] == [80, 312]

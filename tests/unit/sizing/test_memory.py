@@ -9,7 +9,7 @@ from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.sizing.memory import (
     GB,
-    STAGES,
+    SIZED,
     LiveBytes,
     StepMemory,
     in_one_process,
@@ -33,26 +33,45 @@ def measured(cfg: dict[str, object], stage: str, examples: int, recompute: bool)
         for module in objective.modules():
             if hasattr(module, "recompute"):
                 module.recompute = recompute
-        (trained,) = objective.parts().values()
-        optimizer = AdamW().make(trained)
+        parts = objective.parts()
+        optimizers = {part: AdamW().make(trained) for part, trained in parts.items()}
         batch = random_batch(cfg, stage, examples)
         for _ in range(2):
             live.peak = live.now
-            for _, loss, _ in losses(objective, batch, False):
-                loss.backward(inputs=trained)
-            torch.nn.utils.clip_grad_norm_(trained, 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            for part, loss, _ in losses(objective, batch, 100_000, False):
+                loss.backward(inputs=parts[part])
+                torch.nn.utils.clip_grad_norm_(parts[part], 1.0)
+                optimizers[part].step()
+                optimizers[part].zero_grad(set_to_none=True)
             objective.after_step(0)
     return live.peak
 
 
 @pytest.mark.parametrize("recompute", [False, True])
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", SIZED)
 def test_plan_is_what_a_real_step_takes(stage: str, recompute: bool) -> None:
     cfg = compose(SMALL)
     planned = simulate(cfg, stage, 4, recompute, False)
     assert planned.total == pytest.approx(measured(cfg, stage, 4, recompute), rel=0.1)
+
+
+@pytest.mark.parametrize("objective", ["spectral", "released"])
+def test_plan_of_an_autoencoder_counts_its_discriminator(objective: str) -> None:
+    """Its weights, the optimizer's two numbers for each, and what a gradient of a gradient keeps."""
+    words = [*SMALL, "autoencoder.model.channels=32", f"autoencoder/objective={objective}"]
+    cfg = compose([*words, "autoencoder.objective.adversary.start_step=0"])
+    planned = simulate(cfg, "autoencoder", 4, False, False)
+    assert planned.total == pytest.approx(measured(cfg, "autoencoder", 4, False), rel=0.1)
+    parts = untrained(cfg, "autoencoder").parts()
+    assert planned.parameters == sum(p.numel() for part in parts.values() for p in part)
+    assert planned.optimizer == 2 * 4 * planned.parameters
+    later = simulate(
+        compose([*words, "autoencoder.objective.adversary.start_step=20"]), "autoencoder", 4, False, False
+    )
+    trained_until_then = (
+        sum(p.numel() for p in parts["generator"]) if objective == "spectral" else planned.parameters
+    )
+    assert later.optimizer == 2 * 4 * trained_until_then, "trainer=smoke has 20 steps"
 
 
 def test_a_student_of_recordings_is_planned_too() -> None:
@@ -114,6 +133,7 @@ def test_table_names_every_size_and_stage(monkeypatch: pytest.MonkeyPatch) -> No
     )
     for name in ("tiny", "base", "medium", "large", "xl"):
         assert table.count(f"| {name} | ") == 2
+    assert table.count("| any | autoencoder | 1000.0 M | 2 |") == 1
     assert (64, "student", 2, True, True) in asked
     assert "one of 4 processes (ddp" in table
 

@@ -55,7 +55,7 @@ def test_an_artifact_names_its_places_absolutely() -> None:
 
 
 def test_scaled_latents_have_unit_variance() -> None:
-    """scale_factor = 1 / std of training latents, as in the released code."""
+    """scale_factor = 1 / std of the modes of training mels; the released code takes samples."""
     torch.manual_seed(0)
     autoencoder, mels = Autoencoder(32, (1, 2), 1, 4), torch.randn(3, 80, 16) - 2.0
     measure_scale(autoencoder, mels)

@@ -59,17 +59,20 @@ def test_other_errors_go_through(tmp_path: Path) -> None:
 
 
 def test_advice_is_what_helps_the_stage() -> None:
-    def message(stage: str, additive: bool) -> str:
-        with pytest.raises(UserError) as caught, advice_on_memory(settings(), stage, additive):
+    def message(stage: str, piece: int | None, batch_size: int = 2) -> str:
+        asked = settings(batch_size=batch_size)
+        with pytest.raises(UserError) as caught, advice_on_memory(asked, stage, piece):
             too_much_for_python()
         return str(caught.value)
 
-    assert "parallel.recompute=true" in message("student", True)
-    assert "parallel=fsdp" in message("student", True)
-    of_vocoder = message("vocoder", False)
+    assert "parallel.recompute=true" in message("student", 1)
+    assert "parallel=fsdp" in message("student", 1)
+    of_vocoder = message("vocoder", None)
     assert "accumulate=" not in of_vocoder
     assert "fsdp" not in of_vocoder
     assert "trainer.vocoder.batch_size" in of_vocoder
+    assert "trainer.autoencoder.accumulate=3" in message("autoencoder", 4, 12), "groups of 4 stay whole"
+    assert "accumulate=" not in message("autoencoder", 4, 4)
 
 
 def test_accumulation_is_refused_where_it_is_not_exact(tmp_path: Path) -> None:
@@ -77,3 +80,15 @@ def test_accumulation_is_refused_where_it_is_not_exact(tmp_path: Path) -> None:
     objective.additive = False
     with pytest.raises(UserError, match=r"trainer.toy.accumulate=2: the adversarial"):
         fit(objective, Numbers(), None, settings(accumulate=2), run_in(tmp_path))
+
+
+def test_groups_that_share_statistics_stay_whole(tmp_path: Path) -> None:
+    objective = TwoParts()
+    objective.examples_together = 4
+    for accumulate in (1, 2):
+        asked = settings(batch_size=6, accumulate=accumulate)
+        with pytest.raises(
+            UserError, match=rf"takes its statistics over groups of 4: .*multiple of {4 * accumulate}"
+        ):
+            fit(objective, Numbers(), None, asked, run_in(tmp_path))
+    fit(objective, Numbers(), None, settings(batch_size=8, accumulate=2, steps=1), run_in(tmp_path))

@@ -46,9 +46,10 @@ class Slope(nn.Module):
         return self.trained["model"]
 
 
-def test_steps_are_those_of_adamw_behind_a_clipped_gradient(tmp_path: Path) -> None:
+@pytest.mark.parametrize("clip_norm", [0.5, None])
+def test_steps_are_those_of_adamw_behind_a_clipped_gradient(tmp_path: Path, clip_norm: float | None) -> None:
     """Written out with torch alone: a gradient far above the bound, then one below it, and weight decay."""
-    chosen, loud = settings(6, clip_norm=0.5), Slope()
+    chosen, loud = settings(6, clip_norm=clip_norm), Slope()
     optimizer = AdamW(beta1=0.8, beta2=0.95, weight_decay=0.2, eps=1e-6)
     fit(
         loud,
@@ -69,7 +70,7 @@ def test_steps_are_those_of_adamw_behind_a_clipped_gradient(tmp_path: Path) -> N
         norm = torch.sqrt(sum(p.grad.square().sum() for p in expected.parameters()))
         norms.append(float(norm))
         for parameter in expected.parameters():
-            parameter.grad *= min(1.0, 0.5 / (float(norm) + 1e-6))
+            parameter.grad *= min(1.0, clip_norm / (float(norm) + 1e-6)) if clip_norm else 1.0
         theirs.step()
     assert max(norms) > 0.5
     for a, b in zip(loud.parameters(), expected.parameters(), strict=True):
