@@ -10,7 +10,8 @@ import soundfile
 
 from audiolcm.data.corpora import AudioCaps, Clotho, Fsd50k, ManifestCorpus, Mix, WavCaps, WebDataset
 from audiolcm.data.left_out import NameList
-from audiolcm.data.manifest import Clip, write_manifest
+from audiolcm.data.manifest import Clip
+from audiolcm.data.manifest_tables import write_manifest
 from audiolcm.data.preparing.prepare import prepare, prepared_fingerprint
 from audiolcm.data.preparing.report import prepare_report
 from audiolcm.data.store.prepared import PreparedData
