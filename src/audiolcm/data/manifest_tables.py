@@ -46,9 +46,8 @@ def read_manifest(path: str | Path, files: str = SOUND_COLUMN) -> list[Clip]:
     is_released = _RELEASED_CAPTION in columns
     known = {column: _column(column, columns) for column in REQUIRED_COLUMNS}
     known |= {SOUND_COLUMN: files if files in columns else None} if files != SOUND_COLUMN else {}
-    if missing := [
-        files if c == SOUND_COLUMN else c for c, found in known.items() if not found and c != "name"
-    ]:
+    missing = [files if column == SOUND_COLUMN else column for column, found in known.items() if not found]
+    if missing and missing != ["name"]:
         raise UserError(lacks_columns(path, missing, columns))
     known["structured_caption"] = "structured_caption"
     if is_released:

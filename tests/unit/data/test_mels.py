@@ -13,8 +13,8 @@ from audiolcm.data.corpora.manifest import ManifestCorpus
 from audiolcm.data.corpora.mix import Mix
 from audiolcm.data.loading.dataset import MelClips
 from audiolcm.data.manifest import GivesMels
-from audiolcm.data.mels import read_mel
 from audiolcm.data.preparing.prepare import prepare, prepared_fingerprint
+from audiolcm.data.store.mels import read_mel
 from audiolcm.errors import UserError
 
 HEADER = ("name", "dataset", "ori_cap", "mel_path", "caption", "audio_path")

@@ -32,8 +32,8 @@ from audiolcm.data.manifest import (
     check_split,
     unknown_split,
 )
-from audiolcm.data.mels import MEL_SUFFIX, is_mel, read_mel
 from audiolcm.data.splits import held_out_keys, is_held_out
+from audiolcm.data.store.mels import MEL_SUFFIX, is_mel, read_mel
 from audiolcm.data.store.prepared import clip_to_json
 from audiolcm.data.store.samples import sound_problem
 from audiolcm.errors import UserError
