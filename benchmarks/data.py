@@ -31,7 +31,8 @@ import torch
 from audiolcm.data.corpora import ManifestCorpus, WebDataset
 from audiolcm.data.loading.batches import batch_indices
 from audiolcm.data.loading.dataset import MelClips
-from audiolcm.data.manifest import Clip, write_manifest
+from audiolcm.data.manifest import Clip
+from audiolcm.data.manifest_tables import write_manifest
 from audiolcm.data.preparing.index import seal_split
 from audiolcm.data.preparing.plan import Part, write_plan
 from audiolcm.data.preparing.prepare import prepare, prepare_part

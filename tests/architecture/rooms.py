@@ -42,8 +42,9 @@ _ABOVE = {
         "audiolcm.request audiolcm.sound audiolcm.weights"
     ),
     "audiolcm.training": (
-        "audiolcm.configuration audiolcm.data.loading audiolcm.distributed audiolcm.environment "
-        "audiolcm.models audiolcm.objectives audiolcm.published audiolcm.weights"
+        "audiolcm.audio audiolcm.configuration audiolcm.data.loading audiolcm.distributed "
+        "audiolcm.environment audiolcm.models audiolcm.objectives audiolcm.published "
+        "audiolcm.weights"
     ),
     "audiolcm": "audiolcm.environment audiolcm.pipeline",
     "audiolcm.doctor": (

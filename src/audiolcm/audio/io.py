@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
 from audiolcm.audio.containers import ending
 from audiolcm.audio.foreign import foreign_kind
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.audio.mp3 import Unsized, end_of_tags, read_mp3, walk_frames
+from audiolcm.audio.resampling import DEFAULT_RESAMPLER, RESAMPLERS
 from audiolcm.errors import UserError
 from audiolcm.storage.files import atomic_path
 
-_RESAMPLER_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies under that of 16-bit storage
+_FILTER_REACH = 0.01  # seconds beyond the end that torchaudio's filter hears
 _ESTIMATED_LENGTH_FORMATS = ("MPEG", "MP3")  # their headers only guess the number of samples
 # More is said where a header does not tell: by libsndfile of FLAC from a pipe, and of an MP3 that is Unsized
 _UNKNOWN_LENGTH = 1 << 40
@@ -45,7 +45,10 @@ class SoundFacts:
 
 
 def read_audio(
-    path: str | Path, max_duration: float | None = None, content: bytes | None = None
+    path: str | Path,
+    max_duration: float | None = None,
+    content: bytes | None = None,
+    resampler: str = DEFAULT_RESAMPLER,
 ) -> np.ndarray:
     """Read a sound file as float32 (samples,): mono (mean of the channels), 16 kHz, full scale 1.
 
@@ -55,14 +58,16 @@ def read_audio(
         path: the file.
         max_duration: seconds of the start of a longer file that are read; None reads all of it.
         content: the bytes of the file; nothing is then read from disk, and ``path`` only names it.
+        resampler: one of ``RESAMPLERS``, for files of another rate.
 
     Raises:
         UserError: as ``decode`` and ``mixdown`` do.
     """
-    samples, rate = decode(path, max_duration, content)
+    reach = 0.0 if resampler == DEFAULT_RESAMPLER else _FILTER_REACH
+    samples, rate = decode(path, None if max_duration is None else max_duration + reach, content)
     mono = mixdown(samples, path)
     if rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, rate, SAMPLE_RATE, quality=_RESAMPLER_QUALITY)
+        mono = RESAMPLERS[resampler](mono, rate, SAMPLE_RATE)
     if max_duration is not None:
         mono = mono[: round(max_duration * SAMPLE_RATE)]
     if len(mono) == 0:

@@ -33,7 +33,7 @@ _PLACES_WITHIN = {
     "features": {"yamnet", "texture", "patches"},
 }
 _ADDED = {
-    "guidance": {"interval"}, "teacher": {"initial"}, "solver": {"max_step"},
+    "guidance": {"interval"}, "teacher": {"initial"}, "solver": {"max_step"}, "dataset": {"resampler", "mels"},
     **{section: {"interval", "kind", "spacing", "eta"} for section in ("sampler", "teacher_sampler", "system")},
 }  # fmt: skip
 """Settings that came after the first records: null is as it was without them."""

@@ -1,32 +1,18 @@
-"""Clips, corpora and the manifest file: what the rest of the project knows about a data set."""
+"""Clips and corpora: what the rest of the project knows about a data set."""
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from audiolcm.data.locating import Finder
-from audiolcm.data.tables import (
-    LIST_SEPARATOR,
-    TableRow,
-    lacks_columns,
-    read_columns,
-    seconds,
-    seconds_problem,
-    write_table,
-)
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 
 SPLITS = ("train", "validation", "test")
-COLUMNS = ("name", "audio_path", "caption", "structured_caption", "duration", "split", "labels")
 _TEXTS = ("name", "caption", "structured_caption", "split", "problem")
-REQUIRED_COLUMNS = ("name", "audio_path", "caption")
-_OTHER_NAMES = {"audio_path": ("file_name", "location"), "caption": ("text", "captions")}
-"""Of columns, in the metadata of Hugging Face's audio folders and in the lists of TANGO."""
 _NOTHING = frozenset(("nan", "none", "null", "nil", "n/a", "#n/a", "<na>", "nat", "undefined"))
 _WRITTEN_OUT = {"]": r"""\[\s*['"]""", ")": r"""array\(\s*\[""", "}": r"""\{\s*['"]"""}
 """How a list or object begins that Python wrote into a cell of text, by how it ends."""
@@ -99,6 +85,14 @@ class Corpus(Protocol):
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
         """Return the SHA-256 (hex) of all that can change clips or their sound; ``digests`` knows files by heart."""
+
+
+@runtime_checkable
+class GivesMels(Protocol):
+    """A corpus that may know the mels of clips instead of their sound."""
+
+    def mel(self, clip: Clip) -> np.ndarray | None:
+        """Return the log10 mel of a clip, float32 (80, frames), or None: it has a sound. May raise ``UserError``."""
 
 
 @runtime_checkable
@@ -182,100 +176,3 @@ def check_split(split: str) -> str:
     if split not in SPLITS:
         raise UserError(f"Unknown split {split!r}: use one of {', '.join(SPLITS)}.")
     return split
-
-
-def read_manifest(path: str | Path) -> list[Clip]:
-    """Read a TSV, CSV, JSON or Parquet manifest; audio paths are relative to the manifest's folder.
-
-    Columns: audio_path (or file_name, location), caption (or text, captions), name, structured_caption, duration,
-    split, labels ("a|b"). The first two are required; without names all clips have the name "". A missing structured
-    caption becomes ``fallback_structure(caption)``, a missing duration 0. The split is kept as written ("" when absent)
-    so that the caller can report a misspelled one. A list of captions gives a clip each: name, name_2, ...
-
-    Raises:
-        UserError: for an unreadable table or a missing column.
-    """
-    path = Path(path)
-    columns, rows = read_columns(path)
-    known = {column: _column(column, columns) for column in REQUIRED_COLUMNS}
-    missing = [column for column, found in known.items() if found is None]
-    if missing and missing != ["name"]:
-        raise UserError(lacks_columns(path, missing, columns))
-    find = Finder()
-    clips = [_clip(row, path.parent, known, find) for row in rows]
-    return _one_a_caption(clips, rows, known["caption"] or "")
-
-
-def _column(column: str, columns: Sequence[str]) -> str | None:
-    """Return what a table calls a column."""
-    return next((one for one in (column, *_OTHER_NAMES.get(column, ())) if one in columns), None)
-
-
-def _one_a_caption(clips: Sequence[Clip], rows: Sequence[TableRow], column: str) -> list[Clip]:
-    """Return the clips, several of a row whose captions are a list."""
-    taken = {clip.name for clip in clips}
-    every = []
-    for clip, row in zip(clips, rows, strict=True):
-        captions = row.lists.get(column) or (clip.caption,)
-        given = row.lists.get("structured_caption", (row.get("structured_caption", ""),) * len(captions))
-        problem = f"The row has {len(captions)} captions, but {len(given)} structured ones."
-        structured = given if len(given) == len(captions) else ("",) * len(captions)
-        for number, caption in enumerate(captions):
-            every.append(
-                dataclasses.replace(
-                    clip,
-                    name=_free_name(clip.name, taken) if number else clip.name,
-                    caption=caption,
-                    structured_caption=structured[number] or fallback_structure(caption),
-                    problem=clip.problem or ("" if structured is given else problem),
-                )
-            )
-    return every
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    """Return the first of name_2, name_3, ... that is not taken, which it is then; "" stays what it is."""
-    number = 2
-    while name and f"{name}_{number}" in taken:
-        number += 1
-    taken.add(f"{name}_{number}")
-    return name and f"{name}_{number}"
-
-
-def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
-    """Write clips as TSV or Parquet (by suffix), atomically; paths inside the folder become relative."""
-    path = Path(path)
-    write_table(path, COLUMNS, [_row(clip, path.parent.resolve()) for clip in clips])
-
-
-def _clip(row: TableRow, folder: Path, known: Mapping[str, str | None], find: Finder) -> Clip:
-    name, audio_path, caption = (row.get(known[column] or "", "") for column in REQUIRED_COLUMNS)
-    duration = row.get("duration", "")
-    return Clip(
-        name=name,
-        audio_path=find(folder / row.exact(known["audio_path"] or "")) if audio_path else None,
-        caption=caption,
-        structured_caption=row.get("structured_caption") or fallback_structure(caption),
-        duration=seconds(duration),
-        split=row.get("split", ""),
-        labels=tuple(
-            label for label in row.lists.get("labels", row.get("labels", "").split(LIST_SEPARATOR)) if label
-        ),
-        row=row.line,
-        problem=row.problem or seconds_problem(duration),
-    )
-
-
-def _row(clip: Clip, folder: Path) -> dict[str, str]:
-    audio_path = "" if clip.audio_path is None else clip.audio_path.resolve()
-    if audio_path and audio_path.is_relative_to(folder):
-        audio_path = audio_path.relative_to(folder)
-    return {
-        "name": clip.name,
-        "audio_path": str(audio_path),
-        "caption": clip.caption,
-        "structured_caption": clip.structured_caption,
-        "duration": repr(clip.duration),
-        "split": clip.split,
-        "labels": LIST_SEPARATOR.join(clip.labels),
-    }

@@ -30,20 +30,22 @@ def write_preview(
 ) -> None:
     """Write ``samples/*.wav``, ``samples/*.png``, ``summary.md`` and ``index.html`` into the run's folder.
 
-    For each of a few captions: the true sound, its reconstruction, the teacher's and the student's at several
-    numbers of steps. The summary is shown, and what to do next after a run that was typed with these ``words``; None:
-    a job of a sweep, which says that at its end.
+    For each of a few captions: the true sound (its mel through the vocoder where the data have no sound), its
+    reconstruction, the teacher's and the student's at several numbers of steps. The summary is shown, and what to do
+    next after a run that was typed with these ``words``; None: a job of a sweep, which says that at its end.
     """
     split, indices = _captions(recipe)
     vocoder = recipe.vocoder.folder
     hardware = recipe.runner.hardware
     cfg = recipe.cfg
     listener = AudioLCM.from_checkpoint(recipe.teacher.folder, vocoder, cfg["teacher_sampler"], hardware)
+    mels = [torch.from_numpy(split.mel(index))[None] for index in indices]
     sounds = {
-        "true": [split.waveform(index) for index in indices],
-        "reconstruction": [
-            listener.reconstruct(torch.from_numpy(split.mel(index))[None])[0] for index in indices
+        "true": [
+            split.waveform(index) if split.has_sound else listener.reconstruct(mel, with_autoencoder=False)[0]
+            for index, mel in zip(indices, mels, strict=True)
         ],
+        "reconstruction": [listener.reconstruct(mel)[0] for mel in mels],
     }
     seconds_of_sound = min(split.num_samples(indices[0]) / SAMPLE_RATE, recipe.data.duration)
     seconds_of_sound = min(max(MIN_SECONDS, seconds_of_sound), MAX_SECONDS)  # what a model can be asked for

@@ -6,6 +6,7 @@ from audiolcm.audio.mel import HOP_LENGTH
 from audiolcm.configuration.build import build
 from audiolcm.data.loading.dataset import WaveformClips
 from audiolcm.distributed import processes
+from audiolcm.errors import UserError
 from audiolcm.objectives.objective import Objective
 from audiolcm.published.models import open_vocoder
 from audiolcm.published.untrained import keep_vocoder
@@ -34,6 +35,11 @@ def vocoder(ingredients: Ingredients, autoencoder: Callable[[], Artifact]) -> Ar
     cfg, runner = ingredients.cfg["vocoder"], ingredients.runner
     if cfg["objective"] is None:
         return processes.first_then_others(lambda: keep_vocoder(runner.store, ingredients.cfg))
+    if not ingredients.data.split("train").has_sound:
+        raise UserError(
+            "The data were prepared from mels (dataset.mels=true), without the sounds that a vocoder is trained on. "
+            "Take one that is there, vocoder=griffin_lim or parents.vocoder=FOLDER, or prepare the sounds."
+        )
     parents = {"autoencoder": autoencoder()}
 
     def objective() -> Objective:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from audiolcm.audio.resampling import DEFAULT_RESAMPLER
 from audiolcm.configuration.build import build
 from audiolcm.configuration.fingerprint import code_of_plugins
 from audiolcm.configuration.schema import to_yaml
@@ -154,8 +155,16 @@ class StageRunner:
             "hardware": self.hardware.describe(),
             "processes": processes.count(),
             "parallel": asdict(self.parallel),
+            "resampler": _resampler(self.cfg["dataset"]),
             "figures": {key: value for row in rows for key, value in row.items()},
         }
+
+
+def _resampler(dataset: Config) -> str | None:
+    """Return what brought the sounds of a data set to 16 kHz; None of one that makes or keeps them at it."""
+    if dataset.get("mels"):
+        return "none: mels as given"
+    return (dataset["resampler"] or DEFAULT_RESAMPLER) if "resampler" in dataset else None
 
 
 def variant_name(cfg: Config) -> str:

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from audiolcm.commands.cli import main
-from audiolcm.data.manifest import Clip, write_manifest
+from audiolcm.data.manifest import Clip
+from audiolcm.data.manifest_tables import write_manifest
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import soundfile
 
 from audiolcm.data.corpora import AudioCaps, Clotho, Fsd50k, ManifestCorpus, Mix, WavCaps, WebDataset
 from audiolcm.data.left_out import NameList
-from audiolcm.data.manifest import Clip, write_manifest
+from audiolcm.data.manifest import Clip
+from audiolcm.data.manifest_tables import write_manifest
 from audiolcm.data.preparing.prepare import prepare, prepared_fingerprint
 from audiolcm.data.preparing.report import prepare_report
 from audiolcm.data.store.prepared import PreparedData
@@ -47,13 +48,8 @@ def manifest_of(root: Path, *rows: tuple[str, int, str], exclude: object = None)
 
 
 def test_equal_files_under_other_names(tmp_path: Path) -> None:
-    rows = [
-        ("a", 1, "train"),
-        ("b", 2, "train"),
-        ("c", 3, "validation"),
-        ("d", 4, "validation"),
-        ("e", 2, "train"),
-    ]
+    rows = [(name, seed, "train") for name, seed in (("a", 1), ("b", 2), ("e", 2))]
+    rows += [("c", 3, "validation"), ("d", 4, "validation")]
     data = prepare(
         manifest_of(tmp_path, *rows, ("t", 2, "test"), ("u", 4, "test")), tmp_path / "cache", progress=False
     )

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from audiolcm.data.corpora import ManifestCorpus
-from audiolcm.data.manifest import Clip, Event, fallback_structure, read_manifest, write_manifest
+from audiolcm.data.manifest import Clip, Event, fallback_structure
+from audiolcm.data.manifest_tables import read_manifest, write_manifest
 from audiolcm.data.store.prepared import clip_from_json, clip_to_json
 from audiolcm.errors import UserError
 

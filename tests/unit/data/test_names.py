@@ -21,7 +21,7 @@ from audiolcm.data.corpora import (
     TutScenes,
     WavCaps,
 )
-from audiolcm.data.corpora.folder import unique_names
+from audiolcm.data.corpora.naming import unique_names
 from audiolcm.data.locating import Finder, sound_files
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from audiolcm.data.manifest import caption_problem, read_manifest
+from audiolcm.data.manifest import caption_problem
+from audiolcm.data.manifest_tables import read_manifest
 from audiolcm.data.preparing.plan import row_problem
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError

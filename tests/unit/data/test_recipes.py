@@ -21,7 +21,7 @@ from audiolcm.data.corpora import (
     UrbanSound8K,
     WavText5K,
 )
-from audiolcm.data.corpora.folder import caption_of_labels
+from audiolcm.data.corpora.naming import caption_of_labels
 from audiolcm.data.corpora.sidecar import words_of_name
 from audiolcm.data.manifest import Clip
 from audiolcm.data.preparing.prepare import prepare

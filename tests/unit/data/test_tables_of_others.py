@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from audiolcm.data.corpora import ManifestCorpus
-from audiolcm.data.manifest import read_manifest
+from audiolcm.data.manifest_tables import read_manifest
 from audiolcm.data.tables import read_table
 from audiolcm.errors import UserError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from audiolcm.commands import cli, generate
-from audiolcm.data.manifest import read_manifest
+from audiolcm.data.manifest_tables import read_manifest
 from audiolcm.data.tables import read_table, write_table
 
 DOG = "A dog barks, then rain falls"

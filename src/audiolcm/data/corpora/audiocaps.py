@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import captioned_clip, unique_names
+from audiolcm.data.corpora.naming import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import TableRow
@@ -30,9 +30,12 @@ class AudioCaps(TableCorpus):
         test: str = "test.csv",
         name: str = "audiocaps",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
+        mels: bool | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, resampler=resampler)
         self.tables = {"train": train, "validation": validation, "test": test}
+        self.mels = bool(mels)
 
     def origin(self, clip: Clip) -> str:
         """Return the video that a clip was taken from."""

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, caption_of_labels, captioned_clip, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.corpora.naming import caption_of_labels, captioned_clip, unique_names
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import hash_order, is_held_out
 from audiolcm.data.tables import read_table
@@ -46,8 +47,9 @@ class AudioSet(FolderCorpus):
         validation_every: int = 100,
         name: str = "audioset",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
         if not 0.0 <= kept_share <= 1.0:
             raise UserError(f"dataset {name}: kept_share={kept_share} is a share: 0 to 1.")
         self.filtered_labels = tuple(filtered_labels)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.corpora.naming import captioned_clip, unique_names
 from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip
 from audiolcm.data.tables import LIST_SEPARATOR, read_table
@@ -68,8 +69,9 @@ class WavText5K(CaptionTable):
         validation_every: int = 100,
         name: str = "wavtext5k",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
 
     def _entries(self) -> Iterator[Entry]:
         for row in read_table(self.root / "WavText5K.csv", ("description", "fname")):
@@ -87,8 +89,9 @@ class Macs(CaptionTable):
         validation_every: int = 100,
         name: str = "macs",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
 
     def _entries(self) -> Iterator[Entry]:
         path = self.root / "MACS.yaml"
@@ -139,8 +142,9 @@ class LpMusicCaps(CaptionTable):
         validation_every: int = 1000,
         name: str = "lp_musiccaps",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
         self.captions = tuple(captions)
 
     def _entries(self) -> Iterator[Entry]:

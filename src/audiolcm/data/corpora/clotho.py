@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import captioned_clip, unique_names
+from audiolcm.data.corpora.naming import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.locating import folded
 from audiolcm.data.manifest import Clip
@@ -38,9 +38,12 @@ class Clotho(TableCorpus):
         test: str = "clotho_captions_evaluation.csv",
         name: str = "clotho",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
+        mels: bool | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, resampler=resampler)
         self.tables = {"train": train, "validation": validation, "test": test}
+        self.mels = bool(mels)
 
     def _published(self, rows: Sequence[TableRow], table: Path, split: str) -> list[Clip]:
         require_columns(rows, table, ("file_name", "caption_1"))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiolcm.data.corpora.esc_captions import CAPTIONS, ESC10_CATEGORIES
-from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip, find_table
+from audiolcm.data.corpora.folder import FolderCorpus, find_table
+from audiolcm.data.corpora.naming import captioned_clip
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import held_out_sources
 from audiolcm.data.tables import TableRow, read_table
@@ -39,8 +40,9 @@ class Esc50(FolderCorpus):
         validation_every: int = 16,
         name: str = "esc50",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
         self._split_of_fold: dict[int, str] = {}
         folds = {"train": train_folds, "validation": validation_folds, "test": test_folds}
         for split, numbers in folds.items():
@@ -111,9 +113,10 @@ class Esc10(Esc50):
         validation_every: int = 16,
         name: str = "esc10",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
         folds = (train_folds, validation_folds, test_folds)
-        super().__init__(root, duration, max_duration, *folds, validation_every, name, exclude)
+        super().__init__(root, duration, max_duration, *folds, validation_every, name, exclude, resampler)
 
     def _keeps(self, row: TableRow) -> bool:
         return row.get("category", row.get("label")) in ESC10_CATEGORIES

@@ -14,24 +14,32 @@ from pathlib import Path
 import numpy as np
 
 from audiolcm.audio.io import read_audio
+from audiolcm.audio.resampling import DEFAULT_RESAMPLER, RESAMPLERS
 from audiolcm.data.left_out import NameList, Sound, name_lists, naming_list
-from audiolcm.data.locating import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, Finder, folded, sound_files
+from audiolcm.data.locating import (
+    AUDIO_SUFFIXES,
+    UNREADABLE_SUFFIXES,
+    Finder,
+    files_below,
+    folded,
+    sound_files,
+)
 from audiolcm.data.manifest import (
     SPLITS,
     BadRow,
     Clip,
     caption_problem,
     check_split,
-    fallback_structure,
     unknown_split,
 )
 from audiolcm.data.splits import held_out_keys, is_held_out
+from audiolcm.data.store.mels import MEL_SUFFIX, is_mel, read_mel
 from audiolcm.data.store.prepared import clip_to_json
 from audiolcm.data.store.samples import sound_problem
 from audiolcm.errors import UserError
 from audiolcm.storage.file_digests import FileDigests
 
-__all__ = ["AUDIO_SUFFIXES", "FolderCorpus", "find_table", "index_audio", "sound_files", "unique_names"]
+__all__ = ["AUDIO_SUFFIXES", "FolderCorpus", "find_table", "index_audio", "sound_files"]
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +54,7 @@ class FolderCorpus(ABC):
         max_duration: seconds of a longer file that are kept; the rest is dropped.
         exclude: lists of clips that are left out of training and validation, see ``audiolcm.data.left_out``.
         validation_every: one clip in so many is held out for validation, where a corpus has no such split.
+        resampler: of files that are not at 16 kHz: soxr, which null is too, or torchaudio, as the released code does.
     """
 
     def __init__(
@@ -56,12 +65,15 @@ class FolderCorpus(ABC):
         max_duration: float,
         exclude: str | Sequence[str] | None = None,
         validation_every: int = 0,
+        resampler: str | None = None,
     ) -> None:
         if duration <= 0 or max_duration < duration:
             raise UserError(
                 f"dataset {name}: duration={duration} and max_duration={max_duration} do not fit: "
                 "0 < duration <= max_duration is needed."
             )
+        if resampler not in (None, *RESAMPLERS):
+            raise UserError(f"dataset.resampler={resampler}: choose {' or '.join(RESAMPLERS)}.")
         self.name = name
         self.duration = float(duration)
         self.max_duration = float(max_duration)
@@ -69,6 +81,7 @@ class FolderCorpus(ABC):
         self._find = Finder()
         self.exclude = exclude
         self.validation_every = validation_every
+        self.resampler = resampler
 
     @property
     def root(self) -> Path:
@@ -93,6 +106,10 @@ class FolderCorpus(ABC):
         """Say where the folder is, unless ``root`` was set: a mix of corpora keeps them side by side."""
         self._root = self._root or str(root)
 
+    def resample_by(self, resampler: str | None) -> None:
+        """Say what resamples, unless ``resampler`` was set."""
+        self.resampler = self.resampler or resampler
+
     @abstractmethod
     def _read_clips(self) -> list[Clip]:
         """Return every clip of the corpus, each with its split."""
@@ -112,6 +129,17 @@ class FolderCorpus(ABC):
             return found
         stem = path.name.removesuffix(path.suffix)
         return self._audio.get(stem) or self._audio.get(folded(stem)) or found
+
+    @cached_property
+    def _mels(self) -> dict[str, Path]:
+        return {
+            folded(path.stem): path for path in sorted(files_below(self.root, (MEL_SUFFIX,)), reverse=True)
+        }
+
+    def _find_mel(self, path: Path) -> Path:
+        """Return the file ``path``, else one of its name anywhere below the root, else ``path``."""
+        found = self._find(path)
+        return found if os.path.isfile(found) else self._mels.get(folded(path.stem), found)
 
     def _split_off(self, clips: Sequence[Clip], keys: Sequence[str]) -> list[Clip]:
         """Give the clips without a split one: about one key in ``validation_every`` is held out for validation.
@@ -137,7 +165,7 @@ class FolderCorpus(ABC):
         if clip.problem or caption_problem(clip.caption):
             return False
         try:
-            return sound_problem(self.waveform(clip)) is None
+            return self.mel(clip) is not None or sound_problem(self.waveform(clip)) is None
         except UserError:
             return False
 
@@ -181,7 +209,15 @@ class FolderCorpus(ABC):
         """
         if clip.audio_path is None:
             raise UserError("The audio path is missing.")
-        return read_audio(clip.audio_path, self.max_duration)
+        return read_audio(clip.audio_path, self.max_duration, resampler=self.resampler or DEFAULT_RESAMPLER)
+
+    def mel(self, clip: Clip) -> np.ndarray | None:
+        """Return the mel (80, frames) of a clip whose file is one, at most ``max_duration`` long; else None.
+
+        Raises:
+            UserError: when it cannot be read.
+        """
+        return read_mel(clip.audio_path, self.max_duration) if is_mel(clip.audio_path) else None
 
     def missing_files(self, split: str) -> list[Path]:
         """Return the audio files of a split that are not there, each once."""
@@ -195,45 +231,13 @@ class FolderCorpus(ABC):
         """
         paths = (clip.audio_path for clip in self._clips if clip.audio_path is not None)
         sounds = (digests or FileDigests()).of(paths)
-        whole = hashlib.sha256(f"{self.name} {self.max_duration}".encode())
+        other = f" {self.resampler}" if self.resampler not in (None, DEFAULT_RESAMPLER) else ""
+        whole = hashlib.sha256(f"{self.name} {self.max_duration}{other}".encode())
         for clip in sorted(self._clips, key=lambda clip: (*SPLITS, clip.split).index(clip.split)):
             sound = None if clip.audio_path is None else sounds.get(clip.audio_path)
             content = clip_to_json(clip) | {"audio_path": sound, "row": 0}
             whole.update(json.dumps(content, sort_keys=True).encode())
         return whole.hexdigest()
-
-
-def captioned_clip(
-    name: str,
-    path: Path | None,
-    caption: str,
-    split: str,
-    labels: Sequence[str] = (),
-    duration: float = 0.0,
-    row: int = 0,
-    problem: str = "",
-) -> Clip:
-    """Return a clip whose caption nobody has parsed."""
-    structured = fallback_structure(caption)
-    return Clip(name, path, caption, structured, duration, split, tuple(labels), row=row, problem=problem)
-
-
-def caption_of_labels(labels: Sequence[str]) -> str:
-    """Return the labels as one sentence: ("Dog", "Rain", "Wind_noise") gives "The sound of dog, rain and wind noise".
-
-    Underscores are spaces, capitals at the start of a label that goes on in small letters become small, repeats go.
-    The paper does not say how it turns labels into captions: this rule is ours. No label gives "".
-    """
-    words = list(dict.fromkeys(word for label in labels if (word := _words_of_label(label))))
-    if not words:
-        return ""
-    *most, last = words
-    return f"The sound of {', '.join(most)} and {last}" if most else f"The sound of {last}"
-
-
-def _words_of_label(label: str) -> str:
-    text = " ".join(label.replace("_", " ").split())
-    return text[0].lower() + text[1:] if text[:1].isupper() and not text[1:2].isupper() else text
 
 
 def tell_chosen(name: str, every: int, num_sounds: int, chosen: str, split: str) -> None:
@@ -269,19 +273,3 @@ def index_audio(folders: Iterable[Path]) -> dict[str, Path]:
     for stem, path in list(index.items()):
         index.setdefault(folded(stem), path)
     return index
-
-
-def unique_names(names: Iterable[str]) -> list[str]:
-    """Number the repeats of a name: a, b, a, a -> a, b, a_2, a_3 (one clip with several captions).
-
-    A number whose name another one has is passed over: a, a, a_2 -> a, a_3, a_2.
-    """
-    names = list(names)
-    taken, last, unique = set(names), dict.fromkeys(names, 0), []
-    for name in names:
-        last[name] += 1
-        while last[name] > 1 and f"{name}_{last[name]}" in taken:
-            last[name] += 1
-        unique.append(name if last[name] == 1 else f"{name}_{last[name]}")
-        taken.add(unique[-1])
-    return unique

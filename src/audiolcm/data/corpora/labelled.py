@@ -4,7 +4,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, caption_of_labels, captioned_clip, find_table
+from audiolcm.data.corpora.folder import FolderCorpus, find_table
+from audiolcm.data.corpora.naming import caption_of_labels, captioned_clip
 from audiolcm.data.locating import files_below
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import is_held_out
@@ -36,8 +37,9 @@ class Fsd50k(FolderCorpus):
         max_duration: float = 30.0,
         name: str = "fsd50k",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude)
+        super().__init__(name, root, duration, max_duration, exclude, resampler=resampler)
 
     def _read_clips(self) -> list[Clip]:
         find_table(
@@ -85,8 +87,9 @@ class UrbanSound8K(FolderCorpus):
         validation_every: int = 16,
         name: str = "urbansound8k",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
         self.test_folds = {str(fold) for fold in test_folds}
 
     def _read_clips(self) -> list[Clip]:
@@ -129,8 +132,9 @@ class TutScenes(FolderCorpus):
         validation_every: int = 16,
         name: str = "tut",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
 
     def _read_clips(self) -> list[Clip]:
         tables = sorted(path for path in files_below(self.root, (".txt",)) if path.name == "meta.txt")

@@ -7,9 +7,11 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, find_table, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus, find_table
+from audiolcm.data.corpora.naming import unique_names
 from audiolcm.data.corpora.own_folder import USUAL_TABLE, clips_of_folder
-from audiolcm.data.manifest import SPLITS, BadRow, Clip, read_manifest, unknown_split
+from audiolcm.data.manifest import SPLITS, BadRow, Clip, unknown_split
+from audiolcm.data.manifest_tables import MEL_COLUMN, SOUND_COLUMN, read_manifest
 from audiolcm.storage.file_digests import FileDigests
 
 
@@ -23,6 +25,7 @@ class ManifestCorpus(FolderCorpus):
     Args:
         manifest: the table under ``root``; without the usual one, what ``clips_of_folder`` finds.
         validation_every: one clip in so many is held out.
+        mels: the column ``mel_path`` is read instead of ``audio_path``: no sound is needed.
     """
 
     def __init__(
@@ -34,9 +37,12 @@ class ManifestCorpus(FolderCorpus):
         validation_every: int = 16,
         name: str = "manifest",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
+        mels: bool | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
         self.manifest = manifest
+        self.mels = bool(mels)
 
     @cached_property
     def _sorted_rows(self) -> tuple[list[Clip], list[BadRow]]:
@@ -61,11 +67,17 @@ class ManifestCorpus(FolderCorpus):
 
     def _rows(self) -> list[Clip]:
         hint = "write one (see the README) or name it with dataset.manifest=FILE."
-        if self._has_no_table:
+        if self._has_no_table and not self.mels:
             clips = clips_of_folder(self.root, self.name)
         else:
-            clips = read_manifest(find_table(self.root, (self.manifest,), hint))
+            table = find_table(self.root, (self.manifest,), hint)
+            clips = read_manifest(table, MEL_COLUMN if self.mels else SOUND_COLUMN)
         clips = [_with_slashes(clip) for clip in clips]
+        if self.mels:
+            clips = [
+                replace(clip, audio_path=clip.audio_path and self._find_mel(clip.audio_path))
+                for clip in clips
+            ]
         if any(clip.name for clip in clips):
             return clips
         names = unique_names(

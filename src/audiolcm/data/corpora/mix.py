@@ -29,6 +29,7 @@ class Mix:
         name: short word used in folder names.
         exclude: lists of clips of any of them that are left out of training and validation; each corpus may have its
             own besides.
+        resampler: of every corpus that names none itself, see ``FolderCorpus``.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Mix:
         duration: float = 9.984,
         name: str = "mix",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
         self.name = name
         self.duration = float(duration)
@@ -48,6 +50,8 @@ class Mix:
         if unknown := [one for one in names if one not in corpora]:
             raise UserError(f"dataset.include names {unknown[0]!r}; known are {', '.join(corpora)}.")
         self._included: dict[str, FolderCorpus] = {one: corpora[one] for one in names}
+        for corpus in self._included.values():
+            corpus.resample_by(resampler)
 
     @cached_property
     def corpora(self) -> dict[str, FolderCorpus]:
@@ -81,8 +85,18 @@ class Mix:
 
     def waveform(self, clip: Clip) -> np.ndarray:
         """Return the sound of a clip, as its corpus gives it."""
+        corpus, own = self._of(clip)
+        return corpus.waveform(own)
+
+    def mel(self, clip: Clip) -> np.ndarray | None:
+        """Return the mel of a clip whose file is one, as its corpus gives it; else None."""
+        corpus, own = self._of(clip)
+        return corpus.mel(own)
+
+    def _of(self, clip: Clip) -> tuple[FolderCorpus, Clip]:
+        """Return the corpus of a clip, and the clip as that one names it."""
         corpus, _, name = clip.name.partition("/")
-        return self.corpora[corpus].waveform(dataclasses.replace(clip, name=name))
+        return self.corpora[corpus], dataclasses.replace(clip, name=name)
 
     def rejected_rows(self) -> list[BadRow]:
         """Return the rows that the corpora return in no split."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import captioned_clip, unique_names
+from audiolcm.data.corpora.naming import captioned_clip, unique_names
 from audiolcm.data.corpora.tables import TableCorpus, require_columns
 from audiolcm.data.manifest import Clip
 from audiolcm.data.splits import is_held_out
@@ -29,9 +29,12 @@ class MusicCaps(TableCorpus):
         validation_every: int = 16,
         name: str = "musiccaps",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
+        mels: bool | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
         self.tables = {"test": test}
+        self.mels = bool(mels)
 
     def origin(self, clip: Clip) -> str:
         """Return the video that a clip was taken from."""

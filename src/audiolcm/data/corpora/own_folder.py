@@ -9,7 +9,8 @@ from pathlib import Path
 from audiolcm.data.corpora.folder import find_table, sound_files
 from audiolcm.data.corpora.sidecar import SidecarCorpus, words_of_name
 from audiolcm.data.locating import files_below, is_left_by_macos
-from audiolcm.data.manifest import Clip, fallback_structure, read_manifest
+from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest_tables import read_manifest
 from audiolcm.data.tables import TABLE_SUFFIXES
 
 _SPLIT_OF_FOLDER = {

@@ -84,8 +84,9 @@ class SidecarCorpus(FolderCorpus):
         captions_from_names: bool = False,
         name: str = "sidecar",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
         self.captions_from_names = captions_from_names
 
     def _read_clips(self) -> list[Clip]:

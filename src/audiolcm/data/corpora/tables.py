@@ -5,12 +5,14 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, unique_names
+from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.corpora.naming import unique_names
 from audiolcm.data.manifest import Clip, fallback_structure
+from audiolcm.data.manifest_tables import MEL_COLUMN, SOUND_COLUMN
 from audiolcm.data.tables import TableRow, read_table, seconds
 from audiolcm.errors import UserError
 
-_RELEASED_COLUMNS = {"name", "ori_cap", "caption", "audio_path"}
+_RELEASED_COLUMNS = {"name", "ori_cap", "caption"}
 _logger = logging.getLogger(__name__)
 
 
@@ -23,6 +25,8 @@ class TableCorpus(FolderCorpus):
 
     tables: dict[str, str]
     """The table of each split; set by the constructor."""
+    mels: bool = False
+    """Whether the column ``mel_path`` of released tables is read instead of ``audio_path``; set by the constructor."""
 
     @abstractmethod
     def _published(self, rows: Sequence[TableRow], table: Path, split: str) -> list[Clip]:
@@ -45,22 +49,29 @@ class TableCorpus(FolderCorpus):
 
     def _read_split(self, table: Path, split: str) -> list[Clip]:
         rows = read_table(table)
-        if rows and set(rows[0]) >= _RELEASED_COLUMNS:
-            return self._released(rows, split)
+        column = MEL_COLUMN if self.mels else SOUND_COLUMN
+        if rows and set(rows[0]) >= {*_RELEASED_COLUMNS, column}:
+            return self._released(rows, split, column)
+        if self.mels:
+            raise UserError(
+                f"Table {table} is no released one with a column {MEL_COLUMN}: leave out dataset.mels, or name one "
+                f"that has it, for example dataset.{split}=FILE."
+            )
         return self._published(rows, table, split)
 
-    def _released(self, rows: Sequence[TableRow], split: str) -> list[Clip]:
+    def _released(self, rows: Sequence[TableRow], split: str, column: str) -> list[Clip]:
         """Return the clips of a released table, where ``ori_cap`` is the plain and ``caption`` the structured caption.
 
         Files are where the authors had them, else anywhere. Rows that share a sound get numbered names.
         """
+        find = self._find_mel if self.mels else self._find_anywhere
         names = unique_names(
             Path(row["name"]).stem if row["name"].endswith(".wav") else row["name"] for row in rows
         )
         return [
             Clip(
                 name=name,
-                audio_path=self._find_anywhere(self.root / row.exact("audio_path")),
+                audio_path=find(self.root / row.exact(column)),
                 caption=row["ori_cap"],
                 structured_caption=row["caption"] or fallback_structure(row["ori_cap"]),
                 duration=seconds(row.get("duration", "")),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from audiolcm.data.corpora.folder import FolderCorpus, captioned_clip
+from audiolcm.data.corpora.folder import FolderCorpus
+from audiolcm.data.corpora.naming import captioned_clip
 from audiolcm.data.left_out import NameList
 from audiolcm.data.locating import files_below, sound_files
 from audiolcm.data.manifest import Clip
@@ -46,8 +47,9 @@ class WavCaps(FolderCorpus):
         validation_every: int = 100,
         name: str = "wavcaps",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
 
     def _read_clips(self) -> list[Clip]:
         tables = self._tables()

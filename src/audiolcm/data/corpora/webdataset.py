@@ -12,6 +12,7 @@ import numpy as np
 from pyarrow import ArrowException, parquet
 
 from audiolcm.audio.io import read_audio
+from audiolcm.audio.resampling import DEFAULT_RESAMPLER
 from audiolcm.data.corpora.folder import FolderCorpus, tell_chosen
 from audiolcm.data.corpora.tar_index import INDEX_SCHEMA, INDEX_VERSION, write_index
 from audiolcm.data.left_out import Sound, naming_list
@@ -43,8 +44,9 @@ class WebDataset(FolderCorpus):
         index: str | None = None,
         name: str = "webdataset",
         exclude: str | Sequence[str] | None = None,
+        resampler: str | None = None,
     ) -> None:
-        super().__init__(name, root, duration, max_duration, exclude, validation_every)
+        super().__init__(name, root, duration, max_duration, exclude, validation_every, resampler)
         self._index = index
         self._lock = threading.Lock()
 
@@ -165,7 +167,8 @@ class WebDataset(FolderCorpus):
         with (self.root / row["shard"]).open("rb") as file:
             file.seek(row["offset"])
             content = file.read(row["size"])
-        return read_audio(clip.audio_path or clip.name, self.max_duration, content)
+        resampler = self.resampler or DEFAULT_RESAMPLER
+        return read_audio(clip.audio_path or clip.name, self.max_duration, content, resampler)
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
         """Return the SHA-256 (hex) of the settings and the contents of all shards, wherever the folder lies."""

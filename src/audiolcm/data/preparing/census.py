@@ -9,8 +9,8 @@ import numpy as np
 
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.data.corpora.esc_captions import CAPTIONS
-from audiolcm.data.corpora.folder import caption_of_labels
 from audiolcm.data.corpora.mix import Mix
+from audiolcm.data.corpora.naming import caption_of_labels
 from audiolcm.data.corpora.sidecar import words_of_name
 from audiolcm.data.manifest import Corpus
 from audiolcm.data.store.arrow_rows import ArrowRows

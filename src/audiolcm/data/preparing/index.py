@@ -20,13 +20,14 @@ from audiolcm.data.store.prepared import (
     MISSING_FILE,
     SPLIT_FILE,
 )
+from audiolcm.data.store.samples import sound_lengths
 from audiolcm.data.store.shards import ShardReader
 
 
 def seal_split(folder: Path, split: str) -> None:
     """Write the tables of a split whose shards are all made; its last file says that it is finished."""
     plan, shards = Plan(folder), ShardReader(folder)
-    lengths = shards.lengths("waveform")
+    lengths = sound_lengths(shards)
     numbers = np.cumsum(lengths > 0) - 1  # of the sounds that were accepted
     captions = Keys()
     captions.add("", "")

@@ -19,7 +19,7 @@ from audiolcm.audio.mel import HOP_LENGTH
 from audiolcm.data.manifest import BadRow, Clip, Event, check_split
 from audiolcm.data.store.arrow_rows import ArrowRows
 from audiolcm.data.store.checked_json import read_json, refuse_damaged
-from audiolcm.data.store.samples import FULL_SCALE
+from audiolcm.data.store.samples import FULL_SCALE, sound_lengths
 from audiolcm.data.store.shards import ShardReader
 from audiolcm.errors import UserError
 
@@ -33,6 +33,10 @@ REPORT = "report.tsv"
 MISSING_REPORT = "missing.tsv"
 NEEDED_SPLITS = ("train", "validation")  # a test split may be empty: some corpora have none
 
+_ONLY_MEL = (
+    "Clip {name} has no sound: the data were prepared from mels (dataset.mels=true), which train the autoencoder, the "
+    "teacher and the student. To train a vocoder, or to compare with the references, prepare the sounds themselves."
+)
 _EVENT = pyarrow.struct([("label", "string"), ("start", "float64"), ("end", "float64")])
 CLIP_FIELDS = pyarrow.schema(
     [
@@ -94,6 +98,11 @@ class PreparedSplit:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @functools.cached_property
+    def has_sound(self) -> bool:
+        """Whether every clip has its sound, not its mel alone."""
+        return not np.any((self._shards.lengths("waveform") == 0) & (self._shards.lengths("mel") > 0))
+
     @property
     def bad_rows(self) -> list[BadRow]:
         """The rows that cannot be used; not those that are left out for another reason."""
@@ -130,20 +139,28 @@ class PreparedSplit:
 
     def frames_of_sounds(self) -> np.ndarray:
         """Return the mel frames of every distinct sound: int64 (sounds,)."""
-        lengths = self._shards.lengths("waveform")
+        lengths = sound_lengths(self._shards)
         return lengths[lengths > 0] // HOP_LENGTH
 
     def num_samples(self, index: int) -> int:
         """Return the length of a clip in samples at 16 kHz."""
-        return self._shards.length("waveform", self._rows.value("item", index))
+        item = self._rows.value("item", index)
+        return self._shards.length("waveform", item) or self._shards.length("mel", item) * HOP_LENGTH
 
     def num_frames(self, index: int) -> int:
         """Return the length of a clip in mel frames: num_samples // 256."""
         return self.num_samples(index) // HOP_LENGTH
 
     def waveform(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Return samples ``start:stop`` of a clip: float32 (samples,), full scale 1."""
-        stored = self._shards.read("waveform", self._rows.value("item", index), start, stop)
+        """Return samples ``start:stop`` of a clip: float32 (samples,), full scale 1.
+
+        Raises:
+            UserError: the data has its mel alone.
+        """
+        item = self._rows.value("item", index)
+        if not self._shards.length("waveform", item):
+            raise UserError(_ONLY_MEL.format(name=self.clips[index].name))
+        stored = self._shards.read("waveform", item, start, stop)
         return stored.astype(np.float32) / np.float32(FULL_SCALE)
 
     def mel(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from audiolcm.audio.mel import SAMPLE_RATE
+from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
+from audiolcm.data.store.shards import ShardReader
 
 FULL_SCALE = 32768.0
 MIN_DURATION = 0.1  # seconds; shorter sounds have fewer than six mel frames
@@ -37,3 +38,9 @@ def quantize(waveform: np.ndarray) -> np.ndarray:
     """Return the int16 samples of a float waveform; one above full scale is turned down to it rather than clipped."""
     gain = (FULL_SCALE - 1) / max(float(np.abs(waveform).max()), (FULL_SCALE - 1) / FULL_SCALE)
     return np.rint(waveform * np.float32(gain)).astype(np.int16)
+
+
+def sound_lengths(shards: ShardReader) -> np.ndarray:
+    """Return the samples of every sound: int64 (sounds,); where it is a mel alone, those that its frames stand for."""
+    samples = shards.lengths("waveform")
+    return np.where(samples > 0, samples, shards.lengths("mel") * HOP_LENGTH)

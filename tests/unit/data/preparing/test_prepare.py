@@ -16,7 +16,8 @@ from corpus_in_memory import CorpusInMemory, clip, corpus_of
 
 from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.data.corpora import Esc10, ManifestCorpus
-from audiolcm.data.manifest import Clip, write_manifest
+from audiolcm.data.manifest import Clip
+from audiolcm.data.manifest_tables import write_manifest
 from audiolcm.data.preparing.make_shards import quantize
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.preparing.report import prepare_report

@@ -7,7 +7,7 @@ import pytest
 import torch
 from packages import needs_package
 
-from evaluation.sound import resample
+from audiolcm.audio.resampling import resample
 
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000)
 
