@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from audiolcm.configuration.build import build
+from audiolcm.configuration.checking import nearest
 from audiolcm.errors import UserError
 from audiolcm.storage.files import require_writable
 from audiolcm.weights.artifacts import code_version
@@ -22,6 +23,7 @@ from evaluation.inspection import TOLERANCES, inspect, longest_of
 from evaluation.protocol import Protocol, TestSet
 from evaluation.record import Crosscheck, Record, RecordRow, Score, ScoredClip, Timing
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
+from evaluation.sound import SoundReader
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
 from evaluation.systems.system import ForeseesSounds, System
@@ -45,6 +47,9 @@ class Evaluation:
         }
         self.system: System = build(cfg["system"], "system")
         self.allowed = frozenset(cfg["allow"])
+        self.readers = self.protocol.readers or {}
+        if odd := sorted(self.readers.keys() - {*cfg["features"], EMBEDDED}):
+            raise UserError(f"protocol.readers.{odd[0]} is of no network.{nearest(odd[0], cfg['features'])}")
         store = FeatureStore(self.cache / "features")
         device = str(self.hardware.torch_device())
         self.extractors = Extractors(
@@ -133,15 +138,19 @@ class Evaluation:
 
     def _heard(self, test_set: TestSet, sounds: tuple[tuple[Path, ...], ...] = ()) -> Trial:
         """Return sounds, or none yet, as they are heard beside their references."""
-        reader = self.protocol.reader
-        shortest = max(reader.min_seconds, test_set.padded_to)
-        longest = self.protocol.reference_seconds or test_set.padded_to or reader.max_seconds
+
+        def fitting(reader: SoundReader) -> SoundReader:
+            shortest = max(reader.min_seconds, test_set.padded_to)
+            longest = self.protocol.reference_seconds or test_set.padded_to or reader.max_seconds
+            return dataclasses.replace(reader, min_seconds=shortest, max_seconds=longest)
+
         return Trial(
             items=test_set.items,
             sounds=sounds,
             references=tuple(test_set.references),
-            reader=dataclasses.replace(reader, min_seconds=shortest, max_seconds=longest),
+            reader=fitting(self.protocol.reader),
             allowed=self.allowed,
+            readers={name: fitting(reader) for name, reader in self.readers.items()},
         )
 
     def _inspected(self, sounds: Sequence[Sequence[Path]], test_set: TestSet) -> list[str]:

@@ -19,6 +19,7 @@ from evaluation.measures.scoring import (
 from evaluation.metrics import inception
 from evaluation.metrics.clips import frechet_of_clips, kernel_of_clips
 from evaluation.metrics.frechet import (
+    Gaussian,
     fit_gaussian,
     frechet_distance,
     frechet_distance_from_rows,
@@ -38,6 +39,11 @@ class _SetMeasure(NetworkMeasure):
     """What measures of whole sets share."""
 
     is_paired = False
+
+    def reference(self, trial: Trial, extractors: Extractors) -> Gaussian:
+        """Return the Gaussian of the references' rows of ``embedding``, kept from before where it can be."""
+        reader, network = trial.reader_of(self.extractor), extractors[self.extractor]
+        return reference_gaussian(extractors.store, network, reader, trial.references)
 
 
 class FrechetDistance(_SetMeasure):
@@ -104,10 +110,7 @@ class FrechetDistance(_SetMeasure):
         rows, reference = stacked(features), stacked(true)
         if min(len(rows), len(reference)) <= rows.shape[1]:
             return frechet_distance_from_rows(rows, reference)
-        kept = reference_gaussian(
-            extractors.store, extractors[self.extractor], trial.reader, trial.references
-        )
-        return frechet_distance(fit_gaussian(rows), kept)
+        return frechet_distance(fit_gaussian(rows), self.reference(trial, extractors))
 
 
 class FrechetInfinity(_SetMeasure):
@@ -136,7 +139,7 @@ class FrechetInfinity(_SetMeasure):
             UserError: when there are too few rows.
         """
         extractor = extractors[self.extractor]
-        reference = reference_gaussian(extractors.store, extractor, trial.reader, trial.references)
+        reference = self.reference(trial, extractors)
         drawn = self.resampling.seed, self.min_rows
         found = [frechet_infinity(rows, reference, *drawn) for rows in self.rows(trial, extractors)]
         details = {"slope": [line.slope for line in found], "r_squared": [line.r_squared for line in found]}
