@@ -131,7 +131,7 @@ class Trial:
         return self.readers.get(network, self.reader)
 
     def expected(self, network: str = "") -> list[tuple[str, int, float | None]]:
-        """Return for sounds and references what they are, their number, and the seconds that a network hears at most."""
+        """Return for sounds and references what they are, their number, and the most seconds that a network hears."""
         counts = {"generated sounds": len(self.items), "references": len(self.references)}
         lengths = self.longest or (None, None)
         seconds = [None if length is None else self._heard(network, length) for length in lengths]

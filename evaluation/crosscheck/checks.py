@@ -132,7 +132,9 @@ def _reading(reader: SoundReader, resampler: str) -> list[str]:
         both = f"{reader.resampler}, theirs with {resampler}"
         notes.append(f"where a file has another rate ours resamples with {both}")
     if reader.decimate is not None:
-        notes.append(f"ours takes every n-th sample where a file has n times the rate, n up to {reader.decimate}")
+        notes.append(
+            f"ours takes every n-th sample where a file has n times the rate, n up to {reader.decimate}"
+        )
     if reader.via is not None:
         notes.append(f"ours resamples to {reader.via} Hz first")
     if reader.int16:

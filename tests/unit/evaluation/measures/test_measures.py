@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from audiolcm.audio.io import write_wav
 from audiolcm.data.manifest import Clip
@@ -126,6 +127,19 @@ def test_kad_is_and_fad_extrapolated(trial, extractors, waveforms):
     kad = KernelDistance("embedded", 20, 0).score("kad", trial, extractors)
     expected = [kernel_audio_distance(heard(s, "embedding"), heard(true, "embedding")) for s in generated]
     assert kad.per_seed == pytest.approx(expected)
+    own = KernelDistance("embedded", 20, 0, bandwidth="evaluated").score("kad", trial, extractors)
+    rows = [heard(seed, "embedding") for seed in generated]
+    of_own = [kernel_audio_distance(r, heard(true, "embedding"), float(np.median(pdist(r)))) for r in rows]
+    assert own.per_seed == pytest.approx(of_own, rel=0.01) and own.per_seed != pytest.approx(
+        expected, rel=1e-4
+    )
+    assert own.interval is not None and own.interval[0] < own.value < own.interval[1]
+    assert (kad.title, own.title) == (
+        "KAD, reference bandwidth (moments)",
+        "KAD, evaluated bandwidth (moments)",
+    )
+    with pytest.raises(UserError, match="bandwidth=both of KAD is unknown: choose reference or evaluated"):
+        KernelDistance("embedded", 0, 0, bandwidth="both")
     infinite = FrechetInfinity("embedded", 0, 0, min_rows=20).score("fad_inf", trial, extractors)
     assert np.isfinite(infinite.value) and len(infinite.details["r_squared"]) == SEEDS
     inception = InceptionScore("embedded", 20, 0).score("is", trial, extractors)
