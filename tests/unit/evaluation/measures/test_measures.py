@@ -1,5 +1,6 @@
 """Every measure against its formula on features that a known network gives, through files, store and trial."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -120,6 +121,26 @@ def test_reference_statistics_are_kept_and_the_same_again(trial, extractors, tmp
     assert kept.stat().st_mtime_ns == changed
     kept.write_bytes(b"damaged")
     assert FrechetDistance("embedded", 0, 0).score("fad", trial, extractors) == first
+
+
+def test_a_network_with_a_reader_of_its_own_hears_both_sides_by_it(trial, extractors):
+    """Features and statistics that were kept of the same files by another reader are not taken."""
+    own = SoundReader(remove_mean=True, peak=0.5)
+    measures = [
+        FrechetDistance("embedded", 0, 0), FrechetInfinity("embedded", 0, 0, min_rows=20),
+        KernelDistance("embedded", 0, 0), Divergence("embedded", 0, 0), InceptionScore("embedded", 0, 0),
+        ClapScore("embedded", 0, 0),
+    ]  # fmt: skip
+    plain = [measure.score("x", trial, extractors).value for measure in measures]
+    named = dataclasses.replace(trial, readers={"embedded": own, "another": SoundReader(peak=0.1)})
+    alone = dataclasses.replace(trial, reader=own)
+    found = [measure.score("x", named, extractors).value for measure in measures]
+    assert found == [measure.score("x", alone, extractors).value for measure in measures]
+    assert all(one != pytest.approx(other, rel=1e-6) for one, other in zip(found, plain, strict=True))
+    assert named.reader_of("embedded") == own and named.reader_of("vggish") == trial.reader
+    long = dataclasses.replace(named, longest=(9.0, 9.0), readers={"embedded": SoundReader(max_seconds=3.0)})
+    assert [seconds for *_, seconds in long.expected("embedded")] == [3.0, 3.0]
+    assert [seconds for *_, seconds in long.expected()] == [9.0, 9.0]
 
 
 def test_kad_is_and_fad_extrapolated(trial, extractors, waveforms):
