@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from audiolcm.configuration.build import build
+from audiolcm.configuration.checking import nearest
 from audiolcm.errors import UserError
 from audiolcm.storage.files import require_writable
 from audiolcm.weights.artifacts import code_version
@@ -19,9 +20,11 @@ from evaluation.efficiency import Timed
 from evaluation.embedded.stage import embedded_extractor, untrained_extractor
 from evaluation.features.store import FeatureStore
 from evaluation.inspection import TOLERANCES, inspect, longest_of
+from evaluation.marking import marked, marks
 from evaluation.protocol import Protocol, TestSet
 from evaluation.record import Crosscheck, Record, RecordRow, Score, ScoredClip, Timing
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
+from evaluation.sound import SoundReader
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
 from evaluation.systems.system import ForeseesSounds, System
@@ -45,6 +48,9 @@ class Evaluation:
         }
         self.system: System = build(cfg["system"], "system")
         self.allowed = frozenset(cfg["allow"])
+        self.readers = self.protocol.readers or {}
+        if odd := sorted(self.readers.keys() - {*cfg["features"], EMBEDDED}):
+            raise UserError(f"protocol.readers.{odd[0]} is of no network.{nearest(odd[0], cfg['features'])}")
         store = FeatureStore(self.cache / "features")
         device = str(self.hardware.torch_device())
         self.extractors = Extractors(
@@ -85,7 +91,7 @@ class Evaluation:
 
     def _test_set(self) -> tuple[TestSet, list[str]]:
         test_set = self.protocol.test_set(self.cfg["dataset"], self.cache)
-        notes, whole = list(test_set.notes), len(test_set.items)
+        notes = list(test_set.notes)
         needed = any(measure.needs_references for measure in self.measures.values())
         if needed and "missing_references" in self.allowed:
             if missing := sum(not path.is_file() for path in test_set.references):
@@ -97,8 +103,9 @@ class Evaluation:
         if self.protocol.split == "train" and EMBEDDED in self._extractors():
             surer = "it is surer of them than of others."
             notes.append(f"The embedded evaluator was trained on these references: {surer}")
-        if len(test_set.items) < whole:
-            notes.append(f"Only {len(test_set.items)} of the protocol's {whole} captions: not its figures.")
+        notes += [
+            f"Not the protocol's figures, {mark}: {what}." for mark, what in self._marks(test_set).items()
+        ]
         return test_set, notes
 
     def _foreseen(self, test_set: TestSet) -> list[str]:
@@ -133,15 +140,19 @@ class Evaluation:
 
     def _heard(self, test_set: TestSet, sounds: tuple[tuple[Path, ...], ...] = ()) -> Trial:
         """Return sounds, or none yet, as they are heard beside their references."""
-        reader = self.protocol.reader
-        shortest = max(reader.min_seconds, test_set.padded_to)
-        longest = self.protocol.reference_seconds or test_set.padded_to or reader.max_seconds
+
+        def fitting(reader: SoundReader) -> SoundReader:
+            shortest = max(reader.min_seconds, test_set.padded_to)
+            longest = self.protocol.reference_seconds or test_set.padded_to or reader.max_seconds
+            return dataclasses.replace(reader, min_seconds=shortest, max_seconds=longest)
+
         return Trial(
             items=test_set.items,
             sounds=sounds,
             references=tuple(test_set.references),
-            reader=dataclasses.replace(reader, min_seconds=shortest, max_seconds=longest),
+            reader=fitting(self.protocol.reader),
             allowed=self.allowed,
+            readers={name: fitting(reader) for name, reader in self.readers.items()},
         )
 
     def _inspected(self, sounds: Sequence[Sequence[Path]], test_set: TestSet) -> list[str]:
@@ -193,18 +204,15 @@ class Evaluation:
         device, nodes = str(self.hardware.torch_device()), self.cfg["features"]
         return crosschecked(row.scores, self.measures, extractors, nodes, trial, self.cache, device)
 
+    def _marks(self, test_set: TestSet) -> dict[str, str]:
+        return marks(self.cfg["protocol"], len(test_set.items), len(test_set.all_items))
+
     def _protocol_facts(self, test_set: TestSet) -> dict[str, Any]:
         settings = {name: value for name, value in self.cfg["protocol"].items() if name != "_target_"}
         if not self.protocol.is_published:
             settings["title"] = f"{self.protocol.title}: {test_set.data}, {self.protocol.split} split"
-        return settings | {
-            "dataset": test_set.data,
-            "num_clips": len(test_set.items),
-            "seconds": test_set.seconds,
-            "is_subset": self.cfg["num_clips"] is not None
-            or "missing_references" in self.allowed
-            or (self.protocol.is_published and self.protocol.num_items is None),
-        }
+        facts = {"dataset": test_set.data, "num_clips": len(test_set.items), "seconds": test_set.seconds}
+        return marked(settings | facts, self._marks(test_set))
 
     def _provenance(self, test_set: TestSet, seconds: float) -> dict[str, Any]:
         return {

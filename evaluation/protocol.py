@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,7 @@ class Protocol:
         name: as it is chosen, such as ``clotho_eval``.
         title: for tables.
         reader: how sounds are heard.
+        readers: how they are heard by single networks instead, by the name of each in the section ``features``.
         dataset: the only data set that it is defined on; null for any.
         table: file names of its caption list, the first that is there; null takes ``split`` of the data set as it is
             prepared.
@@ -166,6 +167,7 @@ class Protocol:
     reference_seconds: float | None = None
     is_published: bool = True
     notes: tuple[str, ...] | list[str] = ()
+    readers: Mapping[str, SoundReader] | None = None
 
     def __post_init__(self) -> None:
         for name in ("seconds", "reference_seconds"):
@@ -191,8 +193,7 @@ class Protocol:
         table, is_own = self._list(folder, dataset)
         every, clips = self._clips(build(dict(dataset) | {"test": str(table)}, "dataset"), table, is_own)
         _refuse_bad([f"{clip.name}: {clip.problem}" for clip in clips if clip.problem], len(clips))
-        names = {_sound(clip): clip.name for clip in reversed(every)}
-        items = _items(clips, [_sound(clip) for clip in clips], names)
+        items = _items(clips, map(_sound, clips), {_sound(clip): clip.name for clip in reversed(every)})
         self._check_counts(items, table)
         fingerprint = content_hash([[clip.name, clip.caption, clip.structured_caption] for clip in clips])
         notes = () if is_own else (_MADE.format(table=table.name),)
@@ -269,7 +270,7 @@ def references(data: PreparedData, split_name: str) -> list[Path]:
 
 
 def _items(
-    clips: Sequence[Clip], sounds: Sequence[Path], bases: Mapping[Path, str] | None = None
+    clips: Sequence[Clip], sounds: Iterable[Path], bases: Mapping[Path, str] | None = None
 ) -> tuple[ProtocolItem, ...]:
     """Number the captions of each sound; the first clip of a sound names it, unless ``bases`` does."""
     names: dict[Path, str] = dict(bases or {})

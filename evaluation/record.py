@@ -158,8 +158,8 @@ class Record:
 
     Attributes:
         row: the system under evaluation.
-        protocol: its name and all of its settings, ``title`` for people, ``is_subset`` when only its first clips were
-            used.
+        protocol: its name and all of its settings, ``title`` for people. Where it was not followed whole, both say so,
+            ``marks`` in what, and ``is_subset`` is true where captions are missing.
         clips: the generated sounds.
         timings: how long it took to make them.
         sanity: silence, noise, reconstruction, ... under the same protocol.

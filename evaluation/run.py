@@ -132,7 +132,8 @@ def _check_sections(plain: Mapping[str, Any]) -> None:
     for section in ("metrics", "features"):
         if not isinstance(plain[section], Mapping):
             raise UserError(f"{section}={plain[section]} chooses no option of conf/{section}.")
-    nodes = (f"{name}.{key}" for name in ("metrics", "features") for key in plain[name])
+    nodes = [f"{name}.{key}" for name in ("metrics", "features") for key in plain[name]]
+    nodes += [f"protocol.readers.{network}" for network in plain["protocol"].get("readers") or ()]
     check_classes(plain, [*_CLASSES, *nodes])
     check_paths(plain["paths"])
     for name in ("checkpoint", "path"):

@@ -113,6 +113,7 @@ class Trial:
         sounds: for each seed one file for each item.
         references: the true sounds.
         reader: how both sides are heard.
+        readers: by the name of a network, how that one hears both sides instead.
         allowed: troubles that the user accepts, see ``evaluation.inspection``.
         longest: seconds of the longest sound and of the longest reference, as far as known before there are sounds.
     """
@@ -123,16 +124,23 @@ class Trial:
     reader: SoundReader
     allowed: frozenset[str] = frozenset()
     longest: tuple[float, float] | None = None
+    readers: Mapping[str, SoundReader] = dataclasses.field(default_factory=dict)
 
-    def expected(self) -> list[tuple[str, int, float | None]]:
-        """Return for sounds and references what they are, their number, and the seconds that are heard at most."""
+    def reader_of(self, network: str) -> SoundReader:
+        """Return how a network hears both sides."""
+        return self.readers.get(network, self.reader)
+
+    def expected(self, network: str = "") -> list[tuple[str, int, float | None]]:
+        """Return for sounds and references what they are, their number, and the most seconds that a network hears."""
         counts = {"generated sounds": len(self.items), "references": len(self.references)}
-        seconds = [None, None] if self.longest is None else [self._heard(length) for length in self.longest]
+        lengths = self.longest or (None, None)
+        seconds = [None if length is None else self._heard(network, length) for length in lengths]
         return [(what, count, length) for (what, count), length in zip(counts.items(), seconds, strict=True)]
 
-    def _heard(self, seconds: float) -> float:
-        longest = math.inf if self.reader.max_seconds is None else self.reader.max_seconds
-        return max(self.reader.min_seconds, min(seconds, longest))
+    def _heard(self, network: str, seconds: float) -> float:
+        reader = self.reader_of(network)
+        longest = math.inf if reader.max_seconds is None else reader.max_seconds
+        return max(reader.min_seconds, min(seconds, longest))
 
     @cached_property
     def clip_of_item(self) -> np.ndarray:
@@ -143,15 +151,15 @@ class Trial:
     def generated(
         self, extractors: Extractors, name: str, reader: SoundReader | None = None
     ) -> list[list[Features]]:
-        """Return the features of every sound, ``[seed][item]``, heard by the trial's reader or another one."""
+        """Return the features of every sound, ``[seed][item]``, heard as the network hears or by another reader."""
         paths = [path for seed in self.sounds for path in seed]
-        flat = extractors.store.features(extractors[name], reader or self.reader, paths)
+        flat = extractors.store.features(extractors[name], reader or self.reader_of(name), paths)
         count = len(self.items)
         return [flat[first : first + count] for first in range(0, len(flat), count)]
 
     def true(self, extractors: Extractors, name: str) -> list[Features]:
         """Return the features of every distinct reference."""
-        return extractors.store.features(extractors[name], self.reader, self.references)
+        return extractors.store.features(extractors[name], self.reader_of(name), self.references)
 
     def where(self, applies: Callable[[ProtocolItem], bool]) -> "Trial":
         """Return the part of the items that a condition holds for, with their sounds; all references stay."""

@@ -109,7 +109,7 @@ class Check:
 
     def notes(self, trial: Trial) -> tuple[str, ...]:
         """Return in what ours hears the same files in another way than theirs."""
-        reader = getattr(self.measure, "reader", None) or trial.reader
+        reader = getattr(self.measure, "reader", None) or trial.reader_of(self.measure.extractor)
         resampler = "soxr" if self.package == CLAP_PACKAGE else "kaiser_best"
         notes = _reading(reader, resampler)
         if isinstance(self.extractor, LaionClap):
@@ -131,6 +131,14 @@ def _reading(reader: SoundReader, resampler: str) -> list[str]:
     if reader.resampler != plain.resampler:
         both = f"{reader.resampler}, theirs with {resampler}"
         notes.append(f"where a file has another rate ours resamples with {both}")
+    if reader.decimate is not None:
+        notes.append(
+            f"ours takes every n-th sample where a file has n times the rate, n up to {reader.decimate}"
+        )
+    if reader.via is not None:
+        notes.append(f"ours resamples to {reader.via} Hz first")
+    if reader.int16:
+        notes.append("ours rounds samples down to 16 bits")
     if reader.remove_mean:
         notes.append("ours takes the constant part out")
     if reader.peak is not None:

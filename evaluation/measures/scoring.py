@@ -125,7 +125,7 @@ def expected_rows(name: str, trial: Trial, extractors: Extractors) -> Iterator[t
 
     Nothing is yielded while the network is not known. Rows are counted as if all sounds were as long as the longest.
     """
-    for what, count, seconds in trial.expected():
+    for what, count, seconds in trial.expected(name):
         if shapes := extractors.shapes(name, seconds):
             rows, width = shapes["embedding"]
             yield f"{count} {what}", count * rows, width
@@ -137,7 +137,7 @@ def require_feature(key: str, name: str, feature: str, trial: Trial, extractors:
     Raises:
         UserError: it gives others.
     """
-    (_, _, seconds), _ = trial.expected()
+    (_, _, seconds), _ = trial.expected(name)
     shapes = extractors.shapes(name, seconds)
     if shapes is not None and feature not in shapes:
         raise UserError(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from audiolcm.errors import UserError
 from evaluation.features.extractor import Features
 from evaluation.features.store import reference_gaussian
 from evaluation.measures.scoring import (
@@ -19,6 +20,7 @@ from evaluation.measures.scoring import (
 from evaluation.metrics import inception
 from evaluation.metrics.clips import frechet_of_clips, kernel_of_clips
 from evaluation.metrics.frechet import (
+    Gaussian,
     fit_gaussian,
     frechet_distance,
     frechet_distance_from_rows,
@@ -26,7 +28,7 @@ from evaluation.metrics.frechet import (
     require_more_rows,
     require_rows,
 )
-from evaluation.metrics.kernel import kernel_audio_distance
+from evaluation.metrics.kernel import kernel_audio_distance, median_distance
 from evaluation.record import Score
 from evaluation.trial import Extractors, Trial
 
@@ -38,6 +40,11 @@ class _SetMeasure(NetworkMeasure):
     """What measures of whole sets share."""
 
     is_paired = False
+
+    def reference(self, trial: Trial, extractors: Extractors) -> Gaussian:
+        """Return the Gaussian of the references' rows of ``embedding``, kept from before where it can be."""
+        reader, network = trial.reader_of(self.extractor), extractors[self.extractor]
+        return reference_gaussian(extractors.store, network, reader, trial.references)
 
 
 class FrechetDistance(_SetMeasure):
@@ -104,10 +111,7 @@ class FrechetDistance(_SetMeasure):
         rows, reference = stacked(features), stacked(true)
         if min(len(rows), len(reference)) <= rows.shape[1]:
             return frechet_distance_from_rows(rows, reference)
-        kept = reference_gaussian(
-            extractors.store, extractors[self.extractor], trial.reader, trial.references
-        )
-        return frechet_distance(fit_gaussian(rows), kept)
+        return frechet_distance(fit_gaussian(rows), self.reference(trial, extractors))
 
 
 class FrechetInfinity(_SetMeasure):
@@ -136,7 +140,7 @@ class FrechetInfinity(_SetMeasure):
             UserError: when there are too few rows.
         """
         extractor = extractors[self.extractor]
-        reference = reference_gaussian(extractors.store, extractor, trial.reader, trial.references)
+        reference = self.reference(trial, extractors)
         drawn = self.resampling.seed, self.min_rows
         found = [frechet_infinity(rows, reference, *drawn) for rows in self.rows(trial, extractors)]
         details = {"slope": [line.slope for line in found], "r_squared": [line.r_squared for line in found]}
@@ -145,17 +149,37 @@ class FrechetInfinity(_SetMeasure):
 
 
 class KernelDistance(_SetMeasure):
-    """KAD between the generated and the true rows of ``embedding``."""
+    """KAD between the generated and the true rows of ``embedding``.
+
+    Args:
+        extractor, num_resamples, seed: see ``NetworkMeasure``.
+        bandwidth: of the kernel: the median distance within the ``reference``, as kadtk's README says, or within the
+            ``evaluated`` set, as its command computes.
+
+    Raises:
+        UserError: on another bandwidth.
+    """
+
+    def __init__(self, extractor: str, num_resamples: int, seed: int, bandwidth: str = "reference") -> None:
+        super().__init__(extractor, num_resamples, seed)
+        if bandwidth not in ("reference", "evaluated"):
+            raise UserError(
+                f"metrics: bandwidth={bandwidth} of KAD is unknown: choose reference or evaluated."
+            )
+        self.bandwidth = bandwidth
 
     def score(self, key: str, trial: Trial, extractors: Extractors) -> Score:
         """Return the distance, 100 times the unbiased squared discrepancy; it may be negative."""
         seeds, true = trial.generated(extractors, self.extractor), trial.true(extractors, self.extractor)
-        reference = stacked(true)
-        per_seed = [kernel_audio_distance(stacked(features), reference) for features in seeds]
+        rows, reference = [stacked(features) for features in seeds], stacked(true)
+        widths = [median_distance(own) if self.bandwidth == "evaluated" else None for own in rows]
+        per_seed = [kernel_audio_distance(own, reference, h) for own, h in zip(rows, widths, strict=True)]
         clip, known = trial.clip_of_item, reference_rows(trial, true)
-        statistics = [kernel_of_clips(rows_by_clip(features, clip), known) for features in seeds]
+        by_clip = (rows_by_clip(features, clip) for features in seeds)
+        statistics = [kernel_of_clips(own, known, h) for own, h in zip(by_clip, widths, strict=True)]
         interval = self.resampling.of_statistic(statistics, int(clip.max()) + 1)
-        return scored(key, "KAD", "lower", per_seed, interval, extractors[self.extractor], trial, len(true))
+        label = f"KAD, {self.bandwidth} bandwidth"
+        return scored(key, label, "lower", per_seed, interval, extractors[self.extractor], trial, len(true))
 
 
 class InceptionScore(_SetMeasure):

@@ -15,7 +15,7 @@ import scipy.sparse
 from evaluation.metrics.arrays import matrix, require_width
 from evaluation.metrics.bootstrap import Statistic
 from evaluation.metrics.frechet import Gaussian, frechet_distance
-from evaluation.metrics.kernel import SCALE, Tile, kernel_gamma, median_distance, own_tiles, tiles
+from evaluation.metrics.kernel import SCALE, Tile, kernel_gamma, own_tiles, reference_bandwidth, tiles
 
 
 @dataclass(frozen=True)
@@ -122,14 +122,14 @@ def _from_products(x: np.ndarray, y: np.ndarray) -> Weighted:
 
 
 def kernel_of_clips(generated: Rows, reference: Rows, bandwidth: float | None = None) -> Statistic:
-    """Return the function from indices of clips to KAD of their rows; the bandwidth is that of all clips.
+    """Return the function from indices of clips to KAD of their rows; without ``bandwidth`` it is of all references.
 
     The kernel is summed once over the rows of each pair of clips, 4 s for 9000 against 9000 rows of 128 features on
     one core; a call then takes a millisecond.
     """
     x, y = matrix(generated.rows, "features"), matrix(reference.rows, "features")
     require_width(x.shape[1], y.shape[1])
-    gamma = kernel_gamma(median_distance(y) if bandwidth is None else bandwidth)
+    gamma = kernel_gamma(reference_bandwidth(y) if bandwidth is None else bandwidth)
     x_members, y_members = _members(generated.clip), _members(reference.clip)
     within_x, within_y = _own_sums(x, x_members, gamma), _own_sums(y, y_members, gamma)
     across = sum(_tile_sums(tile, x_members, y_members, gamma) for tile in tiles(x, y))

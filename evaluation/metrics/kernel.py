@@ -1,9 +1,10 @@
 """KAD, the kernel audio distance (Chung et al., 2025, arXiv:2502.15602), as its toolkit kadtk computes it.
 
 100 times the unbiased squared maximum mean discrepancy with the Gaussian kernel exp(-|x - y|^2 / (2 h^2 + 1e-8)), h the
-median distance between two rows of the REFERENCE (kadtk, kad.py and README: "the kernel bandwidth for the MMD is
-calculated as the median distance between the embeddings of the reference set"). It may be negative where the sets
-hardly differ. kadtk computes in float32 and keeps (N, N) matrices; here it is float64 in tiles of a few megabytes.
+median distance between two rows of one of the sets. Which one, kadtk's README and its code say differently: the README
+the reference, and so do we by default; its function takes that of its second set, and its command gives it (reference,
+evaluated), so that figures of kadtk have the evaluated set's (``bandwidth: evaluated``). It may be negative where the
+sets hardly differ. kadtk computes in float32 and keeps (N, N) matrices; here it is float64 in tiles of a few megabytes.
 """
 
 import itertools
@@ -26,12 +27,13 @@ def median_distance(rows: np.ndarray) -> float:
 
     The squared distances are rounded to float32 and selected by their bits, which are in the order of the numbers
     themselves: one pass over all pairs counts the upper halves of the bits, a second one the lower halves of those
-    that share the median's upper half. That is exact for any distances and keeps none of them.
+    that share the median's upper half. That is exact for any distances and keeps none of them. 0 where half of all
+    pairs are equal.
 
     Raises:
-        UserError: when there are fewer than two rows, or half of all pairs are equal.
+        UserError: when there are fewer than two rows.
     """
-    rows = _two_or_more(rows, "features of the reference sounds")
+    rows = _two_or_more(rows, "features")
     num_pairs = len(rows) * (len(rows) - 1) // 2
     # In all N^2 distances, sorted, each row's distance of 0 to itself comes first and every pair is met twice.
     rank = len(rows) + 2 * ((num_pairs - 1) // 2)
@@ -39,11 +41,20 @@ def median_distance(rows: np.ndarray) -> float:
     sharing = ((times, bits[bits >> 16 == upper] & 0xFFFF) for times, bits in _float_bits(rows))
     lower, _ = _locate(rank - num_before, sharing)
     square = float(np.uint32(upper << 16 | lower).view(np.float32))
-    if square <= 1e-12 * rows.var(0).sum():  # what rounding leaves of 0
-        raise UserError(
-            "KAD: half of all pairs of reference features are equal. Is the reference one sound only?"
-        )
-    return square**0.5
+    return 0.0 if square <= 1e-12 * rows.var(0).sum() else square**0.5  # what rounding leaves of 0
+
+
+def reference_bandwidth(rows: np.ndarray) -> float:
+    """Return the median distance between two rows of the reference (M, width).
+
+    Raises:
+        UserError: when there are fewer than two rows, or half of all pairs are equal.
+    """
+    if found := median_distance(_two_or_more(rows, "features of the reference sounds")):
+        return found
+    raise UserError(
+        "KAD: half of all pairs of reference features are equal. Is the reference one sound only?"
+    )
 
 
 def kernel_audio_distance(
@@ -59,7 +70,7 @@ def kernel_audio_distance(
     x = _two_or_more(generated, "features of the generated sounds")
     y = _two_or_more(reference, "features of the reference sounds")
     require_width(x.shape[1], y.shape[1])
-    gamma = kernel_gamma(median_distance(y) if bandwidth is None else bandwidth)
+    gamma = kernel_gamma(reference_bandwidth(y) if bandwidth is None else bandwidth)
     across = sum(np.exp(-gamma * squares).sum() for _, _, squares in tiles(x, y)) / (len(x) * len(y))
     return SCALE * float(_mean_kernel(x, gamma) + _mean_kernel(y, gamma) - 2 * across)
 

@@ -6,7 +6,7 @@ A table belongs to one protocol, a column to one metric by one network. Each cel
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from audiolcm.errors import UserError
@@ -131,10 +131,17 @@ def _exponent(number: float) -> int:
     return math.floor(math.log10(number)) if number > NOTHING else 0
 
 
-def protocol_title(protocol: dict[str, Any]) -> str:
-    """Return the protocol's title for people, marked when only its first clips were used."""
+def protocol_marks(protocol: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the words that mark a protocol which was not followed whole: partial, unchecked, changed."""
+    return tuple(protocol.get("marks") or ("partial",) * bool(protocol.get("is_subset")))
+
+
+def protocol_title(protocol: Mapping[str, Any]) -> str:
+    """Return the protocol's title for people, marked where it was not followed whole."""
     title = str(protocol.get("title") or protocol.get("name") or "no protocol")
-    return f"{title} (subset: only its first clips)" if protocol.get("is_subset") else title
+    if "marks" in protocol or not protocol.get("is_subset"):  # a record of today has them in its title
+        return title
+    return f"{title} (partial: {protocol.get('num_clips', 'some')} captions)"
 
 
 def column(score: Score) -> Column:

@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluation.metrics.bootstrap import resampled
 from evaluation.record import AS_FOUND, Score
-from evaluation.tables.table import as_text
+from evaluation.tables.table import as_text, protocol_marks
 from experiments.records.records import ItemResults, Result
 
 OLD_TIMING = "timed the old way"
@@ -102,7 +102,7 @@ class FirstScore(ResultSource):
 def _of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
     """Return the reading of a score under a protocol."""
     counts = f"{score.num_generated}/{score.num_reference}"
-    weights = str(score.extractor.get("identity", "")) or "unnamed"
+    weights, marks = str(score.extractor.get("identity", "")) or "unnamed", protocol_marks(protocol)
     names = {key: as_text(value) for key, value in sorted(protocol.items())}
     condition = (*((f"protocol {key}", value) for key, value in names.items()), ("N", counts))
     return Reading(
@@ -114,6 +114,7 @@ def _of_score(score: Score, protocol: Mapping[str, Any]) -> Reading:
         condition=(*condition, ("network", weights)),
         ends=score.title,
         is_embedded=score.is_embedded,
+        caveat=f"{' and '.join(marks)} protocol" if marks else "",
         draws=score.draws,
         drawn=("clips", score.drawn),
     )

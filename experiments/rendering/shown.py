@@ -22,6 +22,8 @@ OLD_TIMING_NOTE = (
     f"{DAGGER} {OLD_TIMING}: RTF may lack the text encoder, for captions were remembered from sounds made before. It "
     "stands in no column with newer figures."
 )
+NOT_WHOLE = "not the figures of the protocol that the caption names, which says in what."
+_CAVEATS = {OLD_TIMING: OLD_TIMING_NOTE}
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,8 @@ def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: It
         f"95% intervals of {', '.join(dict.fromkeys(names))}: {how}." for how, names in methods.items()
     ]
     intervals += [f"{note}." for note in cut_note(cut)]
-    intervals += [OLD_TIMING_NOTE] if any(cell.caveat for row in rows for cell in row.cells) else []
+    caveats = dict.fromkeys(cell.caveat for row in rows for cell in row.cells if cell.caveat)
+    intervals += [_CAVEATS.get(caveat, f"{DAGGER} {caveat}: {NOT_WHOLE}") for caveat in caveats]
     raters = [results.raters] if results.raters else []
     others = sorted(results.listening.keys() - {row.row for row in rows})
     raters += [f"Rated too, but no row of this table: {_rated(others, results)}."] if others else []

@@ -105,6 +105,7 @@ _ABOVE = {
         "audiolcm.data.preparing audiolcm.data.store audiolcm.distributed audiolcm.pipeline "
         "audiolcm.published audiolcm.request audiolcm.training"
     ),
+    "evaluation.marking": "audiolcm.configuration",
     "evaluation.measures": (
         "evaluation.embedded evaluation.features evaluation.metrics evaluation.protocol "
         "evaluation.record evaluation.sound evaluation.trial"
@@ -127,8 +128,8 @@ _ABOVE = {
     ),
     "evaluation.evaluation": (
         "audiolcm.configuration audiolcm.weights evaluation.crosscheck evaluation.efficiency "
-        "evaluation.embedded evaluation.features evaluation.inspection evaluation.protocol "
-        "evaluation.record evaluation.sanity evaluation.systems evaluation.trial"
+        "evaluation.embedded evaluation.features evaluation.inspection evaluation.marking evaluation.protocol "
+        "evaluation.record evaluation.sanity evaluation.sound evaluation.systems evaluation.trial"
     ),
     "evaluation.run": (
         "audiolcm.configuration audiolcm.distributed audiolcm.jobs audiolcm.training "

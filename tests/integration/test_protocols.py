@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from packages import needs_package
@@ -30,6 +31,11 @@ CLIPS, SECONDS = 12, 2.0
 PROTOCOLS = sorted(
     path.stem for path in (ROOT / "conf/protocol").glob("*.yaml") if "table:" in path.read_text()
 )
+OWN = {
+    name: yaml.safe_load((ROOT / f"conf/protocol/{name}.yaml").read_text())["protocol"]["num_items"]
+    for name in PROTOCOLS
+}
+"""Captions of the whole list."""
 CLAP = ("laion_630k_audioset", "laion_music_audioset", "laion_music_audioset_float")
 BERT = BertConfig(
     vocab_size=40, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
@@ -160,9 +166,11 @@ def test_a_published_protocol_gives_its_figures(
     record = json.loads((tmp_path / "metrics.json").read_text())
     figures = {score["key"]: score["value"] for score in record["row"]["scores"]}
     assert list(figures) == list(cfg.metrics) and np.isfinite(list(figures.values())).all()
-    assert (record["protocol"]["name"], len(record["clips"])) == (name, captions)
-    assert not record["protocol"]["is_subset"]
-    assert (tmp_path / "report.html").is_file()
+    assert (record["protocol"]["name"], len(record["clips"])) == (f"{name} (partial, changed)", captions)
+    assert record["protocol"]["is_subset"]  # of a list that is said to have so many captions
+    told = f"(partial: {captions} of {OWN[name]} captions; changed: seconds)"
+    for file in ("report.html", "metrics.md", "metrics.csv", "metrics.tex"):
+        assert told in (tmp_path / file).read_text()
 
 
 def test_clotho_as_published_is_scored_as_typed(corpora: Path, networks: list[str], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import soundfile
 from packages import needs_package
 
 from audiolcm.errors import UserError
+from audiolcm.storage.hashing import content_hash
 from evaluation.report.sample import read_excerpt
 from evaluation.sound import SoundReader
 
@@ -98,3 +99,54 @@ def test_settings_change_the_identity_and_bad_ones_are_refused():
         SoundReader(resampler="nearest")
     with pytest.raises(UserError, match="no lengths"):
         SoundReader(max_seconds=0.0)
+
+
+def test_every_nth_sample_up_to_a_multiple(tmp_path):
+    noise = np.random.RandomState(0).randn(RATE).astype(np.float32) / 10
+    for multiple in (2, 3, 4):
+        path = write(tmp_path / f"{multiple}.wav", noise, RATE * multiple)
+        found = SoundReader(decimate=3).read(path, RATE)
+        if multiple <= 3:
+            np.testing.assert_array_equal(found, noise[::multiple])
+        else:
+            np.testing.assert_array_equal(found, SoundReader().read(path, RATE))
+    with pytest.raises(UserError, match=r"decimate=1 must be at least 2"):
+        SoundReader(decimate=1)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_U8"])
+def test_integers_of_16_bits_are_those_of_soundfile(tmp_path, subtype):
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, np.random.RandomState(0).uniform(-1.1, 1.1, RATE), RATE, subtype=subtype)
+    expected = soundfile.read(path, dtype="int16")[0] / 32768
+    np.testing.assert_array_equal(SoundReader(int16=True).read(path, RATE), expected.astype(np.float32))
+
+
+def test_the_constant_part_of_the_whole_is_taken_out_after_resampling(tmp_path):
+    import resampy
+
+    ramp = np.linspace(0, 1, 3 * 44100)
+    path = write(tmp_path / "ramp.wav", ramp, 44100)
+    whole = resampy.resample(ramp, 44100, RATE)
+    reader = SoundReader(
+        remove_mean=True, resampler="kaiser_best", max_seconds=1.0, resample_first=True, peak=0.5
+    )
+    expected = (whole - whole.mean())[:RATE]
+    expected = 0.5 * expected / np.abs(expected).max()
+    np.testing.assert_allclose(reader.read(path, RATE), expected, atol=2e-6)
+    assert abs(float(expected.mean())) > 0.1  # that of the part that is heard would be 0
+
+
+def test_unset_settings_of_later_versions_leave_what_was_kept():
+    """Features of sounds lie under these names since version 1 of the cache."""
+    assert SoundReader().identity == content_hash([1, dict(OLD)])
+    assert SoundReader("first", True, "sinc_hann", 2.0).identity == content_hash(
+        [1, OLD | {"channel": "first", "remove_mean": True, "resampler": "sinc_hann", "min_seconds": 2.0}]
+    )
+    later = [{"int16": True}, {"decimate": 2}, {"decimate": 3}, {"via": 16000}, {"resample_first": True}]
+    assert len({SoundReader(**settings).identity for settings in ({}, *later)}) == 6
+
+
+OLD = {
+    "channel": "mean", "remove_mean": False, "resampler": "soxr", "min_seconds": 0.0, "max_seconds": None, "peak": None,
+}  # fmt: skip

@@ -55,6 +55,13 @@ def test_every_other_way_of_hearing_is_told(trial: Trial) -> None:
         "hears the first 9 s and fills up to 2 s with zeros",
     ):  # fmt: skip
         assert words in told
+    tango = SoundReader(resampler="kaiser_best", int16=True, decimate=2, via=16000)
+    told = notes(dataclasses.replace(trial, readers={"x": tango}), Vggish, SoundReader())
+    assert told == (
+        "ours takes every n-th sample where a file has n times the rate, n up to 2",
+        "ours resamples to 16000 Hz first",
+        "ours rounds samples down to 16 bits",
+    )
 
 
 def test_clap_of_files_and_of_tensors(trial: Trial) -> None:

@@ -1,10 +1,12 @@
 """Every measure against its formula on features that a known network gives, through files, store and trial."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from audiolcm.audio.io import write_wav
 from audiolcm.data.manifest import Clip
@@ -121,11 +123,44 @@ def test_reference_statistics_are_kept_and_the_same_again(trial, extractors, tmp
     assert FrechetDistance("embedded", 0, 0).score("fad", trial, extractors) == first
 
 
+def test_a_network_with_a_reader_of_its_own_hears_both_sides_by_it(trial, extractors):
+    """Features and statistics that were kept of the same files by another reader are not taken."""
+    own = SoundReader(remove_mean=True, peak=0.5)
+    measures = [
+        FrechetDistance("embedded", 0, 0), FrechetInfinity("embedded", 0, 0, min_rows=20),
+        KernelDistance("embedded", 0, 0), Divergence("embedded", 0, 0), InceptionScore("embedded", 0, 0),
+        ClapScore("embedded", 0, 0),
+    ]  # fmt: skip
+    plain = [measure.score("x", trial, extractors).value for measure in measures]
+    named = dataclasses.replace(trial, readers={"embedded": own, "another": SoundReader(peak=0.1)})
+    alone = dataclasses.replace(trial, reader=own)
+    found = [measure.score("x", named, extractors).value for measure in measures]
+    assert found == [measure.score("x", alone, extractors).value for measure in measures]
+    assert all(one != pytest.approx(other, rel=1e-6) for one, other in zip(found, plain, strict=True))
+    assert named.reader_of("embedded") == own and named.reader_of("vggish") == trial.reader
+    long = dataclasses.replace(named, longest=(9.0, 9.0), readers={"embedded": SoundReader(max_seconds=3.0)})
+    assert [seconds for *_, seconds in long.expected("embedded")] == [3.0, 3.0]
+    assert [seconds for *_, seconds in long.expected()] == [9.0, 9.0]
+
+
 def test_kad_is_and_fad_extrapolated(trial, extractors, waveforms):
     generated, true = waveforms
     kad = KernelDistance("embedded", 20, 0).score("kad", trial, extractors)
     expected = [kernel_audio_distance(heard(s, "embedding"), heard(true, "embedding")) for s in generated]
     assert kad.per_seed == pytest.approx(expected)
+    own = KernelDistance("embedded", 20, 0, bandwidth="evaluated").score("kad", trial, extractors)
+    rows = [heard(seed, "embedding") for seed in generated]
+    of_own = [kernel_audio_distance(r, heard(true, "embedding"), float(np.median(pdist(r)))) for r in rows]
+    assert own.per_seed == pytest.approx(of_own, rel=0.01) and own.per_seed != pytest.approx(
+        expected, rel=1e-4
+    )
+    assert own.interval is not None and own.interval[0] < own.value < own.interval[1]
+    assert (kad.title, own.title) == (
+        "KAD, reference bandwidth (moments)",
+        "KAD, evaluated bandwidth (moments)",
+    )
+    with pytest.raises(UserError, match="bandwidth=both of KAD is unknown: choose reference or evaluated"):
+        KernelDistance("embedded", 0, 0, bandwidth="both")
     infinite = FrechetInfinity("embedded", 0, 0, min_rows=20).score("fad_inf", trial, extractors)
     assert np.isfinite(infinite.value) and len(infinite.details["r_squared"]) == SEEDS
     inception = InceptionScore("embedded", 20, 0).score("is", trial, extractors)

@@ -7,7 +7,7 @@ from scipy.spatial.distance import pdist
 
 from audiolcm.errors import UserError
 from evaluation.metrics import kernel
-from evaluation.metrics.kernel import kernel_audio_distance, median_distance
+from evaluation.metrics.kernel import kernel_audio_distance, median_distance, reference_bandwidth
 
 
 def sets(num: int = 60, num_reference: int = 50, width: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -15,10 +15,10 @@ def sets(num: int = 60, num_reference: int = 50, width: int = 5) -> tuple[np.nda
     return 0.4 + 1.2 * random.normal(size=(num, width)), random.normal(size=(num_reference, width))
 
 
-def as_kadtk(generated: np.ndarray, reference: np.ndarray) -> float:
-    """The formula of kadtk, with torch's median and distances, in float64."""
+def as_kadtk(generated: np.ndarray, reference: np.ndarray, bandwidth: str = "reference") -> float:
+    """The formula of kadtk, with torch's median and distances, in float64; its command takes the evaluated set's."""
     x, y = torch.from_numpy(reference), torch.from_numpy(generated)
-    gamma = 1 / (2 * torch.pdist(x).median() ** 2 + 1e-8)
+    gamma = 1 / (2 * torch.pdist(x if bandwidth == "reference" else y).median() ** 2 + 1e-8)
     kernels = [torch.exp(-gamma * torch.cdist(*sides) ** 2) for sides in ((x, x), (y, y), (x, y))]
     means = [(k.sum() - k.trace()) / (len(k) * (len(k) - 1)) for k in kernels[:2]]
     return float(100 * (means[0] + means[1] - 2 * kernels[2].mean()))
@@ -74,6 +74,21 @@ class TestDistance:
             kernel_audio_distance(reference, generated), rel=1e-3
         )
 
+    def test_as_the_command_of_kadtk(self):
+        """It names the evaluated set second, whose median distance its function takes."""
+        generated, reference = sets()
+        evaluated = kernel_audio_distance(generated, reference, median_distance(generated))
+        assert evaluated == pytest.approx(as_kadtk(generated, reference, "evaluated"), rel=1e-6)
+        assert evaluated != pytest.approx(kernel_audio_distance(generated, reference), rel=0.02)
+
+    def test_silence_against_sounds(self):
+        """All evaluated rows are equal: h = 0, and only equal rows are alike."""
+        generated, reference = np.ones((5, 3)), np.random.default_rng(0).normal(size=(6, 3))
+        expected = 100 * (1 + 0 - 2 * 0)
+        assert kernel_audio_distance(generated, reference, median_distance(generated)) == pytest.approx(
+            expected
+        )
+
     def test_far_from_the_origin(self):
         generated, reference = sets()
         moved = kernel_audio_distance(generated + 1e5, reference + 1e5)
@@ -102,10 +117,11 @@ class TestMedian:
     def test_mostly_equal_rows(self, offset):
         rows = np.zeros((10, 3)) + offset
         rows[0] += 1.0
+        assert median_distance(rows) == median_distance(rows[1:]) == 0
         with pytest.raises(UserError, match="half of all pairs"):
-            median_distance(rows)
+            reference_bandwidth(rows)
         with pytest.raises(UserError, match="half of all pairs"):
-            median_distance(rows[1:])
+            kernel_audio_distance(np.eye(3), rows[1:])
 
 
 class TestBadInput:

@@ -10,6 +10,7 @@ import pytest
 from records import HOSTILE, make_record
 
 from audiolcm.errors import UserError
+from evaluation.marking import marked
 from evaluation.record import Record, Score, read_record
 from evaluation.tables.formats import console, csv_text, latex, markdown, write_tables
 from evaluation.tables.table import EMBEDDED_NOTE, Estimate, build_table, cell, decimals
@@ -110,9 +111,13 @@ def test_no_record_is_a_mistake_of_the_user() -> None:
         build_table([])
 
 
-def test_subset_is_written_in_the_title(record: Record) -> None:
-    table = build_table([replace(record, protocol=record.protocol | {"is_subset": True})])
-    assert "subset" in table.title
+def test_partial_protocols_are_marked_in_the_title(record: Record) -> None:
+    former = build_table([replace(record, protocol=record.protocol | {"is_subset": True})])
+    assert former.title == "Replica, foley test split (partial: 5 captions)"
+    today = marked(record.protocol, {"partial": "5 of 80 captions", "changed": "seconds"})
+    assert today["name"] == "replica (partial, changed)"
+    title = "Replica, foley test split (partial: 5 of 80 captions; changed: seconds)"
+    assert build_table([replace(record, protocol=today)]).title == today["title"] == title
 
 
 def test_sanity_rows_of_several_records_come_once_or_name_their_system(record: Record) -> None:

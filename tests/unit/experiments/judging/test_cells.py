@@ -9,6 +9,7 @@ import pytest
 from made_results import FADS, PROTOCOL, Job, fad, jobs, record, timing, write, write_listening, write_table6
 from scipy import stats
 
+from evaluation.marking import marked
 from experiments.items.catalog import item_of
 from experiments.judging.cells import EMPTY, student_interval, summarize
 from experiments.judging.sources import Fact, Reading, in_millions
@@ -267,3 +268,21 @@ def test_sizes_are_shown_as_the_paper_shows_them(tmp_path: Path) -> None:
     results = read_results(tmp_path, "table7_scale", "replica")
     assert Fact(("num_parameters",), shown=in_millions).readings(results, "base")[0].text == "1.02M"
     assert Fact(("none", "num_parameters")).readings(results, "base")[0].text == "1,017,992"
+
+
+def test_figures_of_a_partial_protocol_are_marked(tmp_path: Path) -> None:
+    """In the caption, at each figure, in the notes and at each judgment; RTF is of no protocol."""
+    partial = marked(PROTOCOL, {"partial": "12 of 80 captions"})
+    for row, values in FADS.items():
+        for seed, value in enumerate(values):
+            write(tmp_path, record(STEM, row, seed, fad(value), protocol=partial))
+    table = shown(tmp_path)
+    assert "esc10, test split (partial: 12 of 80 captions)" in table.caption
+    assert all(row.cells[0].figures.endswith("†") for row in table.rows)
+    assert "† partial protocol: not the figures of the protocol that the caption names" in " ".join(
+        table.notes
+    )
+    assert "partial protocol" in table.judgments[0].verdict_text
+    former = tmp_path / "former"
+    write(former, record(STEM, "full", 0, fad(1.0), protocol=PROTOCOL | {"is_subset": True}))
+    assert row_of(shown(former), "full").cells[0].caveat == "partial protocol"
