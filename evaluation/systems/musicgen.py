@@ -5,9 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from audiolcm.distributed.hardware import Hardware
+from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer
 from evaluation.systems.hub import MIN_VOCABULARY, network, repository_folder, way_out
 from evaluation.systems.pretrained import Denoiser, Pretrained, Sounds
@@ -27,17 +29,28 @@ class MusicGen(Pretrained):
         name, model, license, hardware: see ``Pretrained``.
         guidance_scale: of classifier-free guidance.
         top_k: the most likely tokens that are drawn from.
+        peak_db: level of the largest sample of every sound, in dB of full scale; None: as the codec decodes it.
     """
 
     def __init__(
-        self, name: str, model: str, license: str, hardware: Hardware, guidance_scale: float, top_k: int
+        self,
+        name: str,
+        model: str,
+        license: str,
+        hardware: Hardware,
+        guidance_scale: float,
+        top_k: int,
+        peak_db: float | None = None,
     ) -> None:
         super().__init__(name, model, license, hardware, batch_size=1)
-        self.guidance_scale, self.top_k = guidance_scale, top_k
+        if peak_db is not None and peak_db > 0:
+            raise UserError(f"system.peak_db={peak_db:g} is above full scale: 0 at most, or null.")
+        self.guidance_scale, self.top_k, self.peak_db = guidance_scale, top_k, peak_db
 
     def choices(self) -> dict[str, Any]:
-        """Return how tokens are drawn."""
-        return {"guidance_scale": self.guidance_scale, "top_k": self.top_k, "temperature": 1.0}
+        """Return how tokens are drawn, and the level."""
+        drawn = {"guidance_scale": self.guidance_scale, "top_k": self.top_k, "temperature": 1.0}
+        return drawn | {"peak_db": self.peak_db}
 
     @cached_property
     def folder(self) -> Path:
@@ -77,4 +90,13 @@ class MusicGen(Pretrained):
                 guidance_scale=self.guidance_scale,
                 max_new_tokens=frames + decoder.num_codebooks - 1,  # the codebooks start one after another
             )
-        return sounds.float().cpu().numpy(), codec.sampling_rate
+        waveforms = sounds.float().cpu().numpy()
+        if self.peak_db is not None:
+            waveforms = [at_peak(waveform, self.peak_db) for waveform in waveforms]
+        return waveforms, codec.sampling_rate
+
+
+def at_peak(waveform: np.ndarray, peak_db: float) -> np.ndarray:
+    """Return the waveform with its largest sample at a level in dB of full scale; silence as it is."""
+    peak = np.abs(waveform).max()
+    return waveform * (10 ** (peak_db / 20) / peak) if peak > 0 else waveform
