@@ -18,11 +18,11 @@ from torch import Tensor
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.training.reproducibility import derived_seed
-from evaluation.features.joint import CONSTANTS
+from evaluation.features.joint import CONSTANTS, LOADING_ERRORS
 from evaluation.protocol import TestSet
 from evaluation.sound import resample
 from evaluation.systems.diffusers_pipeline import DiffusersPipeline
-from evaluation.systems.hub import identity, network, repository_folder
+from evaluation.systems.hub import identity, network, reason, repository_folder, way_out
 from evaluation.systems.pretrained import Sounds
 
 log = logging.getLogger(__name__)
@@ -157,23 +157,30 @@ class RankedPipeline(DiffusersPipeline):
     def judge(self) -> Judge:
         """Who chooses among the sounds of a caption, loaded when it is first needed."""
         parts = self.pipe.components
-        if self.clap_folder is None:
-            if "feature_extractor" not in parts:
-                raise UserError(
-                    f"{self.model} has only CLAP's half for captions, so that none of "
-                    f"system.num_waveforms_per_prompt={self.num_candidates} sounds can be chosen. Name a whole CLAP, "
-                    "system.clap=laion/clap-htsat-unfused, or type system.num_waveforms_per_prompt=1."
-                )
-            return Judge(parts["text_encoder"], parts["tokenizer"], parts["feature_extractor"])
+        if self.clap_folder is not None:
+            return self._read_judge(self.clap_folder)
+        if "feature_extractor" not in parts:
+            raise UserError(
+                f"{self.model} has only CLAP's half for captions, so that none of "
+                f"system.num_waveforms_per_prompt={self.num_candidates} sounds can be chosen. Name a whole CLAP, "
+                "system.clap=laion/clap-htsat-unfused, or type system.num_waveforms_per_prompt=1."
+            )
+        return Judge(parts["text_encoder"], parts["tokenizer"], parts["feature_extractor"])
+
+    def _read_judge(self, folder: Path) -> Judge:
         from transformers import ClapFeatureExtractor, ClapModel
 
-        clap = network(ClapModel, self.clap_folder, self.name, str(self.clap))
-        if not _holds(clap.state_dict(), parts["text_encoder"].state_dict()):
+        clap = network(ClapModel, folder, self.name, str(self.clap))
+        try:
+            features = ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        except LOADING_ERRORS as error:
+            ending = way_out(self.name, str(self.clap), "clap")
+            raise UserError(f"{folder} says not what CLAP hears: {reason(error)} {ending}") from error
+        if not _holds(clap.state_dict(), self.pipe.text_encoder.state_dict()):
             log.warning(
                 "CLAP of %s is another one than that of %s: it chooses all the same.", self.clap, self.model
             )
-        features = ClapFeatureExtractor.from_pretrained(self.clap_folder, local_files_only=True)
-        return Judge(clap.to(self.pipe.device), parts["tokenizer"], features)
+        return Judge(clap.to(self.pipe.device), self.pipe.tokenizer, features)
 
     def _make(self, captions: list[str], seconds: float, seeds: list[int]) -> Sounds:
         seconds = max(seconds, self.min_seconds)

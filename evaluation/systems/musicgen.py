@@ -29,7 +29,7 @@ class MusicGen(Pretrained):
         name, model, license, hardware: see ``Pretrained``.
         guidance_scale: of classifier-free guidance.
         top_k: the most likely tokens that are drawn from.
-        peak_db: level of the largest sample of every sound, in dB of full scale; None: as the codec decodes it.
+        headroom_db: of the largest sample of every sound, below full scale; None: levels are the codec's.
     """
 
     def __init__(
@@ -40,17 +40,17 @@ class MusicGen(Pretrained):
         hardware: Hardware,
         guidance_scale: float,
         top_k: int,
-        peak_db: float | None = None,
+        headroom_db: float | None = None,
     ) -> None:
         super().__init__(name, model, license, hardware, batch_size=1)
-        if peak_db is not None and peak_db > 0:
-            raise UserError(f"system.peak_db={peak_db:g} is above full scale: 0 at most, or null.")
-        self.guidance_scale, self.top_k, self.peak_db = guidance_scale, top_k, peak_db
+        if headroom_db is not None and headroom_db < 0:
+            raise UserError(f"system.headroom_db={headroom_db:g} is above full scale: 0 or more, or null.")
+        self.guidance_scale, self.top_k, self.headroom_db = guidance_scale, top_k, headroom_db
 
     def choices(self) -> dict[str, Any]:
         """Return how tokens are drawn, and the level."""
         drawn = {"guidance_scale": self.guidance_scale, "top_k": self.top_k, "temperature": 1.0}
-        return drawn | {"peak_db": self.peak_db}
+        return drawn | {"headroom_db": self.headroom_db}
 
     @cached_property
     def folder(self) -> Path:
@@ -91,12 +91,12 @@ class MusicGen(Pretrained):
                 max_new_tokens=frames + decoder.num_codebooks - 1,  # the codebooks start one after another
             )
         waveforms = sounds.float().cpu().numpy()
-        if self.peak_db is not None:
-            waveforms = [at_peak(waveform, self.peak_db) for waveform in waveforms]
+        if self.headroom_db is not None:
+            waveforms = [with_headroom(waveform, self.headroom_db) for waveform in waveforms]
         return waveforms, codec.sampling_rate
 
 
-def at_peak(waveform: np.ndarray, peak_db: float) -> np.ndarray:
-    """Return the waveform with its largest sample at a level in dB of full scale; silence as it is."""
+def with_headroom(waveform: np.ndarray, headroom_db: float) -> np.ndarray:
+    """Return the waveform with its largest sample so many dB below full scale; silence as it is."""
     peak = np.abs(waveform).max()
-    return waveform * (10 ** (peak_db / 20) / peak) if peak > 0 else waveform
+    return waveform * (10 ** (-headroom_db / 20) / peak) if peak > 0 else waveform

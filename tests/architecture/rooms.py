@@ -113,7 +113,7 @@ _ABOVE = {
         "audiolcm.audio audiolcm.configuration audiolcm.data audiolcm.data.store "
         "audiolcm.distributed audiolcm.models audiolcm.pipeline audiolcm.published "
         "audiolcm.request audiolcm.training audiolcm.weights evaluation.efficiency "
-        "evaluation.features evaluation.item_names evaluation.protocol"
+        "evaluation.features evaluation.item_names evaluation.protocol evaluation.sound"
     ),
     "evaluation.crosscheck": (
         "audiolcm.weights evaluation.features evaluation.measures evaluation.record "

@@ -161,6 +161,10 @@ def test_audioldm_is_judged_by_a_clap_of_both_halves(folders, tmp_path, caplog):
         system("audioldm", folders, clap=None).generate(CAPTIONS[:1], SECONDS, [0])
     with pytest.raises(UserError, match=r"(?s)nobody/clap.*system\.clap=FOLDER"):
         system("audioldm", folders, clap="nobody/clap").generate(CAPTIONS[:1], SECONDS, [0])
+    broken = shutil.copytree(folders["clap"], tmp_path / "clap")
+    (broken / "preprocessor_config.json").unlink()
+    with pytest.raises(UserError, match=r"says not what CLAP hears.*leave system\.clap="):
+        system("audioldm", folders, clap=str(broken)).generate(CAPTIONS[:1], SECONDS, [0])
     assert system("audioldm", folders, clap=None, num_waveforms_per_prompt=1).generate(
         CAPTIONS[:1], SECONDS, [0]
     )
