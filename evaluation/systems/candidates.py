@@ -61,12 +61,10 @@ class Judge:
 
     def best(
         self, captions: list[str], candidates: Float[np.ndarray, "batch candidates samples"], rate: int
-    ) -> Float[np.ndarray, "batch samples"]:
-        """Return one sound of each caption."""
+    ) -> list[np.ndarray]:
+        """Return one sound (samples,) of each caption."""
         each = zip(captions, candidates, strict=True)
-        return np.stack(
-            [sounds[int(self.cosines(caption, sounds, rate).argmax())] for caption, sounds in each]
-        )
+        return [sounds[int(self.cosines(caption, sounds, rate).argmax())] for caption, sounds in each]
 
     def cosines(
         self, caption: str, sounds: Float[np.ndarray, "candidates samples"], rate: int

@@ -18,7 +18,7 @@ MUSICLDM = (
     + CANDIDATES
 )
 TANGO = "as its authors run it, ancestral steps and guidance scale 3"
-MAKE_AN_AUDIO2 = "guidance scale 4 and 100 steps, as in the commands of its README"
+MAKE_AN_AUDIO2 = "guidance scale 4, as in the commands of its README, and 100 steps"
 MUSICGEN = "as its authors run it, the likeliest 250 tokens, guidance scale 3 and a peak of -1 dB"
 RIFFUSION = (
     "30 steps and guidance scale 7 as on its text-to-audio page; not as there: pictures as wide as the sound is long "
