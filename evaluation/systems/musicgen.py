@@ -5,9 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from audiolcm.distributed.hardware import Hardware
+from audiolcm.errors import UserError
 from audiolcm.models.clap_t5_files import read_tokenizer
 from evaluation.systems.hub import MIN_VOCABULARY, network, repository_folder, way_out
 from evaluation.systems.pretrained import Denoiser, Pretrained, Sounds
@@ -27,17 +29,28 @@ class MusicGen(Pretrained):
         name, model, license, hardware: see ``Pretrained``.
         guidance_scale: of classifier-free guidance.
         top_k: the most likely tokens that are drawn from.
+        headroom_db: of the largest sample of every sound, below full scale; None: levels are the codec's.
     """
 
     def __init__(
-        self, name: str, model: str, license: str, hardware: Hardware, guidance_scale: float, top_k: int
+        self,
+        name: str,
+        model: str,
+        license: str,
+        hardware: Hardware,
+        guidance_scale: float,
+        top_k: int,
+        headroom_db: float | None = None,
     ) -> None:
         super().__init__(name, model, license, hardware, batch_size=1)
-        self.guidance_scale, self.top_k = guidance_scale, top_k
+        if headroom_db is not None and headroom_db < 0:
+            raise UserError(f"system.headroom_db={headroom_db:g} is above full scale: 0 or more, or null.")
+        self.guidance_scale, self.top_k, self.headroom_db = guidance_scale, top_k, headroom_db
 
     def choices(self) -> dict[str, Any]:
-        """Return how tokens are drawn."""
-        return {"guidance_scale": self.guidance_scale, "top_k": self.top_k, "temperature": 1.0}
+        """Return how tokens are drawn, and the level."""
+        drawn = {"guidance_scale": self.guidance_scale, "top_k": self.top_k, "temperature": 1.0}
+        return drawn | {"headroom_db": self.headroom_db}
 
     @cached_property
     def folder(self) -> Path:
@@ -77,4 +90,13 @@ class MusicGen(Pretrained):
                 guidance_scale=self.guidance_scale,
                 max_new_tokens=frames + decoder.num_codebooks - 1,  # the codebooks start one after another
             )
-        return sounds.float().cpu().numpy(), codec.sampling_rate
+        waveforms = sounds.float().cpu().numpy()
+        if self.headroom_db is not None:
+            waveforms = [with_headroom(waveform, self.headroom_db) for waveform in waveforms]
+        return waveforms, codec.sampling_rate
+
+
+def with_headroom(waveform: np.ndarray, headroom_db: float) -> np.ndarray:
+    """Return the waveform with its largest sample so many dB below full scale; silence as it is."""
+    peak = np.abs(waveform).max()
+    return waveform * (10 ** (-headroom_db / 20) / peak) if peak > 0 else waveform

@@ -31,6 +31,7 @@ _SLACK = 0.002  # seconds that rounding and resampling may lack at the end
 class Made:
     """Sounds of one call: ``waveforms`` (samples,) at 16 kHz, ``nfe`` calls of the denoiser for each of them.
 
+    nfe: those of all candidates for a sound count.
     seconds: by stage; empty, for only the whole call of another's pipeline is timed.
     """
 
@@ -77,6 +78,8 @@ class Pretrained(ABC):
     """
 
     is_seeded = True
+    num_candidates = 1
+    """Sounds that are made of each caption, of which one is returned; NFE counts all of them."""
 
     def __init__(self, name: str, model: str, license: str, hardware: Hardware, batch_size: int = 1) -> None:
         if batch_size < 1:
@@ -159,7 +162,7 @@ class Pretrained(ABC):
         seeds = [derived_seed(seed, i) for i in range(len(captions))] if isinstance(seed, int) else list(seed)
         before = self.denoiser.num_calls
         waveforms, rate = self._make(list(captions), seconds, seeds)
-        self._nfe = self.denoiser.num_calls - before
+        self._nfe = (self.denoiser.num_calls - before) * self.num_candidates
         return Made([self._fitted(waveform, rate, seconds) for waveform in waveforms], self._nfe)
 
     def _fitted(self, waveform: np.ndarray, rate: int, seconds: float) -> np.ndarray:

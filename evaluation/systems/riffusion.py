@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from evaluation.features.mel import htk_filters
-from evaluation.systems.pipelines import DiffusersPipeline
+from evaluation.systems.diffusers_pipeline import DiffusersPipeline
 from evaluation.systems.pretrained import Sounds
 
 # How riffusion's pictures are made (github.com/riffusion/riffusion-hobby, riffusion/spectrogram_params.py).

@@ -130,26 +130,34 @@ class Tango(Diffusion):
         unet = self.parts.unet
         scheduler: Any = DDPMScheduler(**self.schedule)
         scheduler.set_timesteps(self.num_steps, device=unet.device)
-        states, mask = self._encoded(captions)
+        is_guided = self.guidance_scale > 1
+        states, mask = self._encoded(captions, is_guided)
         shape = (len(captions), unet.config.in_channels, *self.parts.latent_size)
         latents = randn_tensor(shape, noise, unet.device) * scheduler.init_noise_sigma
         for step in scheduler.timesteps:
-            twice = torch.cat([latents, latents])
-            free, guided = unet(
-                twice, step, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
-            )[0].chunk(2)
-            predicted = free + self.guidance_scale * (guided - free)
+            asked = torch.cat([latents, latents]) if is_guided else latents
+            predicted = unet(
+                asked, step, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
+            )[0]
+            if is_guided:
+                free, guided = predicted.chunk(2)
+                predicted = free + self.guidance_scale * (guided - free)
             latents = scheduler.step(predicted, step, latents, generator=noise).prev_sample
         return latents
 
-    def _encoded(self, captions: list[str]) -> tuple[Tensor, Tensor]:
-        """Return T5's states (2 batch, length, width) and which of them are text; the empty caption's come first."""
+    def _encoded(self, captions: list[str], is_guided: bool) -> tuple[Tensor, Tensor]:
+        """Return T5's states and which of them are text: (batch, length, width), (batch, length).
+
+        For guidance those of the empty caption, as often, come before.
+        """
         limit = self.tokenizer.model_max_length
         with_text = self._tokens(captions, padding=True, max_length=limit)
-        length = with_text["input_ids"].shape[1]
-        without = self._tokens([""] * len(captions), padding="max_length", max_length=length)
-        states = [self.parts.text_encoder(**tokens)[0] for tokens in (without, with_text)]
-        masks = [tokens["attention_mask"] for tokens in (without, with_text)]
+        asked = [with_text]
+        if is_guided:
+            length = with_text["input_ids"].shape[1]
+            asked.insert(0, self._tokens([""] * len(captions), padding="max_length", max_length=length))
+        states = [self.parts.text_encoder(**tokens)[0] for tokens in asked]
+        masks = [tokens["attention_mask"] for tokens in asked]
         return torch.cat(states), torch.cat(masks).bool()
 
     def _tokens(self, captions: list[str], **lengths: Any) -> Mapping[str, Tensor]:

@@ -1,5 +1,6 @@
 """Figure 2b: FAD against the guidance scale for 1, 2, 4 and 8 steps of the sampler."""
 
+from experiments.items.baselines import RELEASED
 from experiments.items.columns import FAD, NEITHER, everywhere
 from experiments.items.item import FigureItem, steps_in_words
 from experiments.judging.claims import Claim, FigurePoint, close
@@ -33,4 +34,5 @@ ITEM = FigureItem(
         Claim(STEPS, at(5, 4), at(5, 8), FAD, close(MARGIN)),
         Claim("A significant performance gap is evident in one-step inference.", at(5, 2), at(5, 1), FAD),
     ),
+    notes=(RELEASED,),
 )

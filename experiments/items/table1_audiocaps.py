@@ -1,5 +1,6 @@
 """Table 1: text-to-audio on AudioCaps' test set."""
 
+from experiments.items.baselines import AUDIOLDM, AUDIOLDM2, MAKE_AN_AUDIO2, RELEASED, TANGO
 from experiments.items.columns import FAD, HIGHER, KL, NFE, RTF, RTF_WARM, by_fad_and_kl, everywhere, scored
 from experiments.items.item import PaperRow, TableItem
 from experiments.judging.claims import Claim, NamedRow, no_worse
@@ -24,11 +25,14 @@ ITEM = TableItem(
         PaperRow("ground_truth", "Ground truth", "GT"),
         PaperRow("audiogen_large", "AudioGen-Large", "AudioGen-Large"),
         PaperRow("make_an_audio", "Make-An-Audio", "Make-An-Audio"),
-        PaperRow("audioldm", "AudioLDM", "AudioLDM", note="the paper's text names AudioLDM-L, its table AudioLDM"),
-        PaperRow("tango", "Tango", "Tango"),
-        PaperRow("audioldm2", "AudioLDM 2", "AudioLDM 2"),
-        PaperRow("audioldm2_large", "AudioLDM 2-Large", "AudioLDM 2-Large"),
-        PaperRow("make_an_audio2", "Make-An-Audio 2", "Make-An-Audio 2"),
+        PaperRow(
+            "audioldm", "AudioLDM", "AudioLDM",
+            note=f"{AUDIOLDM}; the paper's text names AudioLDM-L, its table AudioLDM",
+        ),
+        PaperRow("tango", "Tango", "Tango", note=TANGO),
+        PaperRow("audioldm2", "AudioLDM 2", "AudioLDM 2", note=AUDIOLDM2),
+        PaperRow("audioldm2_large", "AudioLDM 2-Large", "AudioLDM 2-Large", note=AUDIOLDM2),
+        PaperRow("make_an_audio2", "Make-An-Audio 2", "Make-An-Audio 2", note=MAKE_AN_AUDIO2),
         PaperRow(
             "consistencytta", "ConsistencyTTA", "ConsistencyTTA", note="KL as printed; its own paper reports 1.35"
         ),
@@ -47,5 +51,5 @@ ITEM = TableItem(
         ),
         Claim("AudioLCM has a lower FAD than AudioLDM 2-Large.", OURS, LARGE, FAD),
     ),
-    notes=("The paper's RTF is of one 4090Ti, one sound at a time.",),
+    notes=(RELEASED, "The paper's RTF is of one 4090Ti, one sound at a time."),
 )  # fmt: skip

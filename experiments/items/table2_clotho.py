@@ -1,5 +1,6 @@
 """Table 2: zero-shot generation on Clotho's evaluation set."""
 
+from experiments.items.baselines import AUDIOLDM2, MAKE_AN_AUDIO2, RELEASED, TANGO
 from experiments.items.columns import FAD, HIGHER, KL, NFE, RTF, RTF_WARM, by_fad_and_kl, scored
 from experiments.items.item import PaperRow, TableItem
 from experiments.judging.claims import Claim, NamedRow, no_worse
@@ -17,9 +18,9 @@ ITEM = TableItem(
     first_column="system",
     columns=(NFE, FAD, KL, INCEPTION, RTF, RTF_WARM),
     rows=(
-        PaperRow("tango", "Tango", "TANGO"),
-        PaperRow("audioldm2_large", "AudioLDM 2-Large", "AudioLDM 2-Large"),
-        PaperRow("make_an_audio2", "Make-An-Audio 2", "Make-An-Audio 2"),
+        PaperRow("tango", "Tango", "TANGO", note=TANGO),
+        PaperRow("audioldm2_large", "AudioLDM 2-Large", "AudioLDM 2-Large", note=AUDIOLDM2),
+        PaperRow("make_an_audio2", "Make-An-Audio 2", "Make-An-Audio 2", note=MAKE_AN_AUDIO2),
         PaperRow("teacher", "Teacher", "Teacher"),
         PaperRow("audiolcm_4_steps", "AudioLCM, 4 steps", None),
         PaperRow(
@@ -40,4 +41,5 @@ ITEM = TableItem(
             "The model of 2 steps is competitive with the baselines.", OURS, OTHER, no_worse(0.1)
         ),
     ),
+    notes=(RELEASED,),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Table 3: text-to-music on MusicCaps' evaluation set."""
 
+from experiments.items.baselines import AUDIOLDM2, MUSICGEN, MUSICLDM, RIFFUSION
 from experiments.items.columns import FAD, HIGHER, KL, NFE, RTF, RTF_WARM, by_fad_and_kl, scored
 from experiments.items.item import PaperRow, TableItem
 from experiments.items.table1_audiocaps import MOS
@@ -19,13 +20,13 @@ ITEM = TableItem(
     columns=(NFE, FAD, KL, CLAP, RTF, RTF_WARM, *MOS),
     rows=(
         PaperRow("ground_truth", "Ground truth", "GroundTruth"),
-        PaperRow("riffusion", "Riffusion", "Riffusion"),
+        PaperRow("riffusion", "Riffusion", "Riffusion", note=RIFFUSION),
         PaperRow("mousai", "Mousai", "Mousai", note=BORROWED),
         PaperRow("melody", "Melody", "Melody", note=BORROWED),
         PaperRow("musiclm", "MusicLM", "MusicLM", note=BORROWED),
-        PaperRow("musicgen", "MusicGen", "MusicGen"),
-        PaperRow("musicldm", "MusicLDM", "MusicLDM"),
-        PaperRow("audioldm2", "AudioLDM 2-Music", "AudioLDM 2"),
+        PaperRow("musicgen", "MusicGen", "MusicGen", note=MUSICGEN),
+        PaperRow("musicldm", "MusicLDM", "MusicLDM", note=MUSICLDM),
+        PaperRow("audioldm2", "AudioLDM 2-Music", "AudioLDM 2", note=AUDIOLDM2),
         PaperRow("teacher", "Teacher", "Teacher"),
         PaperRow("audiolcm", "AudioLCM", "AudioLCM"),
     ),

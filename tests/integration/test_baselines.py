@@ -13,7 +13,7 @@ pytest.importorskip("diffusers")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests/unit/evaluation/systems"))
 
-from tiny_models import save_audioldm  # noqa: E402
+from tiny_models import save_audioldm, save_clap  # noqa: E402
 
 SMALL = [
     "dataset=foley", "dataset.num_train=12", "dataset.num_validation=4", "dataset.num_test=6", "dataset.duration=2.0",
@@ -37,20 +37,21 @@ def evaluate(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_published_pipeline_is_scored_and_timed(place: Path) -> None:
-    model = save_audioldm(place / "model")
+    model, clap = save_audioldm(place / "model"), save_clap(place / "clap")
     done = evaluate(
-        place, "system=audioldm", f"system.model={model}", "system.num_steps=2", "efficiency.num_clips=2",
-        "efficiency.num_warmup=1", "efficiency.batch_sizes=[1,2]",
+        place, "system=audioldm", f"system.model={model}", f"system.clap={clap}", "system.num_steps=2",
+        "efficiency.num_clips=2", "efficiency.num_warmup=1", "efficiency.batch_sizes=[1,2]",
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     record = json.loads((place / "out/metrics.json").read_text())
     assert record["row"]["system"] == "audioldm"
     assert record["row"]["facts"] == {
-        "model": str(model), "license": "CC-BY-NC-SA-4.0", "num_steps": 2, "guidance_scale": 2.5, "nfe": 2, "seeds": 1,
+        "model": str(model), "license": "CC-BY-NC-SA-4.0", "num_steps": 2, "guidance_scale": 2.5, "eta": 1.0,
+        "num_waveforms_per_prompt": 3, "min_seconds": 10.24, "clap": str(clap), "nfe": 6, "seeds": 1,
     }  # fmt: skip
     assert [(t["batch_size"], t["nfe"], t["rtf_sampler"]) for t in record["timings"]] == [
-        (1, 2, None),
-        (2, 2, None),
+        (1, 6, None),
+        (2, 6, None),
     ]
     assert all(t["rtf_total"] > 0 for t in record["timings"])
 

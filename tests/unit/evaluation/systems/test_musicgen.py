@@ -16,7 +16,7 @@ from transformers import (
 
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from evaluation.systems.musicgen import MusicGen
+from evaluation.systems.musicgen import MusicGen, with_headroom
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def system(folder: Path | str) -> MusicGen:
-    return MusicGen("musicgen_small", str(folder), "CC-BY-NC-4.0", Hardware("cpu", "float32"), 3.0, 250)
+def system(folder: Path | str, **settings) -> MusicGen:
+    hardware = Hardware("cpu", "float32")
+    return MusicGen("musicgen_small", str(folder), "CC-BY-NC-4.0", hardware, 3.0, 250, **settings)
 
 
 def test_sounds_have_the_length_and_depend_on_caption_and_seed_alone(folder):
@@ -63,6 +64,17 @@ def test_sounds_have_the_length_and_depend_on_caption_and_seed_alone(folder):
     for caption, seed in ((CAPTIONS[0], 6), (CAPTIONS[1], 5)):
         other = made.generate([caption], 0.31, [seed]).waveforms[0]
         assert np.abs(other - first.waveforms[0]).max() > 1e-4
+
+
+def test_the_peak_is_what_audiocraft_writes(folder):
+    """Its ``audio_write`` divides by the largest sample and leaves 1 dB: 10^(-1/20) of full scale."""
+    (as_decoded,), rate = system(folder)._make(CAPTIONS[:1], 0.31, [5])
+    (found,), _ = system(folder, headroom_db=1.0)._make(CAPTIONS[:1], 0.31, [5])
+    assert rate == 32000
+    np.testing.assert_allclose(found, as_decoded * (0.8912509 / np.abs(as_decoded).max()), rtol=1e-6)
+    assert not with_headroom(np.zeros(4, np.float32), 1.0).any()
+    with pytest.raises(UserError, match=r"system\.headroom_db=-1 is above full scale"):
+        system(folder, headroom_db=-1.0)
 
 
 def test_without_files_one_message_says_what_to_type(tmp_path):

@@ -19,6 +19,7 @@ from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from evaluation.efficiency import Efficiency, Timed
 from evaluation.protocol import ProtocolItem, TestSet
+from evaluation.systems.candidates import text_vectors
 from evaluation.systems.pipelines import AudioLDM, AudioLDM2, MusicLDM
 from evaluation.systems.system import System
 
@@ -120,7 +121,7 @@ def test_gpt2_continues_as_without_its_cache(folders):
 def test_musicldm_reads_claps_vectors_of_length_one(folders):
     made = system("musicldm", folders["musicldm"])
     with torch.no_grad():
-        vectors = made._vectors(CAPTIONS)
+        vectors = text_vectors(made.pipe.text_encoder, made.pipe.tokenizer, CAPTIONS)
         clap, tokens = (
             made.pipe.text_encoder,
             made.pipe.tokenizer(CAPTIONS[0], truncation=True, padding="max_length"),

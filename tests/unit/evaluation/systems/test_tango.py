@@ -11,7 +11,7 @@ import yaml
 
 pytest.importorskip("diffusers")
 
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from tiny_models import CAPTIONS, WIDTH, t5_encoder, t5_tokenizer
 from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
@@ -134,6 +134,32 @@ def test_sounds_have_the_length_and_depend_on_caption_and_seed_alone(folder, tex
     assert np.abs(other - together.waveforms[0]).max() > 1e-3
     with pytest.raises(UserError, match=r"made 10\.24.* s instead of 11 s"):
         made.generate(CAPTIONS[:1], 11.0, [0])
+
+
+def test_guidance_up_to_one_asks_for_the_caption_alone(folder, text, networks):
+    made = system(folder, text, guidance_scale=1.0)
+    batches = []
+    made.parts.unet.register_forward_pre_hook(lambda _, inputs: batches.append(len(inputs[0])))
+    found = made._sample(CAPTIONS[:2], [torch.Generator().manual_seed(seed) for seed in (5, 6)])
+    assert batches == [2, 2, 2]
+    assert made.generate(CAPTIONS[:2], 1.0, [5, 6]).nfe == 3
+    noise = [torch.Generator().manual_seed(seed) for seed in (5, 6)]
+    latents = torch.cat([torch.randn(1, 4, 256, 4, generator=each) for each in noise])
+    tokens = made.tokenizer(CAPTIONS[:2], padding=True, truncation=True, return_tensors="pt")
+    scheduler = DDPMScheduler(**CONF["scheduler"])
+    scheduler.set_timesteps(3)
+    with torch.no_grad():
+        states = networks["text"](tokens.input_ids, tokens.attention_mask)[0]
+        for step in scheduler.timesteps:
+            predicted = networks["unet"](
+                latents, step, encoder_hidden_states=states, encoder_attention_mask=tokens.attention_mask == 1
+            )
+            latents = scheduler.step(predicted.sample, step, latents, generator=noise).prev_sample
+    torch.testing.assert_close(found, latents, atol=1e-5, rtol=1e-5)
+    guided = system(folder, text)
+    guided.parts.unet.register_forward_pre_hook(lambda _, inputs: batches.append(len(inputs[0])))
+    guided.generate(CAPTIONS[:2], 1.0, [5, 6])
+    assert batches[-3:] == [4, 4, 4]
 
 
 def test_the_published_unet_has_866_million_parameters():

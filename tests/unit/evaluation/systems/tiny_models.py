@@ -79,6 +79,19 @@ def clap() -> ClapModel:
     return ClapModel(config).eval()
 
 
+def clap_features() -> ClapFeatureExtractor:
+    """Hears one second, which fits into the network above."""
+    return ClapFeatureExtractor(feature_size=16, max_length_s=1)
+
+
+def save_clap(folder: Path) -> Path:
+    """As laion/clap-htsat-unfused is published, without its tokenizer."""
+    torch.manual_seed(1)
+    clap().save_pretrained(folder)
+    clap_features().save_pretrained(folder)
+    return folder
+
+
 def autoencoder() -> AutoencoderKL:
     """Four times shorter and narrower, 4 channels."""
     return AutoencoderKL(
@@ -135,7 +148,7 @@ def save_musicldm(folder: Path) -> Path:
         vae=autoencoder(),
         text_encoder=clap(),
         tokenizer=roberta_tokenizer(),
-        feature_extractor=ClapFeatureExtractor(feature_size=16),
+        feature_extractor=clap_features(),
         unet=class_conditioned_unet(),
         scheduler=scheduler(),
         vocoder=vocoder(),
@@ -162,7 +175,7 @@ def save_audioldm2(folder: Path) -> Path:
         language_model=GPT2Model(gpt2).eval(),
         tokenizer=roberta_tokenizer(),
         tokenizer_2=t5_tokenizer(),
-        feature_extractor=ClapFeatureExtractor(feature_size=16),
+        feature_extractor=clap_features(),
         unet=unet,
         scheduler=scheduler(),
         vocoder=vocoder(),

@@ -10,6 +10,7 @@ from made_results import fad, plan_of_project, record, write
 from audiolcm.errors import UserError
 from audiolcm.sweeps.row_sweeper import SCALES
 from evaluation.tables.table import Column as EvaluationColumn
+from experiments.items.baselines import RELEASED
 from experiments.items.catalog import STEMS, item_of, printed_figure, printed_table
 from experiments.items.columns import FAD
 from experiments.items.item import FigureItem, Item, TableItem
@@ -64,6 +65,18 @@ def test_every_planned_row_is_the_papers_or_said_to_be_added() -> None:
         for scale in SCALES:
             unknown = {job.row for job in plan.jobs(item.stem, scale)} - {row.key for row in item.rows}
             assert not unknown, f"{item.stem}: rows without a printed counterpart"
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.stem)
+def test_it_is_said_how_others_are_run_and_which_rows_are_the_released_checkpoint(item: Item) -> None:
+    content = yaml.safe_load((ROOT / f"conf/experiment/{item.stem}.yaml").read_text())
+    evaluated = content["hydra"]["sweeper"].get("evaluate", {}).get("paper", {})
+    assert (RELEASED in item.notes) == ("published:audiolcm" in str(evaluated))
+    notes = {row.key: row.note for row in getattr(item, "rows", ())}
+    for row in notes.keys() & evaluated.get("rows", {}).keys():
+        words = " ".join(map(str, evaluated["rows"][row]))
+        if any(f"system={name}" in words for name in ("audioldm", "tango", "make_an", "music", "riff")):
+            assert notes[row], f"{row}: what is its authors' and what is not?"
 
 
 @pytest.mark.parametrize("item", FIGURES, ids=lambda item: item.stem)
