@@ -220,8 +220,12 @@ def _reason(error: Exception) -> str:
     return reason if reason.endswith(".") else reason + "."
 
 
-def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
+def write_wav(
+    path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE, comment: str = ""
+) -> None:
     """Write a waveform (samples,) as 16-bit mono WAV, atomically; samples beyond full scale, 1, are clipped.
+
+    A comment stands behind the samples, where players and ``soundfile`` find it.
 
     Raises:
         UserError: when the waveform is empty or not finite, or the disk is full.
@@ -235,6 +239,9 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_
         raise UserError(f"Cannot write {path}: the waveform holds NaN or infinite samples.")
     pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     file = io.BytesIO()  # soundfile hides a full disk behind an assertion; a plain write tells
-    soundfile.write(file, pcm, sample_rate, subtype="PCM_16", format="WAV")
+    with soundfile.SoundFile(file, "w", sample_rate, 1, "PCM_16", format="WAV") as wav:
+        wav.write(pcm)
+        if comment:
+            wav.comment = comment
     with atomic_path(path) as temporary:
         temporary.write_bytes(file.getvalue())
