@@ -1,5 +1,6 @@
 """Our own students and teachers, and what their autoencoder and vocoder make of true sounds."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,6 +17,7 @@ from audiolcm.configuration.schema import load_yaml
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
+from audiolcm.published.conventions import OURS, Conventions, conventions_of
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sources import is_source
 from audiolcm.request import read_request
@@ -44,6 +46,7 @@ class Model:
         interval: of a teacher: the first and the last timestep at which it is guided; null: as its student was trained.
         vocoder: another vocoder's folder, or griffin_lim.
         batch_size: sounds made at once.
+        clamp_mel: whether mels are kept within -5 and 2 before the vocoder; null: not those of released models.
 
     Raises:
         UserError: when there is no such artifact.
@@ -63,6 +66,7 @@ class Model:
         interval: Sequence[int] | None = None,
         vocoder: str | None = None,
         batch_size: int = 8,
+        clamp_mel: bool | None = None,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"system.batch_size={batch_size} must be 1 or more.")
@@ -71,6 +75,7 @@ class Model:
         asked = {"num_steps": num_steps, "omega": omega, "interval": interval}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
         self._place = stage, Path(artifacts), checkpoint, vocoder
+        self._clamp_mel = clamp_mel
         if checkpoint is None or not is_source(checkpoint):  # released files are fetched and converted: later
             self._check_sampler()
 
@@ -96,6 +101,13 @@ class Model:
         section = "teacher_sampler" if self.artifact.card["stage"] == "teacher" else "sampler"
         return self.cfg[section] | self._overrides
 
+    @cached_property
+    def conventions(self) -> Conventions:
+        """How its sounds are made; the test scripts of both released repositories make the latent frames that fit."""
+        own = conventions_of(self.artifact)
+        clamp_mel = own.clamp_mel if self._clamp_mel is None else self._clamp_mel
+        return dataclasses.replace(own, length="exact" if own == OURS else "whole", clamp_mel=clamp_mel)
+
     def _check_sampler(self) -> None:
         """Refuse settings of the sampler that this model cannot take, and a model or a vocoder that is not there."""
         _ = self.vocoder
@@ -113,7 +125,8 @@ class Model:
     def pipeline(self) -> AudioLCM:
         """The model, loaded when a sound is first needed."""
         folders = self.artifact.folder, self.vocoder.folder
-        return AudioLCM.from_checkpoint(*folders, self._overrides, self.hardware)
+        how = {"length": self.conventions.length, "clamp_mel": self.conventions.clamp_mel}
+        return AudioLCM.from_checkpoint(*folders, self._overrides, self.hardware, **how)
 
     def synthesizer(self) -> Synthesizer:
         """Return what is timed; see ``efficiency.Timed``."""
@@ -145,7 +158,8 @@ class Model:
         weights = [self.artifact, self.artifact.parent("autoencoder"), self.vocoder]
         if self.artifact.has_parent("text_encoder"):
             weights.append(self.artifact.parent("text_encoder"))
-        return {
+        own = {"length": self.conventions.length, "clamp_mel": self.conventions.clamp_mel}
+        return ({} if self.conventions == OURS else own) | {
             "artifacts": [[artifact.hash, artifact.weights_hash] for artifact in weights],
             "sampler": self.sampler,
             "text_encoder": self.cfg["text_encoder"],
@@ -177,6 +191,7 @@ class Reconstruction:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.hardware = model.hardware
 
     def facts(self) -> dict[str, Any]:
         """Return which autoencoder and vocoder."""

@@ -3,7 +3,7 @@
 import pkgutil
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import soxr
@@ -17,6 +17,7 @@ DEFAULT_CLAP = "hf_clap_htsat_unfused"
 """Of conf/features: LAION's CLAP in transformers, which needs no further package."""
 
 
+@runtime_checkable
 class Clap(Protocol):
     """A network that hears sounds and reads captions in one space, as those of ``evaluation.features`` do."""
 
@@ -47,7 +48,8 @@ def open_clap(name: str, device: str) -> Clap:
     except UserError as error:
         others = ", ".join(known for known in readers if known != name)
         raise UserError(
-            f"Candidates cannot be ranked without CLAP. {error}\nOr rank by another network (--clap, in Python clap=): "
+            f"Candidates cannot be ranked without CLAP. {error}\n(features.... is typed with evaluate.py; here the "
+            "folder of weights and the hub's cache are read.) Or rank by another network (--clap, in Python clap=): "
             f"{others}; or leave candidates out."
         ) from error
 

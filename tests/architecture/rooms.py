@@ -40,7 +40,7 @@ _ABOVE = {
     "audiolcm.pipeline": (
         "audiolcm.assembly audiolcm.audio audiolcm.candidates audiolcm.configuration audiolcm.diffusion "
         "audiolcm.distributed audiolcm.environment audiolcm.models audiolcm.published "
-        "audiolcm.request audiolcm.sound audiolcm.weights"
+        "audiolcm.request audiolcm.sound"
     ),
     "audiolcm.training": (
         "audiolcm.configuration audiolcm.data.loading audiolcm.distributed audiolcm.environment "

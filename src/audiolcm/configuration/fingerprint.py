@@ -33,15 +33,16 @@ _PLACES_WITHIN = {
     "features": {"yamnet", "texture", "patches"},
 }
 _ADDED = {
-    "guidance": {"interval"}, "sampler": {"interval"}, "teacher_sampler": {"interval"}, "system": {"interval"},
-    "teacher": {"initial"}, "solver": {"max_step"},
+    "guidance": {"interval"}, "sampler": {"interval"}, "teacher_sampler": {"interval"},
+    "system": {"interval", "clamp_mel"}, "teacher": {"initial"}, "solver": {"max_step"},
 }  # fmt: skip
 """Settings that came after the first records: null is as it was without them."""
 DECIDING = (
-    "audiolcm.assembly", "audiolcm.audio", "audiolcm.configuration.build",
+    "audiolcm.assembly", "audiolcm.audio", "audiolcm.candidates", "audiolcm.configuration.build",
     "audiolcm.data.loading.batches", "audiolcm.data.loading.cache", "audiolcm.data.loading.dataset",
     "audiolcm.diffusion", "audiolcm.random_numbers", "audiolcm.models",
-    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.stages", "audiolcm.training.loop",
+    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.published.conventions", "audiolcm.request",
+    "audiolcm.stages", "audiolcm.training.loop",
     "audiolcm.training.optimization", "audiolcm.training.micro_batches", "audiolcm.training.reproducibility",
     "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.measures",
     "evaluation.metrics", "evaluation.protocol", "evaluation.sound", "evaluation.systems",

@@ -2,11 +2,14 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from audiolcm.errors import UserError
 from audiolcm.published.sources import is_hub_name
 from audiolcm.weights.artifacts import Artifact
+
+
+Model = TypeVar("Model", bound="Shared")
 
 
 class Shared(ABC):
@@ -17,19 +20,19 @@ class Shared(ABC):
 
     @classmethod
     @abstractmethod
-    def from_checkpoint(cls, path: str | Path, **settings: Any) -> Self:
+    def from_checkpoint(cls: type[Model], path: str | Path, **settings: Any) -> Model:
         """Load a model of this computer."""
 
     @classmethod
     def from_pretrained(
-        cls,
+        cls: type[Model],
         place: str | Path,
         revision: str | None = None,
         token: str | bool | None = None,
         cache_dir: str | Path | None = None,
         local_files_only: bool = False,
         **settings: Any,
-    ) -> Self:
+    ) -> Model:
         """Load what ``audiolcm export`` or ``push_to_hub`` made, or whatever else ``from_checkpoint`` loads.
 
         Args:
