@@ -171,7 +171,7 @@ def _tell(sounds: Iterator[Written], candidates: int) -> None:
         ranked = ""
         if candidates > 1:
             scores = ", ".join(f"{score:.3f}" for score in card["clap_scores"])
-            ranked = f": candidate {card['candidate']} of {scores} ({card['clap']})"
+            ranked = f": candidate {card['candidate']} of {candidates}, CLAP {scores} ({card['clap']})"
         log.info("%s%s", written.path, ranked)
     of_all = f" of all {candidates} candidates" if candidates > 1 else ""
     nfe, rtf = card["nfe"] * candidates, sum(factors) / len(factors)

@@ -8,7 +8,6 @@ from audiolcm.errors import UserError
 from audiolcm.published.sources import is_hub_name
 from audiolcm.weights.artifacts import Artifact
 
-
 Model = TypeVar("Model", bound="Shared")
 
 
