@@ -24,7 +24,7 @@ from evaluation.record import Crosscheck, Record, RecordRow, Score, ScoredClip, 
 from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdicts
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
-from evaluation.systems.system import Computes, ForeseesSounds, System
+from evaluation.systems.system import ForeseesSounds, System, precision_of
 from evaluation.trial import EMBEDDED, Extractors, ForeseesScores, Measure, NothingToMeasure, Trial
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class Evaluation:
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "code": code_version(),
             "hardware": self.hardware.describe(),
-            **self._precision(),
+            **precision_of(self.system),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "captions": test_set.fingerprint,
             "seeds": list(self.cfg["seeds"]),
@@ -221,11 +221,6 @@ class Evaluation:
             if EMBEDDED in self._extractors()
             else {}
         )
-
-    def _precision(self) -> dict[str, str]:
-        """Return in which precision the sounds were made; nothing of sounds that were not made here."""
-        system = self.system
-        return {"precision": system.hardware.computes_in()} if isinstance(system, Computes) else {}
 
     def _extractors(self) -> list[str]:
         return [measure.extractor for measure in self.measures.values()]

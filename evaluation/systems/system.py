@@ -56,6 +56,11 @@ class Computes(Protocol):
     hardware: Hardware
 
 
+def precision_of(system: System) -> dict[str, str]:
+    """Return the ``precision`` that a record tells of, float32 or bfloat16; none of sounds that were not made here."""
+    return {"precision": system.hardware.computes_in()} if isinstance(system, Computes) else {}
+
+
 @runtime_checkable
 class ForeseesSounds(Protocol):
     """A system that can tell before it makes a sound that it will not make all of them."""
