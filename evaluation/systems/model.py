@@ -1,6 +1,5 @@
 """Our own students and teachers, and what their autoencoder and vocoder make of true sounds."""
 
-import dataclasses
 import logging
 from collections.abc import Sequence
 from functools import cached_property
@@ -105,8 +104,7 @@ class Model:
     def conventions(self) -> Conventions:
         """How its sounds are made; the test scripts of both released repositories make the latent frames that fit."""
         own = conventions_of(self.artifact)
-        clamp_mel = own.clamp_mel if self._clamp_mel is None else self._clamp_mel
-        return dataclasses.replace(own, length="exact" if own == OURS else "whole", clamp_mel=clamp_mel)
+        return own.but(None if own == OURS else "whole", self._clamp_mel)
 
     def _check_sampler(self) -> None:
         """Refuse settings of the sampler that this model cannot take, and a model or a vocoder that is not there."""
@@ -125,8 +123,10 @@ class Model:
     def pipeline(self) -> AudioLCM:
         """The model, loaded when a sound is first needed."""
         folders = self.artifact.folder, self.vocoder.folder
-        how = {"length": self.conventions.length, "clamp_mel": self.conventions.clamp_mel}
-        return AudioLCM.from_checkpoint(*folders, self._overrides, self.hardware, **how)
+        own = self.conventions
+        return AudioLCM.from_checkpoint(
+            *folders, self._overrides, self.hardware, length=own.length, clamp_mel=own.clamp_mel
+        )
 
     def synthesizer(self) -> Synthesizer:
         """Return what is timed; see ``efficiency.Timed``."""

@@ -77,8 +77,7 @@ def best_of(candidates: Sequence[Generated], captions: Sequence[str], clap: Clap
     chosen = [int(row.argmax()) for row in scores]
     seconds = {stage: sum(made.seconds[stage] for made in candidates) for stage in candidates[0].seconds}
     cards = tuple(
-        candidates[best].cards[index]
-        | {"candidates": len(candidates), "candidate": best, "clap": clap.name}
+        {**candidates[best].cards[index], "candidates": len(candidates), "candidate": best, "clap": clap.name}
         | {"clap_scores": [round(float(score), 4) for score in scores[index]]}
         for index, best in enumerate(chosen)
     )

@@ -22,14 +22,7 @@ from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.published.conventions import OURS, Conventions, conventions_of
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sharing import Shared
-from audiolcm.request import (
-    LENGTHS,
-    Request,
-    read_candidates,
-    read_length,
-    read_request,
-    sampler_settings,
-)
+from audiolcm.request import Request, read_candidates, read_request, sampler_settings
 from audiolcm.sound import Generated
 from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
 
@@ -80,6 +73,7 @@ class AudioLCM(Shared):
             self.unconditional = self.text_encoder([""], [""]).to(self.device)
 
     @classmethod
+    # pyrefly: ignore[bad-override]  (what the base class calls has any settings)
     def from_checkpoint(
         cls,
         path: str | Path,
@@ -102,23 +96,22 @@ class AudioLCM(Shared):
             hardware: device and precision; None chooses.
             plugins: packages besides ours whose classes the folders may name; they are imported, and their code run.
             precision: ``float32`` for figures that are compared, ``bfloat16`` or ``auto``; None: as ``hardware`` says.
-            length: how a duration becomes samples, a name of ``request.LENGTHS``; None: of released models as their
-                own code does, of all others ``exact``.
+            length: how a duration becomes samples, a name of ``conventions.LENGTHS``; None: of released models as
+                their own code does, of all others ``exact``.
             clamp_mel: whether mels are kept within -5 and 2 before the vocoder; None: not those of released models.
 
         Raises:
             UserError: when a folder is missing, unfinished, of a newer format or of another architecture, or names a
                 class that is not allowed; or a package that it needs is not installed as it should be.
         """
-        chosen = {"length": length and read_length(length), "clamp_mel": clamp_mel}
         with explained(), allowing(plugins):
             artifact = open_model(path)
             heard_through = vocoder_of(artifact, vocoder)
-            own = conventions_of(artifact)
+            conventions = conventions_of(artifact).but(length, clamp_mel)
             made = cls(
                 *load_parts(artifact, heard_through, sampler or {}),
                 hardware=(hardware or Hardware()).in_precision(precision),
-                conventions=dataclasses.replace(own, **{n: v for n, v in chosen.items() if v is not None}),
+                conventions=conventions,
             )
         made._read_from = artifact, heard_through
         return made
@@ -156,7 +149,7 @@ class AudioLCM(Shared):
         Args:
             captions: what is to be heard.
             duration: seconds, 1 to 30; None: 5, of released models their own 10. Of ours to the sample, of released
-                ones as ``request.LENGTHS`` says.
+                ones as ``conventions.LENGTHS`` says.
             seed: one for all captions, or one for each. A sound depends on its own caption and seed; its neighbors
                 in the batch change it by rounding only.
             structured: structured captions, ``<event& tag>@...``; None makes ``<caption& all>`` of each.
@@ -214,7 +207,7 @@ class AudioLCM(Shared):
         return sampler
 
     def _generate(self, request: Request, sampler: Sampler) -> Generated:
-        num_samples = LENGTHS[self.conventions.length](request.duration)
+        num_samples = self.conventions.num_samples(request.duration)
         seconds: dict[str, float] = {}
         with self.hardware.autocast():
             with Stopwatch(seconds, "text", self.device):
@@ -239,7 +232,7 @@ class AudioLCM(Shared):
             "caption": request.captions[index],
             "structured_caption": request.structured[index],
             "seed": request.seeds[index],
-            "seconds": LENGTHS[self.conventions.length](request.duration) / SAMPLE_RATE,
+            "seconds": self.conventions.num_samples(request.duration) / SAMPLE_RATE,
             **{part: f"{artifact.card['name']}-{artifact.hash}" for part, artifact in read},
             "sampler": type(sampler).__name__,
             "num_steps": sampler.num_steps,

@@ -1,31 +1,17 @@
 """What is asked of a model, read from what people and programs pass: NumPy's numbers are numbers, booleans are not."""
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.configuration.ranges import in_range
 from audiolcm.data.manifest import fallback_structure, has_words
 from audiolcm.errors import UserError
 
 MIN_SECONDS, MAX_SECONDS = 1.0, 30.0
-_LATENT_FRAME = 2 * HOP_LENGTH
-"""Samples of a latent frame of the released autoencoders: 0.032 s."""
-LENGTHS: Mapping[str, Callable[[float], int]] = {
-    "exact": lambda seconds: round(seconds * SAMPLE_RATE),
-    "whole": lambda seconds: round(seconds * SAMPLE_RATE) // _LATENT_FRAME * _LATENT_FRAME,
-    "even": lambda seconds: (int(31.5 * seconds) + 1) // 2 * 2 * _LATENT_FRAME,
-}
-"""How many samples a duration becomes.
-
-``exact``: to the sample, of so many latent frames as cover it. ``whole``: the latent frames that fit, so that 10 s are
-312 of them, 9.984 s, as all scripts of AudioLCM make and the test script of Make-An-Audio 2. ``even``: 31.5 latent
-frames a second, rounded up to an even number, so that 10 s are 316, 10.112 s, as gen_wav.py of Make-An-Audio 2 does.
-"""
 
 
 @dataclass(frozen=True)
@@ -69,17 +55,6 @@ def sampler_settings(steps: object = None, omega: object = None) -> dict[str, in
         settings["omega"] = _real("omega", omega)
         in_range("omega", settings["omega"], f"omega={omega} (CFG scale - 1; the paper samples with 4)")
     return settings
-
-
-def read_length(length: str) -> str:
-    """Return a name of ``LENGTHS``.
-
-    Raises:
-        UserError: there is no such length.
-    """
-    if length not in LENGTHS:
-        raise UserError(f"length={length} is unknown: choose {', '.join(LENGTHS)}.")
-    return length
 
 
 def read_candidates(candidates: object) -> int:

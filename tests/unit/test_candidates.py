@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audiolcm import candidates
-from audiolcm.candidates import candidate_seeds
+from audiolcm.candidates import DEFAULT_CLAP, candidate_seeds
 from audiolcm.commands.cli import main
 from audiolcm.diffusion.sampler import ConsistencySampler, NoiseSource, Sampled
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
@@ -19,7 +19,7 @@ from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import AudioLCM
-from audiolcm.published.conventions import OURS, RELEASED, Conventions
+from audiolcm.published.conventions import LENGTHS, OURS, RELEASED, Conventions
 from audiolcm.weights.place import FOLEY
 
 FLOAT32 = Hardware("cpu", "float32")
@@ -191,6 +191,15 @@ def test_a_card_tells_how_to_make_the_sound_again(tmp_path: Path) -> None:
     mel = np.load(tmp_path / "sounds" / "001_mel.npy")
     assert mel.shape == (80, 64) and mel.dtype == np.float32
     np.testing.assert_array_equal(mel, made[1].mel)
+
+
+def test_the_command_offers_what_a_call_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["generate", "--help"])
+    page = " ".join(capsys.readouterr().out.split())
+    assert f"--length {{{','.join(LENGTHS)}}}" in page and "--precision {auto,float32,bfloat16}" in page
+    assert f"(default: {DEFAULT_CLAP})" in page and "--clamp-mel, --no-clamp-mel" in page
+    assert 'audiolcm generate "a dog barks" --candidates 3' in page
 
 
 def test_the_command_keeps_the_best_and_tells_what_it_cost(

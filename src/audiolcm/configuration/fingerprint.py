@@ -41,9 +41,9 @@ DECIDING = (
     "audiolcm.assembly", "audiolcm.audio", "audiolcm.candidates", "audiolcm.configuration.build",
     "audiolcm.data.loading.batches", "audiolcm.data.loading.cache", "audiolcm.data.loading.dataset",
     "audiolcm.diffusion", "audiolcm.random_numbers", "audiolcm.models",
-    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.published.conventions", "audiolcm.request",
-    "audiolcm.stages", "audiolcm.training.loop",
-    "audiolcm.training.optimization", "audiolcm.training.micro_batches", "audiolcm.training.reproducibility",
+    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.published.conventions", "audiolcm.stages",
+    "audiolcm.training.loop", "audiolcm.training.optimization", "audiolcm.training.micro_batches",
+    "audiolcm.training.reproducibility",
     "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.measures",
     "evaluation.metrics", "evaluation.protocol", "evaluation.sound", "evaluation.systems",
 )  # fmt: skip

@@ -21,9 +21,6 @@ _LACKING = (
 """How torch says that its MPS back end lacks an operation or a type of numbers."""
 
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-
-
 @dataclass(frozen=True)
 class Hardware:
     """``device``: auto, cpu, cuda, cuda:N or mps. ``precision``: auto, float32 or bfloat16 (autocast).
@@ -40,7 +37,7 @@ class Hardware:
     num_threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
+        if self.precision not in ("auto", "float32", "bfloat16"):
             raise UserError(f"hardware.precision={self.precision}: choose auto, float32 or bfloat16.")
         if self.num_threads is not None:
             if self.num_threads < 1:

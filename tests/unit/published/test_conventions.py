@@ -14,8 +14,7 @@ from audiolcm.commands.cli import main
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
-from audiolcm.published.conventions import OURS, conventions_of
-from audiolcm.request import LENGTHS
+from audiolcm.published.conventions import LENGTHS, OURS, conventions_of
 from audiolcm.weights.artifacts import open_artifact
 from audiolcm.weights.place import FOLEY
 from evaluation.systems.model import Model
