@@ -66,7 +66,7 @@ def _scripts() -> Html:
 
 
 def _headline(record: Record) -> Html:
-    made_in = {key: record.provenance[key] for key in ("precision",) if key in record.provenance}
+    made_in = {"precision": record.provenance["precision"]} if "precision" in record.provenance else {}
     facts = [
         element("div", element("dt", key.replace("_", " ")), element("dd", as_text(value)))
         for key, value in (record.row.facts | made_in).items()

@@ -29,6 +29,9 @@ from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
 KEPT_PROMPTS = 256
 """Prompts whose text features are remembered: 160 MB of the paper's (154 x 1024 in float32)."""
 
+_PLAIN = int | float | str | list | tuple | None
+"""Settings of a sampler that its sounds' cards tell."""
+
 
 class AudioLCM(Shared):
     """A denoiser with its text encoder, autoencoder and vocoder; call it with captions.
@@ -232,11 +235,12 @@ class AudioLCM(Shared):
             "caption": request.captions[index],
             "structured_caption": request.structured[index],
             "seed": request.seeds[index],
+            "duration": request.duration,
+            "length": self.conventions.length,
             "seconds": self.conventions.num_samples(request.duration) / SAMPLE_RATE,
             **{part: f"{artifact.card['name']}-{artifact.hash}" for part, artifact in read},
             "sampler": type(sampler).__name__,
-            "num_steps": sampler.num_steps,
-            "omega": sampler.omega,
+            **{name: value for name, value in vars(sampler).items() if isinstance(value, _PLAIN)},
             "nfe": nfe,
             "precision": self.hardware.computes_in(),
             "mel_range": [LOG_MEL_MIN, LOG_MEL_MAX] if self.conventions.clamp_mel else None,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from audiolcm.audio.comments import read_comment
 from audiolcm.audio.io import write_wav
 from audiolcm.audio.mel import SAMPLE_RATE
 from audiolcm.errors import UserError
@@ -43,6 +44,19 @@ class Sound:
             with atomic_path(mel_path(target)) as temporary, temporary.open("wb") as file:
                 np.save(file, self.mel)
         return target
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """Return the card of a WAV file that a sound was saved to; empty of other files.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        card = json.loads(read_comment(path))
+    except ValueError:
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def mel_path(wav: Path) -> Path:

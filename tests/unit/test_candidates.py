@@ -1,12 +1,10 @@
 """Candidates, precision, conventions: what a call of the pipeline can be asked for besides its captions."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +18,7 @@ from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.conventions import LENGTHS, OURS, RELEASED, Conventions
+from audiolcm.sound import read_card
 from audiolcm.weights.place import FOLEY
 
 FLOAT32 = Hardware("cpu", "float32")
@@ -181,10 +180,17 @@ def test_a_card_tells_how_to_make_the_sound_again(tmp_path: Path) -> None:
     model = AudioLCM.from_pretrained(FOLEY, hardware=FLOAT32)
     made = model(["a dog barks", "rain falls"], 1.0, [3, 4], steps=1, omega=2.0)
     made.save(tmp_path / "sounds", mel=True)
-    card = json.loads(soundfile.SoundFile(tmp_path / "sounds" / "001.wav").comment)
+    card = read_card(tmp_path / "sounds" / "001.wav")
     assert card == made[1].card and card["caption"] == "rain falls"
+    assert (card["sampler"], card["num_steps"], card["omega"], card["k"]) == (
+        "ConsistencySampler",
+        1,
+        2.0,
+        20,
+    )
+    assert (card["duration"], card["seconds"], card["length"]) == (1.0, 1.0, "exact")
     again = model(
-        card["caption"], card["seconds"], card["seed"], [card["structured_caption"]], steps=card["num_steps"],
+        card["caption"], card["duration"], card["seed"], [card["structured_caption"]], steps=card["num_steps"],
         omega=card["omega"], precision=card["precision"],
     )  # fmt: skip
     np.testing.assert_allclose(again.waveforms[0], made.waveforms[1], atol=1e-4)
@@ -212,7 +218,7 @@ def test_the_command_keeps_the_best_and_tells_what_it_cost(
     words = ["generate", "rain falls", "--checkpoint", FOLEY, "--duration", "1", "--precision", "float32"]
     words += ["--candidates", "3", "--clap", "levels", "--mel", "-o", str(tmp_path / "rain.wav")]
     assert main(words) == 0
-    card = json.loads(soundfile.SoundFile(tmp_path / "rain.wav").comment)
+    card = read_card(tmp_path / "rain.wav")
     assert (card["candidates"], card["precision"], card["mel_range"]) == (3, "float32", [-5.0, 2.0])
     assert f"rain.wav: candidate {card['candidate']} of 3, CLAP" in caplog.text
     assert "NFE 6 and RTF" in caplog.text and "of all 3 candidates, in float32" in caplog.text

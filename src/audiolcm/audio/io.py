@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from audiolcm.audio.comments import commented
 from audiolcm.audio.containers import ending
 from audiolcm.audio.foreign import foreign_kind
 from audiolcm.audio.mel import SAMPLE_RATE
@@ -225,7 +226,7 @@ def write_wav(
 ) -> None:
     """Write a waveform (samples,) as 16-bit mono WAV, atomically; samples beyond full scale, 1, are clipped.
 
-    A comment stands behind the samples, where players and ``soundfile`` find it.
+    A comment stands behind the samples; see ``comments``.
 
     Raises:
         UserError: when the waveform is empty or not finite, or the disk is full.
@@ -239,9 +240,6 @@ def write_wav(
         raise UserError(f"Cannot write {path}: the waveform holds NaN or infinite samples.")
     pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     file = io.BytesIO()  # soundfile hides a full disk behind an assertion; a plain write tells
-    with soundfile.SoundFile(file, "w", sample_rate, 1, "PCM_16", format="WAV") as wav:
-        wav.write(pcm)
-        if comment:
-            wav.comment = comment
+    soundfile.write(file, pcm, sample_rate, subtype="PCM_16", format="WAV")
     with atomic_path(path) as temporary:
-        temporary.write_bytes(file.getvalue())
+        temporary.write_bytes(commented(file.getvalue(), comment) if comment else file.getvalue())

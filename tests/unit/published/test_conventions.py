@@ -1,6 +1,5 @@
 """A released model makes its sounds as the code that it came with: how long they are, and what the vocoder gets."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.conventions import LENGTHS, OURS, conventions_of
+from audiolcm.sound import read_card
 from audiolcm.weights.artifacts import open_artifact
 from audiolcm.weights.place import FOLEY
 from evaluation.systems.model import Model
@@ -52,12 +52,12 @@ def test_the_default_of_a_released_model_is_its_own(
         assert made.mels.shape == (1, 80, 2 * frames)
     words = ["--checkpoint", str(folder), "--steps", "1", "-o", str(tmp_path / "a.wav")]
     assert main(["generate", "a dog barks", *words]) == 0
-    file = soundfile.SoundFile(tmp_path / "a.wav")
-    card = json.loads(file.comment)
-    assert file.frames == frames * LATENT_FRAME
+    card = read_card(tmp_path / "a.wav")
+    assert soundfile.info(tmp_path / "a.wav").frames == frames * LATENT_FRAME
     assert (card["seconds"], card["mel_range"]) == (frames * LATENT_FRAME / 16000, None)
+    assert (card["duration"], card["length"]) == (10.0, "whole" if kind == "audiolcm" else "even")
     assert main(["generate", "a dog barks", *words, "--duration", "2", "--length", "exact"]) == 0
-    assert soundfile.SoundFile(tmp_path / "a.wav").frames == 32_000
+    assert soundfile.info(tmp_path / "a.wav").frames == 32_000
 
 
 def test_an_export_keeps_them_and_a_user_may_choose_ours(
