@@ -27,7 +27,7 @@ from evaluation.sanity import HALVES, SHUFFLED, applies, halves, shuffled, verdi
 from evaluation.sound import SoundReader
 from evaluation.systems.baselines import Reference, Silence, WhiteNoise
 from evaluation.systems.model import Model, Reconstruction
-from evaluation.systems.system import ForeseesSounds, System
+from evaluation.systems.system import ForeseesSounds, System, precision_of
 from evaluation.trial import EMBEDDED, Extractors, ForeseesScores, Measure, NothingToMeasure, Trial
 
 log = logging.getLogger(__name__)
@@ -219,6 +219,7 @@ class Evaluation:
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "code": code_version(),
             "hardware": self.hardware.describe(),
+            **precision_of(self.system),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "captions": test_set.fingerprint,
             "seeds": list(self.cfg["seeds"]),

@@ -119,8 +119,11 @@ def _run(options: argparse.Namespace) -> None:
     chosen = artifact.parent("teacher") if options.system == "teacher" else artifact
     vocoder = artifact.parent("vocoder").folder if options.vocoder is None else options.vocoder
     sampler = sampler_settings(options.steps, options.omega)
-    model = AudioLCM.from_checkpoint(chosen.folder, vocoder, sampler, Hardware(device=options.device))
+    hardware = Hardware(options.device, options.precision)
+    model = AudioLCM.from_checkpoint(chosen.folder, vocoder, sampler, hardware, clamp_mel=options.clamp_mel)
     settings = {"system": options.system, "artifact": chosen.hash, "vocoder": str(vocoder)}
+    settings |= {} if options.precision == "auto" else {"precision": options.precision}
+    settings |= {} if options.clamp_mel is None else {"clamp_mel": options.clamp_mel}
     keep_settings(options.output, settings | {"split": options.split} | sampler)
     if options.system == "reconstruction":
         reconstruct_classes(model, split, options.clips_per_class, options.output)

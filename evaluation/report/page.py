@@ -66,9 +66,10 @@ def _scripts() -> Html:
 
 
 def _headline(record: Record) -> Html:
+    made_in = {"precision": record.provenance["precision"]} if "precision" in record.provenance else {}
     facts = [
         element("div", element("dt", key.replace("_", " ")), element("dd", as_text(value)))
-        for key, value in record.row.facts.items()
+        for key, value in (record.row.facts | made_in).items()
     ]
     return element(
         "header",

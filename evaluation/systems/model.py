@@ -17,6 +17,7 @@ from audiolcm.configuration.schema import load_yaml
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
+from audiolcm.published.conventions import OURS, Conventions, conventions_of
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sources import is_source
 from audiolcm.request import read_request
@@ -48,6 +49,7 @@ class Model:
         eta: of a teacher sampled by DDIM: the share of DDPM's noise; null: as it was trained.
         vocoder: another vocoder's folder, or griffin_lim.
         batch_size: sounds made at once.
+        clamp_mel: whether mels are kept within -5 and 2 before the vocoder; null: not those of released models.
 
     Raises:
         UserError: when there is no such artifact.
@@ -70,6 +72,7 @@ class Model:
         eta: float | None = None,
         vocoder: str | None = None,
         batch_size: int = 8,
+        clamp_mel: bool | None = None,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"system.batch_size={batch_size} must be 1 or more.")
@@ -79,6 +82,7 @@ class Model:
         asked |= {"kind": kind, "spacing": spacing, "eta": eta}
         self._overrides = {name: value for name, value in asked.items() if value is not None}
         self._place = stage, Path(artifacts), checkpoint, vocoder
+        self._clamp_mel = clamp_mel
         if checkpoint is None or not is_source(checkpoint):  # released files are fetched and converted: later
             self._check_sampler()
 
@@ -104,6 +108,12 @@ class Model:
         section = "teacher_sampler" if self.artifact.card["stage"] == "teacher" else "sampler"
         return with_settings(self.cfg[section], self._overrides)
 
+    @cached_property
+    def conventions(self) -> Conventions:
+        """How its sounds are made; the test scripts of both released repositories make the latent frames that fit."""
+        own = conventions_of(self.artifact)
+        return own.but(None if own == OURS else "whole", self._clamp_mel)
+
     def _check_sampler(self) -> None:
         """Refuse settings of the sampler that this model cannot take, and a model or a vocoder that is not there."""
         _ = self.vocoder
@@ -121,7 +131,10 @@ class Model:
     def pipeline(self) -> AudioLCM:
         """The model, loaded when a sound is first needed."""
         folders = self.artifact.folder, self.vocoder.folder
-        return AudioLCM.from_checkpoint(*folders, self._overrides, self.hardware)
+        own = self.conventions
+        return AudioLCM.from_checkpoint(
+            *folders, self._overrides, self.hardware, length=own.length, clamp_mel=own.clamp_mel
+        )
 
     def synthesizer(self) -> Synthesizer:
         """Return what is timed; see ``efficiency.Timed``."""
@@ -153,7 +166,8 @@ class Model:
         weights = [self.artifact, self.artifact.parent("autoencoder"), self.vocoder]
         if self.artifact.has_parent("text_encoder"):
             weights.append(self.artifact.parent("text_encoder"))
-        return {
+        own = {"length": self.conventions.length, "clamp_mel": self.conventions.clamp_mel}
+        return ({} if self.conventions == OURS else own) | {
             "artifacts": [[artifact.hash, artifact.weights_hash] for artifact in weights],
             "sampler": self.sampler,
             "text_encoder": self.cfg["text_encoder"],
@@ -185,6 +199,7 @@ class Reconstruction:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.hardware = model.hardware
 
     def facts(self) -> dict[str, Any]:
         """Return which autoencoder and vocoder."""

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from audiolcm.audio.io import write_wav
 from audiolcm.data.store.checked_json import file_facts, file_fault
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.storage.files import appending, atomic_path, explained
 from audiolcm.storage.hashing import content_hash, sealed, unsealed
@@ -46,6 +47,18 @@ class System(Protocol):
             UserError: when a sound cannot be had; never fewer files than items.
         """
         ...
+
+
+@runtime_checkable
+class Computes(Protocol):
+    """A system that makes its sounds here, by networks that compute in the precision of this hardware."""
+
+    hardware: Hardware
+
+
+def precision_of(system: System) -> dict[str, str]:
+    """Return the ``precision`` that a record tells of, float32 or bfloat16; none of sounds that were not made here."""
+    return {"precision": system.hardware.computes_in()} if isinstance(system, Computes) else {}
 
 
 @runtime_checkable

@@ -1,12 +1,16 @@
 """From a configuration to networks and the objectives of Algorithm 1: each is put together here, and only here."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from audiolcm.configuration.build import BAD_VALUE, build
+from audiolcm.configuration.schema import read_yaml
+from audiolcm.diffusion.sampler import Sampler
+from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
+from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.storage.tensors import without_initialization
 from audiolcm.types import TextEncoder
 from audiolcm.weights.artifacts import Artifact
@@ -63,6 +67,48 @@ def with_settings(sampler: Mapping[str, Any], settings: Mapping[str, Any]) -> di
         name: value for name, value in changed.items() if value is not None
     }  # those left out are as null
     return chosen | {"_target_": TEACHER_SAMPLERS[kind]}
+
+
+class Parts(NamedTuple):
+    """What turns captions into sound."""
+
+    text_encoder: TextEncoder
+    denoiser: nn.Module
+    autoencoder: Autoencoder
+    vocoder: nn.Module
+    schedule: NoiseSchedule
+    sampler: Sampler
+
+
+def load_parts(model: Artifact, vocoder: Artifact, sampler: Mapping[str, object]) -> Parts:
+    """Return a student or a teacher with all that it is heard through, with its weights.
+
+    Args:
+        model: the student or the teacher.
+        vocoder: what it is heard through.
+        sampler: settings that replace those of the run.
+    """
+    cfg = read_yaml(model.config_file())
+    autoencoder = model.parent("autoencoder")
+    autoencoder_cfg = read_yaml(autoencoder.config_file())["autoencoder"]["model"]
+    vocoder_cfg = read_yaml(vocoder.config_file())["vocoder"]["model"]
+    section = "teacher_sampler" if model.card["stage"] == "teacher" else "sampler"
+    schedule = build(cfg["schedule"], "schedule", NoiseSchedule)
+    chosen = build(with_settings(cfg[section], sampler), section, Sampler)
+    chosen.timesteps(schedule.num_timesteps)  # refuses what it cannot do before anything large is read
+    text_encoder = load_text_encoder(model, cfg)
+    with without_initialization():  # all of them are loaded at once
+        denoiser = build_denoiser(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
+        autoencoder_model = build(autoencoder_cfg, "autoencoder.model", Autoencoder)
+        vocoder_model = build(vocoder_cfg, "vocoder.model", nn.Module)
+    return Parts(
+        text_encoder,
+        model.load_weights(denoiser),
+        autoencoder.load_weights(autoencoder_model),
+        vocoder.load_weights(vocoder_model),
+        schedule,
+        chosen,
+    )
 
 
 class Method:

@@ -10,30 +10,30 @@ import numpy as np
 import torch
 from torch import nn
 
-from audiolcm.assembly import build_denoiser, load_text_encoder, with_settings
+from audiolcm.assembly import load_parts
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MAX, LOG_MEL_MIN, SAMPLE_RATE
-from audiolcm.configuration.build import build
+from audiolcm.candidates import DEFAULT_CLAP, Clap, best_of, candidate_seeds, open_clap
 from audiolcm.configuration.plugins import allowing
-from audiolcm.configuration.schema import read_yaml
 from audiolcm.diffusion.sampler import NoiseSource, Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.distributed.hardware import Hardware, Stopwatch, explaining_mps
 from audiolcm.environment.guard import explained
-from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.published.conventions import OURS, Conventions, conventions_of
 from audiolcm.published.models import open_model, vocoder_of
-from audiolcm.published.sources import is_hub_name
-from audiolcm.request import Request, read_request, sampler_settings
+from audiolcm.published.sharing import Shared
+from audiolcm.request import Request, read_candidates, read_request, sampler_settings
 from audiolcm.sound import Generated
-from audiolcm.storage.tensors import without_initialization
 from audiolcm.types import Mel, TextEncoder, TextTokens, Vocoder
-from audiolcm.weights.artifacts import Artifact
 
 KEPT_PROMPTS = 256
 """Prompts whose text features are remembered: 160 MB of the paper's (154 x 1024 in float32)."""
 
+_PLAIN = int | float | str | list | tuple | None
+"""Settings of a sampler that its sounds' cards tell."""
 
-class AudioLCM:
+
+class AudioLCM(Shared):
     """A denoiser with its text encoder, autoencoder and vocoder; call it with captions.
 
     Example::
@@ -54,7 +54,9 @@ class AudioLCM:
         schedule: NoiseSchedule,
         sampler: Sampler,
         hardware: Hardware | None = None,
+        conventions: Conventions = OURS,
     ) -> None:
+        self.conventions = conventions
         self.hardware = hardware or Hardware()
         self.device = self.hardware.torch_device()
         self.text_encoder = text_encoder.to(self.device)
@@ -63,12 +65,18 @@ class AudioLCM:
         self.vocoder = vocoder.to(self.device).eval()
         self.schedule = schedule
         self.sampler = sampler
+        self._claps: dict[str, Clap] = {}
+        self._start_text()
+
+    @torch.no_grad()
+    def _start_text(self) -> None:
+        """Remember the text features of the empty caption, and no others."""
         self._encoded: dict[tuple[str, str], torch.Tensor] = {}
-        self._read_from: tuple[Artifact, Artifact] | None = None  # model and vocoder, to be exported
-        with torch.no_grad(), explaining_mps(), self.hardware.autocast():
+        with explaining_mps(), self.hardware.autocast():
             self.unconditional = self.text_encoder([""], [""]).to(self.device)
 
     @classmethod
+    # pyrefly: ignore[bad-override]  (what the base class calls has any settings)
     def from_checkpoint(
         cls,
         path: str | Path,
@@ -76,6 +84,9 @@ class AudioLCM:
         sampler: Mapping[str, object] | None = None,
         hardware: Hardware | None = None,
         plugins: Sequence[str] | None = None,
+        precision: str | None = None,
+        length: str | None = None,
+        clamp_mel: bool | None = None,
     ) -> "AudioLCM":
         """Load a student or a teacher with everything it needs.
 
@@ -88,106 +99,26 @@ class AudioLCM:
                 also ``spacing``, ``eta`` and, for another sampler, ``kind`` (``ddim``, ``dpm_solver``, ``plms``).
             hardware: device and precision; None chooses.
             plugins: packages besides ours whose classes the folders may name; they are imported, and their code run.
+            precision: ``float32`` for figures that are compared, ``bfloat16`` or ``auto``; None: as ``hardware`` says.
+            length: how a duration becomes samples, a name of ``conventions.LENGTHS``; None: of released models as
+                their own code does, of all others ``exact``.
+            clamp_mel: whether mels are kept within -5 and 2 before the vocoder; None: not those of released models.
 
         Raises:
             UserError: when a folder is missing, unfinished, of a newer format or of another architecture, or names a
                 class that is not allowed; or a package that it needs is not installed as it should be.
         """
         with explained(), allowing(plugins):
-            return cls._loaded(open_model(path), vocoder, sampler, hardware)
-
-    @classmethod
-    def _loaded(
-        cls,
-        artifact: Artifact,
-        vocoder: str | Path | None,
-        sampler: Mapping[str, object] | None,
-        hardware: Hardware | None,
-    ) -> "AudioLCM":
-        cfg = read_yaml(artifact.config_file())
-        autoencoder = artifact.parent("autoencoder")
-        vocoder_artifact = vocoder_of(artifact, vocoder)
-        autoencoder_cfg = read_yaml(autoencoder.config_file())["autoencoder"]["model"]
-        vocoder_cfg = read_yaml(vocoder_artifact.config_file())["vocoder"]["model"]
-        section = "teacher_sampler" if artifact.card["stage"] == "teacher" else "sampler"
-        schedule = build(cfg["schedule"], "schedule", NoiseSchedule)
-        chosen = build(with_settings(cfg[section], sampler or {}), section, Sampler)
-        chosen.timesteps(schedule.num_timesteps)  # refuses what it cannot do before anything large is read
-        text_encoder = load_text_encoder(artifact, cfg)
-        with without_initialization():  # all of them are loaded at once
-            denoiser = build_denoiser(cfg, text_encoder.width, autoencoder_cfg["latent_channels"])
-            autoencoder_model = build(autoencoder_cfg, "autoencoder.model", Autoencoder)
-            vocoder_model = build(vocoder_cfg, "vocoder.model", nn.Module)
-        made = cls(
-            text_encoder,
-            artifact.load_weights(denoiser),
-            autoencoder.load_weights(autoencoder_model),
-            vocoder_artifact.load_weights(vocoder_model),
-            schedule,
-            chosen,
-            hardware,
-        )
-        made._read_from = artifact, vocoder_artifact
-        return made
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        place: str | Path,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | Path | None = None,
-        local_files_only: bool = False,
-        **settings: Any,
-    ) -> "AudioLCM":
-        """Load what ``audiolcm export`` or ``push_to_hub`` made, or whatever else ``from_checkpoint`` loads.
-
-        Args:
-            place: a folder, a ``published:`` name, or a name of the Hub (``user/model``), whose files are downloaded
-                once; never any that could run code.
-            revision: of the Hub: a branch, a tag or a commit.
-            token: of the Hub, for private models; None takes that of ``hf auth login``.
-            cache_dir: where the Hub's files are kept; None takes Hugging Face's own folder.
-            local_files_only: take the Hub's files from there alone.
-            settings: vocoder, sampler and hardware of ``from_checkpoint``.
-
-        Raises:
-            UserError: see ``from_checkpoint``; or the Hub has no such model, or no network leads there.
-        """
-        if is_hub_name(place):
-            from audiolcm.published.hub import fetch  # here: most models lie on this computer
-
-            place = fetch(str(place), revision, token, cache_dir, local_files_only)
-        return cls.from_checkpoint(place, **settings)
-
-    def save_pretrained(
-        self, folder: str | Path, name: str | None = None, half: bool = False, with_teacher: bool = False
-    ) -> Path:
-        """Write one self-contained folder that loads anywhere, and return it; see ``published.export.export``."""
-        from audiolcm.published.export import export
-
-        if self._read_from is None:
-            raise UserError(
-                "This model was put together from parts: only one that from_checkpoint or from_pretrained loaded knows "
-                "the configurations and licenses that belong into its folder."
+            artifact = open_model(path)
+            heard_through = vocoder_of(artifact, vocoder)
+            conventions = conventions_of(artifact).but(length, clamp_mel)
+            made = cls(
+                *load_parts(artifact, heard_through, sampler or {}),
+                hardware=(hardware or Hardware()).in_precision(precision),
+                conventions=conventions,
             )
-        return export(*self._read_from, Path(folder), name, half, with_teacher)
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        private: bool = False,
-        token: str | bool | None = None,
-        commit_message: str = "Upload of a model of audiolcm",
-    ) -> str:
-        """Upload the folder of ``save_pretrained`` to the Hub, into a new or a known repository; returns its address.
-
-        Raises:
-            UserError: no network, no such right, or a name that the Hub does not take.
-        """
-        from audiolcm.published.hub import upload
-
-        return upload(self.save_pretrained, repo_id, private, token, commit_message)
+        made._read_from = artifact, heard_through
+        return made
 
     def to(self, device: str | torch.device) -> "AudioLCM":
         """Move every part, and text features that are remembered, to a device; precision is chosen again for it.
@@ -207,31 +138,66 @@ class AudioLCM:
     def __call__(
         self,
         captions: str | Sequence[str],
-        duration: SupportsFloat = 5.0,
+        duration: SupportsFloat | None = None,
         seed: SupportsIndex | Sequence[SupportsIndex] | np.ndarray = 0,
         structured: Sequence[str] | None = None,
         *,
         steps: SupportsIndex | None = None,
         omega: SupportsFloat | None = None,
+        precision: str | None = None,
+        candidates: SupportsIndex = 1,
+        clap: str | Clap = DEFAULT_CLAP,
     ) -> Generated:
         """Generate one sound for each caption.
 
         Args:
             captions: what is to be heard.
-            duration: seconds, 1 to 30.
+            duration: seconds, 1 to 30; None: 5, of released models their own 10. Of ours to the sample, of released
+                ones as ``conventions.LENGTHS`` says.
             seed: one for all captions, or one for each. A sound depends on its own caption and seed; its neighbors
                 in the batch change it by rounding only.
             structured: structured captions, ``<event& tag>@...``; None makes ``<caption& all>`` of each.
             steps: sampling steps of this call; None takes the sampler's own.
             omega: guidance of this call, CFG scale - 1; None takes the sampler's own.
+            precision: of this call, ``float32``, ``bfloat16`` or ``auto``; None takes the model's own.
+            candidates: sounds made for each caption, of which the one is returned that CLAP hears as the nearest to
+                it. The first has the seed itself, so that it is the sound of one candidate.
+            clap: what ranks candidates: a name of conf/features, or a network that is loaded.
 
         Raises:
-            UserError: a value of another kind or out of range.
+            UserError: a value of another kind or out of range; or CLAP's weights cannot be had.
         """
-        request = read_request(captions, duration, seed, structured)
+        duration = self.conventions.seconds if duration is None else duration
+        request, count = read_request(captions, duration, seed, structured), read_candidates(candidates)
         sampler = self._sampler(steps, omega)
+        ranking = self._clap(clap) if count > 1 else None
+        model = self._in_precision(precision)
         with explaining_mps():
-            return self._generate(request, sampler)
+            made = [
+                model._generate(
+                    dataclasses.replace(request, seeds=candidate_seeds(request.seeds, i)), sampler
+                )
+                for i in range(count)
+            ]
+        return made[0] if ranking is None else best_of(made, request.captions, ranking)
+
+    def _clap(self, clap: str | Clap) -> Clap:
+        """Return the network that ranks, loaded once."""
+        if not isinstance(clap, str):
+            return clap
+        if clap not in self._claps:
+            self._claps[clap] = open_clap(clap, str(self.device))
+        return self._claps[clap]
+
+    def _in_precision(self, precision: str | None) -> "AudioLCM":
+        """Return this model, or where it computes in another precision one that shares all networks with it."""
+        hardware = self.hardware.in_precision(precision)
+        if hardware.uses_bfloat16() == self.hardware.uses_bfloat16():
+            return self
+        other = copy.copy(self)
+        other.hardware = hardware
+        other._start_text()
+        return other
 
     def _sampler(self, steps: SupportsIndex | None, omega: SupportsFloat | None) -> Sampler:
         """Return the sampler, with other steps or another omega where these are given."""
@@ -245,23 +211,41 @@ class AudioLCM:
         return sampler
 
     def _generate(self, request: Request, sampler: Sampler) -> Generated:
-        duration = request.duration
+        num_samples = self.conventions.num_samples(request.duration)
         seconds: dict[str, float] = {}
         with self.hardware.autocast():
             with Stopwatch(seconds, "text", self.device):
                 text = self._encode(list(zip(request.captions, request.structured, strict=True)))
                 free = self.unconditional.expand_as(text)
             with Stopwatch(seconds, "denoiser", self.device):
-                mel_frames = -(-round(duration * SAMPLE_RATE) // HOP_LENGTH)
-                frames = self.autoencoder.num_latent_frames(mel_frames)
+                frames = self.autoencoder.num_latent_frames(-(-num_samples // HOP_LENGTH))
                 noise = NoiseSource(request.seeds, self.autoencoder.latent_channels, frames, self.device)
                 sampled = sampler.sample(self.denoiser, self.schedule, noise, text, free)
             with Stopwatch(seconds, "decoder", self.device):
                 mels = self.autoencoder.decode(sampled.latents / self.autoencoder.scale_factor)
-                mels = mels.float().clamp(LOG_MEL_MIN, LOG_MEL_MAX)
+                mels = self._clamped(mels.float())
         with Stopwatch(seconds, "vocoder", self.device):
-            waveforms = self._sound(mels, round(duration * SAMPLE_RATE))
-        return Generated(waveforms, mels.cpu().numpy(), sampled.nfe, seconds)
+            waveforms = self._sound(mels, num_samples)
+        cards = tuple(self._card(request, index, sampler, sampled.nfe) for index in range(len(waveforms)))
+        return Generated(waveforms, mels.cpu().numpy(), sampled.nfe, seconds, cards=cards)
+
+    def _card(self, request: Request, index: int, sampler: Sampler, nfe: int) -> dict[str, Any]:
+        """Return what a sound was made from and how: no place, no date, so that the same call gives the same file."""
+        read = zip(("model", "vocoder"), self._read_from or (), strict=False)
+        return {
+            "caption": request.captions[index],
+            "structured_caption": request.structured[index],
+            "seed": request.seeds[index],
+            "duration": request.duration,
+            "length": self.conventions.length,
+            "seconds": self.conventions.num_samples(request.duration) / SAMPLE_RATE,
+            **{part: f"{artifact.card['name']}-{artifact.hash}" for part, artifact in read},
+            "sampler": type(sampler).__name__,
+            **{name: value for name, value in vars(sampler).items() if isinstance(value, _PLAIN)},
+            "nfe": nfe,
+            "precision": self.hardware.computes_in(),
+            "mel_range": [LOG_MEL_MIN, LOG_MEL_MAX] if self.conventions.clamp_mel else None,
+        }
 
     def _encode(self, prompts: list[tuple[str, str]]) -> TextTokens:
         """Return the features of (caption, structured caption) pairs; those of equal prompts are computed once."""
@@ -283,7 +267,11 @@ class AudioLCM:
         mels = mel.to(self.device)
         with explaining_mps(), self.hardware.autocast():
             mels = self.autoencoder(mels).float() if with_autoencoder else mels
-        return self._sound(mels.clamp(LOG_MEL_MIN, LOG_MEL_MAX), mels.shape[-1] * HOP_LENGTH)
+        return self._sound(self._clamped(mels), mels.shape[-1] * HOP_LENGTH)
+
+    def _clamped(self, mels: Mel) -> Mel:
+        """Return mels as the vocoder gets them: within -5 and 2, but for released models, which do not bound them."""
+        return mels.clamp(LOG_MEL_MIN, LOG_MEL_MAX) if self.conventions.clamp_mel else mels
 
     def _sound(self, mels: Mel, num_samples: int) -> np.ndarray:
         """Return waveforms in float32, a sound above full scale turned down to it rather than clipped."""

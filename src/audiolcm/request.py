@@ -57,6 +57,17 @@ def sampler_settings(steps: object = None, omega: object = None) -> dict[str, in
     return settings
 
 
+def read_candidates(candidates: object) -> int:
+    """Return how many sounds are made for a caption.
+
+    Raises:
+        UserError: it is no whole number of at least 1.
+    """
+    count = whole("candidates", candidates)
+    in_range("candidates", count, f"candidates={count}")
+    return count
+
+
 def whole(name: str, value: Any) -> int:
     """Return a whole number of Python's, of one of Python's or NumPy's; booleans and 2.0 are none."""
     if isinstance(value, bool | np.bool_):

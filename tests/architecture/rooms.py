@@ -29,17 +29,20 @@ _ABOVE = {
     "audiolcm.data.loading": "audiolcm.audio audiolcm.data.store",
     "audiolcm.data.tunes": "audiolcm.data audiolcm.data.foley",
     "audiolcm.objectives": "audiolcm.audio audiolcm.diffusion audiolcm.distributed audiolcm.models",
-    "audiolcm.published": "audiolcm.configuration audiolcm.diffusion audiolcm.models audiolcm.weights",
+    "audiolcm.published": (
+        "audiolcm.audio audiolcm.configuration audiolcm.diffusion audiolcm.models audiolcm.weights"
+    ),
     "audiolcm.request": "audiolcm.configuration audiolcm.data",
+    "audiolcm.candidates": "audiolcm.configuration audiolcm.sound",
     "audiolcm.sweeps": "audiolcm.configuration audiolcm.environment",
     "audiolcm.data.preparing": (
         "audiolcm.audio audiolcm.configuration audiolcm.data audiolcm.data.corpora "
         "audiolcm.data.store audiolcm.environment"
     ),
     "audiolcm.pipeline": (
-        "audiolcm.assembly audiolcm.audio audiolcm.configuration audiolcm.diffusion "
+        "audiolcm.assembly audiolcm.audio audiolcm.candidates audiolcm.configuration audiolcm.diffusion "
         "audiolcm.distributed audiolcm.environment audiolcm.models audiolcm.published "
-        "audiolcm.request audiolcm.sound audiolcm.weights"
+        "audiolcm.request audiolcm.sound"
     ),
     "audiolcm.training": (
         "audiolcm.audio audiolcm.configuration audiolcm.data.loading audiolcm.distributed "

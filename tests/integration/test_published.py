@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 from released_file import Layout, random_state, save, save_tokenizers, small_layout
 
@@ -78,7 +79,7 @@ def test_the_published_teacher_is_distilled(place: Path) -> None:
         "a.wav",
     )
     assert sound.returncode == 0, sound.stderr
-    assert (place / "a.wav").stat().st_size == 44 + 2 * 5 * 16000
+    assert soundfile.info(place / "a.wav").frames == 5 * 16000  # a student of ours: to the sample
 
 
 def test_another_network_is_refused_before_anything_trains(place: Path) -> None:

@@ -1,5 +1,6 @@
 """Sounds save themselves where people expect them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiolcm.audio.io import read_audio, read_facts
 from audiolcm.errors import UserError
-from audiolcm.sound import Generated, Sound, wav_paths
+from audiolcm.sound import Generated, Sound, read_card, wav_paths
 
 WAVES = np.stack([np.full(1600, level, np.float32) for level in (0.25, -0.5)])
 
@@ -40,6 +42,22 @@ def test_each_sound_is_there_by_its_place(tmp_path: Path) -> None:
     assert Sound(WAVES[0]).save(tmp_path / "folder") == tmp_path / "folder" / "000.wav"
     with pytest.raises(IndexError):
         sounds[2]
+
+
+@pytest.mark.parametrize(("length", "repeated"), [(1600, 1), (1601, 2), (1601, 50_001)])
+def test_a_card_stands_behind_the_samples_of_the_file(tmp_path: Path, length: int, repeated: int) -> None:
+    wave, card = np.full(length, 0.25, np.float32), {"caption": 'a "döner"' * repeated, "seed": 3}
+    bare, sound = Sound(wave).save(tmp_path / "bare.wav"), Sound(wave, card=card).save(tmp_path / "card.wav")
+    assert sound.read_bytes()[8 : bare.stat().st_size] == bare.read_bytes()[8:]
+    assert read_card(sound) == card and read_card(bare) == {}
+    if repeated < 50:  # libsndfile reads 2 kB of a comment
+        assert json.loads(soundfile.SoundFile(sound).comment) == card
+    np.testing.assert_array_equal(read_audio(sound), wave)
+    assert read_facts(sound).num_samples == length
+    soundfile.write(tmp_path / "other.flac", wave, 16000)
+    assert read_card(tmp_path / "other.flac") == {}
+    with pytest.raises(UserError, match="nowhere.wav cannot be read"):
+        read_card(tmp_path / "nowhere.wav")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from audiolcm.audio.comments import commented
 from audiolcm.audio.containers import ending
 from audiolcm.audio.foreign import foreign_kind
 from audiolcm.audio.mel import SAMPLE_RATE
@@ -225,8 +226,12 @@ def _reason(error: Exception) -> str:
     return reason if reason.endswith(".") else reason + "."
 
 
-def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
+def write_wav(
+    path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_RATE, comment: str = ""
+) -> None:
     """Write a waveform (samples,) as 16-bit mono WAV, atomically; samples beyond full scale, 1, are clipped.
+
+    A comment stands behind the samples; see ``comments``.
 
     Raises:
         UserError: when the waveform is empty or not finite, or the disk is full.
@@ -242,4 +247,4 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate: int = SAMPLE_
     file = io.BytesIO()  # soundfile hides a full disk behind an assertion; a plain write tells
     soundfile.write(file, pcm, sample_rate, subtype="PCM_16", format="WAV")
     with atomic_path(path) as temporary:
-        temporary.write_bytes(file.getvalue())
+        temporary.write_bytes(commented(file.getvalue(), comment) if comment else file.getvalue())

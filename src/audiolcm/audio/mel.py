@@ -25,7 +25,7 @@ LOG_MEL_MIN = -5.0
 """Value of silence: log10 of the floor 1e-5. Mels are padded with it."""
 
 LOG_MEL_MAX = 2.0
-"""Above any sound within +-1, whose largest value is near 1.5: generated mels are kept below it."""
+"""Above any sound within +-1, whose largest value is near 1.5: generated mels of our models are kept below it."""
 
 Magnitude = Float[Tensor, "batch bins frames"]
 

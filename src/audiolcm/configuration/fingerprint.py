@@ -34,15 +34,17 @@ _PLACES_WITHIN = {
 }
 _ADDED = {
     "guidance": {"interval"}, "teacher": {"initial"}, "solver": {"max_step"}, "dataset": {"resampler", "mels"},
-    **{section: {"interval", "kind", "spacing", "eta"} for section in ("sampler", "teacher_sampler", "system")},
+    **{section: {"interval", "kind", "spacing", "eta"} for section in ("sampler", "teacher_sampler")},
+    "system": {"interval", "kind", "spacing", "eta", "clamp_mel"},
 }  # fmt: skip
 """Settings that came after the first records: null is as it was without them."""
 DECIDING = (
-    "audiolcm.assembly", "audiolcm.audio", "audiolcm.configuration.build",
+    "audiolcm.assembly", "audiolcm.audio", "audiolcm.candidates", "audiolcm.configuration.build",
     "audiolcm.data.loading.batches", "audiolcm.data.loading.cache", "audiolcm.data.loading.dataset",
     "audiolcm.diffusion", "audiolcm.random_numbers", "audiolcm.models",
-    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.stages", "audiolcm.training.loop",
-    "audiolcm.training.optimization", "audiolcm.training.micro_batches", "audiolcm.training.reproducibility",
+    "audiolcm.objectives", "audiolcm.pipeline", "audiolcm.published.conventions", "audiolcm.stages",
+    "audiolcm.training.loop", "audiolcm.training.optimization", "audiolcm.training.micro_batches",
+    "audiolcm.training.reproducibility",
     "evaluation.efficiency", "evaluation.embedded", "evaluation.features", "evaluation.measures",
     "evaluation.metrics", "evaluation.protocol", "evaluation.sound", "evaluation.systems",
 )  # fmt: skip

@@ -24,7 +24,7 @@ RANGES: Mapping[str, Bounds] = {
     **dict.fromkeys(("beta1", "beta2", "ema_rate", "final_lr_fraction", "caption_dropout"), _SHARE),
     **dict.fromkeys(("compose_probability", "failed_checks", "kept_share", "momentum"), _SHARE),
     **dict.fromkeys(("reconstructed_share", "same"), _SHARE),
-    **dict.fromkeys(("batch_size", "batch_sizes", "accumulate", "clips_per_class", "items"), _COUNT),
+    **dict.fromkeys(("batch_size", "batch_sizes", "accumulate", "candidates", "clips_per_class", "items"), _COUNT),
     **dict.fromkeys(("num_train", "num_validation", "num_test"), (0, 1e7)),
     **dict.fromkeys(("channels", "latent_channels", "width", "widths", "windows", "tokens_per_half"), _SIZE),
     **dict.fromkeys(("depth", "num_heads", "num_threads", "workers"), (1, 1024)),

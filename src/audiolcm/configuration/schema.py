@@ -95,6 +95,14 @@ def compose(overrides: list[str]) -> dict[str, typing.Any]:
         raise explained("train", words, error) from error
 
 
+def compose_features() -> dict[str, typing.Any]:
+    """Return the networks of conf/features by name, as ``python evaluate.py`` would build them."""
+    if not CONF.is_dir():
+        raise UserError(f"{CONF} is missing: install the project from its checkout, `pip install -e .`.")
+    with composing():
+        return to_plain(hydra.compose("features/default"), {"features"})["features"]
+
+
 def load_yaml(path: Path) -> dict[str, typing.Any]:
     """Return the resolved configuration kept beside an artifact, checked like a fresh one."""
     plain = read_yaml(path)

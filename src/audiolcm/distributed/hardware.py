@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -87,6 +87,14 @@ class Hardware:
         return torch.cpu._is_amx_tile_supported() or (
             torch.cpu._is_avx512_bf16_supported() and "AMD" in _cpu_name()
         )
+
+    def computes_in(self) -> str:
+        """Return the precision of forward passes in a word: float32, or bfloat16 (autocast)."""
+        return "bfloat16" if self.uses_bfloat16() else "float32"
+
+    def in_precision(self, precision: str | None) -> "Hardware":
+        """Return the same device in another precision; None leaves it."""
+        return self if precision is None else replace(self, precision=precision)
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return the autocast context of training and sampling."""

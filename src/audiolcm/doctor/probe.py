@@ -82,7 +82,7 @@ def _hardware(settings: Mapping[str, Any]) -> dict[str, Any]:
         "described": hardware.describe(),
         "device": str(device),
         "device_because": _device_reason(hardware.device, device.type),
-        "precision": "bfloat16" if hardware.uses_bfloat16() else "float32",
+        "precision": hardware.computes_in(),
     }
     because = {"precision_because": precision_reason(hardware.precision, device.type, chosen, facts)}
     return chosen | because | facts

@@ -218,7 +218,8 @@ model = AudioLCM.from_pretrained("{name}")  # this folder, or its name on the Hu
 model("A dog is barking", steps={sampler["num_steps"]}, omega={sampler["omega"]:g}, seed=0).save("dog.wav")
 ```
 
-or `audiolcm generate "A dog is barking" --checkpoint {name} -o dog.wav`.
+or `audiolcm generate "A dog is barking" --checkpoint {name} -o dog.wav`. Some processors compute in bfloat16 where
+nobody says otherwise: `precision="float32"` (`--precision float32`) is for sounds whose figures are compared.
 
 ## Parts
 

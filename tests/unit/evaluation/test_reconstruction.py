@@ -8,7 +8,9 @@ import torch
 from audiolcm.audio.mel import MelSpectrogram
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.weights.place import FOLEY
+from evaluation.systems.baselines import Silence
 from evaluation.systems.model import CopySynthesis, Model, Reconstruction
+from evaluation.systems.system import precision_of
 
 
 def model(folder: Path, vocoder: str | None = None) -> Model:
@@ -35,3 +37,10 @@ def test_it_takes_the_vocoder_that_is_asked_for(tmp_path: Path) -> None:
     sound = system.model.pipeline.reconstruct(torch.zeros(1, 80, 8) - 1.0, with_autoencoder=False)
     assert sound.shape == (1, 8 * 256)
     assert np.isfinite(sound).all()
+
+
+def test_the_precision_is_told_of_sounds_that_are_made_here(tmp_path: Path) -> None:
+    rounded = Model(None, str(tmp_path), Hardware("cpu", "bfloat16"), FOLEY)
+    assert precision_of(model(tmp_path)) == {"precision": "float32"}
+    assert precision_of(Reconstruction(rounded)) == {"precision": "bfloat16"}
+    assert precision_of(Silence()) == {}

@@ -21,6 +21,7 @@ from audiolcm.pages.media import mel_levels, palette, png, sound_uris
 from evaluation.record import Record, Score, Timing
 from evaluation.report import write_report
 from evaluation.report.charts import stage_bar, stage_seconds, whisker
+from evaluation.report.page import render
 from evaluation.report.sample import MAX_SECONDS, choose_clips, read_excerpt
 
 VOID = {"meta", "link", "img", "input"}
@@ -256,3 +257,11 @@ def test_stage_bars_fill_the_share_of_the_slowest_batch() -> None:
         ("12.50%", "25.00%"),
         ("37.50%", "12.50%"),
     ]
+
+
+def test_the_head_says_in_which_precision_the_sounds_were_made(tmp_path: Path) -> None:
+    record = make_record(tmp_path)
+    for provenance, expected in ((record.provenance, True), ({}, False)):
+        page = render(replace(record, provenance=provenance), tmp_path)
+        head = page.partition("<main")[0]
+        assert ("<dt>precision</dt><dd>float32</dd>" in head) is expected
