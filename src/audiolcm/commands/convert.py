@@ -1,21 +1,35 @@
-"""``audiolcm convert`` and ``export``: a released checkpoint becomes artifacts, a model becomes one folder."""
+"""``audiolcm convert`` and ``export``: released weights become artifacts and back, a model becomes one folder."""
 
 import argparse
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audiolcm.weights.artifacts import Artifact
 
 log = logging.getLogger("audiolcm")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommands to the parser of ``audiolcm``."""
-    convert = commands.add_parser("convert", help="turn released weights into artifacts, once")
+    convert = commands.add_parser(
+        "convert", help="turn released weights into artifacts, once; or a model back into their layout"
+    )
     convert.add_argument(
         "source",
-        help="published:audiolcm, published:make_an_audio_2, or the path of audiolcm.ckpt or maa2.ckpt",
+        help="published:audiolcm, published:make_an_audio_2, the path of such a file or of one with an autoencoder "
+        "alone, or the folder of a vocoder (best_netG.pt and args.yml); with --layout released a folder of ours",
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
-                         help="folder of artifacts to write to, for --checkpoint DIR")  # fmt: skip
+                         help="folder of artifacts to write to, for --checkpoint DIR; with --layout released the "
+                         "file, such as mine.ckpt")  # fmt: skip
+    convert.add_argument("--layout", choices=("released",), help="write a model or an autoencoder of ours as one file "
+                         "that the released code reads")  # fmt: skip
+    convert.add_argument("--config", metavar="FILE", help="YAML of the released code that the file was trained with, "
+                         "for its heads (default: that of the same name beside the file, else 8 heads)")  # fmt: skip
+    convert.add_argument("--weights", choices=("own", "ema"), default="own", help="of the teacher in a file that "
+                         "keeps a running average too (model_ema.): which of both (default: own)")  # fmt: skip
     convert.add_argument("--vocoder", metavar="FOLDER", help="folder with best_netG.pt and args.yml, or griffin_lim, "
                          "which needs no files (default: bigvnat16k93.5w in the folder of weights)")  # fmt: skip
     convert.add_argument("--mel-range", type=float, nargs=2, metavar=("LOW", "HIGH"),
@@ -45,23 +59,48 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from audiolcm.published.convert import Companions, convert
-    from audiolcm.published.sources import find_source
-
-    given = {name: getattr(options, name) for name in ("vocoder", "bert", "t5") if getattr(options, name)}
-    mel_range = None if options.mel_range is None else tuple(options.mel_range)
-    made = convert(
-        find_source(options.source),
-        options.output,
-        Companions(mel_range=mel_range, mel_log=options.mel_log, **given),
-    )
+    if options.layout:
+        return _write_back(options)
+    made = _made(options)
     for stage, artifact in made.items():
         log.info(
             "%-12s %7.1f M parameters  %s", stage, artifact.card["num_parameters"] / 1e6, artifact.folder
         )
-    log.info("License of the weights: %s.", made["teacher"].card["origin"]["license"])
+    stage, main = next((s, made[s]) for s in ("teacher", "autoencoder", "vocoder") if s in made)
+    license_known = main.card.get("origin", {}).get("license", "not known: ask who made the file")
+    log.info("License of the weights: %s.", license_known)
+    if stage != "teacher":
+        log.info("Next: audiolcm train parents.%s=%s", stage, main.folder)
+        return 0
     listened = "" if "vocoder" in made else " --vocoder FOLDER"
     log.info('Next: audiolcm generate "A dog is barking" --checkpoint %s%s', options.output, listened)
+    return 0
+
+
+def _made(options: argparse.Namespace) -> "dict[str, Artifact]":
+    """Return the artifacts, by stage, of released files."""
+    from audiolcm.published.models import is_bigvgan
+    from audiolcm.published.sources import find_source
+    from audiolcm.published.untrained import Companions, convert_vocoder
+    from audiolcm.weights.artifacts import ArtifactStore
+
+    given = {name: getattr(options, name) for name in ("vocoder", "bert", "t5") if getattr(options, name)}
+    mel_range = None if options.mel_range is None else tuple(options.mel_range)
+    if is_bigvgan(options.source):
+        alone = Companions(vocoder=options.source, mel_range=mel_range, mel_log=options.mel_log)
+        return {"vocoder": convert_vocoder(ArtifactStore(options.output), alone)}
+    from audiolcm.published.convert import convert  # here: it imports transformers, which takes seconds
+
+    source = find_source(options.source, options.config, options.weights == "ema")
+    return convert(source, options.output, Companions(mel_range=mel_range, mel_log=options.mel_log, **given))
+
+
+def _write_back(options: argparse.Namespace) -> int:
+    from audiolcm.published.models import open_any
+    from audiolcm.published.write_back import write_released
+
+    written = write_released(open_any(options.source), options.output)
+    log.info("Written: %s, %d tensors, which audiolcm convert reads again.", options.output, len(written))
     return 0
 
 
