@@ -47,18 +47,15 @@ def write_released(model: Artifact, path: Path) -> dict[str, Tensor]:
         UserError: the layout cannot hold this model, a part of it is missing, or a file is there already.
     """
     beside = path.with_suffix(".yaml")
-    for file in (path, beside):
-        if file.exists() or path.suffix != ".ckpt":
-            raise UserError(f"{file} is there already, or no name.ckpt: give another name by -o.")
-    cfg = read_yaml(model.config_file())
+    if path.suffix != ".ckpt":
+        raise UserError(f"-o {path}: the released layout is one file, such as {path.name}.ckpt.")
+    if there := [str(file) for file in (path, beside) if file.exists()]:
+        raise UserError(f"{there[0]} is there already: give another name by -o, or remove it.")
     stage = model.card["stage"]
     if stage == "autoencoder":
-        tensors, sizes = _autoencoder_alone(model, cfg), None
+        tensors, sizes = _autoencoder_alone(model), None
     elif stage in ("student", "teacher"):
-        _check_denoiser(model, cfg)
-        tensors = _parts(model, cfg)
-        sizes = _checked(model, cfg, tensors)
-        tensors |= {name: buffer.float() for name, buffer in computed_buffers().items()}
+        tensors, sizes = _whole(model)
     else:
         raise UserError(f"{model.folder} is a {stage}: give a student, a teacher or an autoencoder.")
     with atomic_path(path) as temporary:
@@ -70,56 +67,60 @@ def write_released(model: Artifact, path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _autoencoder_alone(model: Artifact, cfg: Mapping[str, Any]) -> dict[str, Tensor]:
-    tensors = _weights(model)
-    if scale := tensors.pop(layout.SCALE_FACTOR, None):
-        log.info("An autoencoder's file holds no scale_factor, which here is %g.", float(scale))
-    _check_autoencoder(model, cfg)
+def _autoencoder_alone(model: Artifact) -> dict[str, Tensor]:
+    tensors = _autoencoder(model)
+    scale = tensors.pop(layout.SCALE_FACTOR)
+    log.info("An autoencoder's own file holds no scale_factor, which here is %g.", float(scale))
     return tensors
 
 
-def _check_autoencoder(model: Artifact, cfg: Mapping[str, Any]) -> None:
-    if (kind := cfg["autoencoder"]["model"]["_target_"]) != f"{_MODELS}.autoencoder.Autoencoder":
-        raise UserError(f"{model.folder} has another autoencoder than the released one ({kind}). {_ADVICE}")
-
-
-def _check_denoiser(model: Artifact, cfg: Mapping[str, Any]) -> None:
-    """Refuse what has the released names and shapes but means another network, or other noise."""
-    for part, released in _BACKBONE.items():
-        if (kind := cfg["backbone"][part]["_target_"]) != released:
-            raise UserError(
-                f"{model.folder} was trained with backbone/{part} {kind.rpartition('.')[2]}, the released network has "
-                f"{released.rpartition('.')[2]}. {_ADVICE}"
-            )
-    if (prediction := cfg["model"]["prediction_type"]) != "epsilon":
-        raise UserError(
-            f"{model.folder} predicts the {prediction}, the released network the noise. {_ADVICE}"
-        )
-    betas = computed_buffers()["betas"].float()
-    if not torch.equal(build(cfg["schedule"], "schedule").betas, betas):
-        raise UserError(f"{model.folder} has another noise schedule than the released one. {_ADVICE}")
-
-
-def _parts(model: Artifact, cfg: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the networks' tensors by their released names."""
+def _whole(model: Artifact) -> tuple[dict[str, Tensor], layout.Sizes]:
+    """Return all tensors by their released names, and the sizes of the networks."""
     denoisers = _denoisers(model)
     tensors: dict[str, Tensor] = {}
     for part, artifact in denoisers.items():
+        _check_denoiser(artifact)
         named = {layout.released_name(name): tensor for name, tensor in _weights(artifact).items()}
         if denoisers.keys() == {
             "teacher"
         }:  # Make-An-Audio 2, whose network has none; a teacher is never told omega
             named.pop(layout.OMEGA_PROJECTION, None)
         tensors |= {layout.DENOISERS[part] + name: tensor for name, tensor in named.items()}
-    autoencoder = model.parent("autoencoder")
-    _check_autoencoder(autoencoder, read_yaml(autoencoder.config_file()))
-    first = _weights(autoencoder)
+    first = _autoencoder(model.parent("autoencoder"))
     tensors[layout.SCALE_FACTOR] = first.pop(layout.SCALE_FACTOR)
     tensors |= {layout.AUTOENCODER + name: tensor for name, tensor in first.items()}
+    cfg = read_yaml(model.config_file())
     tensors |= {layout.TEXT_ENCODER + name: tensor for name, tensor in _text_encoder(model, cfg).items()}
+    sizes = _checked(model, cfg["model"]["num_heads"], tensors, list(denoisers))
     if torch.equal(tensors[WORDS], tensors[WORDS_AGAIN]):
         tensors[WORDS] = tensors[WORDS_AGAIN]  # one table under two names, stored once
-    return tensors
+    return tensors | {name: buffer.float() for name, buffer in computed_buffers().items()}, sizes
+
+
+def _autoencoder(artifact: Artifact) -> dict[str, Tensor]:
+    cfg = read_yaml(artifact.config_file())
+    if (kind := cfg["autoencoder"]["model"]["_target_"]) != f"{_MODELS}.autoencoder.Autoencoder":
+        raise UserError(
+            f"{artifact.folder} is another autoencoder than the released one: {kind.rpartition('.')[2]}. {_ADVICE}"
+        )
+    return _weights(artifact)
+
+
+def _check_denoiser(artifact: Artifact) -> None:
+    """Refuse what has the released names and shapes but means another network, or other noise."""
+    cfg = read_yaml(artifact.config_file())
+    for part, released in _BACKBONE.items():
+        if (kind := cfg["backbone"][part]["_target_"]) != released:
+            raise UserError(
+                f"{artifact.folder} was trained with {kind.rpartition('.')[2]} as backbone/{part}, the released network "
+                f"has {released.rpartition('.')[2]}. {_ADVICE}"
+            )
+    if (prediction := cfg["model"]["prediction_type"]) != "epsilon":
+        raise UserError(
+            f"{artifact.folder} predicts the {prediction}, the released network the noise. {_ADVICE}"
+        )
+    if not torch.equal(build(cfg["schedule"], "schedule").betas, computed_buffers()["betas"].float()):
+        raise UserError(f"{artifact.folder} has another noise schedule than the released one. {_ADVICE}")
 
 
 def _denoisers(model: Artifact) -> dict[str, Artifact]:
@@ -154,12 +155,11 @@ def _text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> dict[str, Tensor]:
     return dict(encoder.state_dict())
 
 
-def _checked(model: Artifact, cfg: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> layout.Sizes:
+def _checked(
+    model: Artifact, num_heads: int, tensors: Mapping[str, Tensor], denoisers: list[str]
+) -> layout.Sizes:
     """Return the sizes, once every name and shape is what the reader of such files asks for."""
-    denoisers = [
-        part for part, prefix in layout.DENOISERS.items() if any(name.startswith(prefix) for name in tensors)
-    ]
-    sizes = layout.Sizes.of(tensors, cfg["model"]["num_heads"])
+    sizes = layout.Sizes.of(tensors, num_heads)
     wanted = {name: slot.shape for name, slot in layout.expected(sizes, denoisers).items()}
     if denoisers == ["teacher"]:
         del wanted[layout.DENOISERS["teacher"] + layout.OMEGA_PROJECTION]
