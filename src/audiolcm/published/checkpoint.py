@@ -51,13 +51,11 @@ def read_released(path: Path, config: ReleasedConfig | None = None, ema: bool = 
     state = _state_dict(path)
     kind = _kind(state)
     try:
-        sizes, slots = _wanted(state, kind, config or ReleasedConfig())
+        sizes, slots = _wanted(path, state, kind, config or ReleasedConfig())
     except (KeyError, ValueError, IndexError, ZeroDivisionError, RuntimeError) as error:
         raise UserError(
             f"{path} is no checkpoint of AudioLCM or Make-An-Audio 2: {_look(state, error)}"
         ) from error
-    if config is not None:
-        config.check(path, sizes.model)
     state = _completed(kind, slots, _without_the_rest(path, kind, choose_weights(path, state, ema), sizes))
     if problems := misfits({name: slot.shape for name, slot in slots.items()}, shapes(state)):
         raise UserError(
@@ -91,7 +89,7 @@ def _kind(state: layout.Tensors) -> str:
 
 
 def _wanted(
-    state: layout.Tensors, kind: str, config: ReleasedConfig
+    path: Path, state: layout.Tensors, kind: str, config: ReleasedConfig
 ) -> tuple[layout.Sizes, dict[str, layout.Slot]]:
     """Return the sizes that the shapes tell, and the place of every tensor of such a network."""
     if kind == "autoencoder":
@@ -99,6 +97,7 @@ def _wanted(
         slots = layout.expected_of_autoencoder(sizes)
         return sizes, slots | {layout.SCALE_FACTOR: layout.Slot(kind, layout.SCALE_FACTOR, ())}
     sizes = layout.Sizes.of(state, config.num_heads)
+    config.check(path, sizes.model)
     return sizes, layout.expected(sizes, list(layout.DENOISERS) if kind == "audiolcm" else ["teacher"])
 
 

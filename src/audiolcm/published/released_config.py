@@ -30,12 +30,12 @@ class ReleasedConfig:
         """
         for theirs, ours in _SIZES.items():
             stated = getattr(self, theirs)
-            if model and stated is not None and stated != model[ours]:
+            if stated is not None and stated != model[ours]:
                 raise UserError(
                     f"{self.path} says {theirs}: {stated}, but the network in {checkpoint} has {model[ours]}: it is "
                     "of another checkpoint. Give the right one by --config FILE."
                 )
-        if model and model["width"] % self.num_heads:
+        if model["width"] % self.num_heads:
             raise UserError(
                 f"{self.path} says num_heads: {self.num_heads}, which does not divide the width {model['width']} of "
                 f"the network in {checkpoint}. Give the right configuration by --config FILE."

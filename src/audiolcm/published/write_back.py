@@ -112,8 +112,8 @@ def _check_denoiser(artifact: Artifact) -> None:
     for part, released in _BACKBONE.items():
         if (kind := cfg["backbone"][part]["_target_"]) != released:
             raise UserError(
-                f"{artifact.folder} was trained with {kind.rpartition('.')[2]} as backbone/{part}, the released network "
-                f"has {released.rpartition('.')[2]}. {_ADVICE}"
+                f"{artifact.folder} was trained with {kind.rpartition('.')[2]} as its {part}, the released network has "
+                f"{released.rpartition('.')[2]}. {_ADVICE}"
             )
     if (prediction := cfg["model"]["prediction_type"]) != "epsilon":
         raise UserError(
