@@ -29,7 +29,7 @@ _ABOVE = {
     "audiolcm.data.loading": "audiolcm.audio audiolcm.data.store",
     "audiolcm.data.tunes": "audiolcm.data audiolcm.data.foley",
     "audiolcm.objectives": "audiolcm.audio audiolcm.diffusion audiolcm.distributed audiolcm.models",
-    "audiolcm.published": "audiolcm.configuration audiolcm.diffusion audiolcm.models audiolcm.weights",
+    "audiolcm.published": "audiolcm.configuration audiolcm.models audiolcm.weights",
     "audiolcm.request": "audiolcm.configuration audiolcm.data",
     "audiolcm.sweeps": "audiolcm.configuration audiolcm.environment",
     "audiolcm.data.preparing": (

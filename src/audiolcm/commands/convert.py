@@ -3,10 +3,6 @@
 import argparse
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from audiolcm.weights.artifacts import Artifact
 
 log = logging.getLogger("audiolcm")
 
@@ -43,6 +39,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--t5", metavar="FOLDER", help="folder of T5's tokenizer (default: google/t5-v1_1-large)"
     )
     convert.set_defaults(run=_convert)
+    _add_export(commands)
+
+
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     export = commands.add_parser(
         "export", help="write a model with all its parts into one folder, to be moved or shared"
     )
@@ -61,38 +61,26 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _convert(options: argparse.Namespace) -> int:
     if options.layout:
         return _write_back(options)
-    made = _made(options)
+    from audiolcm.published.models import Companions, convert_place
+
+    given = {name: getattr(options, name) for name in ("vocoder", "bert", "t5") if getattr(options, name)}
+    mel_range = None if options.mel_range is None else tuple(options.mel_range)
+    companions = Companions(mel_range=mel_range, mel_log=options.mel_log, **given)
+    made = convert_place(options.source, options.output, companions, options.config, options.weights == "ema")
     for stage, artifact in made.items():
         log.info(
             "%-12s %7.1f M parameters  %s", stage, artifact.card["num_parameters"] / 1e6, artifact.folder
         )
     stage, main = next((s, made[s]) for s in ("teacher", "autoencoder", "vocoder") if s in made)
-    license_known = main.card.get("origin", {}).get("license", "not known: ask who made the file")
-    log.info("License of the weights: %s.", license_known)
-    if stage != "teacher":
+    log.info(
+        "License of the weights: %s.", main.card["origin"].get("license", "not known: ask who made the file")
+    )
+    if stage == "teacher":
+        listened = "" if "vocoder" in made else " --vocoder FOLDER"
+        log.info('Next: audiolcm generate "A dog is barking" --checkpoint %s%s', options.output, listened)
+    else:
         log.info("Next: audiolcm train parents.%s=%s", stage, main.folder)
-        return 0
-    listened = "" if "vocoder" in made else " --vocoder FOLDER"
-    log.info('Next: audiolcm generate "A dog is barking" --checkpoint %s%s', options.output, listened)
     return 0
-
-
-def _made(options: argparse.Namespace) -> "dict[str, Artifact]":
-    """Return the artifacts, by stage, of released files."""
-    from audiolcm.published.models import is_bigvgan
-    from audiolcm.published.sources import find_source
-    from audiolcm.published.untrained import Companions, convert_vocoder
-    from audiolcm.weights.artifacts import ArtifactStore
-
-    given = {name: getattr(options, name) for name in ("vocoder", "bert", "t5") if getattr(options, name)}
-    mel_range = None if options.mel_range is None else tuple(options.mel_range)
-    if is_bigvgan(options.source):
-        alone = Companions(vocoder=options.source, mel_range=mel_range, mel_log=options.mel_log)
-        return {"vocoder": convert_vocoder(ArtifactStore(options.output), alone)}
-    from audiolcm.published.convert import convert  # here: it imports transformers, which takes seconds
-
-    source = find_source(options.source, options.config, options.weights == "ema")
-    return convert(source, options.output, Companions(mel_range=mel_range, mel_log=options.mel_log, **given))
 
 
 def _write_back(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from audiolcm.errors import UserError
@@ -106,6 +107,34 @@ def open_vocoder(place: str | Path) -> Artifact:
 def is_bigvgan(place: str | Path) -> bool:
     """Return whether this names BigVGAN's published files."""
     return (Path(place) / WEIGHTS_FILE).is_file() or Path(place).name == WEIGHTS_FILE
+
+
+def convert_place(
+    place: str | Path,
+    root: Path,
+    companions: Companions,
+    config: str | None = None,
+    ema: bool = False,
+) -> dict[str, Artifact]:
+    """Write what released files hold as artifacts below ``root`` and return them by stage.
+
+    Args:
+        place: ``published:NAME``, the path of such a file or of one of an autoencoder, or a vocoder's published files.
+        root: a folder of artifacts.
+        companions: what the files do not hold.
+        config: see ``find_source``.
+        ema: likewise.
+
+    Raises:
+        UserError: a file is not what it should be, or is not there.
+    """
+    if is_bigvgan(place):
+        if companions.vocoder or companions.bert or companions.t5:
+            raise UserError(f"{place} is a vocoder alone: leave out another vocoder and the tokenizers.")
+        return {"vocoder": convert_vocoder(ArtifactStore(root), replace(companions, vocoder=str(place)))}
+    from audiolcm.published.convert import convert  # here: it imports transformers, which takes seconds
+
+    return convert(find_source(place, config, ema), root, companions)
 
 
 def vocoder_of(model: Artifact, place: str | Path | None = None) -> Artifact:

@@ -1,8 +1,8 @@
 """The running average of a teacher that trainings of the released code with ``use_ema`` keep beside its weights.
 
 LitEma names it ``model_ema.`` and the parameter's name below ``model.`` with every dot removed. The released
-configurations say ``use_ema: false``. AudioLCM's sampler takes the student's own weights; the teacher's takes the
-average where there is one.
+configurations say ``use_ema: false``. AudioLCM's sampler takes the student's own weights; the teacher's script
+(txt2audio_for_2cap.py) takes the average where there is one.
 """
 
 import logging
