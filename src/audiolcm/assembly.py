@@ -42,7 +42,11 @@ def load_text_encoder(model: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
     """Return the text encoder of a student or a teacher: its own artifact, or what its configuration describes."""
     if not model.has_parent("text_encoder"):
         return build(cfg["text_encoder"], "text_encoder", TextEncoder)
-    own = model.parent("text_encoder")
+    return read_text_encoder(model.parent("text_encoder"), cfg)
+
+
+def read_text_encoder(own: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
+    """Return the text encoder of its own artifact, which ``cfg`` describes."""
     with without_initialization():
         encoder = build(cfg["text_encoder"], "text_encoder", TextEncoder, folder=own.config_file().parent)
     return own.load_weights(encoder)

@@ -92,8 +92,9 @@ def if_at_hand(filename: str, there: str, absent: str) -> str:
 def embedded_if_fitting(use: str, *, _root_: typing.Any) -> str | None:
     """Return the embedded teacher where a configuration can use it: as its "teacher", or as the "start" of it."""
     sections = {name: OmegaConf.select(_root_, name) for name in COMPARED}
-    if OmegaConf.select(_root_, "parents.autoencoder") is not None or None in sections.values():
-        return None  # its latents are others; or a section was left out, which is told when all are checked
+    others = [OmegaConf.select(_root_, f"parents.{stage}") for stage in ("autoencoder", "text_encoder")]
+    if any(place is not None for place in others) or None in sections.values():
+        return None  # its latents or text are others; or a section was left out, which is told when all are checked
     if use == "start" and OmegaConf.select(_root_, "parents.teacher") is not None:
         return None
     fits = {"teacher": fitting_teacher, "start": fitting_start}[use]

@@ -23,7 +23,7 @@ DESCRIBE = "describe"
 BACKBONE = ("norm", "position", "feed_forward")
 PATHS = ("artifacts", "cache", "runs", "corpora", "sounds")
 _KEYS = {
-    "parents": ("autoencoder", "vocoder", "teacher"),
+    "parents": ("autoencoder", "text_encoder", "vocoder", "teacher"),
     "teacher": ("retrofit", "initial", "backbone"),
     "model": ("width", "depth", "num_heads", "kernel_size", "prediction_type"),
     "preview": ("num_clips", "student_steps", "seed"),

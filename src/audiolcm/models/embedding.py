@@ -46,7 +46,9 @@ def omega_sinusoid(omega: PerExample, width: int = SINUSOID_WIDTH) -> Float[Tens
 class TimestepEmbedding(nn.Module):
     """MLP(sinusoid(t) + W omega_sinusoid(omega)): the first token of the sequence.
 
-    W starts at zero, so a student begins as its teacher whatever omega is.
+    W starts at zero, so a student begins as its teacher whatever omega is. In the released code it starts at Xavier's
+    random numbers, which Make-An-Audio 2's file does not replace: its student begins with a random vector of the size
+    of the timestep's own added to it.
 
     Args:
         width: width of the token.

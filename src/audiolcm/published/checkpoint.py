@@ -1,30 +1,33 @@
 """Reading a released checkpoint strictly: every tensor has its place, or is one that is computed again and compared."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.errors import UserError
 from audiolcm.published import layout
+from audiolcm.published.released_config import ReleasedConfig
+from audiolcm.published.running_average import choose_weights
 from audiolcm.weights.reading import misfits, read_checkpoint, shapes
 
 log = logging.getLogger(__name__)
 
 POSITION_IDS = f"{layout.TEXT_ENCODER}caption_encoder.base.embeddings.position_ids"
-_WORDS = f"{layout.TEXT_ENCODER}t5_transformer.shared.weight"
-_WORDS_AGAIN = f"{layout.TEXT_ENCODER}t5_transformer.encoder.embed_tokens.weight"
+WORDS = f"{layout.TEXT_ENCODER}t5_transformer.shared.weight"
+WORDS_AGAIN = f"{layout.TEXT_ENCODER}t5_transformer.encoder.embed_tokens.weight"
 
 
 @dataclass(frozen=True)
 class ReleasedCheckpoint:
     """What a released file holds, under our names.
 
-    ``kind`` is "audiolcm" or "make_an_audio_2". ``parts`` are teacher, student, target (the last two of AudioLCM
-    only), autoencoder (with ``scale_factor``) and text_encoder. Tensors stay in the file until they are used.
+    ``kind`` is "audiolcm", "make_an_audio_2" or "autoencoder". ``parts`` are teacher, student, target (the last two of
+    AudioLCM only), autoencoder (with ``scale_factor``, 1 where the file holds none) and text_encoder (not beside an
+    autoencoder alone). Tensors stay in the file until they are used.
     """
 
     path: Path
@@ -33,41 +36,36 @@ class ReleasedCheckpoint:
     parts: dict[str, dict[str, Tensor]]
 
 
-def read_released(path: Path) -> ReleasedCheckpoint:
-    """Read audiolcm.ckpt or maa2.ckpt.
+def read_released(path: Path, config: ReleasedConfig | None = None, ema: bool = False) -> ReleasedCheckpoint:
+    """Read audiolcm.ckpt, maa2.ckpt, a training's file of the same layout, or an autoencoder's own file.
+
+    Args:
+        path: the file.
+        config: what its configuration states that no shape tells; None: as the released models.
+        ema: take the teacher's weights from the running average ``model_ema.`` that some trainings keep.
 
     Raises:
         UserError: the file is damaged, is of another model, or a tensor is missing, left over, of another shape or,
             where it can be computed, of another value; the first ones are named.
     """
     state = _state_dict(path)
-    denoisers = [
-        part for part, prefix in layout.DENOISERS.items() if any(n.startswith(prefix) for n in state)
-    ]
-    kind = "make_an_audio_2" if denoisers == ["teacher"] else "audiolcm"
+    kind = _kind(state)
     try:
-        sizes = layout.Sizes.of(state)
-        slots = layout.expected(sizes, list(layout.DENOISERS) if kind == "audiolcm" else denoisers)
+        sizes, slots = _wanted(path, state, kind, config or ReleasedConfig())
     except (KeyError, ValueError, IndexError, ZeroDivisionError, RuntimeError) as error:
         raise UserError(
             f"{path} is no checkpoint of AudioLCM or Make-An-Audio 2: {_look(state, error)}"
         ) from error
-    positions = torch.arange(sizes.bert["max_position_embeddings"], dtype=torch.float64)[None]
-    known = computed_buffers() | {POSITION_IDS: positions}
-    state = {name: tensor for name, tensor in state.items() if not _recomputed(path, name, tensor, known)}
-    omega = layout.DENOISERS["teacher"] + layout.OMEGA_PROJECTION
-    if kind == "make_an_audio_2" and omega not in state:
-        state[omega] = torch.zeros(slots[omega].shape)  # it never knew omega; a student learns it from zero
+    state = _completed(kind, slots, _without_the_rest(path, kind, choose_weights(path, state, ema), sizes))
     if problems := misfits({name: slot.shape for name, slot in slots.items()}, shapes(state)):
         raise UserError(
             f"{path} is not the released checkpoint that it looks like ({kind}): {problems}. If it is damaged, get it "
-            "again; a file of another version of the code, or with more in it (model_ema. of a training), cannot be "
-            "read."
+            "again; a file of another version of the code cannot be read."
         )
     _check_numbers(path, state)
-    if not torch.equal(state[_WORDS], state[_WORDS_AGAIN]):
-        log.warning("%s holds T5's table of words twice, not alike: %s is used.", path, _WORDS_AGAIN)
-        state[_WORDS] = state[_WORDS_AGAIN]
+    if kind != "autoencoder" and not torch.equal(state[WORDS], state[WORDS_AGAIN]):
+        log.warning("%s holds T5's table of words twice, not alike: %s is used.", path, WORDS_AGAIN)
+        state[WORDS] = state[WORDS_AGAIN]
     parts: dict[str, dict[str, Tensor]] = {}
     for name, slot in slots.items():
         parts.setdefault(slot.part, {})[slot.name] = state[name]
@@ -80,6 +78,51 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict):
         return {}
     return {str(name): torch.as_tensor(v) for name, v in state.items() if isinstance(v, Tensor | float)}
+
+
+def _kind(state: layout.Tensors) -> str:
+    tops = {name.partition(".")[0] for name in state}
+    if tops >= {"encoder", "decoder"}:
+        return "autoencoder"
+    found = [part for part, prefix in layout.DENOISERS.items() if any(n.startswith(prefix) for n in state)]
+    return "make_an_audio_2" if found == ["teacher"] else "audiolcm"
+
+
+def _wanted(
+    path: Path, state: layout.Tensors, kind: str, config: ReleasedConfig
+) -> tuple[layout.Sizes, dict[str, layout.Slot]]:
+    """Return the sizes that the shapes tell, and the place of every tensor of such a network."""
+    if kind == "autoencoder":
+        sizes = layout.Sizes.of_autoencoder(state)
+        slots = layout.expected_of_autoencoder(sizes)
+        return sizes, slots | {layout.SCALE_FACTOR: layout.Slot(kind, layout.SCALE_FACTOR, ())}
+    sizes = layout.Sizes.of(state, config.num_heads)
+    config.check(path, sizes.model)
+    return sizes, layout.expected(sizes, list(layout.DENOISERS) if kind == "audiolcm" else ["teacher"])
+
+
+def _without_the_rest(path: Path, kind: str, state: layout.Tensors, sizes: layout.Sizes) -> dict[str, Tensor]:
+    """Return the networks' tensors: without those that are computed, which are compared, and without a loss's own."""
+    known = computed_buffers()
+    if sizes.bert:
+        known[POSITION_IDS] = torch.arange(sizes.bert["max_position_embeddings"], dtype=torch.float64)[None]
+    kept = {name: tensor for name, tensor in state.items() if not _recomputed(path, name, tensor, known)}
+    loss = ("" if kind == "autoencoder" else layout.AUTOENCODER) + "loss."
+    networks = {name: tensor for name, tensor in kept.items() if not name.startswith(loss)}
+    if left_out := len(kept) - len(networks):
+        log.info("%s: %d tensors of the autoencoder's loss, its discriminator, are left out.", path, left_out)
+    return networks
+
+
+def _completed(kind: str, slots: Mapping[str, layout.Slot], state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with those that a kind of file never has: they are as before any training."""
+    omega = layout.DENOISERS["teacher"] + layout.OMEGA_PROJECTION
+    if kind == "make_an_audio_2" and omega not in state:
+        # It never knew omega. From zero a student begins as its teacher; the released code begins at xavier instead
+        return state | {omega: torch.zeros(slots[omega].shape)}
+    if kind == "autoencoder":  # the scale of its latents belongs to the diffusion model, which measures it
+        return state | {layout.SCALE_FACTOR: torch.ones(())}
+    return state
 
 
 def _check_numbers(path: Path, state: layout.Tensors) -> None:
@@ -95,7 +138,7 @@ def _check_numbers(path: Path, state: layout.Tensors) -> None:
 
 def _look(state: layout.Tensors, error: Exception) -> str:
     """Say what a file holds that is of another model."""
-    advice = "Give audiolcm.ckpt or maa2.ckpt."
+    advice = "Give audiolcm.ckpt, maa2.ckpt, or a file of the autoencoder alone (encoder., decoder.)."
     if not state:
         return f"it holds no table of tensors. {advice}"
     tops = sorted({name.partition(".")[0] for name in state})
@@ -122,7 +165,8 @@ def computed_buffers() -> dict[str, Tensor]:
     These, and BERT's ``position_ids``, are all that a released file may hold beside the networks: they may be there or
     not, and are compared when they are. The posterior is that of DDPM (Ho et al., 2020, Eq. 6 and 7).
     """
-    betas = ScaledLinearSchedule().betas.double()
+    # As the released code, in float64 throughout: rounded to float32 they are its own, bit for bit
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     total = torch.cumprod(1 - betas, dim=0)
     previous = torch.cat((torch.ones(1, dtype=torch.float64), total[:-1]))
     variance = betas * (1 - previous) / (1 - total)

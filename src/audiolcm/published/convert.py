@@ -31,7 +31,14 @@ def convert(source: ModelSource, root: Path, companions: Companions | None = Non
             the disk is full.
     """
     companions = companions or Companions()
-    converter = _Converter(source, read_released(source.path), ArtifactStore(root), companions)
+    released = read_released(source.path, source.config, source.ema)
+    converter = _Converter(source, released, ArtifactStore(root), companions)
+    if released.kind == "autoencoder":
+        if companions != Companions():
+            raise UserError(
+                f"{source.path} holds an autoencoder alone: leave out the vocoder and the tokenizers."
+            )
+        return {"autoencoder": converter.part("autoencoder", {})}
     # First, so that nothing is written when one that was named is not there
     tokenizers = converter.tokenizers()
     made = {"vocoder": vocoder} if (vocoder := converter.vocoder()) else {}
@@ -53,14 +60,10 @@ class _Converter:
     ) -> None:
         self.source, self.released, self.store, self.companions = source, released, store, companions
         self.cfg = configuration(released.sizes)
-        known = PUBLISHED[released.kind]
-        self.origin = {
-            "name": f"published:{released.kind}",
-            "file": source.path.name,
-            "sha256": source.sha256,
-            "url": known.url,
-            "license": known.license,
-        }
+        self.origin = {"name": source.path.name, "file": source.path.name, "sha256": source.sha256}
+        if known := PUBLISHED.get(released.kind):
+            named = {"name": f"published:{released.kind}", "url": known.url, "license": known.license}
+            self.origin |= named
 
     def part(self, stage: str, parents: Mapping[str, Artifact]) -> Artifact:
         """Write one network and return it."""
@@ -119,10 +122,12 @@ class _Converter:
 def configuration(sizes: Sizes) -> dict[str, Any]:
     """Return the paper's configuration with the networks of a released checkpoint."""
     cfg = compose(["profile=paper", "teacher=published:make_an_audio_2"])
+    cfg["autoencoder"]["model"] |= sizes.autoencoder
+    if not sizes.model:  # the autoencoder alone
+        return cfg
     cfg["model"] |= sizes.model
     if sizes.num_positions != 1000:  # the default, which a configuration leaves out
         cfg["backbone"]["position"]["max_positions"] = sizes.num_positions
-    cfg["autoencoder"]["model"] |= sizes.autoencoder
     cfg["text_encoder"] = {
         "_target_": "audiolcm.models.clap_t5.ReleasedTextEncoder",
         "bert": sizes.bert,

@@ -1,12 +1,12 @@
 """Names and sizes inside the released checkpoints, and which network of ours each part is.
 
 One file holds everything but the vocoder, under these prefixes. Make-An-Audio 2 is the teacher alone: it has no
-student, no EMA target and no projection of omega.
+student, no EMA target and no projection of omega. A file of the autoencoder alone has its names without a prefix.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from audiolcm.models.feed_forward import GEGLU
 from audiolcm.models.norm import LayerNorm
 from audiolcm.models.position import LearnedPosition
 from audiolcm.models.transformer import Transformer
+from audiolcm.published.released_config import NUM_HEADS
 from audiolcm.weights.reading import shapes
 
 Tensors = Mapping[str, Tensor]
@@ -32,7 +33,6 @@ AUTOENCODER = "first_stage_model."
 TEXT_ENCODER = "cond_stage_model."
 SCALE_FACTOR = "scale_factor"
 OMEGA_PROJECTION = "t_embedder.proj_w.weight"
-NUM_HEADS = 8  # of the denoiser; no shape tells it
 
 _RENAMES = [
     (r"^timestep_embedding\.omega_projection\.", "t_embedder.proj_w."),
@@ -66,14 +66,17 @@ def released_name(ours: str) -> str:
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of every part, as keyword arguments of the classes or as sections of the configuration."""
+    """The sizes of every part, as keyword arguments of the classes or as sections of the configuration.
 
-    model: dict[str, int]
-    num_positions: int
-    text_width: int
+    A file of the autoencoder alone has no others.
+    """
+
     autoencoder: dict[str, Any]
-    bert: dict[str, int]
-    t5: dict[str, int]
+    model: dict[str, int] = field(default_factory=dict)
+    num_positions: int = 0
+    text_width: int = 0
+    bert: dict[str, int] = field(default_factory=dict)
+    t5: dict[str, int] = field(default_factory=dict)
 
     def denoiser(self) -> Transformer:
         """Return the released variant of our transformer, untrained."""
@@ -88,37 +91,36 @@ class Sizes:
         )
 
     @classmethod
-    def of(cls, state: Tensors) -> "Sizes":
-        """Read the sizes off the shapes of a released checkpoint.
+    def of(cls, state: Tensors, num_heads: int = NUM_HEADS) -> "Sizes":
+        """Read the sizes off the shapes of a released checkpoint; ``num_heads`` no shape tells.
 
         Raises:
             KeyError: a tensor whose shape is needed is not there.
         """
         denoiser, first, text = (_Shapes(state, p) for p in (DENOISERS["teacher"], AUTOENCODER, TEXT_ENCODER))
         width, _, _ = denoiser["proj_in.weight"]
-        channels, num_mels, _ = first["encoder.conv_in.weight"]
-        levels = first.count(r"encoder\.down\.(\d+)\.")
         return cls(
+            autoencoder=_autoencoder_sizes(first),
             model={
                 "width": width,
                 "depth": denoiser.count(r"blocks\.(\d+)\."),
-                "num_heads": NUM_HEADS,
+                "num_heads": num_heads,
                 "kernel_size": denoiser["blocks.0.transformer_blocks.0.ff.net.0.proj.weight"][2],
             },
             num_positions=denoiser["pos_emb.weight"][0],
             text_width=denoiser["c1_embedder.mlp.0.weight"][1],
-            autoencoder={
-                "channels": channels,
-                "multipliers": [
-                    first[f"encoder.down.{i}.block.0.conv1.weight"][0] // channels for i in range(levels)
-                ],
-                "num_res_blocks": first.count(r"encoder\.down\.0\.block\.(\d+)\."),
-                "latent_channels": first["decoder.conv_in.weight"][1],
-                "num_mels": num_mels,
-            },
             bert=_bert_sizes(text),
             t5=_t5_sizes(text),
         )
+
+    @classmethod
+    def of_autoencoder(cls, state: Tensors) -> "Sizes":
+        """Read the sizes off a checkpoint of the autoencoder alone.
+
+        Raises:
+            KeyError: as ``of``.
+        """
+        return cls(autoencoder=_autoencoder_sizes(_Shapes(state, "")))
 
 
 class _Shapes:
@@ -135,6 +137,20 @@ class _Shapes:
         """Return how many numbers stand where ``pattern`` has its group."""
         found = (re.match(re.escape(self.prefix) + pattern, name) for name in self.shapes)
         return len({match[1] for match in found if match})
+
+
+def _autoencoder_sizes(first: _Shapes) -> dict[str, Any]:
+    channels, num_mels, _ = first["encoder.conv_in.weight"]
+    levels = first.count(r"encoder\.down\.(\d+)\.")
+    return {
+        "channels": channels,
+        "multipliers": [
+            first[f"encoder.down.{i}.block.0.conv1.weight"][0] // channels for i in range(levels)
+        ],
+        "num_res_blocks": first.count(r"encoder\.down\.0\.block\.(\d+)\."),
+        "latent_channels": first["decoder.conv_in.weight"][1],
+        "num_mels": num_mels,
+    }
 
 
 def _bert_sizes(text: _Shapes) -> dict[str, int]:
@@ -180,17 +196,20 @@ def expected(sizes: Sizes, denoisers: Iterable[str]) -> dict[str, Slot]:
     """Return the place of every tensor, by its full released name, for a file with these ``denoisers``."""
     with torch.device("meta"):
         denoiser = sizes.denoiser().state_dict()
-        autoencoder = dict(Autoencoder(**sizes.autoencoder).named_parameters())
         caption_encoder, t5_transformer = released_encoders(sizes.bert, sizes.t5)
     encoders = nn.ModuleDict({"caption_encoder": caption_encoder, "t5_transformer": t5_transformer})
-    parts = [(part, DENOISERS[part], denoiser) for part in denoisers]
-    parts += [
-        ("autoencoder", AUTOENCODER, autoencoder),
-        ("text_encoder", TEXT_ENCODER, encoders.state_dict()),
-    ]
     slots = {SCALE_FACTOR: Slot("autoencoder", SCALE_FACTOR, ())}
-    for part, prefix, tensors in parts:
-        for name, shape in shapes(tensors).items():
-            theirs = released_name(name) if part in DENOISERS else name
-            slots[prefix + theirs] = Slot(part, name, shape)
+    for part in denoisers:
+        for name, shape in shapes(denoiser).items():
+            slots[DENOISERS[part] + released_name(name)] = Slot(part, name, shape)
+    slots |= expected_of_autoencoder(sizes, AUTOENCODER)
+    for name, shape in shapes(encoders.state_dict()).items():
+        slots[TEXT_ENCODER + name] = Slot("text_encoder", name, shape)
     return slots
+
+
+def expected_of_autoencoder(sizes: Sizes, prefix: str = "") -> dict[str, Slot]:
+    """Return the place of every tensor of the autoencoder, whose names have ``prefix`` in the file."""
+    with torch.device("meta"):
+        autoencoder = dict(Autoencoder(**sizes.autoencoder).named_parameters())
+    return {prefix + name: Slot("autoencoder", name, shape) for name, shape in shapes(autoencoder).items()}

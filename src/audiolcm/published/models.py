@@ -2,12 +2,13 @@
 
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
-from audiolcm.published.sources import SCHEME, ModelSource, find_source, is_source, part_identity
+from audiolcm.published.sources import SCHEME, STAGES, ModelSource, find_source, is_source, part_identity
 from audiolcm.published.untrained import GRIFFIN_LIM, Companions, convert_vocoder
 from audiolcm.storage.leases import exclusive
 from audiolcm.storage.run_folder import RESULT, has_damaged_result, read_result
@@ -17,11 +18,14 @@ from audiolcm.weights.place import FOLEY, folder_of, weights_folder
 
 log = logging.getLogger(__name__)
 
-STAGES_OF = {"audiolcm": ("student", "teacher", "target"), "make_an_audio_2": ("teacher",)}
+STAGES_OF = {
+    "audiolcm": STAGES,
+    "make_an_audio_2": ("teacher",),
+    "autoencoder": ("autoencoder",),
+}
+"""What each kind of released file becomes, the first of which it is opened as."""
 CONVERTED = "converted"
 """Where in the folder of weights the artifacts of released files go that were named instead of an artifact."""
-
-STAGES = ("student", "teacher", "target")
 
 
 def open_model(place: str | Path, stage: str | None = None) -> Artifact:
@@ -39,7 +43,7 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
     Raises:
         UserError: there is none.
     """
-    artifact = _converted(place) if is_source(place) else _open(folder_of(place))
+    artifact = open_any(place)
     if stage == "teacher" and artifact.card["stage"] != "teacher":
         return artifact.parent("teacher")
     if artifact.card["stage"] not in ((stage,) if stage else STAGES):
@@ -51,6 +55,32 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
     return artifact
 
 
+def open_any(place: str | Path) -> Artifact:
+    """Return what a place names as ``open_model`` takes them, of whichever stage."""
+    return _converted(place) if is_source(place) else _open(folder_of(place))
+
+
+def open_part(place: str | Path, stage: str) -> Artifact:
+    """Return an autoencoder or a text encoder.
+
+    Args:
+        place: the folder of its artifact; or ``published:NAME`` or the file of a released checkpoint, for that part of
+            it; of an autoencoder also a file of it alone. A file is converted once, into the folder of weights.
+        stage: "autoencoder" or "text_encoder".
+
+    Raises:
+        UserError: there is none.
+    """
+    if not is_source(place):
+        return open_artifact(Path(place), stage)
+    whole = _converted(place)
+    if whole.card["stage"] == stage:
+        return whole
+    if not whole.has_parent(stage):
+        raise UserError(f"{place} holds an {whole.card['stage']} alone, and no {stage.replace('_', ' ')}.")
+    return whole.parent(stage)
+
+
 def default_model(artifacts: Path) -> str:
     """Return what to open where nobody names a model: the folder of artifacts, where it has no model the package's."""
     if any(next(artifacts.glob(f"{stage}/*/{CARD}"), None) for stage in ("student", "teacher")):
@@ -60,16 +90,51 @@ def default_model(artifacts: Path) -> str:
 
 
 def open_vocoder(place: str | Path) -> Artifact:
-    """Return a vocoder: an artifact's folder, the folder of BigVGAN's published files, or ``griffin_lim``.
+    """Return a vocoder: an artifact's folder, BigVGAN's published files, or ``griffin_lim``.
+
+    The published files are named by their folder, or by best_netG.pt in it.
 
     Raises:
         UserError: there is none, or the published files are not what they should be.
     """
-    if place == GRIFFIN_LIM or (Path(place) / WEIGHTS_FILE).is_file():
+    if place == GRIFFIN_LIM or is_bigvgan(place):
         store = ArtifactStore(weights_folder() / CONVERTED)
         with exclusive(store.root):
             return convert_vocoder(store, Companions(vocoder=str(place)))
     return open_artifact(Path(place), "vocoder")
+
+
+def is_bigvgan(place: str | Path) -> bool:
+    """Return whether this names BigVGAN's published files."""
+    return (Path(place) / WEIGHTS_FILE).is_file() or Path(place).name == WEIGHTS_FILE
+
+
+def convert_place(
+    place: str | Path,
+    root: Path,
+    companions: Companions,
+    config: str | None = None,
+    ema: bool = False,
+) -> dict[str, Artifact]:
+    """Write what released files hold as artifacts below ``root`` and return them by stage.
+
+    Args:
+        place: ``published:NAME``, the path of such a file or of one of an autoencoder, or a vocoder's published files.
+        root: a folder of artifacts.
+        companions: what the files do not hold.
+        config: see ``find_source``.
+        ema: likewise.
+
+    Raises:
+        UserError: a file is not what it should be, or is not there.
+    """
+    if is_bigvgan(place):
+        if companions.vocoder or companions.bert or companions.t5:
+            raise UserError(f"{place} is a vocoder alone: leave out another vocoder and the tokenizers.")
+        return {"vocoder": convert_vocoder(ArtifactStore(root), replace(companions, vocoder=str(place)))}
+    from audiolcm.published.convert import convert  # here: it imports transformers, which takes seconds
+
+    return convert(find_source(place, config, ema), root, companions)
 
 
 def vocoder_of(model: Artifact, place: str | Path | None = None) -> Artifact:
@@ -96,7 +161,7 @@ def _converted(place: str | Path) -> Artifact:
 
         log.info("%s: converting it, once, into %s", source.path, store.root)
         made = convert(source, store.root)
-    return made.get("student", made["teacher"])
+    return next(made[stage] for stage in ("student", "teacher", "autoencoder") if stage in made)
 
 
 def _found(source: ModelSource, store: ArtifactStore) -> Artifact | None:

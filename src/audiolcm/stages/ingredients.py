@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from audiolcm.assembly import Method, build_denoiser, load_text_encoder
+from audiolcm.assembly import Method, build_denoiser, load_text_encoder, read_text_encoder
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import load_yaml
@@ -15,7 +15,7 @@ from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData, PreparedSplit
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
-from audiolcm.stages.known_teacher import known_teacher
+from audiolcm.stages.known_teacher import given_text_encoder, known_teacher
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import TrainingSet
 from audiolcm.training.stage_runner import Config, Data, StageRunner
@@ -45,9 +45,11 @@ class Ingredients:
         self.corpus = build(cfg["dataset"], "dataset")
         self.known = known_teacher(cfg)
         """A teacher that was trained before, whose autoencoder and text encoder are taken with it."""
-        if self.known and self.known.artifact.has_parent("text_encoder"):
-            # Its own text encoder belongs to it, as its autoencoder does.
-            cfg["text_encoder"] = load_yaml(self.known.artifact.config_file())["text_encoder"]
+        self.given_text = given_text_encoder(cfg, self.known)
+        """A text encoder that was named by itself."""
+        if self.text_artifact:
+            # That of a known teacher belongs to it, as its autoencoder does.
+            cfg["text_encoder"] = load_yaml(self.text_artifact.config_file())["text_encoder"]
         self.cfg = cfg
         self.runner = StageRunner(cfg)
         for stage in self.trained_stages():
@@ -65,6 +67,13 @@ class Ingredients:
         given |= {"vocoder"} if self.cfg["vocoder"]["objective"] is None else set()
         return [stage for stage in self.runner.settings if stage not in given]
 
+    @property
+    def text_artifact(self) -> Artifact | None:
+        """The artifact of the text encoder, where it has one: with a known teacher, or by itself."""
+        if self.known and self.known.artifact.has_parent("text_encoder"):
+            return self.known.artifact.parent("text_encoder")
+        return self.given_text
+
     @cached_property
     def data(self) -> PreparedData:
         """The prepared corpus."""
@@ -79,6 +88,8 @@ class Ingredients:
     def _load_text_encoder(self) -> TextEncoder:
         if self.known:
             return load_text_encoder(self.known.artifact, self.cfg)
+        if self.given_text:
+            return read_text_encoder(self.given_text, self.cfg)
         return build(self.cfg["text_encoder"], "text_encoder")
 
     @cached_property
@@ -117,8 +128,8 @@ class Ingredients:
     def recorded_parents(self, parents: dict[str, Artifact], vocoder: Artifact) -> dict[str, Artifact]:
         """Return what the card of a denoiser records: parents, the vocoder to listen through, its text encoder."""
         recorded = parents | {"vocoder": vocoder}
-        if self.known and self.known.artifact.has_parent("text_encoder"):
-            recorded["text_encoder"] = self.known.artifact.parent("text_encoder")
+        if self.text_artifact:
+            recorded["text_encoder"] = self.text_artifact
         return recorded
 
 

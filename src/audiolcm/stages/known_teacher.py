@@ -7,7 +7,7 @@ from typing import Any
 from audiolcm.configuration.schema import load_yaml
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
-from audiolcm.published.models import open_model
+from audiolcm.published.models import open_model, open_part
 from audiolcm.weights.artifacts import Artifact
 
 DENOISER_SECTIONS = ("model", "backbone", "text_encoder", "schedule")
@@ -57,3 +57,20 @@ def known_teacher(cfg: Mapping[str, Any]) -> KnownTeacher | None:
         )
     artifact = processes.first_then_others(lambda: open_model(place, "teacher"))
     return KnownTeacher(artifact, "parents.teacher" if whole else "teacher.initial", bool(whole))
+
+
+def given_text_encoder(cfg: Mapping[str, Any], known: KnownTeacher | None) -> Artifact | None:
+    """Return the text encoder of ``parents.text_encoder``; None where it names none.
+
+    Raises:
+        UserError: there is none, or a teacher was named besides, which knows the text of its own encoder alone.
+    """
+    place = cfg["parents"].get("text_encoder")
+    if place is None:
+        return None
+    if known:
+        raise UserError(
+            f"{known.setting}={known.artifact.folder} knows the text of its own encoder alone: leave out "
+            "parents.text_encoder, or type teacher=scratch."
+        )
+    return processes.first_then_others(lambda: open_part(place, "text_encoder"))

@@ -72,11 +72,6 @@ class StageRunner:
         """Return the configuration of the stage's own optimizer, or of the one that all share."""
         return self.cfg.get(stage, {}).get("optimizer", self.cfg["optimizer"])
 
-    def given(self, stage: str) -> Artifact | None:
-        """Return the artifact that ``parents.<stage>`` names, if it names one."""
-        folder = self.cfg["parents"].get(stage)
-        return None if folder is None else open_artifact(Path(folder), stage)
-
     def make(
         self,
         identity: Identity,

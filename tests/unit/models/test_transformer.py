@@ -204,3 +204,18 @@ def test_timestep_embedding_adds_the_projected_omega() -> None:
     expected = embedding.mlp(sinusoid(t, 256) + omega_sinusoid(omega) @ embedding.omega_projection.weight.T)
     assert_close(embedding(t, omega), expected)
     assert math.isclose(omega_sinusoid(omega)[0, 0], math.sin(4000.0), abs_tol=1e-3)
+
+
+def test_a_projection_of_omega_that_starts_at_zero_leaves_the_teacher_as_it_is() -> None:
+    """Xavier's start, as in the released code, adds a vector as large as the timestep's own: both have rms 1 / sqrt 2.
+
+    Uniform within sqrt(6 / 512), each of 256 weights has the variance 1 / 256, and sines have the mean square 1 / 2.
+    """
+    t, omega = torch.tensor([7, 999]), torch.tensor([4.0, 11.9])
+    embedding = TimestepEmbedding(32)
+    assert_close(embedding(t, omega), embedding(t), atol=0, rtol=0)
+    torch.manual_seed(0)
+    torch.nn.init.xavier_uniform_(embedding.omega_projection.weight)
+    added = embedding.omega_projection(omega_sinusoid(omega))
+    for vector in (added, sinusoid(t, 256)):
+        assert float(vector.square().mean().sqrt().detach()) == pytest.approx(0.5**0.5, rel=0.1)
