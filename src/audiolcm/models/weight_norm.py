@@ -30,7 +30,11 @@ def folded(network: Network) -> Network:
     plain = copy.deepcopy(network)
     for module in list(plain.modules()):
         if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
+            weight = module.weight
+            # Not remove_parametrizations, which takes the weight from the original too: a copy is of the same class.
+            module.__class__ = parametrize.type_before_parametrizations(module)
+            del module.parametrizations
+            module.weight = nn.Parameter(weight.detach())
     return plain
 
 

@@ -59,18 +59,9 @@ class BigVGANObjective(nn.Module):
         with torch.no_grad():
             fake = self._of("generator", given)
         for part in ("mpd", "mrd"):
-            on_real, on_fake = self._of(part, real), self._of(part, fake)
-            yield part, len(on_real) * discriminator_loss(on_real, on_fake), {}
-
-        # Computed again: of a batch in pieces one graph of the generator is held at a time.
-        fake = self._of("generator", given)
-        with torch.no_grad():
-            on_real = self._of("mpd", real) + self._of("mrd", real)
-        on_fake = self._of("mpd", fake) + self._of("mrd", fake)
-        mel = F.l1_loss(self.given.mel(fake), target)
-        adversarial, features = len(on_fake) * generator_loss(on_fake), feature_matching(on_real, on_fake)
-        total = adversarial + self.feature_weight * features + self.mel_weight * mel
-        scalars = {"mel": mel.detach(), "adversarial": adversarial.detach(), "features": features.detach()}
+            yield part, self._discriminator_loss(part, real, fake), {}
+        # The generator runs again: of a batch in pieces one graph is held at a time.
+        total, scalars = self._generator_loss(real, target, given)
         # pyrefly: ignore[invalid-yield]  (dict is invariant; nothing is written into it)
         yield "generator", total, scalars
 
@@ -85,6 +76,23 @@ class BigVGANObjective(nn.Module):
     def product(self) -> nn.Module:
         """Return the generator without weight norm, as it is used."""
         return folded(self.trained["generator"]).requires_grad_(False).eval()
+
+    def _discriminator_loss(self, part: str, real: Tensor, fake: Tensor) -> Tensor:
+        on_real, on_fake = self._of(part, real), self._of(part, fake)
+        return len(on_real) * discriminator_loss(on_real, on_fake)
+
+    def _generator_loss(
+        self, real: Tensor, target: Tensor, given: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        fake = self._of("generator", given)
+        with torch.no_grad():
+            on_real = self._of("mpd", real) + self._of("mrd", real)
+        on_fake = self._of("mpd", fake) + self._of("mrd", fake)
+        mel = F.l1_loss(self.given.mel(fake), target)
+        adversarial, features = len(on_fake) * generator_loss(on_fake), feature_matching(on_real, on_fake)
+        total = adversarial + self.feature_weight * features + self.mel_weight * mel
+        scalars = {"mel": mel, "adversarial": adversarial, "features": features}
+        return total, {name: scalar.detach() for name, scalar in scalars.items()}
 
     def _of(self, part: str, x: Tensor) -> Any:
         """Return what a network makes of mels or waveforms, in float32."""

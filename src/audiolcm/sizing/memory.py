@@ -1,4 +1,4 @@
-"""One training step of teacher or student on tensors without content, whose bytes are counted while they live.
+"""One training step of a stage on tensors without content, whose bytes are counted while they live.
 
 And the table of ``python train.py +plan=true``: memory of every model size, and the smallest GPU that it fits.
 """
@@ -21,9 +21,12 @@ from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose
 from audiolcm.distributed import processes
+from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.transformer import Transformer, TransformerBlock
 from audiolcm.objectives.objective import Objective
+from audiolcm.sizing.vocoder import vocoder_without_weights
+from audiolcm.training.loop import PartLoss, losses_under
 from audiolcm.training.settings import StageSettings
 
 Config = Mapping[str, Any]
@@ -45,13 +48,13 @@ class StepMemory:
     """Bytes of one training step in one process.
 
     Args:
-        parameters: number of trained weights.
+        parameters: number of trained weights; of a vocoder those of its discriminators too.
         weights: of all networks: the trained one and its average, or student, target and teacher.
-        gradients: of the trained weights.
+        gradients: of the trained weights; of those of one part at a time, where a stage has several.
         optimizer: the two moments of AdamW.
         passing: what else is held when most is held on the way forward and back.
         update: what else is held while the weights are updated.
-        block, around_blocks: weights of one transformer block, and of the rest of one network.
+        block, around_blocks: weights of one transformer block, and of the rest of one network; 0 without a transformer.
     """
 
     parameters: int
@@ -79,7 +82,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
 
     Args:
         cfg: a resolved configuration.
-        stage: teacher or student.
+        stage: vocoder, teacher or student.
         examples: how many go through the networks at once.
         recompute: whether transformer blocks are computed again on the way back.
         bfloat16: whether the step runs under bfloat16 autocast.
@@ -95,35 +98,44 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
             if isinstance(block, TransformerBlock):
                 block.recompute = recompute
         weights = live.now
-        (trained,) = objective.parts().values()
+        parts = objective.parts()
         batch = random_batch(cfg, stage, examples)
         live.peak = live.now
-        for _, loss, _ in losses(objective, batch, bfloat16):
-            loss.backward(inputs=trained)
+        for part, loss, _ in losses(objective, batch, bfloat16):
+            loss.backward(inputs=parts[part])
+            for parameter in parts[part]:
+                parameter.grad = None  # once it is used
         forward_and_back = live.peak
-        network = next(module for module in modules if isinstance(module, Transformer))
-    gradients = size_of(trained)
-    block = size_of(network.blocks[0].parameters())
+    sizes_of_parts = [size_of(parameters) for parameters in parts.values()]
+    gradients = max(sizes_of_parts)
+    network = next((module for module in modules if isinstance(module, Transformer)), None)
+    block = size_of(network.blocks[0].parameters()) if network else 0
     return StepMemory(
-        parameters=sum(parameter.numel() for parameter in trained),
+        parameters=sum(parameter.numel() for parameters in parts.values() for parameter in parameters),
         weights=weights,
         gradients=gradients,
-        optimizer=2 * gradients,  # AdamW keeps two numbers for each weight,
+        optimizer=2 * sum(sizes_of_parts),  # AdamW keeps two numbers for each weight,
         update=gradients,  # and makes a third while it divides by the root of one of them
         passing=forward_and_back - weights - gradients,
         block=block,
-        around_blocks=size_of(network.parameters()) - block * len(network.blocks),
+        around_blocks=size_of(network.parameters()) - block * len(network.blocks) if network else 0,
     )
 
 
-def losses(objective: Objective, batch: dict[str, torch.Tensor], bfloat16: bool) -> Any:
-    """Return the losses of a step, computed under autocast."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-        return list(objective.losses(batch, 0, torch.Generator()))
+def losses(objective: Objective, batch: dict[str, torch.Tensor], bfloat16: bool) -> Iterator[PartLoss]:
+    """Yield the losses of a step, each computed under autocast."""
+    hardware = Hardware("cpu", "bfloat16" if bfloat16 else "float32")
+    yield from losses_under(objective, batch, 0, torch.Generator(), hardware)
 
 
 def untrained(cfg: Config, stage: str) -> Objective:
-    """Return the objective of teacher or student with a new network."""
+    """Return the objective of a stage with a new network."""
+    if stage == "vocoder":
+        made = {
+            "model": vocoder_without_weights(cfg["vocoder"]["model"]),
+            "autoencoder": build(cfg["autoencoder"]["model"], "autoencoder.model"),
+        }
+        return build(cfg["vocoder"]["objective"], "vocoder.objective", **made)
     tokens, width = text_shape(cfg)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
     network: nn.Module = build_denoiser(cfg, width, channels)
@@ -133,10 +145,12 @@ def untrained(cfg: Config, stage: str) -> Objective:
 
 
 def random_batch(cfg: Config, stage: str, examples: int) -> dict[str, torch.Tensor]:
-    """Return latents and text of the shapes that the stage trains on."""
-    tokens, width = text_shape(cfg)
+    """Return waveforms, or latents and text, of the shapes that the stage trains on."""
     seconds = cfg["trainer"][stage]["crop_seconds"]
     frames = max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))
+    if stage == "vocoder":
+        return {"waveform": torch.randn(examples, 2 * frames * HOP_LENGTH)}
+    tokens, width = text_shape(cfg)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
     return {"latent": torch.randn(examples, channels, frames), "text": torch.randn(examples, tokens, width)}
 
@@ -208,25 +222,37 @@ def plan_table(cfg: Mapping[str, Any]) -> str:
         "parallel.recompute=true.\n\n"
         + "\n".join(lines)
         + "\n\nexamples: how many go through a process at once, trainer.<stage>.batch_size over processes and "
-        "trainer.<stage>.accumulate. weights: all copies (trained and average; student, target and teacher). "
+        "trainer.<stage>.accumulate. weights: all copies (trained and average; student, target and teacher; a vocoder "
+        "and its discriminators). "
         f"GPU: the smallest usual one, with {RESERVE / GB:g} GB kept free; - is none. +plan=8 plans for 8 processes."
     )
 
 
 def _rows(cfg: Mapping[str, Any], count: int, engine: str, bfloat16: bool) -> Iterator[list[str]]:
-    settings = {stage: build(cfg["trainer"][stage], f"trainer.{stage}", StageSettings) for stage in STAGES}
+    trains_vocoder = cfg["vocoder"]["objective"] is not None and cfg["parents"]["vocoder"] is None
+    stages = (*STAGES, "vocoder") if trains_vocoder else STAGES
+    settings = {stage: build(cfg["trainer"][stage], f"trainer.{stage}", StageSettings) for stage in stages}
+    examples = {stage: settings[stage].micro_batch_size(count, stage) for stage in stages}
+    if trains_vocoder:  # which has no transformer to shard or to compute again
+        memory = simulate(cfg, "vocoder", examples["vocoder"], False, bfloat16)
+        yield _row("-", "vocoder", examples["vocoder"], memory, memory)
     for name, sized in tqdm(list(sizes(cfg)), "plan", leave=False):
         for stage in STAGES:
-            examples = settings[stage].micro_batch_size(count, stage)
             kept, again = (
-                in_one_process(simulate(sized, stage, examples, recompute, bfloat16), count, engine, bfloat16)
+                in_one_process(
+                    simulate(sized, stage, examples[stage], recompute, bfloat16), count, engine, bfloat16
+                )
                 for recompute in (False, True)
             )
-            yield [
-                name, stage, f"{kept.parameters / 1e6:.1f} M", str(examples), _gb(kept.weights), _gb(kept.gradients),
-                _gb(kept.optimizer), f"{_gb(kept.activations)} ({_gb(again.activations)})",
-                f"{_gb(kept.total)} ({_gb(again.total)})", f"{smallest_gpu(kept)} ({smallest_gpu(again)})",
-            ]  # fmt: skip
+            yield _row(name, stage, examples[stage], kept, again)
+
+
+def _row(name: str, stage: str, examples: int, kept: StepMemory, again: StepMemory) -> list[str]:
+    return [
+        name, stage, f"{kept.parameters / 1e6:.1f} M", str(examples), _gb(kept.weights), _gb(kept.gradients),
+        _gb(kept.optimizer), f"{_gb(kept.activations)} ({_gb(again.activations)})",
+        f"{_gb(kept.total)} ({_gb(again.total)})", f"{smallest_gpu(kept)} ({smallest_gpu(again)})",
+    ]  # fmt: skip
 
 
 def sizes(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
