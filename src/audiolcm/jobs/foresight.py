@@ -52,7 +52,7 @@ def _foresee_sound(recipe: Recipe, stages: list[str]) -> None:
         if "autoencoder" in stages:
             build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=autoencoder)
         if "vocoder" in stages:
-            with torch.device("cpu"):  # trained ones compute their filters, and are small
+            with torch.device("cpu"):  # they compute their filters, or read files
                 vocoder = build(cfg["vocoder"]["model"], "vocoder.model")
             build(cfg["vocoder"]["objective"], "vocoder.objective", model=vocoder, autoencoder=autoencoder)
 

@@ -3,6 +3,7 @@
 And the table of ``python train.py +plan=true``: memory of every model size, and the smallest GPU that it fits.
 """
 
+import gc
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -97,6 +98,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         for block in modules:
             if isinstance(block, TransformerBlock):
                 block.recompute = recompute
+        gc.collect()  # what the building left over
         weights = live.now
         parts = objective.parts()
         batch = random_batch(cfg, stage, examples)

@@ -1,5 +1,7 @@
 """BigVGAN's discriminators against counts computed from their published sizes and a transcription in plain calls."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -28,7 +30,7 @@ def of_convolution(inputs: int, outputs: int, taps: int) -> int:
 def test_counts_are_the_published_ones() -> None:
     """HiFi-GAN's and UnivNet's layers: kernels of 5 and 3 rows; of 3 by 9, then 3 by 3."""
     widths = [1, 32, 128, 512, 1024, 1024]
-    period = sum(of_convolution(a, b, 5) for a, b in zip(widths[:-1], widths[1:], strict=True))
+    period = sum(of_convolution(a, b, 5) for a, b in pairwise(widths))
     period += of_convolution(1024, 1, 3)
     resolution = of_convolution(1, 32, 27) + 3 * of_convolution(32, 32, 27)
     resolution += of_convolution(32, 32, 9) + of_convolution(32, 1, 9)
@@ -94,7 +96,9 @@ def test_silence_has_a_finite_gradient() -> None:
     assert silence.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("resolutions", [[], [[512, 50]], [[512, 50, 600]], [[512, 300, 240]], [[512, 0, 240]]])
+@pytest.mark.parametrize(
+    "resolutions", [[], [[512, 50]], [[512, 50, 600]], [[512, 300, 240]], [[512, 0, 240]]]
+)
 def test_odd_resolutions_are_explained(resolutions: list[list[int]]) -> None:
     with pytest.raises(UserError, match=r"vocoder\.objective\.mrd\.resolutions"):
         MultiResolutionDiscriminator(resolutions)

@@ -46,8 +46,10 @@ def test_a_state_in_the_older_names_is_the_same_network() -> None:
 
 
 def test_folding_leaves_the_trained_network_as_it_is() -> None:
-    normed = add_weight_norm(convolutions())
+    normed, x = add_weight_norm(convolutions()), torch.randn(2, 3, 20)
+    before = normed(x)
     folded(normed)[0].weight.data.zero_()
+    torch.testing.assert_close(normed(x), before, rtol=0, atol=0)
     assert all(parameter.requires_grad and parameter.any() for parameter in normed.parameters())
 
 

@@ -1,17 +1,22 @@
 """The planner against real steps whose tensors are counted, and its table as people read it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import tiny_bigvgan
 import torch
 
 from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
+from audiolcm.models.bigvgan import BigVGAN
+from audiolcm.models.bigvgan_checkpoint import published_layout
 from audiolcm.sizing.memory import (
     GB,
     STAGES,
     LiveBytes,
     StepMemory,
+    _rows,
     in_one_process,
     losses,
     plan_table,
@@ -33,16 +38,16 @@ def measured(cfg: dict[str, object], stage: str, examples: int, recompute: bool)
         for module in objective.modules():
             if hasattr(module, "recompute"):
                 module.recompute = recompute
-        (trained,) = objective.parts().values()
-        optimizer = AdamW().make(trained)
+        parts = objective.parts()
+        optimizers = {part: AdamW().make(trained) for part, trained in parts.items()}
         batch = random_batch(cfg, stage, examples)
         for _ in range(2):
             live.peak = live.now
-            for _, loss, _ in losses(objective, batch, False):
-                loss.backward(inputs=trained)
-            torch.nn.utils.clip_grad_norm_(trained, 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            for part, loss, _ in losses(objective, batch, False):
+                loss.backward(inputs=parts[part])
+                torch.nn.utils.clip_grad_norm_(parts[part], 1.0)
+                optimizers[part].step()
+                optimizers[part].zero_grad(set_to_none=True)
             objective.after_step(0)
     return live.peak
 
@@ -53,6 +58,28 @@ def test_plan_is_what_a_real_step_takes(stage: str, recompute: bool) -> None:
     cfg = compose(SMALL)
     planned = simulate(cfg, stage, 4, recompute, False)
     assert planned.total == pytest.approx(measured(cfg, stage, 4, recompute), rel=0.1)
+
+
+@pytest.mark.parametrize("examples", [1, 4])
+def test_plan_of_a_vocoder_is_what_a_real_step_takes(tmp_path: Path, examples: int) -> None:
+    folder = tiny_bigvgan.save(tmp_path / "published")
+    words = ["vocoder=bigvgan_finetuned", f"vocoder.model.path={folder}", *tiny_bigvgan.WORDS]
+    cfg = compose([*words, "vocoder.objective.mpd.channels=4"])
+    planned = simulate(cfg, "vocoder", examples, False, True)
+    assert planned.total == pytest.approx(measured(cfg, "vocoder", examples, False), rel=0.1)
+    in_float32 = simulate(cfg, "vocoder", examples, False, False)
+    assert planned.total == pytest.approx(in_float32.total, rel=0.01), "it is float32 whatever the precision"
+    first_row = next(_rows(cfg, 1, "ddp", True))
+    assert first_row[:4] == ["-", "vocoder", f"{planned.parameters / 1e6:.1f} M", "8"]
+
+
+def test_the_released_vocoder_is_planned_without_its_files() -> None:
+    cfg = compose(["profile=paper", "vocoder=bigvgan_finetuned", "trainer.vocoder.crop_seconds=0.128"])
+    planned = simulate(cfg, "vocoder", 1, False, False)
+    with torch.device("meta"):
+        layout = published_layout(BigVGAN())
+    lengths = sum(shape[0] for name, shape in layout.items() if name.endswith("weight_g"))
+    assert planned.parameters == 112_199_473 + lengths + 41_105_770 + 280_902
 
 
 def test_a_student_of_recordings_is_planned_too() -> None:

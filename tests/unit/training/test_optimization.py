@@ -10,8 +10,8 @@ from toy_training import Numbers, run_in, settings
 
 from audiolcm.data.loading.batches import batch_indices
 from audiolcm.distributed.hardware import Hardware
-from audiolcm.random_numbers import ExampleGenerators, Generator
 from audiolcm.errors import UserError
+from audiolcm.random_numbers import ExampleGenerators, Generator
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.optimization import AdamW, learning_rate_at
 from audiolcm.training.reproducibility import generator_for
