@@ -54,7 +54,7 @@ def _foresee_sound(recipe: Recipe, stages: list[str]) -> None:
             objective = build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=autoencoder)
             check_pieces(recipe.runner.settings["autoencoder"], "autoencoder", piece_of(objective))
         if "vocoder" in stages:
-            with torch.device("cpu"):  # trained ones compute their filters, and are small
+            with torch.device("cpu"):  # they compute their filters, or read files
                 vocoder = build(cfg["vocoder"]["model"], "vocoder.model")
             build(cfg["vocoder"]["objective"], "vocoder.objective", model=vocoder, autoencoder=autoencoder)
 

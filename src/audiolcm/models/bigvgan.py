@@ -1,4 +1,4 @@
-"""BigVGAN (Lee et al., ICLR 2023), the vocoder of the paper: log-mel spectrogram to waveform, inference only.
+"""BigVGAN (Lee et al., ICLR 2023), the vocoder of the paper: log-mel spectrogram to waveform.
 
 Submodules carry the names of the published checkpoint, so its keys load one to one once weight norm is folded
 (``bigvgan_checkpoint``).
@@ -14,9 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiolcm.errors import UserError
-from audiolcm.models.bigvgan_checkpoint import LICENSE, load_generator, read_arguments, require_mel_range
+from audiolcm.models.bigvgan_checkpoint import (
+    LICENSE,
+    load_generator,
+    published_sizes,
+    read_arguments,
+    require_mel_range,
+)
 from audiolcm.types import Mel, Waveform
 from audiolcm.weights.reading import sha256
+
+PUBLISHED = "audiolcm.models.bigvgan.BigVGAN.from_published"
+"""What a configuration names that takes the published weights."""
 
 FILTER_TAPS = 12
 MEL_LOG_FACTORS = {"log10": 1.0, "ln": math.log(10.0)}
@@ -175,11 +184,16 @@ class BigVGAN(nn.Module):
 
     @classmethod
     def from_published(
-        cls, path: str | Path | None, mel_log: str = "log10", mel_range: Sequence[int | float] | None = None
+        cls,
+        path: str | Path | None,
+        mel_log: str = "log10",
+        mel_range: Sequence[int | float] | None = None,
+        weight_norm: bool = False,
     ) -> "BigVGAN":
         """Return the vocoder of a folder with ``best_netG.pt`` and ``args.yml`` (or the path of the former).
 
         It is ready to use. ``mel_range`` (lowest and highest frequency in Hz) overrules fmin and fmax of args.yml.
+        ``weight_norm`` leaves the file's weight norm in place, for training further.
 
         Raises:
             UserError: a file is missing or broken, a key of the checkpoint or of args.yml is missing, unknown or of
@@ -187,22 +201,14 @@ class BigVGAN(nn.Module):
         """
         weights, arguments = read_arguments(path)
         require_mel_range(weights, arguments, mel_range)
-        settings = {
-            "num_mels": arguments["num_mels"],
-            "channels": arguments["upsample_initial_channel"],
-            "upsample_rates": arguments["upsample_rates"],
-            "upsample_kernels": arguments["upsample_kernel_sizes"],
-            "block_kernels": arguments["resblock_kernel_sizes"],
-            "block_dilations": arguments["resblock_dilation_sizes"],
-            "mel_log": mel_log,
-        }
+        settings = published_sizes(arguments) | {"mel_log": mel_log}
         try:
             model = cls(**settings)
         except (TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise UserError(
                 f"BigVGAN: the args.yml beside {weights} describes no vocoder ({error}). Download it again."
             ) from error
-        load_generator(model, weights)
+        load_generator(model, weights, weight_norm)
         model.standalone = {"_target_": f"{cls.__module__}.{cls.__qualname__}"} | settings
         model.origin = {
             "name": "BigVGAN",

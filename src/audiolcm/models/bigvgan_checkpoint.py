@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from audiolcm.audio.mel import F_MAX, F_MIN, HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE
 from audiolcm.errors import UserError
+from audiolcm.models.weight_norm import add_weight_norm, normed_name
 from audiolcm.storage.plain_data import read_yaml
 from audiolcm.weights.files import weights_folder
 from audiolcm.weights.reading import Shapes, misfits, read_checkpoint, shapes
@@ -109,15 +110,29 @@ def require_mel_range(
         )
 
 
-def load_generator(model: nn.Module, weights: Path) -> None:
-    """Fill ``model`` from ``generator`` of a checkpoint; UserError names every key that does not fit one to one."""
+def load_generator(model: nn.Module, weights: Path, weight_norm: bool = False) -> None:
+    """Fill ``model`` from ``generator`` of a checkpoint; UserError names every key that does not fit one to one.
+
+    ``weight_norm`` keeps the file's weight norm in place; otherwise it is folded into plain weights.
+    """
     checkpoint = read_checkpoint(weights)
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("generator"), dict):
         raise UserError(f"BigVGAN: {weights} has no entry `generator`. Is it the file of a discriminator?")
     state = checkpoint["generator"]
     if problems := misfits(published_layout(model), shapes(state)):
         raise UserError(f"BigVGAN: keys of {weights} do not fit {ARGUMENTS_FILE}: {problems}.")
-    model.load_state_dict(fold_weight_norm(state))
+    if weight_norm:
+        normed = {normed_name(name): tensor for name, tensor in state.items()}
+        add_weight_norm(model).load_state_dict(normed)
+    else:
+        model.load_state_dict(fold_weight_norm(state))
+
+
+def published_sizes(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of ``BigVGAN`` that args.yml describes."""
+    names = ("channels", "upsample_rates", "upsample_kernels", "block_kernels", "block_dilations")
+    sizes = {name: arguments[key] for name, key in zip(names, ARCHITECTURE, strict=True)}
+    return {"num_mels": arguments["num_mels"]} | sizes
 
 
 def published_layout(model: nn.Module) -> Shapes:

@@ -6,14 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiolcm.audio.mel import HOP_LENGTH, MelSpectrogram
 from audiolcm.distributed import processes
-from audiolcm.errors import UserError
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.models.vocoder_discriminator import MultiResolutionDiscriminator
 from audiolcm.models.vocoder_istft import IstftVocoder
+from audiolcm.objectives.given_mels import GivenMels
 from audiolcm.objectives.objective import Batch, Scalars
-from audiolcm.random_numbers import Generator, first_examples, leading, randn
+from audiolcm.random_numbers import Generator, randn
 
 _SMALL = 1e-3
 
@@ -51,14 +50,8 @@ class VocoderObjective(nn.Module):
         ema_rate: float = 0.998,
     ) -> None:
         super().__init__()
-        if not 0.0 <= reconstructed_share <= 1.0:
-            raise UserError(
-                f"vocoder.objective.reconstructed_share={reconstructed_share} is a share of the batch: give 0 to 1."
-            )
-        self.share = reconstructed_share if autoencoder is not None else 0.0
-        self.autoencoder = frozen_copy(autoencoder) if autoencoder is not None else None
+        self.given = GivenMels(autoencoder, reconstructed_share)
         self.mel_weight, self.texture_weight, self.ema_rate = mel_weight, texture_weight, ema_rate
-        self.mel = MelSpectrogram()
         self.trained = nn.ModuleDict(
             {
                 "generator": model,
@@ -73,10 +66,9 @@ class VocoderObjective(nn.Module):
 
     def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the loss of the discriminator, then of the generator, on ``batch["waveform"]`` (batch, samples)."""
-        real = self._whole_frames(batch["waveform"])
-        target = self.mel(real)
+        real, target = self.given.true(batch["waveform"])
         noise = randn(real.shape, generator).to(real)
-        fake = self.trained["generator"](self._given(target, generator), noise)
+        fake = self.trained["generator"](self.given(target, generator), noise)
 
         judge = self.trained["discriminator"]
         on_real, on_fake = judge(real), judge(fake.detach())
@@ -85,7 +77,7 @@ class VocoderObjective(nn.Module):
         with torch.no_grad():
             on_real = judge(real)
         on_fake = judge(fake)
-        mel = F.l1_loss(self.mel(fake), target)
+        mel = F.l1_loss(self.given.mel(fake), target)
         adversarial, matching = generator_loss(on_fake), texture_matching(on_real, on_fake)
         total = adversarial + self.texture_weight * matching + self.mel_weight * mel
         scalars = {"mel": mel.detach(), "adversarial": adversarial.detach(), "texture": matching.detach()}
@@ -99,38 +91,11 @@ class VocoderObjective(nn.Module):
     @torch.no_grad()
     def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return the log10-mel L1 of the averaged vocoder on true and, where there are any, reconstructed mels."""
-        target = self.mel(self._whole_frames(batch["waveform"]))
-        vocoder = self.trained["average"]
-        figures = {"mel": float(F.l1_loss(self.mel(vocoder(target)), target))}
-        if self.autoencoder is not None:
-            figures["mel_reconstructed"] = float(
-                F.l1_loss(self.mel(vocoder(self._reconstruct(target))), target)
-            )
-        return figures
+        return self.given.errors(self.trained["average"], batch["waveform"])
 
     def product(self) -> nn.Module:
         """Return the averaged vocoder."""
         return self.trained["average"]
-
-    def _whole_frames(self, waveform: Tensor) -> Tensor:
-        """Cut to an even number of frames, which the autoencoder halves."""
-        return waveform[:, : waveform.shape[1] // (2 * HOP_LENGTH) * (2 * HOP_LENGTH)]
-
-    def _given(self, mel: Tensor, generator: Generator) -> Tensor:
-        """Return what the vocoder is given: the first mels of the batch reconstructed, the rest true."""
-        count = leading(generator, self.share, len(mel))
-        if count == 0:
-            return mel
-        return torch.cat([self._reconstruct(mel[:count], first_examples(generator, count)), mel[count:]])
-
-    @torch.no_grad()
-    def _reconstruct(self, mel: Tensor, generator: Generator | None = None) -> Tensor:
-        """Pass mels through the autoencoder: a sampled latent in training, the most likely one otherwise."""
-        # pyrefly: ignore[missing-attribute]  (asked for only where there is an autoencoder)
-        posterior = self.autoencoder.encode(mel)
-        latent = posterior.mode() if generator is None else posterior.sample(generator)
-        # pyrefly: ignore[missing-attribute]  (asked for only where there is an autoencoder)
-        return self.autoencoder.decode(latent).float()
 
 
 def discriminator_loss(on_real: Judgment, on_fake: Judgment) -> Tensor:

@@ -16,10 +16,10 @@ from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
-from audiolcm.models.bigvgan import BigVGAN
 from audiolcm.models.clap_t5 import Projection, released_encoders
 from audiolcm.models.transformer import Transformer
 from audiolcm.objectives.consistency import ConsistencyDistillation
+from audiolcm.sizing.vocoder import vocoder_without_weights
 
 Config = Mapping[str, Any]
 Figures = dict[str, Any]
@@ -36,7 +36,6 @@ KNOWN_SIZES = {
 """Published language models whose sizes are known without their files."""
 _TEXT_ENCODER_OF_FILES = "audiolcm.models.clap_t5.ClapT5TextEncoder"
 _RELEASED_TEXT_ENCODER = "audiolcm.models.clap_t5.ReleasedTextEncoder"
-_VOCODER_OF_FILES = "audiolcm.models.bigvgan.BigVGAN.from_published"
 
 
 def describe(cfg: Config) -> Figures:
@@ -58,7 +57,8 @@ def describe(cfg: Config) -> Figures:
         with torch.device("cpu"):  # schedules and solvers compute, with little
             method = Method(cfg)
         distillation: ConsistencyDistillation = method.distillation(network, torch.zeros(1, 1, width))
-        vocoder = _vocoder(cfg["vocoder"]["model"])
+        with torch.device("cpu"):  # some compute their filters
+            vocoder = vocoder_without_weights(cfg["vocoder"]["model"])
     student = distillation.trained["student"]
     (transformer,) = (part for part in student.modules() if isinstance(part, Transformer))
     steps = build(cfg["sampler"], "sampler").timesteps(method.schedule.num_timesteps)
@@ -162,11 +162,3 @@ def _sizes(key: str, kind: type[PretrainedConfig], source: str, names: tuple[str
             ) from error
         found = KNOWN_SIZES[source]
     return {name: getattr(found, name) for name in names}
-
-
-def _vocoder(cfg: Config) -> nn.Module:
-    """Return the vocoder; the published one without its files, whose sizes are the defaults of ``BigVGAN``."""
-    if cfg["_target_"] == _VOCODER_OF_FILES and cfg["path"] is None:
-        return BigVGAN()
-    with torch.device("cpu"):  # the small ones compute their filters, and are small
-        return build(cfg, "vocoder.model")

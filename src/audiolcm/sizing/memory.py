@@ -3,6 +3,7 @@
 And the table of ``python train.py +plan=true``: memory of every model size, and the smallest GPU that it fits.
 """
 
+import gc
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.transformer import Transformer, TransformerBlock
 from audiolcm.objectives.objective import Batch, Objective
+from audiolcm.sizing.vocoder import vocoder_without_weights
 from audiolcm.training.loop import PartLoss, losses_under
 from audiolcm.training.settings import StageSettings
 
@@ -49,13 +51,13 @@ class StepMemory:
     """Bytes of one training step in one process.
 
     Args:
-        parameters: number of trained weights.
-        weights: of all networks: the trained one, its average and the discriminator, or student, target and teacher.
-        gradients: of the trained weights, where two parts take turns of the larger one.
+        parameters: number of trained weights, those of discriminators too.
+        weights: of all networks: the trained one, its average and discriminators, or student, target and teacher.
+        gradients: of the trained weights, where several parts take turns of the largest one.
         optimizer: the two moments of AdamW.
         passing: what else is held when most is held on the way forward and back.
         update: what else is held while the weights are updated.
-        block, around_blocks: weights of one transformer block, and of the rest of one network.
+        block, around_blocks: weights of one transformer block, and of the rest of one network; 0 without a transformer.
     """
 
     parameters: int
@@ -83,7 +85,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
 
     Args:
         cfg: a resolved configuration.
-        stage: autoencoder, teacher or student.
+        stage: autoencoder, vocoder, teacher or student.
         examples: how many go through the networks at once.
         recompute: whether transformer blocks are computed again on the way back.
         bfloat16: whether the step runs under bfloat16 autocast.
@@ -98,6 +100,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         for block in modules:
             if isinstance(block, TransformerBlock):
                 block.recompute = recompute
+        gc.collect()  # what the building left over
         weights = live.now
         batch = random_batch(cfg, stage, examples)
         live.peak = live.now
@@ -141,6 +144,12 @@ def untrained(cfg: Config, stage: str) -> Objective:
     if stage == "autoencoder":
         model = build(cfg["autoencoder"]["model"], "autoencoder.model")
         return build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=model)
+    if stage == "vocoder":
+        made = {
+            "model": vocoder_without_weights(cfg["vocoder"]["model"]),
+            "autoencoder": build(cfg["autoencoder"]["model"], "autoencoder.model"),
+        }
+        return build(cfg["vocoder"]["objective"], "vocoder.objective", **made)
     tokens, width = text_shape(cfg)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
     network: nn.Module = build_denoiser(cfg, width, channels)
@@ -150,11 +159,13 @@ def untrained(cfg: Config, stage: str) -> Objective:
 
 
 def random_batch(cfg: Config, stage: str, examples: int) -> Batch:
-    """Return a mel, or latents and text, of the shapes that the stage trains on."""
+    """Return a mel, waveforms, or latents and text, of the shapes that the stage trains on."""
     seconds = cfg["trainer"][stage]["crop_seconds"]
     frames = max(1, round(seconds * SAMPLE_RATE / HOP_LENGTH / 2))
     if stage == "autoencoder":
         return {"mel": torch.randn(examples, NUM_MELS, 2 * frames)}
+    if stage == "vocoder":
+        return {"waveform": torch.randn(examples, 2 * frames * HOP_LENGTH)}
     tokens, width = text_shape(cfg)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
     return {"latent": torch.randn(examples, channels, frames), "text": torch.randn(examples, tokens, width)}
@@ -227,21 +238,23 @@ def plan_table(cfg: Mapping[str, Any]) -> str:
         "parallel.recompute=true.\n\n"
         + "\n".join(lines)
         + "\n\nexamples: how many go through a process at once, trainer.<stage>.batch_size over processes and "
-        "trainer.<stage>.accumulate. weights: all copies (trained and average, an autoencoder's discriminator; "
-        "student, target and teacher). "
+        "trainer.<stage>.accumulate. weights: all copies (trained and average, of autoencoder and vocoder their "
+        "discriminators too; student, target and teacher). "
         f"GPU: the smallest usual one, with {RESERVE / GB:g} GB kept free; - is none. +plan=8 plans for 8 processes."
     )
 
 
 def _rows(cfg: Mapping[str, Any], count: int, engine: str, bfloat16: bool) -> Iterator[list[str]]:
-    settings = {stage: build(cfg["trainer"][stage], f"trainer.{stage}", StageSettings) for stage in STAGES}
-    planned = [
-        ("any", cfg, "autoencoder"),
-        *((name, of, stage) for name, of in sizes(cfg) for stage in SIZED),
-    ]
+    trains_vocoder = cfg["vocoder"]["objective"] is not None and cfg["parents"]["vocoder"] is None
+    whole = ("autoencoder", *(["vocoder"] if trains_vocoder else []))  # which no process shares
+    planned = [*(("any", cfg, stage) for stage in whole)]
+    planned += [(name, sized, stage) for name, sized in sizes(cfg) for stage in SIZED]
+    settings = {
+        stage: build(cfg["trainer"][stage], f"trainer.{stage}", StageSettings) for stage in (*whole, *SIZED)
+    }
     for name, sized, stage in tqdm(planned, "plan", leave=False):
         examples = settings[stage].micro_batch_size(count, stage)
-        shared = engine if stage in SIZED else "ddp"  # an autoencoder stays whole
+        shared = engine if stage in SIZED else "ddp"
         kept, again = (
             in_one_process(simulate(sized, stage, examples, recompute, bfloat16), count, shared, bfloat16)
             for recompute in (False, True)

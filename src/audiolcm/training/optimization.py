@@ -31,9 +31,13 @@ class AdamW:
 
 
 def learning_rate_at(step: int, settings: StageSettings) -> float:
-    """Return the learning rate of ``step``: linear warm-up, then a cosine to ``final_lr_fraction`` of the peak."""
+    """Return the learning rate of ``step``: linear warm-up, then a cosine to ``final_lr_fraction`` of the peak.
+
+    With ``lr_decay`` it decays exponentially besides.
+    """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     done = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
     floor = settings.final_lr_fraction
-    return settings.learning_rate * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * done)))
+    rate = settings.learning_rate * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * done)))
+    return rate if settings.lr_decay is None else rate * settings.lr_decay ** (step - settings.warmup_steps)

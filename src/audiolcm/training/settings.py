@@ -11,6 +11,8 @@ from audiolcm.random_numbers import Generator
 _BOOKKEEPING = {
     "log_every", "validate_every", "checkpoint_every", "num_validation", "accumulate", "snapshots",
 }  # fmt: skip
+_ADDED = {"length_buckets", "lr_decay"}
+"""Settings that came after the first artifacts: null is as it was without them."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,9 @@ class StageSettings:
     norm of each part; null leaves it alone. ``batch_size`` counts the examples of one step over all processes; each
     process takes its share in ``accumulate`` pieces, one after the other. ``length_buckets`` are lengths in seconds
     below ``crop_seconds``, ascending: a step takes clips that fit into one of these lengths, cut or padded to it,
-    instead of padding all to ``crop_seconds``. ``snapshots`` are steps whose network is kept beside the last one. Only
-    fields that can change the weights belong to a stage's identity.
+    instead of padding all to ``crop_seconds``. ``snapshots`` are steps whose network is kept beside the last one.
+    ``lr_decay`` multiplies the learning rate at each step after the warm-up, besides the cosine. Only fields that can
+    change the weights belong to a stage's identity.
     """
 
     steps: int
@@ -40,6 +43,7 @@ class StageSettings:
     accumulate: int = 1
     length_buckets: list[float] | None = None
     snapshots: list[int] | None = None
+    lr_decay: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulate", "log_every", "validate_every", "checkpoint_every"):
@@ -61,6 +65,8 @@ class StageSettings:
             )
         if not 0.0 <= self.final_lr_fraction <= 1.0:
             raise UserError(f"trainer: final_lr_fraction={self.final_lr_fraction} is a share: 0 to 1.")
+        if self.lr_decay is not None and not 0.0 < self.lr_decay <= 1.0:
+            raise UserError(f"trainer: lr_decay={self.lr_decay} must be above 0, and 1 at most.")
 
     def micro_batch_size(self, num_processes: int, stage: str = "<stage>") -> int:
         """Return how many examples a process takes at once.
@@ -78,7 +84,7 @@ class StageSettings:
 
     def identity(self) -> dict[str, int | float | list[float] | None]:
         """Return the settings that can change the trained weights."""
-        idle = _BOOKKEEPING if self.length_buckets is not None else {*_BOOKKEEPING, "length_buckets"}
+        idle = _BOOKKEEPING | {name for name in _ADDED if getattr(self, name) is None}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in idle}
 
 

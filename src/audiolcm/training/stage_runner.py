@@ -140,12 +140,16 @@ class StageRunner:
     def _facts(self, folder: Path, parents: Parents, product: nn.Module) -> dict[str, object]:
         """Return what the card of a training in ``folder`` says besides."""
         rows = read_metrics(folder / "metrics.jsonl") if processes.is_first() else []
+        origins = [parent.card["origin"] for parent in parents.values() if "origin" in parent.card]
+        origins += (
+            [product.origin] if hasattr(product, "origin") else []
+        )  # of published weights, trained further
         return {
             "parents": {
                 name: embedded_name(parent.folder) or os.path.relpath(parent.folder, folder)
                 for name, parent in parents.items()
             },
-            "derived_from": [parent.card["origin"] for parent in parents.values() if "origin" in parent.card],
+            "derived_from": origins,
             "num_parameters": sum(parameter.numel() for parameter in product.parameters()),
             "hardware": self.hardware.describe(),
             "processes": processes.count(),

@@ -118,7 +118,7 @@ def test_the_share_of_reconstructed_mels() -> None:
     autoencoder = Halving()
     subject = objective(autoencoder, reconstructed_share=0.25)
     list(subject.losses(batch(8), 0, torch.Generator().manual_seed(0)))
-    assert subject.autoencoder.seen == 2
+    assert subject.given.autoencoder.seen == 2
     list(objective(autoencoder, reconstructed_share=0.0).losses(batch(8), 0, torch.Generator()))
     assert autoencoder.seen == 0
 

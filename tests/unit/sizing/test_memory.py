@@ -1,17 +1,23 @@
 """The planner against real steps whose tensors are counted, and its table as people read it."""
 
 from dataclasses import replace
+import itertools
+from pathlib import Path
 
 import pytest
+import tiny_bigvgan
 import torch
 
 from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
+from audiolcm.models.bigvgan import BigVGAN
+from audiolcm.models.bigvgan_checkpoint import published_layout
 from audiolcm.sizing.memory import (
     GB,
     SIZED,
     LiveBytes,
     StepMemory,
+    _rows,
     in_one_process,
     losses,
     plan_table,
@@ -72,6 +78,28 @@ def test_plan_of_an_autoencoder_counts_its_discriminator(objective: str) -> None
         sum(p.numel() for p in parts["generator"]) if objective == "spectral" else planned.parameters
     )
     assert later.optimizer == 2 * 4 * trained_until_then, "trainer=smoke has 20 steps"
+
+
+@pytest.mark.parametrize("examples", [1, 4])
+def test_plan_of_a_vocoder_is_what_a_real_step_takes(tmp_path: Path, examples: int) -> None:
+    folder = tiny_bigvgan.save(tmp_path / "published")
+    words = ["vocoder=bigvgan_finetuned", f"vocoder.model.path={folder}", *tiny_bigvgan.WORDS]
+    cfg = compose([*words, "vocoder.objective.mpd.channels=4"])
+    planned = simulate(cfg, "vocoder", examples, False, True)
+    assert planned.total == pytest.approx(measured(cfg, "vocoder", examples, False), rel=0.1)
+    in_float32 = simulate(cfg, "vocoder", examples, False, False)
+    assert planned.total == pytest.approx(in_float32.total, rel=0.01), "it is float32 whatever the precision"
+    _, row = itertools.islice(_rows(cfg, 1, "ddp", True), 2)
+    assert row[:4] == ["any", "vocoder", f"{planned.parameters / 1e6:.1f} M", "8"]
+
+
+def test_the_released_vocoder_is_planned_without_its_files() -> None:
+    cfg = compose(["profile=paper", "vocoder=bigvgan_finetuned", "trainer.vocoder.crop_seconds=0.128"])
+    planned = simulate(cfg, "vocoder", 1, False, False)
+    with torch.device("meta"):
+        layout = published_layout(BigVGAN())
+    lengths = sum(shape[0] for name, shape in layout.items() if name.endswith("weight_g"))
+    assert planned.parameters == 112_199_473 + lengths + 41_105_770 + 280_902
 
 
 def test_a_student_of_recordings_is_planned_too() -> None:

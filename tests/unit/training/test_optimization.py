@@ -10,6 +10,7 @@ from toy_training import Numbers, run_in, settings
 
 from audiolcm.data.loading.batches import batch_indices
 from audiolcm.distributed.hardware import Hardware
+from audiolcm.errors import UserError
 from audiolcm.random_numbers import ExampleGenerators, Generator
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.optimization import AdamW, learning_rate_at
@@ -96,3 +97,23 @@ def test_learning_rate() -> None:
     assert 1e-3 < rates[99] < 1.01e-3 + 1e-5
     flat = settings(100, warmup_steps=0, final_lr_fraction=1.0)
     assert learning_rate_at(0, flat) == learning_rate_at(99, flat) == 1e-2
+
+
+def test_exponential_decay_is_torchs() -> None:
+    s = settings(20, warmup_steps=0, final_lr_fraction=1.0, lr_decay=0.9)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-2)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)
+    for step in range(20):
+        assert learning_rate_at(step, s) == pytest.approx(schedule.get_last_lr()[0], rel=1e-12)
+        optimizer.step()
+        schedule.step()
+    assert learning_rate_at(5, settings(20, lr_decay=0.9)) == pytest.approx(
+        learning_rate_at(5, settings(20)) * 0.9**2
+    )
+
+
+def test_a_decay_belongs_to_an_identity_only_where_there_is_one() -> None:
+    assert "lr_decay" not in settings(20).identity()
+    assert settings(20, lr_decay=0.5).identity() == settings(20).identity() | {"lr_decay": 0.5}
+    with pytest.raises(UserError, match="lr_decay"):
+        settings(20, lr_decay=1.5)

@@ -1,0 +1,23 @@
+"""A vocoder of its configured size, whose weights are not read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from audiolcm.configuration.build import build
+from audiolcm.models.bigvgan import PUBLISHED, BigVGAN
+from audiolcm.models.bigvgan_checkpoint import published_sizes, read_arguments
+
+
+def vocoder_without_weights(cfg: Mapping[str, Any]) -> nn.Module:
+    """Return a vocoder on torch's present device.
+
+    One of published files has the sizes of its args.yml; where no folder is given, those of the released one.
+
+    Raises:
+        UserError: it cannot be built, or a published file is missing.
+    """
+    if cfg["_target_"] != PUBLISHED:
+        return build(cfg, "vocoder.model")
+    return BigVGAN(**({} if cfg["path"] is None else published_sizes(read_arguments(cfg["path"])[1])))
