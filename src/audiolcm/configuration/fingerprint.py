@@ -34,7 +34,7 @@ _PLACES_WITHIN = {
 }
 _ADDED = {
     "guidance": {"interval"}, "sampler": {"interval"}, "teacher_sampler": {"interval"}, "system": {"interval"},
-    "teacher": {"initial"}, "solver": {"max_step"},
+    "teacher": {"initial"}, "solver": {"max_step"}, "text_encoder": {"trainable"},
 }  # fmt: skip
 """Settings that came after the first records: null is as it was without them."""
 DECIDING = (

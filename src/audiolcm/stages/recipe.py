@@ -33,7 +33,8 @@ class Recipe(Ingredients):
     @cached_property
     def student(self) -> Artifact:
         """Return the student."""
-        return student.student(self, self.teacher, self.autoencoder, self.vocoder)
+        ingredients = self.with_text_of(self.teacher)
+        return student.student(ingredients, self.teacher, self.autoencoder, self.vocoder)
 
     def load_autoencoder(self) -> Autoencoder:
         """Return the trained autoencoder on the training device."""
