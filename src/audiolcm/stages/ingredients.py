@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 import torch
 
@@ -130,7 +129,7 @@ class Ingredients:
             )
         return self.text_encoder
 
-    def with_text_of(self, teacher: Artifact) -> Self:
+    def with_text_of(self, teacher: Artifact) -> "Ingredients":
         """Return these ingredients with the text encoder that ``teacher`` trained; the same where it trained none."""
         if not self.trains_text:
             return self
