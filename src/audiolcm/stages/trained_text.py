@@ -33,7 +33,8 @@ def keep_text_encoder(
     """
     store = ingredients.runner.store
     identity = Identity("text_encoder", teacher.name, teacher.content)
-    (place,) = (name for name, module in encoder.named_modules() if module is encoder.trained_part())
+    part = encoder.trained_part()
+    (place,) = (name for name, module in encoder.named_modules() if module is part)
     tensors = {f"{place}.{name}": tensor for name, tensor in trained.state_dict().items()}
     gathered = gathered_in_first(encoder.state_dict() | tensors)
     folder = store.folder(identity)

@@ -1,22 +1,13 @@
 """T5 trained with the teacher: what learns, how, and that all who come after the teacher read the trained one."""
 
-import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from hydra.core.global_hydra import GlobalHydra
 from text_files import save_text_files
-from torch import nn
 
-from audiolcm.configuration.schema import compose, read_yaml
-from audiolcm.errors import UserError
-from audiolcm.models.clap_t5 import ClapT5TextEncoder, ReleasedTextEncoder
-from audiolcm.objectives.diffusion import DiffusionObjective
-from audiolcm.pipeline import AudioLCM
+from audiolcm.configuration.schema import compose
 from audiolcm.stages.recipe import Recipe
-from audiolcm.weights.artifacts import Artifact
 
 TINY = [
     "trainer=smoke", "logger=jsonl", "hardware=cpu_float32", "vocoder=griffin_lim", "teacher=scratch", "model.width=32",
