@@ -12,7 +12,7 @@ from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.storage.tensors import without_initialization
-from audiolcm.types import TextEncoder
+from audiolcm.types import TextEncoder, TrainableTextEncoder
 from audiolcm.weights.artifacts import Artifact
 
 TEACHER_SAMPLERS = {
@@ -130,19 +130,24 @@ class Method:
         self.distance = build(self.cfg["distance"], "objective.distance")
         self.boundary = build(self.cfg["boundary"], "objective.boundary")
 
-    def noise_prediction(self, denoiser: nn.Module, unconditional: Tensor) -> Any:
+    def noise_prediction(
+        self, denoiser: nn.Module, unconditional: Tensor, text_encoder: TrainableTextEncoder | None = None
+    ) -> Any:
         """Return the objective of a teacher: noise prediction with dropped captions.
 
         Args:
             denoiser: the network that is trained.
-            unconditional: text features of the empty caption, (1, tokens, width).
+            unconditional: text features of the empty caption, (1, tokens, width), or the ids of its tokens.
+            text_encoder: one that is trained along, which takes ids.
         """
+        trained = {} if text_encoder is None else {"text_encoder": text_encoder}
         return build(
             self.cfg["diffusion"],
             "objective.diffusion",
             model=denoiser,
             schedule=self.schedule,
             unconditional=unconditional,
+            **trained,
         )
 
     def distillation(

@@ -4,10 +4,12 @@ The aliases are checked by beartype when the tests run, and cost nothing otherwi
 """
 
 import sys
-from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar, runtime_checkable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
-from jaxtyping import Float, Num
-from torch import Tensor, device
+from jaxtyping import Float, Int, Num
+from torch import Tensor, device, nn
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
@@ -18,6 +20,7 @@ Waveform = Float[Tensor, "batch samples"]
 Mel = Float[Tensor, "batch mels frames"]
 Latent = Float[Tensor, "batch channels latent_frames"]
 TextTokens = Float[Tensor, "batch tokens text_width"]
+TokenIds = Int[Tensor, "batch tokens"]
 Timesteps = Num[Tensor, " batch"]
 PerExample = Float[Tensor, " batch"]
 
@@ -88,4 +91,39 @@ class WeightedTextEncoder(TextEncoder, Protocol):
 
         def state_dict(self) -> dict[str, Tensor]:
             """Return its weights by name, as a module of torch."""
+            ...
+
+
+@runtime_checkable
+class TrainableTextEncoder(WeightedTextEncoder, Protocol):
+    """A text encoder of which a part may be trained with a teacher; its texts are then ids of tokens."""
+
+    def ids(self, captions: list[str], structured: list[str]) -> TokenIds:
+        """Return (batch, num_tokens), on the CPU."""
+        ...
+
+    def encode(self, ids: TokenIds, trained: nn.Module | None = None) -> TextTokens:
+        """Return features with gradients; ``trained`` takes the place of ``trained_part``, such as its average."""
+        ...
+
+    def trained_part(self) -> nn.Module:
+        """Return the part that is trained."""
+        ...
+
+    def standalone(self) -> dict[str, Any]:
+        """Return the configuration by which it is read from an artifact."""
+        ...
+
+    def save_tokenizers(self, folder: Path) -> None:
+        """Write what it needs beside the weights into the folder of an artifact."""
+        ...
+
+    if TYPE_CHECKING:  # what isinstance asks for stays as it is
+
+        def parameters(self) -> Iterator[nn.Parameter]:
+            """Yield its weights, as a module of torch."""
+            ...
+
+        def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
+            """Yield its parts by name, as a module of torch."""
             ...

@@ -35,6 +35,7 @@ from audiolcm.objectives.diffusion import DiffusionObjective
 from audiolcm.objectives.objective import Objective
 from audiolcm.objectives.reconstruction import FixedVarianceL1, LearnedVarianceL1
 from audiolcm.objectives.vocoder import VocoderObjective
+from audiolcm.sizing.texts import wordless_text_encoder
 from audiolcm.training.loop import StageRun, fit
 from audiolcm.training.optimization import AdamW
 from audiolcm.training.parallel import Parallel
@@ -42,7 +43,7 @@ from audiolcm.training.settings import StageSettings
 from audiolcm.training.tracking import NoTracker, read_metrics
 
 ADVERSARIAL = ("autoencoder", "vocoder", "released_autoencoder")
-STAGES = ("plain_autoencoder", *ADVERSARIAL, "teacher", "student")
+STAGES = ("plain_autoencoder", *ADVERSARIAL, "teacher", "teacher_with_text", "student")
 SETTINGS = StageSettings(
     steps=4,
     batch_size=4,
@@ -53,6 +54,18 @@ SETTINGS = StageSettings(
     num_validation=12,
 )
 ACCUMULATED = replace(SETTINGS, accumulate=2)
+TEXT = {
+    "_target_": "audiolcm.models.clap_t5.ReleasedTextEncoder",
+    "bert": {
+        "vocab_size": 20,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+    },
+    "t5": {"vocab_size": 20, "d_model": 12, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2},
+    "tokens_per_half": 2,
+}
 Trace = list[dict[str, float]]
 
 
@@ -63,6 +76,8 @@ class Noise:
     shapes: dict[str, tuple[int, ...]]
     stopped_process: int | None = None
     batches: int = 0
+    words: int = 0
+    """Of a vocabulary whose ids stand in the place of the texts' features."""
 
     def __len__(self) -> int:
         return 12
@@ -74,16 +89,19 @@ class Noise:
         self.batches += 1
         if self.batches == 3 and self.stopped_process == processes.rank():
             os.kill(os.getpid(), signal.SIGTERM)
-        return {
+        batch = {
             name: random_numbers.randn((len(indices), *shape), generator)
             for name, shape in self.shapes.items()
         }
+        return batch | ({"text": batch["text"][..., 0].mul(9.0).long() % self.words} if self.words else {})
 
 
 def data(stage: str) -> Noise:
     if "autoencoder" in stage:
         return Noise({"mel": (80, 32)})
-    return Noise({"waveform": (8192,)} if stage == "vocoder" else {"latent": (8, 16), "text": (4, 12)})
+    words = TEXT["t5"]["vocab_size"] if stage == "teacher_with_text" else 0
+    shapes = {"waveform": (8192,)} if stage == "vocoder" else {"latent": (8, 16), "text": (4, 12)}
+    return Noise(shapes, words=words)
 
 
 def objective(stage: str) -> Objective:
@@ -109,6 +127,11 @@ def objective(stage: str) -> Objective:
     for parameter in network.parameters():  # no zeros: every weight counts from the first step
         torch.nn.init.normal_(parameter, std=0.1)
     schedule, empty = ScaledLinearSchedule(), torch.zeros(1, 4, 12)
+    if stage == "teacher_with_text":
+        empty = torch.zeros(1, 4, dtype=torch.int64)
+        return DiffusionObjective(
+            network, schedule, empty, ema_rate=0.9, text_encoder=wordless_text_encoder(TEXT)
+        )
     if stage == "teacher":
         return DiffusionObjective(network, schedule, empty, ema_rate=0.9)
     pieces = (schedule, BoundaryScalings(), GridSolver(), UniformGuidance(), Huber())
@@ -142,7 +165,7 @@ def runs_of_many() -> Iterator[tuple[str, Parallel, StageSettings, tuple[str, ..
     """Yield what many processes train: folder, engine, settings, stages."""
     ddp, fsdp = Parallel("ddp"), Parallel("fsdp")
     plain = tuple(stage for stage in STAGES if stage not in ADVERSARIAL)
-    transformers = ("teacher", "student")
+    transformers = ("teacher", "teacher_with_text", "student")
     yield "ddp", ddp, SETTINGS, STAGES
     yield "ddp_accumulated", Parallel("ddp", recompute=True), ACCUMULATED, plain
     yield "fsdp", fsdp, SETTINGS, transformers

@@ -45,7 +45,9 @@ def test_many_processes_give_the_figures_of_one(trained: Path, name: str, stage:
 def test_the_stages_are_worth_comparing(trained: Path) -> None:
     for stage in STAGES:
         rows = trace(trained / "one", stage)
-        part = {"student": "student", "teacher": "model"}.get(stage, "generator")
+        part = {"student": "student", "teacher": "model", "teacher_with_text": "model"}.get(
+            stage, "generator"
+        )
         losses = [row[f"train/{part}"] for row in rows if f"train/{part}" in row]
         assert len(losses) == 4
         assert len(set(losses)) == 4

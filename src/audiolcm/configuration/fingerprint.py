@@ -34,7 +34,7 @@ _PLACES_WITHIN = {
 }
 _ADDED = {
     "guidance": {"interval"}, "teacher": {"initial"}, "solver": {"max_step"}, "dataset": {"resampler", "mels"},
-    "parents": {"text_encoder"},
+    "parents": {"text_encoder"}, "text_encoder": {"trainable"},
     **{section: {"interval", "kind", "spacing", "eta"} for section in ("sampler", "teacher_sampler")},
     "system": {"interval", "kind", "spacing", "eta", "clamp_mel"},
 }  # fmt: skip

@@ -1,14 +1,16 @@
 """Reading the files of BERT, T5 and MS-CLAP 2022 from disk; every failure says what to fetch and where."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase, T5EncoderModel
+from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase
 
 from audiolcm.errors import UserError
+from audiolcm.models.t5_encoder import T5Encoder
 from audiolcm.weights.files import weights_folder
 from audiolcm.weights.reading import read_checkpoint
 
@@ -103,6 +105,21 @@ def released_tokenizer(
     return tokenizer
 
 
+def save_tokenizers(folder: Path, tokenizers: Mapping[str, PreTrainedTokenizerBase]) -> None:
+    """Write tokenizers into the folder of an artifact, where ``released_tokenizer`` finds them by kind.
+
+    Raises:
+        UserError: the disk refuses.
+    """
+    for kind, tokenizer in tokenizers.items():
+        try:
+            tokenizer.save_pretrained(folder / kind)
+        except Exception as error:
+            raise UserError(
+                f"{folder / kind} cannot be written ({error}). Free some space, then again."
+            ) from error
+
+
 def read_bert_config(source: str, how_to_get: str = HOW_TO_GET) -> BertConfig:
     """Read BERT's sizes from a folder or the local cache; ``how_to_get`` ends the message if there are none.
 
@@ -115,7 +132,7 @@ def read_bert_config(source: str, how_to_get: str = HOW_TO_GET) -> BertConfig:
         raise UserError(f"No BERT config.json at {source!r}: {_first_line(error)}{how_to_get}") from error
 
 
-def read_t5(source: str) -> T5EncoderModel:
+def read_t5(source: str) -> T5Encoder:
     """Read the encoder of T5 in float32 from a folder or the local cache; a decoder beside it is ignored.
 
     Raises:
@@ -123,7 +140,7 @@ def read_t5(source: str) -> T5EncoderModel:
     """
     try:
         # pyrefly: ignore[not-iterable]  (output_loading_info makes it a pair)
-        model, report = T5EncoderModel.from_pretrained(
+        model, report = T5Encoder.from_pretrained(
             source, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError) as error:

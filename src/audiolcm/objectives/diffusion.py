@@ -10,7 +10,7 @@ from audiolcm.errors import UserError
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.objectives.objective import Batch, Scalars
 from audiolcm.random_numbers import Generator, rand, randint, randn
-from audiolcm.types import TextTokens
+from audiolcm.types import TextTokens, TokenIds, TrainableTextEncoder
 
 LOSS_WEIGHTING = {"epsilon": 0, "balanced": 1, "velocity": 2}
 """The power p in E || epsilon_theta - epsilon ||^2 / alpha_t^p, by name.
@@ -28,20 +28,23 @@ class DiffusionObjective(nn.Module):
     Args:
         model: the transformer to train.
         schedule: alpha_t and sigma_t.
-        unconditional: text features of the empty caption, (1, tokens, width).
+        unconditional: text of the empty caption, as batches hold it.
         caption_dropout: share of captions replaced by the empty one, for classifier-free guidance.
         ema_rate: rate of the moving average that becomes the artifact.
         loss_weighting: a key of ``LOSS_WEIGHTING``.
+        text_encoder: one that is trained along, with one optimizer and one average for both. Texts are then ids of
+            tokens, (batch, tokens), which each step encodes; without it they are features, (batch, tokens, width).
     """
 
     def __init__(
         self,
         model: nn.Module,
         schedule: NoiseSchedule,
-        unconditional: TextTokens,
+        unconditional: TextTokens | TokenIds,
         caption_dropout: float = 0.1,
         ema_rate: float = 0.999,
         loss_weighting: str = "epsilon",
+        text_encoder: TrainableTextEncoder | None = None,
     ) -> None:
         super().__init__()
         if not 0.0 <= caption_dropout <= 1.0:
@@ -53,6 +56,10 @@ class DiffusionObjective(nn.Module):
                 f"objective.diffusion.loss_weighting={loss_weighting}: choose {', '.join(LOSS_WEIGHTING)}."
             )
         self.trained = nn.ModuleDict({"model": model, "average": frozen_copy(model)})
+        self.text_encoder = text_encoder
+        if text_encoder is not None:
+            part = text_encoder.trained_part()
+            self.trained.update({"text_model": part, "text_average": frozen_copy(part)})
         self.schedule = schedule
         self.caption_dropout = caption_dropout
         self.ema_rate = ema_rate
@@ -60,33 +67,38 @@ class DiffusionObjective(nn.Module):
         self.register_buffer("unconditional", unconditional, persistent=False)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
-        """Return the one part, ``model``."""
-        return {"model": list(self.trained["model"].parameters())}
+        """Return the one part, ``model``, with the weights of a text encoder that is trained along."""
+        networks = [self.trained[name] for name in ("model", "text_model") if name in self.trained]
+        return {"model": [parameter for network in networks for parameter in network.parameters()]}
 
     def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
-        """Yield the one loss; batch: latent (batch, channels, frames), text (batch, tokens, width)."""
+        """Yield the one loss; batch: latent (batch, channels, frames), text (batch, tokens, width), or its ids."""
         dropped = rand([len(batch["text"])], generator) < self.caption_dropout
-        text = torch.where(
-            dropped.to(self.unconditional.device)[:, None, None], self.unconditional, batch["text"]
-        )
-        yield "model", self._loss(self.trained["model"], batch["latent"], text, generator), {}
+        of_example = dropped.to(self.unconditional.device).view(-1, *[1] * (batch["text"].dim() - 1))
+        text = torch.where(of_example, self.unconditional, batch["text"])
+        yield "model", self._loss("model", batch["latent"], text, generator), {}
 
     def after_step(self, step: int) -> None:
-        """Move the average towards the model."""
-        ema_update(self.trained["average"], self.trained["model"], warmed_up_rate(self.ema_rate, step))
+        """Move the average towards the model, also of a text encoder: the averaged model reads averaged texts."""
+        rate = warmed_up_rate(self.ema_rate, step)
+        ema_update(self.trained["average"], self.trained["model"], rate)
+        if self.text_encoder is not None:
+            ema_update(self.trained["text_average"], self.trained["text_model"], rate)
 
     @torch.no_grad()
     def validate(self, batch: Batch, generator: Generator) -> dict[str, float]:
         """Return the loss of the averaged model, with captions."""
-        return {"loss": float(self._loss(self.trained["average"], batch["latent"], batch["text"], generator))}
+        return {"loss": float(self._loss("average", batch["latent"], batch["text"], generator))}
 
     def product(self) -> nn.Module:
         """Return the averaged model."""
         return self.trained["average"]
 
-    def _loss(self, model: nn.Module, z: Tensor, text: Tensor, generator: Generator) -> Tensor:
+    def _loss(self, who: str, z: Tensor, text: Tensor, generator: Generator) -> Tensor:
+        if self.text_encoder is not None:
+            text = self.text_encoder.encode(text, self.trained[f"text_{who}"])
         t = randint(self.schedule.num_timesteps, [len(z)], generator).to(z.device)
         noise = randn(z.shape, generator).to(z.device)
-        epsilon = model(self.schedule.add_noise(z, noise, t), t, text)
+        epsilon = self.trained[who](self.schedule.add_noise(z, noise, t), t, text)
         error = (epsilon.float() - noise).square()
         return (error / self.schedule.alpha(t) ** self.weighting_power).mean()

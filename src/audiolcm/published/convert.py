@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.errors import UserError
-from audiolcm.models.clap_t5_files import read_tokenizer, tokenizer_place
+from audiolcm.models.clap_t5_files import read_tokenizer, save_tokenizers, tokenizer_place
 from audiolcm.published.checkpoint import ReleasedCheckpoint, read_released
 from audiolcm.published.layout import DENOISERS, Sizes
 from audiolcm.published.sources import PUBLISHED, ModelSource, part_identity
@@ -96,13 +96,7 @@ class _Converter:
     def text_encoder(self, tokenizers: Mapping[str, PreTrainedTokenizerBase]) -> Artifact:
         """Write the text encoders, the tokenizers before the card."""
         folder = self.store.folder(part_identity(self.source, self.released.kind, "text_encoder"))
-        for kind, tokenizer in tokenizers.items():
-            try:
-                tokenizer.save_pretrained(folder / kind)
-            except Exception as error:
-                raise UserError(
-                    f"{folder / kind} cannot be written ({error}). Free some space, then again."
-                ) from error
+        save_tokenizers(folder, tokenizers)
         return self.part("text_encoder", {})
 
     def vocoder(self) -> Artifact | None:

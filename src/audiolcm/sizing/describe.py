@@ -9,33 +9,20 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import BertConfig, PretrainedConfig, T5Config
 
 from audiolcm.assembly import Method, build_denoiser
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
-from audiolcm.errors import UserError
 from audiolcm.models.autoencoder import Autoencoder
-from audiolcm.models.clap_t5 import Projection, released_encoders
+from audiolcm.models.clap_t5 import Projection
 from audiolcm.models.transformer import Transformer
 from audiolcm.objectives.consistency import ConsistencyDistillation
+from audiolcm.sizing.texts import has_language_models, language_models
 from audiolcm.sizing.vocoder import vocoder_without_weights
 
 Config = Mapping[str, Any]
 Figures = dict[str, Any]
 
-BERT_NAMES = ("hidden_size", "intermediate_size", "max_position_embeddings", "num_attention_heads")
-BERT_NAMES += ("num_hidden_layers", "type_vocab_size", "vocab_size")
-T5_NAMES = ("d_ff", "d_kv", "d_model", "num_heads", "num_layers", "vocab_size")
-KNOWN_SIZES = {
-    "bert-base-uncased": BertConfig(),  # transformers' defaults are its sizes
-    "google/t5-v1_1-large": T5Config(
-        vocab_size=32128, d_model=1024, d_kv=64, d_ff=2816, num_layers=24, num_heads=16
-    ),
-}
-"""Published language models whose sizes are known without their files."""
-_TEXT_ENCODER_OF_FILES = "audiolcm.models.clap_t5.ClapT5TextEncoder"
-_RELEASED_TEXT_ENCODER = "audiolcm.models.clap_t5.ReleasedTextEncoder"
 
 
 def describe(cfg: Config) -> Figures:
@@ -43,7 +30,8 @@ def describe(cfg: Config) -> Figures:
 
     Counts: ``num_trainable`` of the student; ``num_non_trainable`` of what distillation holds beside it: teacher,
     target, autoencoder and text encoder, which together are the paper's 984 M; in neither are ``num_vocoder`` and
-    ``num_discriminator``, which is trained with the autoencoder by an optimizer of its own.
+    ``num_discriminator``, which is trained with the autoencoder by an optimizer of its own. Where the teacher's
+    training trains its text encoder too, ``num_text_encoder_trained`` is of it.
 
     Raises:
         UserError: a part cannot be built, or the sizes of a language model are neither known nor in its files.
@@ -68,6 +56,8 @@ def describe(cfg: Config) -> Figures:
         "num_autoencoder": size(autoencoder),
         "num_text_encoder": size(text_encoder),
     }
+    if cfg["text_encoder"].get("trainable"):
+        text["num_text_encoder_trained"] = size(text_encoder["t5_transformer"])
     return {
         **heard,
         **_of_transformer(transformer),
@@ -140,25 +130,9 @@ def _of_text(cfg: Config, encoder: Any) -> tuple[Figures, int]:
 
 def _text_encoder(cfg: Config) -> nn.Module:
     """Return the text encoder; of one that reads published files the networks, at their known sizes."""
-    if cfg["_target_"] not in (_TEXT_ENCODER_OF_FILES, _RELEASED_TEXT_ENCODER):
+    if not has_language_models(cfg):
         return build(cfg, "text_encoder")
-    bert, t5 = cfg["bert"], cfg["t5"]
-    if cfg["_target_"] == _TEXT_ENCODER_OF_FILES:
-        bert = _sizes("bert", BertConfig, bert, BERT_NAMES)
-        t5 = _sizes("t5", T5Config, t5, T5_NAMES)
-    caption_encoder, t5_transformer = released_encoders(bert, t5)
+    caption_encoder, t5_transformer = language_models(cfg)
     return nn.ModuleDict({"caption_encoder": caption_encoder, "t5_transformer": t5_transformer})
 
 
-def _sizes(key: str, kind: type[PretrainedConfig], source: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return a language model's sizes: of its config.json where it is at hand, else of ``KNOWN_SIZES``."""
-    try:
-        found = kind.from_pretrained(source, local_files_only=True)
-    except (OSError, ValueError) as error:
-        if source not in KNOWN_SIZES:
-            raise UserError(
-                f"text_encoder.{key}={source} has no config.json here, and its sizes are not known. Give its folder, "
-                f"or one of {', '.join(KNOWN_SIZES)}, whose sizes are."
-            ) from error
-        found = KNOWN_SIZES[source]
-    return {name: getattr(found, name) for name in names}

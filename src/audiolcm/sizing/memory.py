@@ -24,10 +24,13 @@ from audiolcm.configuration.schema import compose
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.models.transformer import Transformer, TransformerBlock
+from audiolcm.models.clap_t5 import ClapT5
+from audiolcm.models.transformer import Transformer
 from audiolcm.objectives.objective import Batch, Objective
+from audiolcm.sizing.texts import language_sizes, wordless_text_encoder
 from audiolcm.sizing.vocoder import vocoder_without_weights
 from audiolcm.training.loop import PartLoss, losses_under
+from audiolcm.training.parallel import set_recompute
 from audiolcm.training.settings import StageSettings
 
 Config = Mapping[str, Any]
@@ -58,6 +61,7 @@ class StepMemory:
         passing: what else is held when most is held on the way forward and back.
         update: what else is held while the weights are updated.
         block, around_blocks: weights of one transformer block, and of the rest of one network; 0 without a transformer.
+        unshared: weights that no process shares with others: of the frozen half of a text encoder that is trained.
     """
 
     parameters: int
@@ -68,6 +72,7 @@ class StepMemory:
     update: int
     block: int
     around_blocks: int
+    unshared: int = 0
 
     @property
     def activations(self) -> int:
@@ -97,9 +102,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
     ):
         objective = untrained(cfg, stage)
         modules = list(cast(nn.Module, objective).modules())
-        for block in modules:
-            if isinstance(block, TransformerBlock):
-                block.recompute = recompute
+        set_recompute(cast(nn.Module, objective), recompute)
         gc.collect()  # what the building left over
         weights = live.now
         batch = random_batch(cfg, stage, examples)
@@ -107,6 +110,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         stepped = take_step(objective, batch, cfg["trainer"][stage]["steps"] - 1, bfloat16)
         forward_and_back = live.peak
     networks = [module for module in modules if isinstance(module, Transformer)][:1]
+    texts = [p for module in modules if isinstance(module, ClapT5) for p in module.parameters()]
     gradients = max(stepped)
     block = sum(size_of(network.blocks[0].parameters()) for network in networks)
     return StepMemory(
@@ -118,6 +122,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         passing=forward_and_back - weights - gradients,
         block=block,
         around_blocks=sum(size_of(n.parameters()) - block * len(n.blocks) for n in networks),
+        unshared=size_of(parameter for parameter in texts if not parameter.requires_grad),
     )
 
 
@@ -154,8 +159,18 @@ def untrained(cfg: Config, stage: str) -> Objective:
     channels = cfg["autoencoder"]["model"]["latent_channels"]
     network: nn.Module = build_denoiser(cfg, width, channels)
     method, nothing = Method(cfg), torch.zeros(1, tokens, width)
-    made = method.noise_prediction if stage == "teacher" else method.distillation
-    return made(network, nothing)
+    if stage == "student":
+        return method.distillation(network, nothing)
+    if trains_text(cfg, stage):
+        return method.noise_prediction(
+            network, nothing[..., 0].long(), wordless_text_encoder(cfg["text_encoder"])
+        )
+    return method.noise_prediction(network, nothing)
+
+
+def trains_text(cfg: Config, stage: str) -> bool:
+    """Return whether the stage trains its text encoder too."""
+    return stage == "teacher" and bool(cfg["text_encoder"].get("trainable"))
 
 
 def random_batch(cfg: Config, stage: str, examples: int) -> Batch:
@@ -168,12 +183,16 @@ def random_batch(cfg: Config, stage: str, examples: int) -> Batch:
         return {"waveform": torch.randn(examples, 2 * frames * HOP_LENGTH)}
     tokens, width = text_shape(cfg)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
-    return {"latent": torch.randn(examples, channels, frames), "text": torch.randn(examples, tokens, width)}
+    ids = trains_text(cfg, stage)
+    text = torch.randint(2, (examples, tokens)) if ids else torch.randn(examples, tokens, width)
+    return {"latent": torch.randn(examples, channels, frames), "text": text}
 
 
 def text_shape(cfg: Config) -> tuple[int, int]:
     """Return (tokens, width) of a text, without its encoder: T5-large decides the width of the paper's."""
     encoder = cfg["text_encoder"]
+    if encoder.get("trainable"):
+        return 2 * encoder["tokens_per_half"], language_sizes(encoder)[1]["d_model"]
     return 2 * encoder["tokens_per_half"], encoder.get("width", _T5_LARGE_WIDTH)
 
 
@@ -286,6 +305,7 @@ def in_one_process(whole: StepMemory, count: int, engine: str, bfloat16: bool) -
     # A block at work, the one gathered ahead, what is around the blocks; a block's gradients before they are shared.
     gathered = int(travelling * (2 * whole.block + whole.around_blocks) + whole.block)
     shared = {name: getattr(whole, name) // count for name in ("weights", "gradients", "optimizer", "update")}
+    shared["weights"] += whole.unshared - whole.unshared // count
     return replace(whole, passing=whole.passing + gathered, **shared)
 
 

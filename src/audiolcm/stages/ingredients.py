@@ -1,5 +1,6 @@
 """What the stages of one configuration share: its method, its data, its text encoder, and who makes artifacts."""
 
+import copy
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +16,11 @@ from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData, PreparedSplit
 from audiolcm.distributed import processes
 from audiolcm.errors import UserError
-from audiolcm.stages.known_teacher import given_text_encoder, known_teacher
+from audiolcm.stages.known_teacher import KnownTeacher, given_text_encoder, known_teacher
 from audiolcm.training.reproducibility import generator_for
 from audiolcm.training.settings import TrainingSet
 from audiolcm.training.stage_runner import Config, Data, StageRunner
-from audiolcm.types import Mel, TextEncoder, TextTokens, WeightedTextEncoder
+from audiolcm.types import Mel, TextEncoder, TextTokens, TokenIds, TrainableTextEncoder, WeightedTextEncoder
 from audiolcm.weights.artifacts import Artifact, Identity, tensors_identity
 
 
@@ -47,11 +48,15 @@ class Ingredients:
         """A teacher that was trained before, whose autoencoder and text encoder are taken with it."""
         self.given_text = given_text_encoder(cfg, self.known)
         """A text encoder that was named by itself."""
+        self.trains_text = bool(cfg["text_encoder"].get("trainable"))
+        """Whether the teacher's training trains its text encoder too."""
         if self.text_artifact:
             # That of a known teacher belongs to it, as its autoencoder does.
-            cfg["text_encoder"] = load_yaml(self.text_artifact.config_file())["text_encoder"]
+            asked = {"trainable": True} if self.trains_text else {}
+            cfg["text_encoder"] = text_encoder_of(self.text_artifact) | asked
         self.cfg = cfg
         self.runner = StageRunner(cfg)
+        self._check_trained_text()
         for stage in self.trained_stages():
             self.runner.settings[stage].micro_batch_size(processes.count(), stage)
             if self.runner.settings[stage].length_buckets and stage not in ("teacher", "student"):
@@ -59,6 +64,19 @@ class Ingredients:
                     f"trainer.{stage}.length_buckets: this stage trains on short cuts of one length; buckets are for "
                     "teacher and student."
                 )
+
+    def _check_trained_text(self) -> None:
+        """Refuse to train a text encoder with a teacher that is finished, or that keeps networks without it."""
+        if self.trains_text and self.known and self.known.is_whole:
+            raise UserError(
+                f"text_encoder.trainable=true is of a teacher's training, but {self.known.setting}="
+                f"{self.known.artifact.folder} is finished, with a text encoder of its own: leave one of them out."
+            )
+        if self.trains_text and self.runner.settings["teacher"].snapshots:
+            raise UserError(
+                "trainer.teacher.snapshots keeps networks without the text encoder that is trained along: leave it "
+                "out, or text_encoder.trainable."
+            )
 
     def trained_stages(self) -> list[str]:
         """Return the stages that this configuration trains, when they are not there yet."""
@@ -81,7 +99,7 @@ class Ingredients:
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
-        """The frozen text encoder, on the training device."""
+        """The text encoder, on the training device; frozen, unless the teacher trains it."""
         encoder = processes.first_then_others(self._load_text_encoder)  # which may download
         return encoder.to(self.runner.hardware.torch_device())
 
@@ -100,9 +118,39 @@ class Ingredients:
         return dict(self.cfg["text_encoder"])
 
     @cached_property
-    def unconditional(self) -> TextTokens:
-        """Text features of the empty caption, (1, tokens, width), computed once."""
+    def unconditional(self) -> TextTokens | TokenIds:
+        """The empty caption: features, (1, tokens, width), computed once, or ids to be encoded in each step."""
+        if trained := self.trained_text_encoder:
+            return trained.ids([""], [""]).to(self.runner.hardware.torch_device())
         return self.text_encoder([""], [""])
+
+    @property
+    def trained_text_encoder(self) -> TrainableTextEncoder | None:
+        """The text encoder where the teacher trains it.
+
+        Raises:
+            UserError: nothing of it can be trained.
+        """
+        if not self.trains_text:
+            return None
+        if not isinstance(self.text_encoder, TrainableTextEncoder):
+            raise UserError(
+                f"text_encoder.trainable=true: {type(self.text_encoder).__name__} has nothing that a teacher could "
+                "train. Choose text_encoder=clap_t5, or leave it out."
+            )
+        return self.text_encoder
+
+    def with_text_of(self, teacher: Artifact) -> "Ingredients":
+        """Return these ingredients with the text encoder that ``teacher`` trained; the same where it trained none."""
+        if not self.trains_text:
+            return self
+        other = copy.copy(self)
+        for name in ("text_encoder", "text_identity", "unconditional"):
+            vars(other).pop(name, None)  # what is there is of the encoder that the training began with
+        other.known, other.given_text = KnownTeacher(teacher, "parents.teacher", True), None
+        other.trains_text = False
+        other.cfg = dict(self.cfg) | {"text_encoder": text_encoder_of(teacher)}
+        return other
 
     def identity(
         self, stage: str, name: str, parents: dict[str, Artifact], sections: dict[str, object]
@@ -131,6 +179,11 @@ class Ingredients:
         if self.text_artifact:
             recorded["text_encoder"] = self.text_artifact
         return recorded
+
+
+def text_encoder_of(model: Artifact) -> dict[str, object]:
+    """Return the section of a model's configuration that describes its text encoder."""
+    return load_yaml(model.config_file())["text_encoder"]
 
 
 def of_teacher(cfg: Config) -> Config:

@@ -33,11 +33,16 @@ class KnownTeacher:
         """
         known = load_yaml(self.artifact.config_file())
         for section in DENOISER_SECTIONS:
-            if known[section] != asked[section]:
+            if _described(known[section]) != _described(asked[section]):
                 raise UserError(
                     f"{self.setting}={self.artifact.folder} was trained with another {section}: {known[section]}, the "
                     f"configuration says {asked[section]}. Choose the teacher's {section}, or another teacher."
                 )
+
+
+def _described(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a section says of a network; whether the text encoder was trained along is not of it."""
+    return {name: value for name, value in section.items() if name != "trainable"}
 
 
 def known_teacher(cfg: Mapping[str, Any]) -> KnownTeacher | None:

@@ -4,6 +4,7 @@ from torch import nn
 
 from audiolcm.assembly import build_denoiser
 from audiolcm.configuration.schema import load_yaml
+from audiolcm.data.loading.captions import CaptionIds
 from audiolcm.data.loading.dataset import LatentClips, encode_latents, encode_text
 from audiolcm.data.store.prepared import PreparedSplit
 from audiolcm.distributed import processes
@@ -15,7 +16,7 @@ from audiolcm.weights.artifacts import Artifact
 
 
 def latents(ingredients: Ingredients, stage: str, artifact: Artifact) -> Data:
-    """Return training and validation sets of cached latents with cached text features.
+    """Return training and validation sets of cached latents with cached text features, or with ids to be encoded.
 
     Args:
         ingredients: of the stage.
@@ -36,7 +37,12 @@ def latents(ingredients: Ingredients, stage: str, artifact: Artifact) -> Data:
             # pyrefly: ignore[bad-argument-type]  (the cache's own protocol, of properties)
             lambda: encode_latents(autoencoder, split, latent_folder, frames, device)
         )
-        text = processes.first_then_others(lambda: encode_text(ingredients.text_encoder, split, text_folder))
+        if trained := ingredients.trained_text_encoder:
+            text = CaptionIds(trained, split)
+        else:
+            text = processes.first_then_others(
+                lambda: encode_text(ingredients.text_encoder, split, text_folder)
+            )
         return LatentClips(encoded, text, lengths, float(autoencoder.scale_factor))
 
     return ingredients.training_and_validation(clips)

@@ -33,15 +33,17 @@ class Recipe(Ingredients):
     @cached_property
     def student(self) -> Artifact:
         """Return the student."""
-        return student.student(self, self.teacher, self.autoencoder, self.vocoder)
+        ingredients = self.with_text_of(self.teacher)
+        return student.student(ingredients, self.teacher, self.autoencoder, self.vocoder)
 
     def load_autoencoder(self) -> Autoencoder:
         """Return the trained autoencoder on the training device."""
         return autoencoder.load_autoencoder(self.autoencoder, self.runner.hardware.torch_device())
 
     def latents(self, stage: str) -> Data:
-        """Return training and validation sets of ``stage``: cached latents with cached text features."""
-        return latents.latents(self, stage, self.autoencoder)
+        """Return training and validation sets of ``stage``: cached latents with texts (see ``stages.latents``)."""
+        ingredients = self.with_text_of(self.teacher) if stage == "student" and self.trains_text else self
+        return latents.latents(ingredients, stage, self.autoencoder)
 
     def _find_given_weights(self) -> None:
         """Load what is not trained here, so that a missing file is refused before the first stage trains for days."""

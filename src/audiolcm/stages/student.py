@@ -34,7 +34,7 @@ def student(
     identity = ingredients.identity("student", name, parents, sections)
     recorded = ingredients.recorded_parents(parents, vocoder)
     return ingredients.runner.make(
-        identity, objective, lambda: latents(ingredients, "student", autoencoder), recorded
+        identity, objective, lambda: latents(ingredients, "student", autoencoder), recorded, cfg=cfg
     )
 
 

@@ -1,11 +1,16 @@
-"""The third stage: a latent diffusion model."""
+"""The third stage: a latent diffusion model, and on request its text encoder with it."""
+
+import logging
 
 from audiolcm.objectives.objective import Objective
 from audiolcm.stages.ingredients import Ingredients, of_teacher
 from audiolcm.stages.known_teacher import DENOISER_SECTIONS
 from audiolcm.stages.latents import latents, new_denoiser
-from audiolcm.training.stage_runner import variant_name
+from audiolcm.stages.trained_text import keep_text_encoder
+from audiolcm.training.stage_runner import Parents, variant_name
 from audiolcm.weights.artifacts import Artifact
+
+log = logging.getLogger(__name__)
 
 
 def given_teacher(ingredients: Ingredients) -> Artifact | None:
@@ -24,18 +29,38 @@ def teacher(ingredients: Ingredients, autoencoder: Artifact, vocoder: Artifact) 
     """Return the teacher: noise prediction with dropped captions, on ``autoencoder``'s latents."""
     network, known = of_teacher(ingredients.cfg), ingredients.known
     parents = {"autoencoder": autoencoder} | ({"initial": known.artifact} if known else {})
+    if trained := ingredients.trained_text_encoder:
+        network = dict(network) | {"text_encoder": trained.standalone()}
 
     def objective() -> Objective:
+        if trained:
+            log.info(
+                "teacher: trains its text encoder too (text_encoder.trainable). No text features are cached for this "
+                "stage: each step encodes its captions."
+            )
         model = new_denoiser(ingredients, network, autoencoder)
         start = known.artifact.load_weights(model) if known else model
-        return ingredients.method.noise_prediction(start, ingredients.unconditional)
+        return ingredients.method.noise_prediction(start, ingredients.unconditional, trained)
 
-    sections = {name: network[name] for name in DENOISER_SECTIONS} | {
-        "text_encoder": ingredients.text_identity
-    }
+    def text_encoder(objective: Objective) -> Parents:
+        kept = keep_text_encoder(ingredients, trained, objective.trained["text_average"], identity, network)
+        return {"text_encoder": kept}
+
+    sections = {name: network[name] for name in DENOISER_SECTIONS}
+    sections["text_encoder"] = ingredients.text_identity | ({"trainable": True} if trained else {})
     sections["objective"] = ingredients.cfg["objective"]["diffusion"]
     identity = ingredients.identity("teacher", variant_name(network), parents, sections)
     recorded = ingredients.recorded_parents(parents, vocoder)
-    return ingredients.runner.make(
-        identity, objective, lambda: latents(ingredients, "teacher", autoencoder), recorded, cfg=network
+    made = ingredients.runner.make(
+        identity,
+        objective,
+        lambda: latents(ingredients, "teacher", autoencoder),
+        recorded,
+        cfg=network,
+        beside=text_encoder if trained else None,
     )
+    if trained:
+        vars(ingredients).pop(
+            "text_encoder", None
+        )  # it is no longer the one that the configuration describes
+    return made

@@ -18,7 +18,7 @@ from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.ema import copies_share_memory
-from audiolcm.models.transformer import Transformer, TransformerBlock
+from audiolcm.models.transformer import Transformer
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.settings import StageSettings
 
@@ -33,6 +33,13 @@ class Engine(Protocol):
     def backward(self, part: str, loss: Tensor, last: bool) -> None:
         """Add the gradients of ``loss`` to the part's parameters; over all processes after the ``last`` piece."""
         ...
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A network of blocks, as our transformer and a T5 that is trained are."""
+
+    blocks: nn.ModuleList
 
 
 @dataclass(frozen=True)
@@ -60,15 +67,21 @@ class Parallel:
     def spread(self, objective: Objective, hardware: Hardware) -> Engine:
         """Move ``objective`` to its device, in place, and return the engine of its gradients."""
         whole = cast(nn.Module, objective)  # its protocol says only what the loop needs
-        transformers = [module for module in whole.modules() if isinstance(module, Transformer)]
-        for block in whole.modules():
-            if isinstance(block, TransformerBlock):
-                block.recompute = self.recompute
+        transformers = [module for module in whole.modules() if isinstance(module, Divisible)]
+        set_recompute(whole, self.recompute)
         if self.engine == "fsdp" and processes.count() > 1 and transformers:
             return Sharded(objective, transformers, hardware)
         whole.to(hardware.torch_device())
         own_memory(whole)
         return Whole(objective) if processes.count() == 1 else Replicated(objective)
+
+
+def set_recompute(networks: nn.Module, wanted: bool) -> None:
+    """Let every part that knows how compute its activations again in the backward pass, or keep them."""
+    for part in networks.modules():
+        if hasattr(part, "recompute"):
+            # pyrefly: ignore[bad-argument-type]  (torch types a module's attributes as Tensor | Module)
+            part.recompute = wanted
 
 
 class Whole:
@@ -121,10 +134,12 @@ class _Passing(nn.Module):
 class Sharded:
     """``fully_shard`` of every transformer of the objective, frozen ones too: no process holds a whole copy.
 
+    Only the text half that is never trained stays whole beside a T5 that is.
+
     They are sharded one after the other, so that not more than one is on the GPU as a whole.
     """
 
-    def __init__(self, objective: Objective, transformers: list[Transformer], hardware: Hardware) -> None:
+    def __init__(self, objective: Objective, transformers: list[Divisible], hardware: Hardware) -> None:
         device = hardware.torch_device()
         from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard  # slow to import
 
@@ -134,9 +149,11 @@ class Sharded:
             # Weights travel as bfloat16, gradients are added up in float32; autocast decides on the arithmetic.
             policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
         for network in transformers:
+            # Texts are encoded in float32, whatever the precision
+            own = policy if isinstance(network, Transformer) else MixedPrecisionPolicy()
             for block in network.blocks:
-                fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
-            fully_shard(network, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
+                fully_shard(block, mesh=mesh, mp_policy=own, reshard_after_forward=True)
+            fully_shard(network, mesh=mesh, mp_policy=own, reshard_after_forward=True)
             network.to(device)
         cast(nn.Module, objective).to(device)
 

@@ -80,11 +80,13 @@ class StageRunner:
         parents: Parents,
         afterwards: Callable[[nn.Module], None] | None = None,
         cfg: Config | None = None,
+        beside: Callable[[Objective], Parents] | None = None,
     ) -> Artifact:
         """Return the artifact of ``identity``, trained now if it is not there.
 
         ``objective`` and ``data`` are called only then; ``afterwards`` may complete the trained network before it
         is written. ``parents`` are recorded in the card by relative path, ``cfg`` beside it (None: that of the run).
+        ``beside`` writes artifacts of other networks that were trained along, which are recorded with the parents.
         """
         stage, folder = identity.stage, self.store.folder(identity)
         is_there = partial(processes.first_decides, lambda: self.store.find(identity) is not None)
@@ -94,7 +96,7 @@ class StageRunner:
             self.announce(stage, folder, self.settings[stage].steps)
             with self.store.lock(identity) if processes.is_first() else nullcontext():
                 if not is_there():  # else another run has finished it while this one waited
-                    self._train(identity, objective, data, parents, afterwards, cfg or self.cfg)
+                    self._train(identity, objective, data, parents, afterwards, cfg or self.cfg, beside)
         return processes.found_by_all(lambda: self.store.find(identity)) or open_artifact(folder)
 
     def _train(
@@ -105,6 +107,7 @@ class StageRunner:
         parents: Parents,
         afterwards: Callable[[nn.Module], None] | None,
         cfg: Config,
+        beside: Callable[[Objective], Parents] | None,
     ) -> None:
         stage, folder = identity.stage, self.store.folder(identity)
         if processes.is_first():
@@ -130,7 +133,8 @@ class StageRunner:
         product = made.product()
         if afterwards is not None:
             afterwards(product)
-        facts = self._facts(folder, parents, product) | tracking_facts(tracker)
+        recorded = dict(parents) | (beside(made) if beside else {})
+        facts = self._facts(folder, recorded, product) | tracking_facts(tracker)
         facts |= {"training_seconds": round(time.monotonic() - began, 1), "resumed_from_step": start}
         tensors = gathered_in_first(product.state_dict())
         if processes.is_first():

@@ -9,6 +9,7 @@ from torch import Tensor
 from audiolcm import random_numbers
 from audiolcm.audio.mel import LOG_MEL_MIN
 from audiolcm.data.loading.cache import Latents, TextEmbeddings, encode_latents, encode_text
+from audiolcm.data.loading.captions import CaptionIds
 from audiolcm.data.store.prepared import Clips, PreparedSplit
 from audiolcm.errors import UserError
 
@@ -61,12 +62,13 @@ class WaveformClips(_Examples):
 class LatentClips(_Examples):
     """Captioned latents: {"latent": (batch, channels, num_frames), "text": (batch, tokens, width)}, float32.
 
+    Where the text encoder is trained, "text" is the ids of tokens, int64 (batch, tokens).
     Latents are drawn from the posterior (mean + std * noise) and multiplied by ``scale_factor``. Longer clips are cut
     at random. Clips must not be shorter than their bucket: ``encode_latents`` pads.
 
     Args:
         latents: posteriors of the clips.
-        text: tokens of their captions.
+        text: tokens of their captions: features, or ids.
         num_frames: latent frames of one example, or, ascending, of the examples of each length bucket: then a clip
             belongs to the first bucket that holds all of it, else to the last one, and the clips of one batch must be
             of one bucket (``bucket_of`` says which; see ``bucketed_indices``).
@@ -74,7 +76,11 @@ class LatentClips(_Examples):
     """
 
     def __init__(
-        self, latents: Latents, text: TextEmbeddings, num_frames: int | Sequence[int], scale_factor: float
+        self,
+        latents: Latents,
+        text: TextEmbeddings | CaptionIds,
+        num_frames: int | Sequence[int],
+        scale_factor: float,
     ) -> None:
         self.clips = latents.clips
         self.latents = latents
