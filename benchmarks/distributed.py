@@ -24,7 +24,8 @@ from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
-from audiolcm.sizing.memory import GB, Config, in_one_process, random_batch, simulate, untrained
+from audiolcm.sizing.memory import Config, in_one_process, random_batch, simulate, untrained
+from audiolcm.sizing.plan import GB
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.loop import clip_gradients
 from audiolcm.training.optimization import AdamW

@@ -25,24 +25,22 @@ _ABOVE = {
     "audiolcm.sound": "audiolcm.audio",
     "audiolcm.structure": "audiolcm.data audiolcm.environment audiolcm.weights",
     "audiolcm.assembly": "audiolcm.configuration audiolcm.diffusion audiolcm.models audiolcm.weights",
+    "audiolcm.candidates": "audiolcm.configuration audiolcm.sound",
     "audiolcm.data.corpora": "audiolcm.audio audiolcm.data audiolcm.data.store",
     "audiolcm.data.loading": "audiolcm.audio audiolcm.data.store",
     "audiolcm.data.tunes": "audiolcm.data audiolcm.data.foley",
     "audiolcm.objectives": "audiolcm.audio audiolcm.diffusion audiolcm.distributed audiolcm.models",
-    "audiolcm.published": (
-        "audiolcm.audio audiolcm.configuration audiolcm.diffusion audiolcm.models audiolcm.weights"
-    ),
+    "audiolcm.published": "audiolcm.audio audiolcm.configuration audiolcm.models audiolcm.weights",
     "audiolcm.request": "audiolcm.configuration audiolcm.data",
-    "audiolcm.candidates": "audiolcm.configuration audiolcm.sound",
     "audiolcm.sweeps": "audiolcm.configuration audiolcm.environment",
     "audiolcm.data.preparing": (
         "audiolcm.audio audiolcm.configuration audiolcm.data audiolcm.data.corpora "
         "audiolcm.data.store audiolcm.environment"
     ),
     "audiolcm.pipeline": (
-        "audiolcm.assembly audiolcm.audio audiolcm.candidates audiolcm.configuration audiolcm.diffusion "
-        "audiolcm.distributed audiolcm.environment audiolcm.models audiolcm.published "
-        "audiolcm.request audiolcm.sound"
+        "audiolcm.assembly audiolcm.audio audiolcm.candidates audiolcm.configuration "
+        "audiolcm.diffusion audiolcm.distributed audiolcm.environment audiolcm.models "
+        "audiolcm.published audiolcm.request audiolcm.sound"
     ),
     "audiolcm.training": (
         "audiolcm.audio audiolcm.configuration audiolcm.data.loading audiolcm.distributed "
@@ -86,6 +84,7 @@ _ABOVE = {
     "evaluation.features": (
         "audiolcm.audio audiolcm.models audiolcm.weights evaluation.metrics evaluation.sound"
     ),
+    "evaluation.marking": "audiolcm.configuration",
     "evaluation.embedded": (
         "audiolcm.audio audiolcm.configuration audiolcm.data audiolcm.data.loading "
         "audiolcm.data.preparing audiolcm.data.store audiolcm.models audiolcm.objectives "
@@ -108,7 +107,6 @@ _ABOVE = {
         "audiolcm.data.preparing audiolcm.data.store audiolcm.distributed audiolcm.pipeline "
         "audiolcm.published audiolcm.request audiolcm.training"
     ),
-    "evaluation.marking": "audiolcm.configuration",
     "evaluation.measures": (
         "evaluation.embedded evaluation.features evaluation.metrics evaluation.protocol "
         "evaluation.record evaluation.sound evaluation.trial"
@@ -118,7 +116,8 @@ _ABOVE = {
         "audiolcm.assembly audiolcm.audio audiolcm.configuration audiolcm.data "
         "audiolcm.data.store audiolcm.distributed audiolcm.models audiolcm.pipeline "
         "audiolcm.published audiolcm.request audiolcm.training audiolcm.weights "
-        "evaluation.efficiency evaluation.features evaluation.item_names evaluation.protocol"
+        "evaluation.efficiency evaluation.features evaluation.item_names evaluation.protocol "
+        "evaluation.sound"
     ),
     "evaluation.crosscheck": (
         "audiolcm.weights evaluation.features evaluation.measures evaluation.record "
@@ -131,8 +130,9 @@ _ABOVE = {
     ),
     "evaluation.evaluation": (
         "audiolcm.configuration audiolcm.weights evaluation.crosscheck evaluation.efficiency "
-        "evaluation.embedded evaluation.features evaluation.inspection evaluation.marking evaluation.protocol "
-        "evaluation.record evaluation.sanity evaluation.sound evaluation.systems evaluation.trial"
+        "evaluation.embedded evaluation.features evaluation.inspection evaluation.marking "
+        "evaluation.protocol evaluation.record evaluation.sanity evaluation.sound "
+        "evaluation.systems evaluation.trial"
     ),
     "evaluation.run": (
         "audiolcm.configuration audiolcm.distributed audiolcm.jobs audiolcm.training "

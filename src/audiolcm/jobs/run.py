@@ -141,7 +141,7 @@ def _train(cfg: DictConfig, folder: Path) -> None:
     began = time.monotonic()
     plain = resolve(cfg)
     if plain.get("plan") is not None and plain["plan"] is not False:  # 0 is a mistake, and not "no plan"
-        from audiolcm.sizing.memory import plan_table
+        from audiolcm.sizing.plan import plan_table
 
         log.info("\n%s", plan_table(plain))
         return

@@ -24,7 +24,6 @@ Config = Mapping[str, Any]
 Figures = dict[str, Any]
 
 
-
 def describe(cfg: Config) -> Figures:
     """Return Table 5's hyper-parameters and the parameters of every part of a resolved configuration.
 
@@ -134,5 +133,3 @@ def _text_encoder(cfg: Config) -> nn.Module:
         return build(cfg, "text_encoder")
     caption_encoder, t5_transformer = language_models(cfg)
     return nn.ModuleDict({"caption_encoder": caption_encoder, "t5_transformer": t5_transformer})
-
-

@@ -1,7 +1,7 @@
 """The planner against real steps whose tensors are counted, and its table as people read it."""
 
-from dataclasses import replace
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,20 +13,15 @@ from audiolcm.errors import UserError
 from audiolcm.models.bigvgan import BigVGAN
 from audiolcm.models.bigvgan_checkpoint import published_layout
 from audiolcm.sizing.memory import (
-    GB,
-    SIZED,
     LiveBytes,
     StepMemory,
-    _rows,
     in_one_process,
     losses,
-    plan_table,
     random_batch,
     simulate,
-    sizes,
-    smallest_gpu,
     untrained,
 )
+from audiolcm.sizing.plan import GB, SIZED, _rows, plan_table, sizes, smallest_gpu
 from audiolcm.training.optimization import AdamW
 
 SMALL = ["model.width=64", "trainer=smoke", "dataset.duration=2.0"]
@@ -153,7 +148,7 @@ def test_table_names_every_size_and_stage(monkeypatch: pytest.MonkeyPatch) -> No
         asked.append((cfg["model"]["width"], stage, examples, recompute, bfloat16))
         return replace(MEMORY, passing=(3 if recompute else 6) * 10**9)
 
-    monkeypatch.setattr("audiolcm.sizing.memory.simulate", fake)
+    monkeypatch.setattr("audiolcm.sizing.plan.simulate", fake)
     table = plan_table(compose([*SMALL, "trainer.teacher.batch_size=8"]) | {"plan": 4})
     assert (
         "| this one | teacher | 1000.0 M | 2 | 12.00 | 4.00 | 8.00 | 6.00 (4.00) | 30.00 (28.00) | 40 (40) |"
