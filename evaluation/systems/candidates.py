@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from audiolcm.audio.resampling import resample
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.training.reproducibility import derived_seed
 from evaluation.features.joint import CONSTANTS, LOADING_ERRORS
 from evaluation.protocol import TestSet
-from evaluation.sound import resample
 from evaluation.systems.diffusers_pipeline import DiffusersPipeline
 from evaluation.systems.hub import identity, network, reason, repository_folder, way_out
 from evaluation.systems.pretrained import Sounds
