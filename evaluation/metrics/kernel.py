@@ -2,9 +2,10 @@
 
 100 times the unbiased squared maximum mean discrepancy with the Gaussian kernel exp(-|x - y|^2 / (2 h^2 + 1e-8)), h the
 median distance between two rows of one of the sets. Which one, kadtk's README and its code say differently: the README
-the reference, and so do we by default; its function takes that of its second set, and its command gives it (reference,
-evaluated), so that figures of kadtk have the evaluated set's (``bandwidth: evaluated``). It may be negative where the
-sets hardly differ. kadtk computes in float32 and keeps (N, N) matrices; here it is float64 in tiles of a few megabytes.
+the reference, and so do we by default; the released function takes that of its second set, and the command calls it
+with (reference, evaluated), so that kadtk's figures have the evaluated set's (``bandwidth: evaluated``). KAD may be
+negative where the sets hardly differ. kadtk computes in float32 and keeps (N, N) matrices; here it is float64 in tiles
+of a few megabytes.
 """
 
 import itertools
