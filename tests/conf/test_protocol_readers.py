@@ -78,14 +78,11 @@ def fad_before_june_2023(path: Path) -> np.ndarray:
 
 def panns_of_january_2023(path: Path) -> np.ndarray:
     samples, rate = first_centered(path)
-    return samples[::2] if rate == 32000 else sinc(samples, rate, RATE)
+    return sinc(samples, rate, RATE)
 
 
 def panns_of_tango(path: Path) -> np.ndarray:
-    """Its copy then resamples what it took of 32 kHz once more, so that it lasts half as long: not done here."""
-    samples, rate = first_centered(path)
-    steps = {32000: 2, 48000: 3}
-    return two_seconds(samples[:: steps[rate]] if rate in steps else sinc(samples, rate, RATE))
+    return two_seconds(panns_of_january_2023(path))
 
 
 def since_june_2023(path: Path, wanted: int = RATE) -> np.ndarray:
@@ -234,9 +231,9 @@ def test_a_protocol_of_one_reader_hears_with_it_alone(tmp_path: Path) -> None:
 
 
 def test_one_network_is_typed_and_a_wrong_name_refused(tmp_path: Path) -> None:
-    words = ["dataset=audiocaps", "protocol=tango_886", "protocol.readers.panns_16k.decimate=null"]
+    words = ["dataset=audiocaps", "protocol=tango_886", "+protocol.readers.panns_16k.decimate=3"]
     readers = readers_of(evaluation_of(tmp_path, *words))
-    assert readers["kl_panns"].decimate is None and readers["fad_vggish"].decimate == 2
+    assert readers["kl_panns"].decimate == 3 and readers["fad_vggish"].decimate == 2
     one = "{_target_:evaluation.sound.SoundReader}"
     with pytest.raises(UserError, match=r"protocol\.readers\.pans_16k is of no network.*panns_16k"):
         evaluation_of(tmp_path, "dataset=foley", f"+protocol.readers.pans_16k={one}")
