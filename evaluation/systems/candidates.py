@@ -22,7 +22,7 @@ from audiolcm.training.reproducibility import derived_seed
 from evaluation.features.joint import CONSTANTS, LOADING_ERRORS
 from evaluation.protocol import TestSet
 from evaluation.systems.diffusers_pipeline import DiffusersPipeline
-from evaluation.systems.hub import identity, network, reason, repository_folder, way_out
+from evaluation.systems.hub import identity, network, pipeline_classes, reason, repository_folder, way_out
 from evaluation.systems.pretrained import Sounds
 
 log = logging.getLogger(__name__)
@@ -140,30 +140,35 @@ class RankedPipeline(DiffusersPipeline):
         return repository_folder(self.name, self.clap, _CLAP_FILES, "clap")
 
     @cached_property
-    def pipe(self) -> Any:
-        """The pipeline, whose scheduler can do what is asked of it."""
-        pipe = super().pipe
-        scheduler = pipe.scheduler
-        if self.eta and "eta" not in inspect.signature(scheduler.step).parameters:
-            raise UserError(
-                f"system.eta={self.eta:g} is for DDIM: {type(scheduler).__name__}, the scheduler in {self.folder}, "
-                "would ignore it. Type system.eta=0, or take the published folder."
-            )
-        return pipe
+    def folder(self) -> Path:
+        """The folder of the pipeline, which can do what is asked of it."""
+        folder = super().folder
+        self._check(folder, pipeline_classes(folder, self.name, self.model))
+        return folder
 
-    @cached_property
-    def judge(self) -> Judge:
-        """Who chooses among the sounds of a caption, loaded when it is first needed."""
-        parts = self.pipe.components
-        if self.clap_folder is not None:
-            return self._read_judge(self.clap_folder)
-        if "feature_extractor" not in parts:
+    def _check(self, folder: Path, parts: Mapping[str, str]) -> None:
+        import diffusers
+
+        scheduler = parts.get("scheduler", "")
+        step = getattr(getattr(diffusers, scheduler, None), "step", None)
+        if self.eta and step is not None and "eta" not in inspect.signature(step).parameters:
+            raise UserError(
+                f"system.eta={self.eta:g} is for DDIM: {scheduler}, the scheduler in {folder}, would ignore it. Type "
+                "system.eta=0, or take the published folder."
+            )
+        if self.num_candidates > 1 and self.clap is None and "feature_extractor" not in parts:
             raise UserError(
                 f"{self.model} has only CLAP's half for captions, so that none of "
                 f"system.num_waveforms_per_prompt={self.num_candidates} sounds can be chosen. Name a whole CLAP, "
                 "system.clap=laion/clap-htsat-unfused, or type system.num_waveforms_per_prompt=1."
             )
-        return Judge(parts["text_encoder"], parts["tokenizer"], parts["feature_extractor"])
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Who chooses among the sounds of a caption, loaded when it is first needed."""
+        if self.clap_folder is not None:
+            return self._read_judge(self.clap_folder)
+        return Judge(self.pipe.text_encoder, self.pipe.tokenizer, self.pipe.feature_extractor)
 
     def _read_judge(self, folder: Path) -> Judge:
         from transformers import ClapFeatureExtractor, ClapModel

@@ -84,6 +84,20 @@ def identity(folder: Path) -> str:
     return content_hash({str(path.relative_to(folder)): digest for path, digest in digests.items()})
 
 
+def pipeline_classes(folder: Path, name: str, model: str) -> dict[str, str]:
+    """Return the class of each part of a pipeline, as ``model_index.json`` lists them.
+
+    Raises:
+        UserError: the file cannot be read; arguments as those of ``networks``.
+    """
+    try:
+        index = dict(read_json(folder / "model_index.json"))
+    except (OSError, TypeError, ValueError) as error:
+        said = f"model_index.json cannot be read ({error})"
+        raise UserError(f"{name}: {folder}: {said}. {way_out(name, model)}") from error
+    return {part: entry[1] for part, entry in index.items() if isinstance(entry, list) and entry[1]}
+
+
 def networks(folder: Path, name: str, model: str, without: tuple[str, ...] = ()) -> dict[str, nn.Module]:
     """Return the networks that ``model_index.json`` lists, in float32; no weight of them is made up.
 
@@ -100,14 +114,8 @@ def networks(folder: Path, name: str, model: str, without: tuple[str, ...] = ())
     import transformers
 
     found = {}
-    try:
-        index = dict(read_json(folder / "model_index.json"))
-    except (OSError, TypeError, ValueError) as error:
-        said = f"model_index.json cannot be read ({error})"
-        raise UserError(f"{name}: {folder}: {said}. {way_out(name, model)}") from error
-    for part, entry in index.items():
-        wanted = entry[1] if isinstance(entry, list) and part not in without else None
-        if not wanted:
+    for part, wanted in pipeline_classes(folder, name, model).items():
+        if part in without:
             continue
         for library in (transformers, diffusers):
             kind = getattr(library, wanted, None)

@@ -150,7 +150,7 @@ def test_a_scheduler_that_would_ignore_eta_is_refused(folders, tmp_path):
     (copy / "model_index.json").write_text(json.dumps(index | {"scheduler": ["diffusers", "PNDMScheduler"]}))
     changed = folders | {"audioldm2": copy}
     with pytest.raises(UserError, match=r"system\.eta=1 is for DDIM: PNDMScheduler.*Type system\.eta=0"):
-        system("audioldm2", changed).generate(CAPTIONS[:1], SECONDS, [0])
+        _ = system("audioldm2", changed).folder  # before anything is loaded
     assert system("audioldm2", changed, eta=0.0, num_steps=8).generate(CAPTIONS[:1], SECONDS, [0]).waveforms
 
 
@@ -158,7 +158,7 @@ def test_audioldm_is_judged_by_a_clap_of_both_halves(folders, tmp_path, caplog):
     with pytest.raises(
         UserError, match=r"only CLAP's half for captions.*system\.clap=laion/clap-htsat-unfused"
     ):
-        system("audioldm", folders, clap=None).generate(CAPTIONS[:1], SECONDS, [0])
+        _ = system("audioldm", folders, clap=None).folder
     with pytest.raises(UserError, match=r"(?s)nobody/clap.*system\.clap=FOLDER"):
         system("audioldm", folders, clap="nobody/clap").generate(CAPTIONS[:1], SECONDS, [0])
     broken = shutil.copytree(folders["clap"], tmp_path / "clap")
