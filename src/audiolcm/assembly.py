@@ -67,10 +67,9 @@ def with_settings(sampler: Mapping[str, Any], settings: Mapping[str, Any]) -> di
         raise UserError(
             f"sampler.kind={kind} is for teachers, and this is a student, with a sampler of its own: leave it out."
         )
-    chosen = {
-        name: value for name, value in changed.items() if value is not None
-    }  # those left out are as null
-    return chosen | {"_target_": TEACHER_SAMPLERS[kind]}
+    # A setting that is left out is as null, and another kind may not know it
+    given = {name: value for name, value in changed.items() if value is not None}
+    return given | {"_target_": TEACHER_SAMPLERS[kind]}
 
 
 class Parts(NamedTuple):

@@ -29,7 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 SEEDS, CHANNELS, FRAMES = [3, 1, 4], 4, 8
 COUNTS = [7, 25, 30, 100]
 """Of steps: two that divide T, and two that do not."""
-TOLERANCE = 1e-5
+TOLERANCE = 5e-6
 
 
 class LinearDenoiser:

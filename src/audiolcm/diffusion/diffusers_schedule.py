@@ -39,7 +39,7 @@ CHANGES = {
     "rescale_betas_zero_snr": "the betas are rescaled, so that T - 1 is pure noise",
     "clip_sample": "the predicted z_0 is clipped",
     "thresholding": "the predicted z_0 is clipped",
-    "set_alpha_to_one": "the last DDIM step keeps the noise of timestep 0, as teacher_sampler.spacing=leading here",
+    "set_alpha_to_one": "the last DDIM step keeps the noise of timestep 0 (ours: teacher_sampler.spacing=leading)",
     "timestep_scaling": "the boundary condition is another",
     "variance_type": "the network predicts a variance, too",
 }

@@ -1,5 +1,7 @@
 """PLMS, the linear multistep sampler of latent diffusion's code, which the released teachers can be sampled by."""
 
+import torch
+
 from audiolcm.diffusion.sampler import NoiseSource, OdeSampler, Sampled
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
@@ -53,8 +55,7 @@ class PLMSSampler(OdeSampler):
         z_t = self.step(z_t, mean, ahead + t - s, ahead, schedule)
         for t, s in others:
             past = [epsilon_at(z_t, t), *past[:3]]
-            mean = sum(
-                weight * epsilon for weight, epsilon in zip(ADAMS_BASHFORTH[len(past)], past, strict=True)
-            )
+            weights = ADAMS_BASHFORTH[len(past)]
+            mean = torch.stack([w * epsilon for w, epsilon in zip(weights, past, strict=True)]).sum(0)
             z_t = self.step(z_t, mean, t, s, schedule)
         return Sampled(z_t, self.nfe(schedule.num_timesteps))

@@ -242,14 +242,18 @@ class DDIMSampler(OdeSampler):
     ) -> Latent:
         """Return z_s = alpha_s z_0 + sqrt(sigma_s^2 - added^2) epsilon + added noise (Eq. 12 and 16).
 
-        added^2 = eta^2 (sigma_s / sigma_t)^2 (1 - alpha_t^2 / alpha_s^2), whose last factor is computed without loss of
-        digits: alpha_s^2 - alpha_t^2 = sigma_t^2 - sigma_s^2.
+        added^2 = eta^2 (sigma_s / sigma_t)^2 (1 - alpha_t^2 / alpha_s^2); the last ratio is the product of 1 - beta
+        from s + 1 to t, which keeps its digits in float32 schedules.
         """
-        variances, alpha_s = schedule.sigmas.double() ** 2, float(schedule.alphas[s])
-        of_t, of_s = float(variances[t]), float(variances[s])
-        added = self.eta**2 * of_s / of_t * (of_t - of_s) / alpha_s**2
+        alpha_s, sigma_s, sigma_t = (
+            float(schedule.alphas[s]),
+            float(schedule.sigmas[s]),
+            float(schedule.sigmas[t]),
+        )
+        ratio = float(torch.prod(1.0 - schedule.betas[s + 1 : t + 1].double()))
+        added = (self.eta * sigma_s / sigma_t) ** 2 * (1.0 - ratio)
         z_0 = schedule.predicted_z0(z_t, epsilon, _times(t, z_t))
-        return alpha_s * z_0 + math.sqrt(of_s - added) * epsilon + math.sqrt(added) * noise
+        return alpha_s * z_0 + math.sqrt(sigma_s**2 - added) * epsilon + math.sqrt(added) * noise
 
 
 class DPMSolverPlusPlusSampler(OdeSampler):
