@@ -10,7 +10,7 @@ from torch import Tensor
 
 from audiolcm.errors import UserError
 from audiolcm.published import layout
-from audiolcm.published.released_config import ReleasedConfig
+from audiolcm.published.released_config import NUM_HEADS, ReleasedConfig
 from audiolcm.published.running_average import choose_weights
 from audiolcm.weights.reading import misfits, read_checkpoint, shapes
 
@@ -51,7 +51,7 @@ def read_released(path: Path, config: ReleasedConfig | None = None, ema: bool = 
     state = _state_dict(path)
     kind = _kind(state)
     try:
-        sizes, slots = _wanted(path, state, kind, config or ReleasedConfig())
+        sizes, slots = _wanted(path, state, kind, config)
     except (KeyError, ValueError, IndexError, ZeroDivisionError, RuntimeError) as error:
         raise UserError(
             f"{path} is no checkpoint of AudioLCM or Make-An-Audio 2: {_look(state, error)}"
@@ -89,15 +89,16 @@ def _kind(state: layout.Tensors) -> str:
 
 
 def _wanted(
-    path: Path, state: layout.Tensors, kind: str, config: ReleasedConfig
+    path: Path, state: layout.Tensors, kind: str, config: ReleasedConfig | None
 ) -> tuple[layout.Sizes, dict[str, layout.Slot]]:
     """Return the sizes that the shapes tell, and the place of every tensor of such a network."""
     if kind == "autoencoder":
         sizes = layout.Sizes.of_autoencoder(state)
         slots = layout.expected_of_autoencoder(sizes)
         return sizes, slots | {layout.SCALE_FACTOR: layout.Slot(kind, layout.SCALE_FACTOR, ())}
-    sizes = layout.Sizes.of(state, config.num_heads)
-    config.check(path, sizes.model)
+    sizes = layout.Sizes.of(state, config.num_heads if config else NUM_HEADS)
+    if config:
+        config.check(path, sizes.model)
     return sizes, layout.expected(sizes, list(layout.DENOISERS) if kind == "audiolcm" else ["teacher"])
 
 
@@ -118,7 +119,7 @@ def _completed(kind: str, slots: Mapping[str, layout.Slot], state: dict[str, Ten
     """Return the tensors with those that a kind of file never has: they are as before any training."""
     omega = layout.DENOISERS["teacher"] + layout.OMEGA_PROJECTION
     if kind == "make_an_audio_2" and omega not in state:
-        # It never knew omega. From zero a student begins as its teacher; the released code begins at xavier instead
+        # It never knew omega. From zero a student begins as its teacher; the released code begins at Xavier's numbers
         return state | {omega: torch.zeros(slots[omega].shape)}
     if kind == "autoencoder":  # the scale of its latents belongs to the diffusion model, which measures it
         return state | {layout.SCALE_FACTOR: torch.ones(())}

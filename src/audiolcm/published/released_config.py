@@ -17,8 +17,8 @@ _SIZES = {"hidden_size": "width", "depth": "depth"}
 class ReleasedConfig:
     """The denoiser of such a file. Sizes that it does not state are None, and not compared."""
 
-    path: Path | None = None
-    num_heads: int = NUM_HEADS
+    path: Path
+    num_heads: int
     hidden_size: int | None = None
     depth: int | None = None
 
@@ -63,7 +63,7 @@ def find_config(checkpoint: Path, given: str | Path | None) -> ReleasedConfig | 
 
 
 def _of(path: Path, content: Mapping[str, Any]) -> ReleasedConfig:
-    sizes = {name: content.get(name) for name in ("num_heads", *_SIZES)}
+    sizes: dict[str, Any] = {name: content.get(name) for name in ("num_heads", *_SIZES)}
     for name, value in sizes.items():
         is_whole = type(value) is int and value > 0
         if not is_whole and not (value is None and name in _SIZES):

@@ -81,10 +81,8 @@ def _whole(model: Artifact) -> tuple[dict[str, Tensor], layout.Sizes]:
     for part, artifact in denoisers.items():
         _check_denoiser(artifact)
         named = {layout.released_name(name): tensor for name, tensor in _weights(artifact).items()}
-        if denoisers.keys() == {
-            "teacher"
-        }:  # Make-An-Audio 2, whose network has none; a teacher is never told omega
-            named.pop(layout.OMEGA_PROJECTION, None)
+        if denoisers.keys() == {"teacher"} and not named[layout.OMEGA_PROJECTION].any():
+            del named[layout.OMEGA_PROJECTION]  # Make-An-Audio 2's network has none; no teacher is told omega
         tensors |= {layout.DENOISERS[part] + name: tensor for name, tensor in named.items()}
     first = _autoencoder(model.parent("autoencoder"))
     tensors[layout.SCALE_FACTOR] = first.pop(layout.SCALE_FACTOR)
@@ -162,7 +160,8 @@ def _checked(
     sizes = layout.Sizes.of(tensors, num_heads)
     wanted = {name: slot.shape for name, slot in layout.expected(sizes, denoisers).items()}
     if denoisers == ["teacher"]:
-        del wanted[layout.DENOISERS["teacher"] + layout.OMEGA_PROJECTION]
+        omega = layout.DENOISERS["teacher"] + layout.OMEGA_PROJECTION
+        wanted = {name: shape for name, shape in wanted.items() if name != omega or name in tensors}
     if problems := misfits(wanted, shapes(tensors)):
         raise UserError(f"{model.folder} is of another network than the released one: {problems}. {_ADVICE}")
     return sizes

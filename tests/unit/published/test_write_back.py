@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from released_file import Layout, random_state
+from released_file import Layout, random_state, save
 from sealed import sealed_again
 from torch import Tensor
 
@@ -64,6 +64,24 @@ def test_the_round_trip_is_equal_bit_for_bit(
     assert sizes == {
         "in_channels": 20, "context_dim": 48, "hidden_size": 64, "num_heads": 8, "depth": 2, "max_len": 1000
     }  # fmt: skip
+
+
+def test_a_teacher_with_a_projection_of_omega_keeps_it(weights: Path, small: Layout, tmp_path: Path) -> None:
+    """AudioLCM's code trains its own teachers with it, though it is never heard there."""
+    source = random_state(small, "make_an_audio_2") | released_buffers()
+    source["model.diffusion_model.t_embedder.proj_w.weight"] = torch.randn(256, 256)
+    save(source, tmp_path / "teacher.ckpt")
+    convert = [
+        "convert",
+        str(tmp_path / "teacher.ckpt"),
+        "-o",
+        str(tmp_path / "a"),
+        "--vocoder",
+        "griffin_lim",
+    ]
+    assert main(convert) == 0
+    back = written(tmp_path / "a", tmp_path / "back.ckpt")
+    assert back.keys() == source.keys() and all(torch.equal(back[name], source[name]) for name in source)
 
 
 def test_heads_come_back_with_the_file(convert: Callable[..., Path], small: Layout, tmp_path: Path) -> None:
