@@ -35,8 +35,8 @@ def latents(ingredients: Ingredients, stage: str, artifact: Artifact) -> Data:
     trained_text_encoder = ingredients.trained_text_encoder
     if trained_text_encoder:
         log.info(
-            "%s: trains its text encoder too (text_encoder.trainable). No text features are cached for this stage: each "
-            "step encodes its captions.",
+            "%s: trains its text encoder too (text_encoder.trainable). No text features are cached for this stage: "
+            "each step encodes its captions.",
             stage,
         )
     text_folder = data.folder / f"text-{content_hash(ingredients.text_identity)}"
