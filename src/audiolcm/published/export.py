@@ -167,7 +167,7 @@ def _refuse_files_elsewhere(part: Artifact, cfg: dict[str, Any]) -> None:
         raise UserError(
             f"{part.folder} reads its text encoder from files of this computer (text_encoder.bert, t5, "
             "clap_checkpoint), which are not part of any artifact: such a model cannot be exported. Students of "
-            "teacher=published:NAME and of text_encoder=hashed can."
+            "teacher=published:NAME, of text_encoder=hashed and of text_encoder.trainable=true can."
         )
 
 

@@ -56,7 +56,7 @@ def describe(cfg: Config) -> Figures:
         "num_text_encoder": size(text_encoder),
     }
     if cfg["text_encoder"].get("trainable"):
-        text["num_text_encoder_trained"] = size(text_encoder["t5_transformer"])
+        text["num_text_encoder_trained"] = size(text_encoder.get_submodule("t5_transformer"))
     return {
         **heard,
         **_of_transformer(transformer),

@@ -1,7 +1,6 @@
 """One training step of a stage on tensors without content, whose bytes are counted while they live."""
 
 import gc
-import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -76,8 +76,8 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         bfloat16: whether the step runs under bfloat16 autocast.
     """
     with (
-        warnings.catch_warnings(action="ignore"),  # of torch, about what deepcopy does with fake tensors
         FakeTensorMode(allow_non_fake_inputs=True),
+        CopiesWithoutContent(),
         LiveBytes() as live,
     ):
         objective = untrained(cfg, stage)
@@ -179,6 +179,23 @@ def text_shape(cfg: Config) -> tuple[int, int]:
 def size_of(parameters: Any) -> int:
     """Return the bytes of the parameters."""
     return sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+
+
+class CopiesWithoutContent(TorchFunctionMode):
+    """Inside, a deep copy of a tensor is made by ``clone``: torch's own reads content where a fake tensor has none."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call ``func``, unless it is a deep copy."""
+        if func is not Tensor.__deepcopy__:
+            return func(*args, **(kwargs or {}))
+        tensor, memo = args
+        if id(tensor) not in memo:
+            copied = tensor.detach().clone()
+            is_parameter = isinstance(tensor, nn.Parameter)
+            memo[id(tensor)] = nn.Parameter(copied, tensor.requires_grad) if is_parameter else copied
+        return memo[id(tensor)]
 
 
 class LiveBytes(TorchDispatchMode):

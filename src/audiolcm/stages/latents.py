@@ -1,5 +1,7 @@
 """What teacher and student share: latents to train on, and the network."""
 
+import logging
+
 from torch import nn
 
 from audiolcm.assembly import build_denoiser
@@ -13,6 +15,8 @@ from audiolcm.stages.ingredients import Ingredients, even_frames
 from audiolcm.storage.hashing import content_hash
 from audiolcm.training.stage_runner import Config, Data
 from audiolcm.weights.artifacts import Artifact
+
+log = logging.getLogger(__name__)
 
 
 def latents(ingredients: Ingredients, stage: str, artifact: Artifact) -> Data:
@@ -28,6 +32,13 @@ def latents(ingredients: Ingredients, stage: str, artifact: Artifact) -> Data:
     autoencoder, buckets = load_autoencoder(artifact, device), runner.settings[stage].length_buckets or []
     frames = sorted({*map(even_frames, buckets), ingredients.crop_frames(stage)})
     latent_folder = data.folder / f"latents-{artifact.weights_hash}"
+    trained_text_encoder = ingredients.trained_text_encoder
+    if trained_text_encoder:
+        log.info(
+            "%s: trains its text encoder too (text_encoder.trainable). No text features are cached for this stage: "
+            "each step encodes its captions.",
+            stage,
+        )
     text_folder = data.folder / f"text-{content_hash(ingredients.text_identity)}"
 
     def clips(split: PreparedSplit) -> LatentClips:
@@ -37,8 +48,8 @@ def latents(ingredients: Ingredients, stage: str, artifact: Artifact) -> Data:
             # pyrefly: ignore[bad-argument-type]  (the cache's own protocol, of properties)
             lambda: encode_latents(autoencoder, split, latent_folder, frames, device)
         )
-        if trained := ingredients.trained_text_encoder:
-            text = CaptionIds(trained, split)
+        if trained_text_encoder:
+            text = CaptionIds(trained_text_encoder, split)
         else:
             text = processes.first_then_others(
                 lambda: encode_text(ingredients.text_encoder, split, text_folder)

@@ -1,7 +1,5 @@
 """The third stage: a latent diffusion model, and on request its text encoder with it."""
 
-import logging
-
 from audiolcm.objectives.objective import Objective
 from audiolcm.stages.ingredients import Ingredients, of_teacher
 from audiolcm.stages.known_teacher import DENOISER_SECTIONS
@@ -9,8 +7,6 @@ from audiolcm.stages.latents import latents, new_denoiser
 from audiolcm.stages.trained_text import keep_text_encoder
 from audiolcm.training.stage_runner import Parents, variant_name
 from audiolcm.weights.artifacts import Artifact
-
-log = logging.getLogger(__name__)
 
 
 def given_teacher(ingredients: Ingredients) -> Artifact | None:
@@ -33,16 +29,13 @@ def teacher(ingredients: Ingredients, autoencoder: Artifact, vocoder: Artifact) 
         network = dict(network) | {"text_encoder": trained.standalone()}
 
     def objective() -> Objective:
-        if trained:
-            log.info(
-                "teacher: trains its text encoder too (text_encoder.trainable). No text features are cached for this "
-                "stage: each step encodes its captions."
-            )
         model = new_denoiser(ingredients, network, autoencoder)
         start = known.artifact.load_weights(model) if known else model
         return ingredients.method.noise_prediction(start, ingredients.unconditional, trained)
 
     def text_encoder(objective: Objective) -> Parents:
+        if not trained:
+            return {}
         kept = keep_text_encoder(ingredients, trained, objective.trained["text_average"], identity, network)
         return {"text_encoder": kept}
 
@@ -57,7 +50,7 @@ def teacher(ingredients: Ingredients, autoencoder: Artifact, vocoder: Artifact) 
         lambda: latents(ingredients, "teacher", autoencoder),
         recorded,
         cfg=network,
-        beside=text_encoder if trained else None,
+        beside=text_encoder,
     )
     if trained:
         vars(ingredients).pop(

@@ -4,6 +4,7 @@ Both are torch's own. An engine has one method that the loop needs, ``backward``
 What to do when the memory of a device does not hold a training step is told here too.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -35,13 +36,6 @@ class Engine(Protocol):
         ...
 
 
-@runtime_checkable
-class Divisible(Protocol):
-    """A network of blocks, as our transformer and a T5 that is trained are."""
-
-    blocks: nn.ModuleList
-
-
 @dataclass(frozen=True)
 class Parallel:
     """How several processes share a training; none of it changes the result by more than float rounding.
@@ -67,13 +61,19 @@ class Parallel:
     def spread(self, objective: Objective, hardware: Hardware) -> Engine:
         """Move ``objective`` to its device, in place, and return the engine of its gradients."""
         whole = cast(nn.Module, objective)  # its protocol says only what the loop needs
-        transformers = [module for module in whole.modules() if isinstance(module, Divisible)]
+        transformers = [module for module in whole.modules() if is_transformer(module)]
         set_recompute(whole, self.recompute)
         if self.engine == "fsdp" and processes.count() > 1 and transformers:
             return Sharded(objective, transformers, hardware)
         whole.to(hardware.torch_device())
         own_memory(whole)
         return Whole(objective) if processes.count() == 1 else Replicated(objective)
+
+
+def is_transformer(module: nn.Module) -> bool:
+    """Return whether a network is our transformer or T5, of which there is none before its slow module is imported."""
+    t5 = sys.modules.get("audiolcm.models.t5_encoder")
+    return isinstance(module, Transformer) or (t5 is not None and isinstance(module, t5.T5Encoder))
 
 
 def set_recompute(networks: nn.Module, wanted: bool) -> None:
@@ -139,7 +139,7 @@ class Sharded:
     They are sharded one after the other, so that not more than one is on the GPU as a whole.
     """
 
-    def __init__(self, objective: Objective, transformers: list[Divisible], hardware: Hardware) -> None:
+    def __init__(self, objective: Objective, transformers: list[nn.Module], hardware: Hardware) -> None:
         device = hardware.torch_device()
         from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard  # slow to import
 
@@ -151,7 +151,7 @@ class Sharded:
         for network in transformers:
             # Texts are encoded in float32, whatever the precision
             own = policy if isinstance(network, Transformer) else MixedPrecisionPolicy()
-            for block in network.blocks:
+            for block in cast(nn.ModuleList, network.blocks):
                 fully_shard(block, mesh=mesh, mp_policy=own, reshard_after_forward=True)
             fully_shard(network, mesh=mesh, mp_policy=own, reshard_after_forward=True)
             network.to(device)

@@ -78,9 +78,9 @@ class StageRunner:
         objective: Callable[[], Objective],
         data: Callable[[], Data],
         parents: Parents,
-        afterwards: Callable[[nn.Module], None] | None = None,
+        afterwards: Callable[[nn.Module], object] = lambda network: None,
         cfg: Config | None = None,
-        beside: Callable[[Objective], Parents] | None = None,
+        beside: Callable[[Objective], Parents] = lambda objective: {},
     ) -> Artifact:
         """Return the artifact of ``identity``, trained now if it is not there.
 
@@ -105,9 +105,9 @@ class StageRunner:
         objective: Callable[[], Objective],
         data: Callable[[], Data],
         parents: Parents,
-        afterwards: Callable[[nn.Module], None] | None,
+        afterwards: Callable[[nn.Module], object],
         cfg: Config,
-        beside: Callable[[Objective], Parents] | None,
+        beside: Callable[[Objective], Parents],
     ) -> None:
         stage, folder = identity.stage, self.store.folder(identity)
         if processes.is_first():
@@ -131,10 +131,8 @@ class StageRunner:
         finally:
             tracker.finish()
         product = made.product()
-        if afterwards is not None:
-            afterwards(product)
-        recorded = dict(parents) | (beside(made) if beside else {})
-        facts = self._facts(folder, recorded, product) | tracking_facts(tracker)
+        afterwards(product)
+        facts = self._facts(folder, {**parents, **beside(made)}, product) | tracking_facts(tracker)
         facts |= {"training_seconds": round(time.monotonic() - began, 1), "resumed_from_step": start}
         tensors = gathered_in_first(product.state_dict())
         if processes.is_first():

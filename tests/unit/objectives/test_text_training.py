@@ -96,6 +96,12 @@ def test_gradients_reach_t5_and_not_bert(make: Callable[[], tuple[DiffusionObjec
     assert_close(encoder(CAPTIONS, STRUCTURED), encoder.encode(clips.ids).detach(), rtol=1e-5, atol=1e-6)
 
 
+def noised(z: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    alpha = (1 - betas).cumprod(0)[t, None, None]
+    return (alpha.sqrt() * z + (1 - alpha).sqrt() * noise).float()
+
+
 def test_a_step_is_that_of_one_adamw_over_denoiser_and_t5(
     make: Callable[[], tuple[DiffusionObjective, Clips]], tmp_path: Path
 ) -> None:
@@ -118,10 +124,7 @@ def test_a_step_is_that_of_one_adamw_over_denoiser_and_t5(
     with torch.no_grad():
         plain = bert(ids[:, :12])
     text = torch.cat((plain, t5(ids[:, 12:]).last_hidden_state), dim=1)
-    alpha = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2).cumprod(0)[
-        t, None, None
-    ]
-    z_t = (alpha.sqrt() * clips.latents[order] + (1 - alpha).sqrt() * noise).float()
+    z_t = noised(clips.latents[order], noise, t)
     loss = (denoiser(z_t, t, text) - noise).square().mean()
     parameters = [*denoiser.parameters(), *t5.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=RATE)

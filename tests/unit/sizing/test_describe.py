@@ -67,6 +67,12 @@ def test_counts_are_those_of_real_modules(overrides: list[str]) -> None:
     assert "projection_channels" not in found
 
 
+def test_a_trained_text_encoder_is_told_beside_the_rest(paper: dict[str, Any]) -> None:
+    found = describe(compose(["profile=paper", "text_encoder.trainable=true"]))
+    assert found == paper | {"num_text_encoder_trained": found["num_text_encoder_trained"]}
+    assert round(found["num_text_encoder_trained"] / 1e6) == 341  # of T5-v1.1-large, the encoder alone
+
+
 def test_table_7_follows_the_model() -> None:
     printed = {"medium": 561, "large": 996, "xl": 2429}
     found = {size: describe(compose(["profile=paper", f"model={size}"]))["num_trainable"] for size in printed}

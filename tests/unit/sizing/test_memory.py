@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import tiny_bigvgan
 import torch
+from text_files import WIDTH, save_text_files
+from torch import nn
 
 from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
@@ -22,6 +24,7 @@ from audiolcm.sizing.memory import (
     untrained,
 )
 from audiolcm.sizing.plan import GB, SIZED, _rows, plan_table, sizes, smallest_gpu
+from audiolcm.sizing.texts import language_models
 from audiolcm.training.optimization import AdamW
 
 SMALL = ["model.width=64", "trainer=smoke", "dataset.duration=2.0"]
@@ -95,6 +98,25 @@ def test_the_released_vocoder_is_planned_without_its_files() -> None:
         layout = published_layout(BigVGAN())
     lengths = sum(shape[0] for name, shape in layout.items() if name.endswith("weight_g"))
     assert planned.parameters == 112_199_473 + lengths + 41_105_770 + 280_902
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_a_trained_text_encoder_is_planned_with_its_teacher(tmp_path: Path, recompute: bool) -> None:
+    places = [f"text_encoder.{name}={place}" for name, place in save_text_files(tmp_path).items()]
+    cfg = compose([*SMALL, "text_encoder=clap_t5", "text_encoder.trainable=true", *places])
+    planned = simulate(cfg, "teacher", 4, recompute, False)
+    assert planned.total == pytest.approx(measured(cfg, "teacher", 4, recompute), rel=0.1)
+    frozen = compose([*SMALL, "text_encoder.tokens_per_half=77", f"text_encoder.width={WIDTH}"])
+    bert, t5 = (count(network) for network in language_models(cfg["text_encoder"]))
+    assert planned.parameters == simulate(frozen, "teacher", 4, recompute, False).parameters + t5
+    assert planned.unshared == 4 * bert
+    shared = in_one_process(planned, 4, "fsdp", False)
+    assert shared.weights == pytest.approx((planned.weights + 3 * planned.unshared) / 4, abs=4)
+    assert simulate(cfg, "student", 4, recompute, False) == simulate(frozen, "student", 4, recompute, False)
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def test_a_student_of_recordings_is_planned_too() -> None:

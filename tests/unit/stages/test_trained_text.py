@@ -45,11 +45,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def recipe(folder: Path, *words: str) -> Recipe:
+def composed(folder: Path, *words: str) -> dict[str, Any]:
     GlobalHydra.instance().clear()
     places = [f"paths.{name}={folder / name}" for name in ("artifacts", "cache", "runs")]
     texts = [f"text_encoder.{name}={folder / file}" for name, file in FILES.items()]
-    return Recipe(compose([*TINY, *places, *texts, *words]))
+    return compose([*TINY, *places, *texts, *words])
+
+
+def recipe(folder: Path, *words: str) -> Recipe:
+    return Recipe(composed(folder, *words))
 
 
 @pytest.fixture(scope="module")
@@ -186,8 +190,15 @@ def test_a_frozen_one_is_what_it_was_before_there_was_the_setting(
         return finished[0].teacher
 
     monkeypatch.setattr(StageRunner, "make", make)
-    for words in ((), ("~text_encoder.trainable",), ("text_encoder.trainable=false",), (TRAINABLE,)):
-        made = recipe(folder, *words)
+    absent = composed(folder)
+    del absent["text_encoder"]["trainable"]
+    for cfg in (
+        composed(folder),
+        absent,
+        composed(folder, "text_encoder.trainable=false"),
+        composed(folder, TRAINABLE),
+    ):
+        made = Recipe(cfg)
         assert made.teacher
         found.append((teachers[-1].hash, settings_fingerprint(made.cfg)))
     assert found[0] == found[1]
