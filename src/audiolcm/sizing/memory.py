@@ -3,7 +3,6 @@
 And the table of ``python train.py +plan=true``: memory of every model size, and the smallest GPU that it fits.
 """
 
-import gc
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from tqdm import tqdm
 
 from audiolcm.assembly import Method, build_denoiser
-from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
+from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE, mel_filterbank
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose
 from audiolcm.distributed import processes
@@ -88,6 +87,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         recompute: whether transformer blocks are computed again on the way back.
         bfloat16: whether the step runs under bfloat16 autocast.
     """
+    mel_filterbank()  # is kept for the process: inside, one without content would be
     with (
         warnings.catch_warnings(action="ignore"),  # of torch, about what deepcopy does with fake tensors
         FakeTensorMode(allow_non_fake_inputs=True),
@@ -98,7 +98,6 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         for block in modules:
             if isinstance(block, TransformerBlock):
                 block.recompute = recompute
-        gc.collect()  # what the building left over
         weights = live.now
         parts = objective.parts()
         batch = random_batch(cfg, stage, examples)
