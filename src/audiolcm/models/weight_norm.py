@@ -4,9 +4,9 @@ A weight is g v / |v|, with one norm for each entry of its first dimension; g an
 """
 
 import copy
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -30,7 +30,7 @@ def folded(network: Network) -> Network:
     plain = copy.deepcopy(network)
     for module in list(plain.modules()):
         if parametrize.is_parametrized(module, "weight"):
-            weight = module.weight
+            weight = cast(Tensor, module.weight)
             # Not remove_parametrizations, which takes the weight from the original too: a copy is of the same class.
             module.__class__ = parametrize.type_before_parametrizations(module)
             del module.parametrizations

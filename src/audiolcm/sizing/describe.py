@@ -44,8 +44,7 @@ def describe(cfg: Config) -> Figures:
         with torch.device("cpu"):  # schedules and solvers compute, with little
             method = Method(cfg)
         distillation: ConsistencyDistillation = method.distillation(network, torch.zeros(1, 1, width))
-        with torch.device("cpu"):  # some compute their filters
-            vocoder = vocoder_without_weights(cfg["vocoder"]["model"])
+        vocoder = vocoder_without_weights(cfg["vocoder"]["model"])
     student = distillation.trained["student"]
     (transformer,) = (part for part in student.modules() if isinstance(part, Transformer))
     steps = build(cfg["sampler"], "sampler").timesteps(method.schedule.num_timesteps)

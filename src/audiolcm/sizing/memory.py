@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from audiolcm.assembly import Method, build_denoiser
-from audiolcm.audio.mel import HOP_LENGTH, NUM_MELS, SAMPLE_RATE
+from audiolcm.audio.mel import HOP_LENGTH, NUM_MELS, SAMPLE_RATE, mel_filterbank
 from audiolcm.configuration.build import build
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.models.clap_t5 import ClapT5
@@ -75,6 +75,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         recompute: whether transformer blocks are computed again on the way back.
         bfloat16: whether the step runs under bfloat16 autocast.
     """
+    mel_filterbank()  # is kept for the process: inside, one without content would be
     with (
         FakeTensorMode(allow_non_fake_inputs=True),
         CopiesWithoutContent(),

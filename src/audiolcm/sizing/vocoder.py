@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from audiolcm.configuration.build import build
@@ -11,13 +12,14 @@ from audiolcm.models.bigvgan_checkpoint import published_sizes, read_arguments
 
 
 def vocoder_without_weights(cfg: Mapping[str, Any]) -> nn.Module:
-    """Return a vocoder on torch's present device.
+    """Return a vocoder: of published files on torch's present device, by the sizes of its args.yml, others on the CPU.
 
-    One of published files has the sizes of its args.yml; where no folder is given, those of the released one.
+    Where no folder is given, the sizes are those of the released one.
 
     Raises:
         UserError: it cannot be built, or a published file is missing.
     """
     if cfg["_target_"] != PUBLISHED:
-        return build(cfg, "vocoder.model")
+        with torch.device("cpu"):  # some compute their filters
+            return build(cfg, "vocoder.model")
     return BigVGAN(**({} if cfg["path"] is None else published_sizes(read_arguments(cfg["path"])[1])))

@@ -143,9 +143,8 @@ class StageRunner:
         """Return what the card of a training in ``folder`` says besides."""
         rows = read_metrics(folder / "metrics.jsonl") if processes.is_first() else []
         origins = [parent.card["origin"] for parent in parents.values() if "origin" in parent.card]
-        origins += (
-            [product.origin] if hasattr(product, "origin") else []
-        )  # of published weights, trained further
+        if hasattr(product, "origin"):  # published weights, trained further
+            origins.append(product.origin)
         return {
             "parents": {
                 name: embedded_name(parent.folder) or os.path.relpath(parent.folder, folder)
