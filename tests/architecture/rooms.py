@@ -116,8 +116,7 @@ _ABOVE = {
         "audiolcm.assembly audiolcm.audio audiolcm.configuration audiolcm.data "
         "audiolcm.data.store audiolcm.distributed audiolcm.models audiolcm.pipeline "
         "audiolcm.published audiolcm.request audiolcm.training audiolcm.weights "
-        "evaluation.efficiency evaluation.features evaluation.item_names evaluation.protocol "
-        "evaluation.sound"
+        "evaluation.efficiency evaluation.features evaluation.item_names evaluation.protocol"
     ),
     "evaluation.crosscheck": (
         "audiolcm.weights evaluation.features evaluation.measures evaluation.record "
