@@ -84,7 +84,9 @@ def test_a_student_starts_as_the_published_teacher_whatever_omega_is(
     assert kept.timestep_embedding.omega_projection.weight.any()
     made: list[ConsistencyDistillation] = []
 
-    def make(identity: Identity, objective: Callable[[], ConsistencyDistillation], *_: object) -> Artifact:
+    def make(
+        identity: Identity, objective: Callable[[], ConsistencyDistillation], *_: object, **__: object
+    ) -> Artifact:
         made.append(objective())
         return recipe.teacher
 
