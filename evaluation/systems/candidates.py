@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiolcm.audio.resampling import resample
+from audiolcm.candidates import candidate_seeds
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.training.reproducibility import derived_seed
 from evaluation.features.joint import CONSTANTS, LOADING_ERRORS
 from evaluation.protocol import TestSet
 from evaluation.systems.diffusers_pipeline import DiffusersPipeline
@@ -30,9 +30,10 @@ log = logging.getLogger(__name__)
 _CLAP_FILES = ("*.json", "model*.safetensors*", "pytorch_model.bin")
 
 
-def candidate_seeds(seeds: Sequence[int], num_candidates: int) -> list[int]:
+def seeds_of_all(seeds: Sequence[int], num_candidates: int) -> list[int]:
     """Return so many seeds for each seed, the first of which is itself: more candidates leave the first as they are."""
-    return [derived_seed(seed, i) if i else seed for seed in seeds for i in range(num_candidates)]
+    of_candidates = (candidate_seeds(seeds, candidate) for candidate in range(num_candidates))
+    return [seed for of_caption in zip(*of_candidates, strict=True) for seed in of_caption]
 
 
 def text_vectors(clap: Any, tokenizer: Any, captions: list[str]) -> Float[Tensor, "batch width"]:
@@ -190,7 +191,7 @@ class RankedPipeline(DiffusersPipeline):
         if self.num_candidates == 1:
             return super()._make(captions, seconds, seeds)
         judge = self.judge
-        sounds, rate = super()._make(captions, seconds, candidate_seeds(seeds, self.num_candidates))
+        sounds, rate = super()._make(captions, seconds, seeds_of_all(seeds, self.num_candidates))
         return judge.best(captions, np.reshape(sounds, (len(captions), self.num_candidates, -1)), rate), rate
 
     def _asked(self, captions: list[str], seconds: float) -> dict[str, Any]:

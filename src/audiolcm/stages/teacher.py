@@ -52,8 +52,6 @@ def teacher(ingredients: Ingredients, autoencoder: Artifact, vocoder: Artifact) 
         cfg=network,
         beside=text_encoder,
     )
-    if trained:
-        vars(ingredients).pop(
-            "text_encoder", None
-        )  # it is no longer the one that the configuration describes
+    if trained:  # and is no longer what the configuration describes
+        vars(ingredients).pop("text_encoder", None)
     return made

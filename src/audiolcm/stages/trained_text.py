@@ -51,8 +51,7 @@ def keep_text_encoder(
 
 def _origins(ingredients: Ingredients) -> list[dict[str, str]]:
     """Return where published weights that the training began with came from."""
-    known = ingredients.known
-    if not known or not known.artifact.has_parent("text_encoder"):
+    if ingredients.text_artifact is None:
         return []
-    card = known.artifact.parent("text_encoder").card
+    card = ingredients.text_artifact.card
     return [card["origin"]] if "origin" in card else card.get("derived_from", [])
