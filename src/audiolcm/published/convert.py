@@ -60,6 +60,8 @@ class _Converter:
     ) -> None:
         self.source, self.released, self.store, self.companions = source, released, store, companions
         self.cfg = configuration(released.sizes)
+        if released.kind == "make_an_audio_2":
+            self.cfg["teacher_sampler"]["omega"] = 3.0  # scale 4, as in both commands of its README
         self.origin = {"name": source.path.name, "file": source.path.name, "sha256": source.sha256}
         if known := PUBLISHED.get(released.kind):
             named = {"name": f"published:{released.kind}", "url": known.url, "license": known.license}

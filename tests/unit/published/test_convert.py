@@ -13,10 +13,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from audiolcm.commands.cli import main
+from audiolcm.configuration.schema import read_yaml
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
 from audiolcm.published.models import open_model
+from audiolcm.sound import read_card
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity
 
 FLOAT32 = Hardware(device="cpu", precision="float32", num_threads=1)
@@ -95,6 +97,9 @@ def test_teacher_alone_generates(convert: Callable[..., Path], tmp_path: Path) -
     arguments = ["generate", "a dog barks", "--checkpoint", str(folder), "--steps", "2", "--duration", "1"]
     assert main([*arguments, "-o", str(tmp_path / "t.wav")]) == 0
     assert (tmp_path / "t.wav").stat().st_size > 30_000
+    assert read_card(tmp_path / "t.wav")["omega"] == 3.0, "scale 4, as in both commands of its README"
+    sampler = read_yaml(open_model(folder).config_file())["teacher_sampler"]
+    assert (sampler["num_steps"], sampler["spacing"]) == (100, "released")
 
 
 def test_a_file_named_instead_of_an_artifact_is_converted_once(
