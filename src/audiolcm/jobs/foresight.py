@@ -11,6 +11,7 @@ from audiolcm.configuration.build import build
 from audiolcm.errors import UserError
 from audiolcm.stages.ingredients import of_teacher
 from audiolcm.stages.recipe import Recipe
+from audiolcm.stages.vocoder import NO_SOUND
 from audiolcm.storage.files import require_writable
 from audiolcm.training.micro_batches import check_pieces, piece_of
 
@@ -54,6 +55,8 @@ def _foresee_sound(recipe: Recipe, stages: list[str]) -> None:
             objective = build(cfg["autoencoder"]["objective"], "autoencoder.objective", model=autoencoder)
             check_pieces(recipe.runner.settings["autoencoder"], "autoencoder", piece_of(objective))
         if "vocoder" in stages:
+            if cfg["dataset"].get("mels"):
+                raise UserError(NO_SOUND)
             with torch.device("cpu"):  # they compute their filters, or read files
                 vocoder = build(cfg["vocoder"]["model"], "vocoder.model")
             build(cfg["vocoder"]["objective"], "vocoder.objective", model=vocoder, autoencoder=autoencoder)

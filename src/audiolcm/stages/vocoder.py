@@ -16,6 +16,11 @@ from audiolcm.stages.ingredients import Ingredients
 from audiolcm.training.stage_runner import Config, Data
 from audiolcm.weights.artifacts import Artifact, tensors_identity
 
+NO_SOUND = (
+    "The data were prepared from mels (dataset.mels=true), without the sounds that a vocoder is trained on. Take one that "
+    "is there, vocoder=griffin_lim or parents.vocoder=FOLDER, or prepare the sounds."
+)
+
 
 def is_trained(ingredients: Ingredients) -> bool:
     """Return whether the vocoder is one that this configuration trains."""
@@ -42,10 +47,7 @@ def vocoder(ingredients: Ingredients, autoencoder: Callable[[], Artifact]) -> Ar
     if cfg["objective"] is None:
         return processes.first_then_others(lambda: keep_vocoder(runner.store, ingredients.cfg))
     if not ingredients.data.split("train").has_sound:
-        raise UserError(
-            "The data were prepared from mels (dataset.mels=true), without the sounds that a vocoder is trained on. "
-            "Take one that is there, vocoder=griffin_lim or parents.vocoder=FOLDER, or prepare the sounds."
-        )
+        raise UserError(NO_SOUND)
     parents = {"autoencoder": autoencoder()} if needs_autoencoder(cfg) else {}
     start = published_start(cfg)
     # Of published weights the content counts, not the path; the artifact then needs their files no more.

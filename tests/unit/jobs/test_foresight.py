@@ -32,6 +32,7 @@ def foreseen(place: Path, *overrides: str) -> None:
             "autoencoder/objective=released trainer.autoencoder.batch_size=6",
             "6 examples at once.* groups of 4",
         ),
+        ("dataset=manifest dataset.mels=true", "without the sounds that a vocoder is trained on"),
         ("paths.artifacts=/proc/none", "/proc/none .*paths.artifacts=FOLDER"),
         ("paths.cache=/proc/none", "/proc/none .*paths.cache=FOLDER"),
     ],
