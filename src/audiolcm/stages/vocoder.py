@@ -17,8 +17,8 @@ from audiolcm.training.stage_runner import Config, Data
 from audiolcm.weights.artifacts import Artifact, tensors_identity
 
 NO_SOUND = (
-    "The data were prepared from mels (dataset.mels=true), without the sounds that a vocoder is trained on. Take one that "
-    "is there, vocoder=griffin_lim or parents.vocoder=FOLDER, or prepare the sounds."
+    "The data were prepared from mels (dataset.mels=true), without the sounds that a vocoder is trained on. Take one "
+    "that is there, vocoder=griffin_lim or parents.vocoder=FOLDER, or prepare the sounds."
 )
 
 
