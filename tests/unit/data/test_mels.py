@@ -98,6 +98,14 @@ def test_they_are_what_the_sounds_would_give(released: Path, tmp_path: Path) -> 
     assert prepared_fingerprint(by_sound) != prepared_fingerprint(by_mel)
 
 
+def test_where_only_mels_are_there_it_is_said(released: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ManifestCorpus(str(released)).clips("train")
+    assert "dataset.mels" not in caplog.text
+    remove_sounds(released)
+    ManifestCorpus(str(released)).clips("train")
+    assert "dataset.mels=true" in caplog.text and "bell_mel.npy" in caplog.text
+
+
 def test_a_mix_has_them_too(released: Path, tmp_path: Path) -> None:
     remove_sounds(released)
     mix = Mix({"mine": ManifestCorpus(str(released), duration=1.0, mels=True)}, duration=1.0)

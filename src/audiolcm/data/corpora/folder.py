@@ -116,7 +116,18 @@ class FolderCorpus(ABC):
 
     @cached_property
     def _clips(self) -> list[Clip]:
-        return self._read_clips()
+        clips = self._read_clips()
+        self._tell_of_mels(clips)
+        return clips
+
+    def _tell_of_mels(self, clips: Sequence[Clip]) -> None:
+        """Say that there are mels, where none of the sounds is there."""
+        paths = [clip.audio_path for clip in clips if clip.audio_path is not None]
+        if paths and not any(map(os.path.isfile, paths)) and self._mels:
+            _logger.warning(
+                "%s: none of its sounds is there, but files such as %s are: dataset.mels=true reads those that the "
+                "column mel_path of its table names.", self.name, min(self._mels.values()),
+            )  # fmt: skip
 
     @cached_property
     def _audio(self) -> dict[str, Path]:
