@@ -14,7 +14,11 @@ from experiments.records.records import read_json
 METHODS = "method"
 """Folder of the records' hashes of code: many records share one."""
 EQUIVALENT = "equivalent.json"
-"""Beside the records: changes of code that leave every figure as it was, each with the reason why that is known."""
+"""Beside the records: changes of code that leave every figure as it was, each with the reason why that is known.
+
+One that rounds otherwise may stand there too, when it moves figures by a small part of their intervals: its reason says
+by how much, and how that was measured.
+"""
 _MOST_NAMES = 3
 
 
