@@ -21,7 +21,7 @@ def marks(settings: Mapping[str, Any], count: int, whole: int) -> dict[str, str]
         whole: captions of the list. The protocol's own option has the last word: a short list is not whole because it
             is said to have so many.
     """
-    own = _own_settings(str(settings["name"]))
+    own = _own_settings(settings)
     whole = max(whole, own.get("num_items") or 0)
     changed = {name for name in {*own, *settings} - _WORDS if own and settings.get(name) != own.get(name)}
     found = {}
@@ -44,8 +44,13 @@ def marked(settings: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, A
     return known | {"name": name, "title": title, "marks": dict(found)}
 
 
-def _own_settings(name: str) -> dict[str, Any]:
-    """Return what a protocol's option of ours says; nothing of one of other people, or that has no list of its own."""
-    if name not in options_of("protocol"):
-        return {}
-    return read_yaml(CONF / f"protocol/{name}.yaml").get("protocol", {})
+def _own_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the option of ours says that a protocol has its name or its title from.
+
+    Nothing of one of other people, or that has no list of its own.
+    """
+    known = {
+        name: read_yaml(CONF / f"protocol/{name}.yaml").get("protocol", {}) for name in options_of("protocol")
+    }
+    titled = (own for own in known.values() if own.get("title") == settings.get("title"))
+    return known.get(str(settings["name"])) or next(titled, {})

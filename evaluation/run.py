@@ -113,6 +113,7 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"seeds={plain['seeds']}: {told}")
     if odd := sorted(set(plain["sampler"]) - {*_SAMPLER}):
         raise UserError(f"Unknown setting sampler.{odd[0]}. sampler knows: {', '.join(_SAMPLER)}.")
+    _check_sampler_is_read(plain)
     for name in ("sanity", "crosscheck"):
         if not isinstance(plain.get(name, False), bool):
             raise UserError(f"{name}={plain[name]!r} must be true or false.")
@@ -121,6 +122,17 @@ def checked(plain: dict[str, Any]) -> dict[str, Any]:
     heard = {metric.get("extractor") for metric in plain["metrics"].values()}
     check(plain | {"features": {name: node for name, node in plain["features"].items() if name in heard}})
     return plain
+
+
+def _check_sampler_is_read(plain: Mapping[str, Any]) -> None:
+    """Refuse a setting of the sampler of which the system has one of its own, and so would not see it."""
+    for name, value in plain["sampler"].items():
+        own = plain["system"].get(name, value)
+        if value is not None and own != value:
+            raise UserError(
+                f"sampler.{name}={value} is not what this system is sampled with, which is system.{name}={own}: type "
+                f"system.{name}={value}."
+            )
 
 
 def _check_sections(plain: Mapping[str, Any]) -> None:

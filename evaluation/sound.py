@@ -55,17 +55,17 @@ class SoundReader:
 
     def __post_init__(self) -> None:
         if self.channel not in ("mean", "first"):
-            raise UserError(f"protocol.reader.channel={self.channel}: choose mean or first.")
+            raise UserError(f"reader.channel={self.channel}: choose mean or first.")
         if self.resampler not in _RESAMPLERS:
-            raise UserError(f"protocol.reader.resampler={self.resampler}: choose {', '.join(_RESAMPLERS)}.")
+            raise UserError(f"reader.resampler={self.resampler}: choose {', '.join(_RESAMPLERS)}.")
         if self.min_seconds < 0 or (self.max_seconds is not None and self.max_seconds <= 0):
             raise UserError(
-                f"protocol.reader: min_seconds={self.min_seconds:g}, max_seconds={self.max_seconds} are no lengths."
+                f"reader: min_seconds={self.min_seconds:g}, max_seconds={self.max_seconds} are no lengths."
             )
         for name, least in (("decimate", 2), ("via", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise UserError(f"protocol.reader.{name}={value} must be at least {least}, or null.")
+                raise UserError(f"reader.{name}={value} must be at least {least}, or null.")
 
     @property
     def identity(self) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiolcm.assembly import with_settings
+from audiolcm.assembly import TEACHER_SAMPLERS, with_settings
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import load_yaml
+from audiolcm.diffusion.spacing import DEFAULT
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
@@ -147,7 +148,10 @@ class Model:
         if self.artifact.card["stage"] == "student" and not origin:
             facts |= {"k": self.cfg["solver"]["k"], "step": self.artifact.card.get("step")}
         told = {name: self.sampler.get(name) for name in ("interval", "spacing", "eta")}
+        if self.sampler["_target_"] in TEACHER_SAMPLERS.values():
+            told["spacing"] = told["spacing"] or DEFAULT
         facts |= {name: value for name, value in told.items() if value is not None}
+        facts |= self._departures()
         if (steps := trained_steps(self.artifact)) is not None:
             facts["train_steps"] = steps
         return facts | {
@@ -166,13 +170,17 @@ class Model:
         weights = [self.artifact, self.artifact.parent("autoencoder"), self.vocoder]
         if self.artifact.has_parent("text_encoder"):
             weights.append(self.artifact.parent("text_encoder"))
-        own = {"length": self.conventions.length, "clamp_mel": self.conventions.clamp_mel}
-        return ({} if self.conventions == OURS else own) | {
+        return self._departures() | {
             "artifacts": [[artifact.hash, artifact.weights_hash] for artifact in weights],
             "sampler": self.sampler,
             "text_encoder": self.cfg["text_encoder"],
             "bfloat16": self.hardware.uses_bfloat16(),
         }
+
+    def _departures(self) -> dict[str, Any]:
+        """Return in what its sounds are made otherwise than those of our models."""
+        own = {"length": self.conventions.length, "clamp_mel": self.conventions.clamp_mel}
+        return {} if self.conventions == OURS else own
 
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return a sound for each caption; see ``System``."""
@@ -236,6 +244,10 @@ class CopySynthesis(Reconstruction):
 
     name = "copy_synthesis"
     with_autoencoder = False
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self.hardware = model.hardware.in_precision("float32")  # in which vocoders compute
 
     def facts(self) -> dict[str, Any]:
         """Return which vocoder."""

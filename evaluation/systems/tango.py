@@ -86,7 +86,8 @@ class Tango(Diffusion):
     def contents(self) -> dict[str, Any]:
         """Return what identifies everything that is read from files, and the configurations that stand for files."""
         texts = {"text_encoder": identity(self.text_folder), "unet": self.unet, "scheduler": self.schedule}
-        return super().contents() | texts
+        unguided = {} if self.guidance_scale > 1 else {"unguided": True}
+        return super().contents() | texts | unguided
 
     @cached_property
     def folder(self) -> Path:

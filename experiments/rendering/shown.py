@@ -245,6 +245,7 @@ def _notes(columns: Sequence[ShownColumn], rows: Sequence[ShownRow], results: It
 def _plan_notes(rows: Sequence[ShownRow], results: ItemResults) -> list[str]:
     notes, missing = [], []
     stale: dict[str, list[str]] = {}  # names by what is said of them
+    made_in: dict[str, list[str]] = {}
     for row in dict.fromkeys(row.row for row in rows):
         found = results.of(row)
         absent = sorted(set(results.planned.get(row, ())) - {result.seed for result in found})
@@ -252,9 +253,12 @@ def _plan_notes(rows: Sequence[ShownRow], results: ItemResults) -> list[str]:
         for left_out, these in (("", found), (" and left out", results.left_out(row))):
             for r in filter(lambda r: r.changes, these):
                 stale.setdefault(f"stale{left_out}: {'; '.join(r.changes)}.", []).append(r.name)
+        for r in filter(lambda r: r.provenance.get("precision"), found):
+            made_in.setdefault(str(r.provenance["precision"]), []).append(r.name)
         said = dict.fromkeys(note for result in found for note in result.notes)
         notes += [f"{row}: {note}" for note in said]
     told = [f"{some(names)} {'are' if len(names) > 1 else 'is'} {what}" for what, names in stale.items()]
+    told += [f"Sounds of {some(names)} were made in {precision}." for precision, names in made_in.items()]
     return [*([f"Missing: {', '.join(missing)}."] if missing else []), *told, *notes]
 
 

@@ -15,6 +15,7 @@ from audiolcm.storage.tensors import without_initialization
 from audiolcm.types import TextEncoder, TrainableTextEncoder
 from audiolcm.weights.artifacts import Artifact
 
+STUDENT_SAMPLER = "audiolcm.diffusion.sampler.ConsistencySampler"
 TEACHER_SAMPLERS = {
     "ddim": "audiolcm.diffusion.sampler.DDIMSampler",
     "dpm_solver": "audiolcm.diffusion.sampler.DPMSolverPlusPlusSampler",
@@ -55,21 +56,32 @@ def read_text_encoder(own: Artifact, cfg: Mapping[str, Any]) -> TextEncoder:
 def with_settings(sampler: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return a sampler's configuration with other settings, of which ``kind`` is another of the teacher's samplers.
 
+    Settings that name another class are a whole section, and stand for themselves.
+
     Raises:
-        UserError: there is no such kind, or the model is no teacher.
+        UserError: there is no such kind, or the model or its sampler has no such setting.
     """
-    changed = dict(sampler) | {name: value for name, value in settings.items() if name != "kind"}
-    if (kind := settings.get("kind")) is None:
-        return changed
-    if kind not in TEACHER_SAMPLERS:
-        raise UserError(f"sampler.kind={kind}: choose {', '.join(TEACHER_SAMPLERS)}.")
-    if sampler["_target_"] not in TEACHER_SAMPLERS.values():
+    if settings.get("_target_", sampler["_target_"]) != sampler["_target_"]:
+        return dict(settings)
+    given = {name: value for name, value in settings.items() if value is not None}
+    is_students = sampler["_target_"] == STUDENT_SAMPLER
+    if is_students and (odd := next((name for name in ("kind", "spacing", "eta") if name in given), None)):
         raise UserError(
-            f"sampler.kind={kind} is for teachers, and this is a student, with a sampler of its own: leave it out."
+            f"sampler.{odd}={given[odd]} is for teachers, and this is a student, with a sampler of its own: leave it "
+            "out, or type system=teacher."
         )
+    kind = given.pop("kind", None)
+    if kind is not None and kind not in TEACHER_SAMPLERS:
+        raise UserError(f"sampler.kind={kind}: choose {', '.join(TEACHER_SAMPLERS)}.")
+    target = TEACHER_SAMPLERS[kind] if kind else sampler["_target_"]
+    has_eta = target not in TEACHER_SAMPLERS.values() or target == TEACHER_SAMPLERS["ddim"]
+    if "eta" in given and not has_eta:
+        raise UserError(f"sampler.eta={given['eta']} is of DDIM: add sampler.kind=ddim, or leave it out.")
+    if kind is None:
+        return dict(sampler) | {name: value for name, value in settings.items() if name != "kind"}
     # A setting that is left out is as null, and another kind may not know it
-    given = {name: value for name, value in changed.items() if value is not None}
-    return given | {"_target_": TEACHER_SAMPLERS[kind]}
+    kept = {name: value for name, value in (dict(sampler) | given).items() if value is not None}
+    return {name: value for name, value in kept.items() if name != "eta" or has_eta} | {"_target_": target}
 
 
 class Parts(NamedTuple):

@@ -73,18 +73,25 @@ def best_of(candidates: Sequence[Generated], captions: Sequence[str], clap: Clap
     """
     began = time.perf_counter()
     texts = clap.embed_captions(captions)
+    nfe = sum(made.nfe for made in candidates)
     scores = np.stack([_cosines(made, texts, clap) for made in candidates], axis=1)
     chosen = [int(row.argmax()) for row in scores]
     seconds = {stage: sum(made.seconds[stage] for made in candidates) for stage in candidates[0].seconds}
     cards = tuple(
-        {**candidates[best].cards[index], "candidates": len(candidates), "candidate": best, "clap": clap.name}
+        {
+            **candidates[best].cards[index],
+            "candidates": len(candidates),
+            "candidate": best,
+            "clap": clap.name,
+            "nfe": nfe,
+        }
         | {"clap_scores": [round(float(score), 4) for score in scores[index]]}
         for index, best in enumerate(chosen)
     )
     return Generated(
         np.stack([candidates[best].waveforms[index] for index, best in enumerate(chosen)]),
         np.stack([candidates[best].mels[index] for index, best in enumerate(chosen)]),
-        sum(made.nfe for made in candidates),
+        nfe,
         seconds | {"clap": time.perf_counter() - began},
         cards=cards,
     )

@@ -128,6 +128,7 @@ class AudioLCM(Shared):
         """
         hardware = dataclasses.replace(self.hardware, device=str(device))
         self.hardware, self.device = hardware, hardware.torch_device()
+        self._claps.clear()
         for part in (self.text_encoder, self.denoiser, self.autoencoder, self.vocoder):
             part.to(self.device)
         self._encoded = {prompt: features.to(self.device) for prompt, features in self._encoded.items()}

@@ -114,9 +114,10 @@ _ABOVE = {
     "evaluation.sanity": "evaluation.protocol evaluation.record evaluation.trial",
     "evaluation.systems": (
         "audiolcm.assembly audiolcm.audio audiolcm.candidates audiolcm.configuration "
-        "audiolcm.data audiolcm.data.store audiolcm.distributed audiolcm.models audiolcm.pipeline "
-        "audiolcm.published audiolcm.request audiolcm.training audiolcm.weights "
-        "evaluation.efficiency evaluation.features evaluation.item_names evaluation.protocol"
+        "audiolcm.data audiolcm.data.store audiolcm.diffusion audiolcm.distributed "
+        "audiolcm.models audiolcm.pipeline audiolcm.published audiolcm.request audiolcm.training "
+        "audiolcm.weights evaluation.efficiency evaluation.features evaluation.item_names "
+        "evaluation.protocol"
     ),
     "evaluation.crosscheck": (
         "audiolcm.weights evaluation.features evaluation.measures evaluation.record "

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import numpy as np
 import soxr
@@ -10,9 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from audiolcm.errors import UserError
+
 DEFAULT_RESAMPLER = "soxr"
 _SOXR_QUALITY = "HQ"  # 20-bit precision, linear phase: its error lies under that of 16-bit storage
 ZERO_CROSSINGS = 6  # of the sinc on either side
+_MOST_TAPS = 100_000_000  # 400 MB
 ROLLOFF = 0.99  # of the lower Nyquist frequency is kept
 
 
@@ -34,6 +38,7 @@ def resample(waveform: Float[Tensor, " samples"], rate: int, wanted: int) -> Flo
     return phases[0].T.reshape(-1)[: math.ceil(after * len(waveform) / before)]
 
 
+@lru_cache(maxsize=8)
 def _filters(before: int, after: int, dtype: torch.dtype) -> tuple[Tensor, int]:
     """Return one filter for each phase of the output, (after, taps), and the samples that they reach back.
 
@@ -41,6 +46,11 @@ def _filters(before: int, after: int, dtype: torch.dtype) -> tuple[Tensor, int]:
     """
     cutoff = min(before, after) * ROLLOFF
     width = math.ceil(ZERO_CROSSINGS * before / cutoff)
+    if after * (2 * width + before) > _MOST_TAPS:
+        raise UserError(
+            f"Rates of {before} to {after} have no common divisor, which takes a filter of {after} phases: resample "
+            "that file to a usual rate first, or choose another resampler, dataset.resampler=soxr."
+        )
     taps = torch.arange(-width, width + before, dtype=dtype) / before
     times = (torch.arange(0, -after, -1, dtype=dtype)[:, None] / after + taps) * cutoff
     times = times.clamp(-ZERO_CROSSINGS, ZERO_CROSSINGS)

@@ -35,6 +35,8 @@ def foresee(recipe: Recipe) -> None:
             _foresee_optimizer(recipe, stage)
         if {"autoencoder", "vocoder"} & set(stages):
             _foresee_sound(recipe, stages)
+        if "teacher" in stages:
+            _ = recipe.trained_text_encoder
         if {"teacher", "student"} & set(stages):
             _foresee_denoisers(recipe)
 

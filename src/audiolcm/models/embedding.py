@@ -21,8 +21,8 @@ def sinusoid(values: Tensor, width: int, base: float = 10000.0) -> Float[Tensor,
         base: ratio of the slowest wavelength to the fastest.
     """
     half = width // 2
-    frequencies = torch.exp(-math.log(base) * torch.arange(half, dtype=torch.float32) / half)
-    angles = values.float()[:, None] * frequencies.to(values.device)
+    index = torch.arange(half, dtype=torch.float32, device=values.device)
+    angles = values.float()[:, None] * torch.exp(-math.log(base) * index / half)
     return torch.cat((angles.cos(), angles.sin()), dim=-1)
 
 
@@ -37,9 +37,9 @@ def omega_sinusoid(omega: PerExample, width: int = SINUSOID_WIDTH) -> Float[Tens
         width: even width of the result.
     """
     half = width // 2
-    step = torch.log(torch.tensor(10000.0)) / (half - 1)
-    frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -step)
-    angles = OMEGA_SCALE * omega.float()[:, None] * frequencies.to(omega.device)
+    index = torch.arange(half, dtype=torch.float32, device=omega.device)
+    step = torch.log(torch.tensor(10000.0, device="cpu")) / (half - 1)  # one number: no copy to a device
+    angles = OMEGA_SCALE * omega.float()[:, None] * torch.exp(index * -step)
     return torch.cat((angles.sin(), angles.cos()), dim=-1)
 
 

@@ -187,12 +187,15 @@ class Adversary(nn.Module, ABC):
         """Return the discriminator's loss of one group."""
         mel = mel.detach().requires_grad_(self.penalty_weight > 0)
         real, _ = self.discriminator(mel)
-        fake, _ = self.discriminator(reconstruction.detach())
-        loss = factor * self.judged(real.float(), fake.float())
-        if not self.penalty_weight:
-            return loss, {}
-        penalty = r1_penalty(real.float(), mel)
-        return loss + self.penalty_weight * penalty, {"penalty": penalty.detach()}
+        terms, scalars = [], {}
+        if factor or not self.penalty_weight:
+            fake, _ = self.discriminator(reconstruction.detach())
+            terms.append(factor * self.judged(real.float(), fake.float()))
+        if self.penalty_weight:
+            penalty = r1_penalty(real.float(), mel)
+            terms.append(self.penalty_weight * penalty)
+            scalars["penalty"] = penalty.detach()
+        return sum(terms[1:], terms[0]), scalars
 
 
 class HingeAdversary(Adversary):

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from audiolcm.configuration.schema import load_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE
@@ -45,7 +46,8 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
     """
     artifact = open_any(place)
     if stage == "teacher" and artifact.card["stage"] != "teacher":
-        return artifact.parent("teacher")
+        artifact = artifact.parent("teacher")
+    _tell_of_an_earlier_sampler(artifact)
     if artifact.card["stage"] not in ((stage,) if stage else STAGES):
         raise UserError(
             f"{place} is an artifact of the stage {artifact.card['stage']}. Give the folder of a "
@@ -53,6 +55,19 @@ def open_model(place: str | Path, stage: str | None = None) -> Artifact:
             f"{' (of a teacher: evaluate.py system=teacher)' if stage == 'student' else ''}."
         )
     return artifact
+
+
+def _tell_of_an_earlier_sampler(model: Artifact) -> None:
+    """Say that a released teacher was converted before there was the released sampler, which it does not name."""
+    if model.card["stage"] != "teacher" or not model.card.get("origin", {}).get("name", "").startswith(
+        SCHEME
+    ):
+        return
+    if not load_yaml(model.config_file())["teacher_sampler"].get("spacing"):
+        log.warning(
+            "%s was converted by an earlier version and is sampled as then, not as its authors do: add sampler.spacing="
+            "released, or remove its folder and convert the file again.", model.folder,
+        )  # fmt: skip
 
 
 def open_any(place: str | Path) -> Artifact:

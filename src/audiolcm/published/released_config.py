@@ -57,7 +57,7 @@ def find_config(checkpoint: Path, given: str | Path | None) -> ReleasedConfig | 
         raise UserError(f"{path} is no readable YAML ({error}). Give another by --config FILE.") from error
     for key in _PLACE:
         content = content.get(key) if isinstance(content, Mapping) else None
-    if not isinstance(content, Mapping) and not given:
+    if not given and (not isinstance(content, Mapping) or content.get("num_heads") is None):
         return None  # of an autoencoder, or of something else
     return _of(path, content if isinstance(content, Mapping) else {})
 

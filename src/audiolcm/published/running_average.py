@@ -46,8 +46,8 @@ def choose_weights(path: Path, state: Tensors, ema: bool) -> dict[str, Tensor]:
         raise UserError(f"{path}: its running average is of another network than its teacher: {problems}.")
     if not ema:
         log.warning(
-            "%s: the teacher's own weights are taken, not its running average (%s); --weights ema takes that.",
-            path, AVERAGE,
+            "%s: the teacher's own weights are taken, not its running average (%s). audiolcm convert %s -o FOLDER "
+            "--weights ema takes that.", path, AVERAGE, path,
         )  # fmt: skip
         return kept
     log.info("%s: the teacher's weights are taken from its running average (%s).", path, AVERAGE)

@@ -36,6 +36,9 @@ def plan_table(cfg: Mapping[str, Any]) -> str:
     engine = cfg["parallel"]["engine"] if count > 1 else "ddp"
     bfloat16 = cfg["hardware"]["precision"] != "float32"
     rows = list(_rows(cfg, count, engine, bfloat16))
+    given = "parents.text_encoder is not counted; its text has another width. " * bool(
+        cfg["parents"].get("text_encoder")
+    )
     lines = [f"| {' | '.join(cells)} |" for cells in (HEADER, ["---"] * len(HEADER), *rows)]
     among = {"ddp": "each holds everything", "fsdp": "the weights are shared out"}[engine]
     return (
@@ -47,13 +50,19 @@ def plan_table(cfg: Mapping[str, Any]) -> str:
         + "\n\nexamples: how many go through a process at once, trainer.<stage>.batch_size over processes and "
         "trainer.<stage>.accumulate. weights: all copies (trained and average, of autoencoder and vocoder their "
         "discriminators too; student, target and teacher). "
-        f"GPU: the smallest usual one, with {RESERVE / GB:g} GB kept free; - is none. +plan=8 plans for 8 processes."
+        f"{given}GPU: the smallest usual one, with {RESERVE / GB:g} GB kept free; - is none. "
+        "+plan=8 plans for 8 processes."
     )
 
 
 def _rows(cfg: Mapping[str, Any], count: int, engine: str, bfloat16: bool) -> Iterator[list[str]]:
+    """Yield a row for each stage that is trained, teacher and student in every size."""
     trains_vocoder = cfg["vocoder"]["objective"] is not None and cfg["parents"]["vocoder"] is None
-    whole = ("autoencoder", *(["vocoder"] if trains_vocoder else []))  # which no process shares
+    is_given = cfg["parents"]["autoencoder"] or cfg["parents"]["teacher"] or cfg["teacher"]["initial"]
+    whole = (
+        *([] if is_given else ["autoencoder"]),
+        *(["vocoder"] if trains_vocoder else []),
+    )  # which no process shares
     planned = [*(("any", cfg, stage) for stage in whole)]
     planned += [(name, sized, stage) for name, sized in sizes(cfg) for stage in SIZED]
     settings = {

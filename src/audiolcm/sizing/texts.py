@@ -36,6 +36,11 @@ def language_sizes(cfg: Config) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         UserError: they are neither known nor in the models' files.
     """
+    if not has_language_models(cfg):
+        raise UserError(
+            f"text_encoder.trainable=true: nothing is known of a T5 in {cfg['_target_']}. Choose "
+            "text_encoder=clap_t5, or leave it out."
+        )
     if cfg["_target_"] == _RELEASED:
         return cfg["bert"], cfg["t5"]
     return _sizes("bert", BertConfig, cfg["bert"], BERT_NAMES), _sizes("t5", T5Config, cfg["t5"], T5_NAMES)

@@ -22,4 +22,9 @@ def vocoder_without_weights(cfg: Mapping[str, Any]) -> nn.Module:
     if cfg["_target_"] != PUBLISHED:
         with torch.device("cpu"):  # some compute their filters
             return build(cfg, "vocoder.model")
-    return BigVGAN(**({} if cfg["path"] is None else published_sizes(read_arguments(cfg["path"])[1])))
+    if cfg["path"] is None:
+        return BigVGAN()
+    weights, arguments = read_arguments(cfg["path"])
+    return build(
+        {"_target_": PUBLISHED.rpartition(".")[0]} | published_sizes(arguments), f"args.yml beside {weights}"
+    )

@@ -162,6 +162,11 @@ class StageRunner:
 
 def _resampler(dataset: Config) -> str | None:
     """Return what brought the sounds of a data set to 16 kHz; None of one that makes or keeps them at it."""
+    if corpora := dataset.get("corpora"):
+        common = dataset.get("resampler")
+        each = (dict(corpora[name]) for name in dataset.get("include") or corpora)
+        found = {_resampler(one | {"resampler": one.get("resampler") or common}) for one in each}
+        return ", ".join(sorted(map(str, found)))
     if dataset.get("mels"):
         return "none: mels as given"
     return (dataset["resampler"] or DEFAULT_RESAMPLER) if "resampler" in dataset else None

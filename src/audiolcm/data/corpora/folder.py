@@ -57,6 +57,9 @@ class FolderCorpus(ABC):
         resampler: of files that are not at 16 kHz: soxr, which null is too, or torchaudio, as the released code does.
     """
 
+    mels: bool = False
+    """Whether a column ``mel_path`` is read instead of the sounds; set by the constructors that can."""
+
     def __init__(
         self,
         name: str,
@@ -228,12 +231,16 @@ class FolderCorpus(ABC):
         Raises:
             UserError: when it cannot be read.
         """
-        return read_mel(clip.audio_path, self.max_duration) if is_mel(clip.audio_path) else None
+        return read_mel(clip.audio_path, self.max_duration) if self.mels and is_mel(clip.audio_path) else None
 
     def missing_files(self, split: str) -> list[Path]:
         """Return the audio files of a split that are not there, each once."""
         paths = dict.fromkeys(clip.audio_path for clip in self.clips(split) if clip.audio_path is not None)
         return [path for path in paths if not os.path.isfile(path)]
+
+    def _other_resampler(self) -> list[str]:
+        """Return what a fingerprint holds of the resampler: nothing of the usual one, as before there were others."""
+        return [self.resampler] if self.resampler not in (None, DEFAULT_RESAMPLER) else []
 
     def fingerprint(self, digests: FileDigests | None = None) -> str:
         """Return the SHA-256 (hex) of all captions and the contents of all sound files, wherever the folder lies.
@@ -242,8 +249,9 @@ class FolderCorpus(ABC):
         """
         paths = (clip.audio_path for clip in self._clips if clip.audio_path is not None)
         sounds = (digests or FileDigests()).of(paths)
-        other = f" {self.resampler}" if self.resampler not in (None, DEFAULT_RESAMPLER) else ""
-        whole = hashlib.sha256(f"{self.name} {self.max_duration}{other}".encode())
+        whole = hashlib.sha256(
+            " ".join(map(str, [self.name, self.max_duration, *self._other_resampler()])).encode()
+        )
         for clip in sorted(self._clips, key=lambda clip: (*SPLITS, clip.split).index(clip.split)):
             sound = None if clip.audio_path is None else sounds.get(clip.audio_path)
             content = clip_to_json(clip) | {"audio_path": sound, "row": 0}

@@ -25,8 +25,6 @@ class TableCorpus(FolderCorpus):
 
     tables: dict[str, str]
     """The table of each split; set by the constructor."""
-    mels: bool = False
-    """Whether the column ``mel_path`` of released tables is read instead of ``audio_path``; set by the constructor."""
 
     @abstractmethod
     def _published(self, rows: Sequence[TableRow], table: Path, split: str) -> list[Clip]:

@@ -173,7 +173,7 @@ class WebDataset(FolderCorpus):
     def fingerprint(self, digests: FileDigests | None = None) -> str:
         """Return the SHA-256 (hex) of the settings and the contents of all shards, wherever the folder lies."""
         known = (digests or FileDigests()).of(self._shards)
-        facts = [self.name, self.max_duration, self.validation_every]
+        facts = [self.name, self.max_duration, self.validation_every, *self._other_resampler()]
         facts += [(path.relative_to(self.root).as_posix(), digest) for path, digest in known.items()]
         facts += self._read_otherwise()
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
