@@ -55,7 +55,7 @@ ITEM = FigureItem(
     notes=(
         RELEASED,
         "AudioLDM 2's RTF is that of three sounds, of which CLAP chooses one, as its authors run it.",
-        "Make-An-Audio 2 evaluates 13 and 7 times in its 12 and 6 steps: the released walk takes one more where steps do "
-        "not divide 1000.",
+        "Make-An-Audio 2 evaluates 13 and 7 times in its 12 and 6 steps: the released walk takes one more where steps "
+        "do not divide 1000.",
     ),
 )  # fmt: skip

@@ -26,12 +26,28 @@ def test_another_kind_keeps_the_other_settings(kind: str) -> None:
 
 
 def test_what_a_kind_does_not_know_is_refused() -> None:
-    with pytest.raises(UserError, match="eta. PLMSSampler knows: num_steps"):
-        build(with_settings(DDIM | {"eta": 0.5}, {"kind": "plms"}), "sampler")
+    with pytest.raises(UserError, match="sampler.eta=0.5 is of DDIM: add sampler.kind=ddim"):
+        with_settings(DDIM, {"kind": "plms", "eta": 0.5})
+    with pytest.raises(UserError, match="sampler.eta=1 is of DDIM"):
+        with_settings(DDIM | {"_target_": TEACHER_SAMPLERS["dpm_solver"]}, {"eta": 1})
+    with pytest.raises(UserError, match="sampler.spacing=released is for teachers"):
+        with_settings(STUDENT, {"spacing": "released"})
     with pytest.raises(UserError, match="sampler.kind=euler: choose ddim, dpm_solver, plms"):
         with_settings(DDIM, {"kind": "euler"})
     with pytest.raises(UserError, match="sampler.kind=plms is for teachers"):
         with_settings(STUDENT, {"kind": "plms"})
+
+
+def test_noise_that_a_teacher_has_goes_with_its_sampler() -> None:
+    assert "eta" not in with_settings(DDIM | {"eta": 0.5}, {"kind": "plms"})
+    assert with_settings(DDIM | {"eta": 0.5}, {"kind": "ddim"})["eta"] == 0.5
+
+
+def test_a_whole_section_of_another_class_stands_for_itself() -> None:
+    """As the preview of a run samples its teacher, whatever that was converted or trained with."""
+    asked = compose(["sampler@teacher_sampler=dpm_solver"])["teacher_sampler"]
+    assert with_settings(DDIM | {"eta": None, "spacing": "released"}, asked) == asked
+    build(with_settings(DDIM, asked), "teacher_sampler").timesteps(1000)
 
 
 def test_every_kind_is_an_option_for_the_teacher() -> None:

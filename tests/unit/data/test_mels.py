@@ -106,6 +106,17 @@ def test_where_only_mels_are_there_it_is_said(released: Path, caplog: pytest.Log
     assert "dataset.mels=true" in caplog.text and "bell_mel.npy" in caplog.text
 
 
+def test_a_mel_in_place_of_a_sound_is_refused_unless_it_was_asked_for(released: Path, tmp_path: Path) -> None:
+    rows = [
+        "name\taudio_path\tcaption",
+        "dog\telsewhere/dog_mel.npy\tA dog barks",
+        "rain\twavs/rain.wav\tRain",
+    ]
+    (released / "manifest.tsv").write_text("\n".join([*rows, "bell\twavs/bell.wav\tA bell"]) + "\n")
+    data = prepare(ManifestCorpus(str(released), duration=1.0), tmp_path / "cache", progress=False)
+    assert [row.name for row in data.bad_rows] == ["dog"]
+
+
 def test_a_mix_has_them_too(released: Path, tmp_path: Path) -> None:
     remove_sounds(released)
     mix = Mix({"mine": ManifestCorpus(str(released), duration=1.0, mels=True)}, duration=1.0)

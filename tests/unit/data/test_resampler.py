@@ -1,5 +1,6 @@
 """What brings files of a corpus to 16 kHz, by name."""
 
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from audiolcm.audio.resampling import resample
 from audiolcm.configuration.fingerprint import settings_fingerprint
 from audiolcm.data.corpora.manifest import ManifestCorpus
 from audiolcm.data.corpora.mix import Mix
+from audiolcm.data.corpora.webdataset import WebDataset
 from audiolcm.errors import UserError
+from audiolcm.training.stage_runner import _resampler
 
 RATE = 44100
 
@@ -45,6 +48,30 @@ def test_it_makes_other_data_unless_it_is_the_usual_one(folder: Path) -> None:
         ManifestCorpus(str(folder), resampler=name) for name in (None, "soxr", "torchaudio")
     )
     assert usual.fingerprint() == named.fingerprint() != other.fingerprint()
+
+
+def test_it_makes_other_shards_too(folder: Path) -> None:
+    with tarfile.open(folder / "0.tar", "w") as shard:
+        shard.add(folder / "a.wav", "a.wav")
+        (folder / "a.txt").write_text("A dog barks")
+        shard.add(folder / "a.txt", "a.txt")
+    usual, other = (WebDataset(str(folder), resampler=name) for name in ("soxr", "torchaudio"))
+    assert usual.fingerprint() == WebDataset(str(folder)).fingerprint() != other.fingerprint()
+
+
+def test_the_card_names_it() -> None:
+    assert _resampler({"name": "foley"}) is None
+    assert _resampler({"resampler": None}) == "soxr"
+    assert _resampler({"resampler": None, "mels": True}) == "none: mels as given"
+    corpora = {"a": {"resampler": "soxr"}, "b": {"resampler": None}, "c": {"resampler": "soxr"}}
+    mix = {"corpora": corpora, "resampler": "torchaudio", "include": None}
+    assert _resampler(mix) == "soxr, torchaudio"
+    assert _resampler(mix | {"include": ["a", "c"]}) == "soxr"
+
+
+def test_rates_without_a_common_divisor_are_refused() -> None:
+    with pytest.raises(UserError, match="dataset.resampler=soxr"):
+        resample(torch.zeros(100), 44101, 16000)
 
 
 def test_a_mix_says_it_for_all(folder: Path) -> None:

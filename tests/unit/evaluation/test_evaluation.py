@@ -63,6 +63,8 @@ def evaluated(place: Path, *overrides: str) -> None:
     ("overrides", "message"),
     [
         (["system=folder", "path={place}/empty"], "holds no sound file"),
+        (["system=make_an_audio2", "sampler.omega=9"], "sampler.omega=9 .* type system.omega=9"),
+        (["system=tango", "sampler.num_steps=4"], "sampler.num_steps=4 .* type system.num_steps=4"),
         (["system=folder", "path={place}/odd"], "1 files for 12 captions"),
         (["system=folder", "path={place}/short"], "12 last 1.00 to 1.00 s instead of 2 s"),
         (["system=silence", "num_clips=5", "metrics=is_embedded"], "IS needs a sound or more in each of its 10"),

@@ -12,6 +12,7 @@ import soundfile
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 from records import make_record
 
 from audiolcm.configuration.resolvers import register_resolvers
@@ -22,6 +23,10 @@ from evaluation.run import evaluate
 from evaluation.tables.formats import console, write_tables
 
 ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = (
+    "audiolcm_900x5", "audioldm_964", "clotho_eval", "consistencytta_882", "musiccaps_5405", "musiccaps_5521",
+    "stable_audio_4875", "tango_886",
+)  # fmt: skip
 OWN = {
     name: yaml.safe_load((ROOT / f"conf/protocol/{name}.yaml").read_text())["protocol"]
     for name in ("audiolcm_900x5", "tango_886")
@@ -47,6 +52,20 @@ def test_marks_of_published_protocols(
     name: str, changes: dict, count: int, whole: int, expected: dict[str, str]
 ) -> None:
     assert marks(OWN[name] | changes, count, whole) == expected
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_protocol_as_it_is_composed_bears_no_mark(name: str) -> None:
+    GlobalHydra.instance().clear()
+    register_resolvers()
+    with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
+        settings = OmegaConf.to_container(compose("evaluate", [f"protocol={name}"]).protocol, resolve=True)
+    assert marks(settings, settings["num_items"], settings["num_items"]) == {}
+
+
+def test_another_name_beside_a_published_title_hides_nothing() -> None:
+    mine = OWN["audiolcm_900x5"] | {"name": "mine", "num_items": 12, "seconds": 1.0}
+    assert marks(mine, 12, 12) == {"partial": "12 of 4500 captions", "changed": "seconds"}
 
 
 def test_marks_of_other_protocols() -> None:

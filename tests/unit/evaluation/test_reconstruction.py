@@ -43,4 +43,13 @@ def test_the_precision_is_told_of_sounds_that_are_made_here(tmp_path: Path) -> N
     rounded = Model(None, str(tmp_path), Hardware("cpu", "bfloat16"), FOLEY)
     assert precision_of(model(tmp_path)) == {"precision": "float32"}
     assert precision_of(Reconstruction(rounded)) == {"precision": "bfloat16"}
+    assert precision_of(CopySynthesis(rounded)) == {"precision": "float32"}, "as vocoders compute"
     assert precision_of(Silence()) == {}
+
+
+def test_a_teacher_tells_where_it_is_sampled(tmp_path: Path) -> None:
+    on = (str(tmp_path), Hardware("cpu", "float32"), FOLEY)
+    assert Model("teacher", *on).facts()["spacing"] == "trailing_to_next"
+    assert Model("teacher", *on, spacing="released").facts()["spacing"] == "released"
+    assert "spacing" not in Model("student", *on).facts()
+    assert Model("student", *on, clamp_mel=False).facts()["clamp_mel"] is False

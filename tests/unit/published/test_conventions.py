@@ -13,7 +13,9 @@ from audiolcm.commands.cli import main
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM
+from audiolcm.published import models
 from audiolcm.published.conventions import LENGTHS, OURS, conventions_of
+from audiolcm.published.models import open_model
 from audiolcm.sound import read_card
 from audiolcm.weights.artifacts import open_artifact
 from audiolcm.weights.place import FOLEY
@@ -94,3 +96,14 @@ def test_evaluation_makes_the_frames_that_fit_and_our_settings_stay(convert: Cal
     assert ours.conventions == conventions_of(open_artifact(Path(FOLEY))) == OURS
     assert set(ours.settings()) == {"artifacts", "sampler", "text_encoder", "bfloat16"}
     assert Model("student", "", FLOAT32, FOLEY, clamp_mel=False).settings()["clamp_mel"] is False
+
+
+def test_a_teacher_of_an_earlier_conversion_is_told(
+    convert: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = convert("make_an_audio_2")
+    open_model(folder)
+    assert "sampler.spacing" not in caplog.text
+    monkeypatch.setattr(models, "load_yaml", lambda path: {"teacher_sampler": {"omega": 4.0}})
+    open_model(folder)
+    assert "sampler.spacing=released" in caplog.text
