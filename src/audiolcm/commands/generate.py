@@ -174,8 +174,8 @@ def _tell(sounds: Iterator[Written], candidates: int) -> None:
             ranked = f": candidate {card['candidate']} of {candidates}, CLAP {scores} ({card['clap']})"
         log.info("%s%s", written.path, ranked)
     of_all = f" of all {candidates} candidates" if candidates > 1 else ""
-    nfe, rtf = card["nfe"] * candidates, sum(factors) / len(factors)
-    log.info("NFE %d and RTF %.3g a sound%s, in %s.", nfe, rtf, of_all, card["precision"])
+    rtf = sum(factors) / len(factors)
+    log.info("NFE %d and RTF %.3g a sound%s, in %s.", card["nfe"], rtf, of_all, card["precision"])
 
 
 def _captions(options: argparse.Namespace) -> tuple[list[str], list[str]]:

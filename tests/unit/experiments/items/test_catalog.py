@@ -81,7 +81,7 @@ def test_it_is_said_how_others_are_run_and_which_rows_are_the_released_checkpoin
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.stem)
 def test_sounds_beside_the_papers_figures_are_made_in_float32(item: Item) -> None:
-    evaluations = [job for job in plan.jobs(item.stem, "paper") if job.entry == "evaluate"]
+    evaluations = [job for job in plan_of_project().jobs(item.stem, "paper") if job.entry == "evaluate"]
     assert all("hardware.precision=float32" in job.overrides for job in evaluations)
 
 
