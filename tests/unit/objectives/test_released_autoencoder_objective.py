@@ -18,7 +18,7 @@ from audiolcm.objectives.autoencoder import AutoencoderObjective
 
 GPUS, BATCH = 2, 4
 START = 2
-RATES = (1e-5, 1e-2)  # of the summed loss, and of the discriminator
+RATES = (2e-6, 1e-2)  # of the summed loss, and of the discriminator
 """The step at which the discriminator joins (80,001), and the learning rate (4.5e-6 x batch x GPUs)."""
 
 
@@ -146,7 +146,7 @@ def test_five_steps_are_the_released_ones() -> None:
     before = dict(tiny().named_parameters())
     for name, weight in found_model.named_parameters():
         torch.testing.assert_close(weight, expected_weights[name], rtol=0, atol=1e-6)
-    assert max(float((w - before[name]).abs().max()) for name, w in expected_weights.items()) > 1e-3
+    assert max(float((w - before[name]).abs().max()) for name, w in expected_weights.items()) > 1e-4
     for mine, other in zip(judge.parameters(), theirs.judge.parameters(), strict=True):
         torch.testing.assert_close(mine, other, rtol=0, atol=1e-5)
 
