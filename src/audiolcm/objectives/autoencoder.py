@@ -100,6 +100,7 @@ class AutoencoderObjective(nn.Module):
         # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         if not adversary.learns(step):
             return
+        # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
         if adversary.after_update and adversary.joined(step):
             with torch.no_grad():
                 reconstructed, _ = self._reconstruct(mel, generator)
