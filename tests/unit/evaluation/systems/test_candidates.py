@@ -17,10 +17,10 @@ from packages import needs_package
 from tiny_models import CAPTIONS
 from transformers import ClapModel, ClapTextModelWithProjection
 
+from audiolcm.candidates import candidate_seeds
 from audiolcm.data.manifest import Clip
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
-from audiolcm.training.reproducibility import derived_seed
 from evaluation.efficiency import Efficiency
 from evaluation.protocol import ProtocolItem
 from evaluation.systems.candidates import Judge
@@ -80,7 +80,7 @@ def test_of_each_captions_own_candidates_the_nearest_is_returned(name, folders):
     for caption, seed, sound in zip(CAPTIONS, SEEDS, together.waveforms, strict=True):
         candidates = [
             single.generate([caption], SECONDS, [of_it]).waveforms[0]
-            for of_it in (seed, derived_seed(seed, 1), derived_seed(seed, 2))
+            for of_it in (candidate_seeds([seed], candidate)[0] for candidate in range(3))
         ]
         expected = cosines_by_hand(clap, made, caption, candidates)
         with torch.no_grad():
