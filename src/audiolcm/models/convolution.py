@@ -64,7 +64,7 @@ def convolve_flat(
     taps = F.linear(padded.flatten(0, 1), weight).unflatten(0, padded.shape[:2])
     summed = _Scatter.apply(taps.unflatten(2, (kernel_size, -1)), dilation)
     summed = summed[:, ::stride] if stride > 1 else summed
-    return summed if bias is None else summed + bias
+    return summed if bias is None else summed + bias.to(summed.dtype)
 
 
 def flat(weight: Weight) -> Flat:
@@ -77,11 +77,18 @@ def flat(weight: Weight) -> Flat:
     return weight.permute(2, 0, 1).flatten(0, 1)
 
 
-def product_layout(weight: Weight) -> Weight:
-    """Return the same weight with its memory in the order of ``flat``."""
+def product_layout(weight: Weight, columns: bool = False) -> Weight:
+    """Return the same weight with its memory in the order of ``flat``, or of its columns one after the other.
+
+    Columns make float32 products on a CPU a quarter faster where the weight is the larger side, that is of one sound;
+    their gradients are slower.
+    """
+    out_channels, in_channels, taps = weight.shape
+    matrix = flat(weight)
+    matrix = matrix.t().contiguous().t() if columns else matrix.contiguous()
     if gathers(weight):
-        return weight.permute(0, 2, 1).contiguous().permute(0, 2, 1)
-    return weight.permute(2, 0, 1).contiguous().permute(1, 2, 0)
+        return matrix.unflatten(1, (taps, in_channels)).permute(0, 2, 1)
+    return matrix.unflatten(0, (taps, out_channels)).permute(1, 2, 0)
 
 
 def gathers(weight: Weight) -> bool:
@@ -93,7 +100,7 @@ class _Gather(torch.autograd.Function):
     """Tap k of window t is token t + k dilation."""
 
     @staticmethod
-    def forward(ctx: Any, tokens: Tokens, kernel_size: int, dilation: int) -> Taps:
+    def forward(ctx: Any, tokens: Tokens, kernel_size: int, dilation: int) -> Tensor:
         ctx.dilation = dilation
         batch, length, width = tokens.shape
         tokens = tokens.contiguous()
@@ -101,7 +108,7 @@ class _Gather(torch.autograd.Function):
         return tokens.as_strided(shape, (length * width, width, dilation * width, 1)).contiguous()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Taps) -> tuple[Tokens, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         taps = gradients[0].flip(2)
         beyond = (taps.shape[2] - 1) * ctx.dilation
         return _Scatter.apply(F.pad(taps, (0, 0, 0, 0, beyond, beyond)), ctx.dilation), None, None
@@ -111,7 +118,7 @@ class _Scatter(torch.autograd.Function):
     """Token t is the sum over k of tap k of t + k dilation."""
 
     @staticmethod
-    def forward(ctx: Any, taps: Taps, dilation: int) -> Tokens:
+    def forward(ctx: Any, taps: Taps, dilation: int) -> Tensor:
         batch, length, kernel_size, width = taps.shape
         ctx.kernel_size, ctx.dilation = kernel_size, dilation
         taps = taps.contiguous()
@@ -120,7 +127,7 @@ class _Scatter(torch.autograd.Function):
         return taps.as_strided(shape, (length * row, row, dilation * row + width, 1)).sum(2)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tokens) -> tuple[Taps, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         beyond = (ctx.kernel_size - 1) * ctx.dilation
         padded = F.pad(gradients[0], (0, 0, beyond, beyond))
         return _Gather.apply(padded, ctx.kernel_size, ctx.dilation).flip(2), None
