@@ -12,36 +12,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from audiolcm.models import int8
 from audiolcm.models.convolution import convolve_flat, flat, product_layout
 from audiolcm.types import TextTokens
 
 Network = TypeVar("Network", bound=nn.Module)
+Made = TypeVar("Made")
 
 
 class Keeping(nn.Module):
     """A layer that may keep what it makes of its weights."""
 
     keeps = False
-    _kept: tuple[tuple[Any, ...], Tensor] | None = None
+    _kept: tuple[tuple[Any, ...], Any] | None = None
 
     def product_weight(self, make: Callable[[], Tensor], *weights: Tensor) -> Tensor:
-        """Return what ``make`` makes of the weights, in the precision of the product.
+        """Return what ``make`` makes of the weights, in the precision of the product."""
+        kind, dtype = weights[0].device.type, weights[0].dtype
+        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+            dtype = torch.get_autocast_dtype(kind)
+        return self.kept(dtype, lambda: make().to(dtype), *weights)
+
+    def kept(self, what: object, make: Callable[[], Made], *weights: Tensor) -> Made:
+        """Return what ``make`` makes of the weights, which is called once where it can be kept.
 
         It is kept while the weights take no gradients and stay the same, in their memory and in their version, which
         torch counts up with each change but those through ``.data``.
         """
-        kind, dtype = weights[0].device.type, weights[0].dtype
-        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-            dtype = torch.get_autocast_dtype(kind)
         if not self.keeps or any(weight.requires_grad for weight in weights):
-            return make().to(dtype)
-        state = (dtype, *((weight.data_ptr(), weight._version, weight.device) for weight in weights))
-        if self._kept is not None and self._kept[0] == state:
-            return self._kept[1]
-        with torch.inference_mode(False), torch.no_grad():  # else no later training step could use it
-            made = make().to(dtype)
-        self._kept = None if made.data_ptr() == weights[0].data_ptr() else (state, made)
-        return made
+            return make()
+        state = (what, *((weight.data_ptr(), weight._version, weight.device) for weight in weights))
+        if self._kept is None or self._kept[0] != state:
+            with torch.inference_mode(False), torch.no_grad():  # else no later training step could use it
+                self._kept = state, make()
+        return self._kept[1]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy takes along: not what was kept."""
@@ -118,8 +122,11 @@ class TokenConv1d(Keeping, nn.Conv1d):
     # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, tokens: TextTokens) -> Tensor:
         """Return (batch, tokens, out_channels)."""
-        weight = self.product_weight(lambda: flat(self.weight), self.weight)
         taps, dilation, stride = self.kernel_size[0], self.dilation[0], self.stride[0]
+        if int8.wanted() and taps > 1:
+            small = self.kept("int8", lambda: int8.quantized(flat(self.weight)), self.weight)
+            return int8.convolve_int8(tokens, small, self.bias, taps, self.zeros, dilation, stride)
+        weight = self.product_weight(lambda: flat(self.weight), self.weight)
         # Rounded before windows are copied
         return convolve_flat(tokens.to(weight.dtype), weight, self.bias, taps, self.zeros, dilation, stride)
 
