@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 Tokens = Float[Tensor, "batch tokens channels"]
@@ -96,7 +96,7 @@ def gathers(weight: Weight) -> bool:
     return weight.shape[1] <= weight.shape[0]
 
 
-def gather(tokens: Tokens, kernel_size: int, dilation: int) -> Tensor:
+def gather(tokens: Shaped[Tensor, "batch tokens channels"], kernel_size: int, dilation: int) -> Tensor:
     """Return windows (batch, fewer tokens, kernel_size, channels): tap k of window t is token t + k dilation."""
     batch, length, width = tokens.shape
     shape = batch, length - (kernel_size - 1) * dilation, kernel_size, width
