@@ -180,7 +180,8 @@ class Model:
     def _departures(self) -> dict[str, Any]:
         """Return in what its sounds are made otherwise than those of our models."""
         own = {"length": self.conventions.length, "clamp_mel": self.conventions.clamp_mel}
-        return {} if self.conventions == OURS else own
+        precision = {"precision": "int8"} if self.hardware.uses_int8() else {}
+        return precision | ({} if self.conventions == OURS else own)
 
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return a sound for each caption; see ``System``."""

@@ -131,7 +131,7 @@ def test_of_equal_candidates_the_first_is_kept() -> None:
             "clap=vggish is unknown: choose laion_630k_audioset, .*hf_clap",
         ),
         ({"candidates": 2}, r"cannot be ranked without CLAP[\s\S]*hf download laion/clap-htsat-unfused"),
-        ({"precision": "float16"}, "precision=float16: choose auto, float32 or bfloat16"),
+        ({"precision": "float16"}, "precision=float16: choose auto, float32, bfloat16, int8"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_sound(
@@ -203,7 +203,7 @@ def test_the_command_offers_what_a_call_knows(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["generate", "--help"])
     page = " ".join(capsys.readouterr().out.split())
-    assert f"--length {{{','.join(LENGTHS)}}}" in page and "--precision {auto,float32,bfloat16}" in page
+    assert f"--length {{{','.join(LENGTHS)}}}" in page and "--precision {auto,float32,bfloat16,int8}" in page
     assert f"(default: {DEFAULT_CLAP})" in page and "--clamp-mel, --no-clamp-mel" in page
     assert 'audiolcm generate "a dog barks" --candidates 3' in page
 

@@ -90,7 +90,7 @@ def add_model_options(
     parser.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained, 4)")
     parser.add_argument("--batch-size", type=int, default=batch_size, help=f"(default: {batch_size})")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto",
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16", "int8"), default="auto",
                         help="float32 for figures that are compared; auto: bfloat16 where it is faster (default: "
                         "auto)")  # fmt: skip
     parser.add_argument("--clamp-mel", action=argparse.BooleanOptionalAction, help="keep mels within -5 and 2 before "

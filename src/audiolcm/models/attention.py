@@ -33,12 +33,18 @@ class SelfAttention(Keeping):
     def forward(self, x: Tokens, position: NoPosition) -> Tokens:
         """Return softmax(q k^T / sqrt(head width)) v, projected; ``position`` may turn q and k first."""
         # One product instead of three: autocast rounds x once, and its gradient is summed inside the product.
-        weights = self.to_query.weight, self.to_key.weight, self.to_value.weight
-        weight = self.product_weight(lambda: torch.cat(weights), *weights)
-        heads = F.linear(x, weight).unflatten(2, (3, self.num_heads, -1))
+        heads = F.linear(x, self.product_weight()).unflatten(2, (3, self.num_heads, -1))
         query, key, value = heads.permute(2, 0, 3, 1, 4)
         mixed = _attend(*position.rotate(query, key), value)
         return self.to_out(mixed.transpose(1, 2).flatten(2))
+
+    def weights(self) -> tuple[Tensor, ...]:
+        """Return those of queries, keys and values."""
+        return self.to_query.weight, self.to_key.weight, self.to_value.weight
+
+    def matrix(self) -> Tensor:
+        """Return the three below each other."""
+        return torch.cat(self.weights())
 
 
 def _attend(query: Heads, key: Heads, value: Heads) -> Heads:

@@ -35,11 +35,6 @@ def wanted() -> bool:
     return _WANTED.get()
 
 
-def available() -> bool:
-    """Return whether this build of torch has what computes them."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.onednn, "qlinear_pointwise")
-
-
 class Quantized(NamedTuple):
     """A flat weight in 8 bits, as oneDNN takes it: laid out for the product, and a scale for each row."""
 

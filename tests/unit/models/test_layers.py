@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from audiolcm.models import int8
 from audiolcm.models.attention import SelfAttention
 from audiolcm.models.int8 import int8_products
 from audiolcm.models.layers import Keeping, Linear, TokenConv1d, TokenGroupNorm, keep_products, lay_out
@@ -163,7 +162,6 @@ def by_hand(layer: TokenConv1d, x: Tensor) -> Tensor:
     return F.conv1d(rounded.transpose(1, 2), weight, layer.bias, padding=4).transpose(1, 2)
 
 
-@pytest.mark.skipif(not int8.available(), reason="this build of torch has no oneDNN")
 def test_eight_bits_are_their_closed_form(network: Network, x: Tensor) -> None:
     keep_products(network)
     x[1] *= 20.0  # each example has its own scale
@@ -177,7 +175,6 @@ def test_eight_bits_are_their_closed_form(network: Network, x: Tensor) -> None:
     assert torch.equal(layer(given), layer(given)) and layer(given).dtype == torch.float32
 
 
-@pytest.mark.skipif(not int8.available(), reason="this build of torch has no oneDNN")
 def test_eight_bits_of_an_example_do_not_depend_on_its_neighbors(network: Network, x: Tensor) -> None:
     keep_products(network)
     with torch.no_grad(), int8_products():
