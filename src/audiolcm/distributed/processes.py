@@ -138,6 +138,15 @@ def largest(number: int) -> int:
     return int(found)
 
 
+def first_told(message: str | None, order: int) -> str | None:
+    """Return the message of the process whose ``order`` is lowest, in all of them; None where none has one."""
+    if not dist.is_initialized() or not largest(int(message is not None)):
+        return message
+    told: list[tuple[int, int, str]] = [(0, 0, "")] * count()
+    dist.all_gather_object(told, (order, rank(), message))
+    return min(told)[2]
+
+
 def mean(tensor: Tensor) -> Tensor:
     """Return the mean of the processes' tensors, in all of them; no gradient flows through it."""
     if not dist.is_initialized():
