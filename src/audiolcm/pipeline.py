@@ -19,6 +19,7 @@ from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.distributed.hardware import Hardware, Stopwatch, explaining_mps
 from audiolcm.environment.guard import explained
 from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.models.layers import keep_products, lay_out
 from audiolcm.published.conventions import OURS, Conventions, conventions_of
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sharing import Shared
@@ -60,9 +61,12 @@ class AudioLCM(Shared):
         self.hardware = hardware or Hardware()
         self.device = self.hardware.torch_device()
         self.text_encoder = text_encoder.to(self.device)
-        self.denoiser = denoiser.to(self.device).eval()
-        self.autoencoder = autoencoder.to(self.device).eval()
+        self.denoiser = keep_products(denoiser.to(self.device).eval())
+        self.autoencoder = keep_products(autoencoder.to(self.device).eval())
         self.vocoder = vocoder.to(self.device).eval()
+        if not self.hardware.uses_bfloat16():
+            for network in (self.denoiser, self.autoencoder):
+                lay_out(network, columns=True)
         self.schedule = schedule
         self.sampler = sampler
         self._claps: dict[str, Clap] = {}

@@ -5,12 +5,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiolcm.models.layers import Keeping, Linear
 from audiolcm.models.position import Heads, NoPosition
 
 Tokens = Float[Tensor, "batch tokens width"]
 
 
-class SelfAttention(nn.Module):
+class SelfAttention(Keeping):
     """Multi-head self-attention without a mask; queries, keys and values have no bias.
 
     Args:
@@ -24,7 +25,7 @@ class SelfAttention(nn.Module):
         self.to_query = nn.Linear(width, width, bias=False)
         self.to_key = nn.Linear(width, width, bias=False)
         self.to_value = nn.Linear(width, width, bias=False)
-        self.to_out = nn.Linear(width, width)
+        self.to_out = Linear(width, width)
         for layer in (self.to_query, self.to_key, self.to_value, self.to_out):
             nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(self.to_out.bias)
@@ -32,7 +33,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tokens, position: NoPosition) -> Tokens:
         """Return softmax(q k^T / sqrt(head width)) v, projected; ``position`` may turn q and k first."""
         # One product instead of three: autocast rounds x once, and its gradient is summed inside the product.
-        weight = torch.cat((self.to_query.weight, self.to_key.weight, self.to_value.weight))
+        weights = self.to_query.weight, self.to_key.weight, self.to_value.weight
+        weight = self.product_weight(lambda: torch.cat(weights), *weights)
         heads = F.linear(x, weight).unflatten(2, (3, self.num_heads, -1))
         query, key, value = heads.permute(2, 0, 3, 1, 4)
         mixed = _attend(*position.rotate(query, key), value)

@@ -1,7 +1,8 @@
 """The 1-D convolutional autoencoder that turns mel spectrograms into the latents of the diffusion model.
 
 Modules carry the names of the published checkpoint, so that its weights load key for key: an encoder with
-wide kernels, a decoder with narrow ones, frames halved once, and a diagonal Gaussian in between.
+wide kernels, a decoder with narrow ones, frames halved once, and a diagonal Gaussian in between. Inside, channels are
+last, as products want them.
 """
 
 import math
@@ -14,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiolcm.models.layers import TokenConv1d, TokenGroupNorm
 from audiolcm.random_numbers import Generator, randn
 from audiolcm.types import Latent, Mel
 
@@ -47,24 +49,24 @@ class Posterior:
         return divergence.flatten(1).sum(dim=1)
 
 
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(32, channels, eps=1e-6)
+def _norm(channels: int) -> TokenGroupNorm:
+    return TokenGroupNorm(32, channels, eps=1e-6)
 
 
 class ResBlock(nn.Module):
-    """Two of (GroupNorm, swish, convolution) with a residual, over (batch, channels, frames)."""
+    """Two of (GroupNorm, swish, convolution) with a residual, over (batch, frames, channels)."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
         super().__init__()
         self.norm1 = _norm(in_channels)
-        self.conv1 = nn.Conv1d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self.conv1 = TokenConv1d(in_channels, out_channels, kernel_size)
         self.norm2 = _norm(out_channels)
-        self.conv2 = nn.Conv1d(out_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self.conv2 = TokenConv1d(out_channels, out_channels, kernel_size)
         # The checkpoint holds this projection only where the width changes.
-        self.nin_shortcut = nn.Conv1d(in_channels, out_channels, 1) if in_channels != out_channels else None
+        self.nin_shortcut = TokenConv1d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x + convolutions of (batch, out_channels, frames)."""
+        """Return x + convolutions of (batch, frames, out_channels)."""
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
         return (x if self.nin_shortcut is None else self.nin_shortcut(x)) + h
@@ -76,17 +78,16 @@ class AttentionBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = _norm(channels)
-        self.q = nn.Conv1d(channels, channels, 1)
-        self.k = nn.Conv1d(channels, channels, 1)
-        self.v = nn.Conv1d(channels, channels, 1)
-        self.proj_out = nn.Conv1d(channels, channels, 1)
+        self.q = TokenConv1d(channels, channels, 1)
+        self.k = TokenConv1d(channels, channels, 1)
+        self.v = TokenConv1d(channels, channels, 1)
+        self.proj_out = TokenConv1d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x + attention over the frames, of the shape of ``x``."""
         h = self.norm(x)
-        q, k, v = (project(h).transpose(1, 2) for project in (self.q, self.k, self.v))
-        attended = F.scaled_dot_product_attention(q, k, v)  # scaled by channels ** -0.5
-        return x + self.proj_out(attended.transpose(1, 2))
+        q, k, v = self.q(h), self.k(h), self.v(h)
+        return x + self.proj_out(F.scaled_dot_product_attention(q, k, v))  # scaled by channels ** -0.5
 
 
 class Downsample(nn.Module):
@@ -94,11 +95,11 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, channels, 3, stride=2)
+        self.conv = TokenConv1d(channels, channels, 3, padding=(0, 1), stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, channels, frames / 2)."""
-        return self.conv(F.pad(x, (0, 1)))
+        """Return (batch, frames / 2, channels)."""
+        return self.conv(x)
 
 
 class Upsample(nn.Module):
@@ -106,11 +107,11 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, channels, 3, padding=1)
+        self.conv = TokenConv1d(channels, channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, channels, 2 * frames)."""
-        return self.conv(x.repeat_interleave(2, dim=2))
+        """Return (batch, 2 * frames, channels)."""
+        return self.conv(x.repeat_interleave(2, dim=1))
 
 
 class Level(nn.Module):
@@ -122,7 +123,7 @@ class Level(nn.Module):
         self.block = nn.ModuleList(ResBlock(a, b, kernel_size) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, out_channels, frames)."""
+        """Return (batch, frames, out_channels)."""
         for block in self.block:
             x = block(x)
         return x
@@ -149,23 +150,23 @@ class Encoder(nn.Module):
         self, num_mels: int, widths: Sequence[int], num_res_blocks: int, latent_channels: int
     ) -> None:
         super().__init__()
-        self.conv_in = nn.Conv1d(num_mels, widths[0], 5, padding=2)
+        self.conv_in = TokenConv1d(num_mels, widths[0], 5)
         inputs = [widths[0], *widths[:-1]]
         self.down = nn.ModuleList(Level(a, b, num_res_blocks, 5) for a, b in zip(inputs, widths, strict=True))
         self.down[0].downsample = Downsample(widths[0])
         self.mid = Middle(widths[-1], kernel_size=5)
         self.norm_out = _norm(widths[-1])
-        self.conv_out = nn.Conv1d(widths[-1], 2 * latent_channels, 5, padding=2)
+        self.conv_out = TokenConv1d(widths[-1], 2 * latent_channels, 5)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Return the moments, before the 1x1 convolution on them."""
-        h = self.conv_in(mel)
+        h = self.conv_in(mel.transpose(1, 2))
         for index, level in enumerate(self.down):
             h = level(h)
             if index == 0:
                 # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
                 h = level.downsample(h)
-        return self.conv_out(F.silu(self.norm_out(self.mid(h))))
+        return self.conv_out(F.silu(self.norm_out(self.mid(h)))).transpose(1, 2)
 
 
 class Decoder(nn.Module):
@@ -175,7 +176,7 @@ class Decoder(nn.Module):
         self, num_mels: int, widths: Sequence[int], num_res_blocks: int, latent_channels: int
     ) -> None:
         super().__init__()
-        self.conv_in = nn.Conv1d(latent_channels, widths[-1], 5, padding=2)
+        self.conv_in = TokenConv1d(latent_channels, widths[-1], 5)
         self.mid = Middle(widths[-1], kernel_size=3)
         inputs = [*widths[1:], widths[-1]]
         self.up = nn.ModuleList(
@@ -183,17 +184,17 @@ class Decoder(nn.Module):
         )
         self.up[1].upsample = Upsample(widths[1])
         self.norm_out = _norm(widths[0])
-        self.conv_out = nn.Conv1d(widths[0], num_mels, 5, padding=2)
+        self.conv_out = TokenConv1d(widths[0], num_mels, 5)
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the mel of a latent, after the 1x1 convolution on it."""
-        h = self.mid(self.conv_in(z))
+        h = self.mid(self.conv_in(z.transpose(1, 2)))
         for index in reversed(range(len(self.up))):
             h = self.up[index](h)
             if index == 1:
                 # pyrefly: ignore[not-callable]  (torch types a module's attributes as Tensor | Module)
                 h = self.up[1].upsample(h)
-        return self.conv_out(F.silu(self.norm_out(h)))
+        return self.conv_out(F.silu(self.norm_out(h))).transpose(1, 2)
 
 
 class Autoencoder(nn.Module):

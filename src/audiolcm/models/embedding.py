@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiolcm.models.layers import Linear
 from audiolcm.types import PerExample, TextTokens, Timesteps
 
 SINUSOID_WIDTH = 256
@@ -56,8 +57,8 @@ class TimestepEmbedding(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.omega_projection = nn.Linear(SINUSOID_WIDTH, SINUSOID_WIDTH, bias=False)
-        self.mlp = nn.Sequential(nn.Linear(SINUSOID_WIDTH, width), nn.SiLU(), nn.Linear(width, width))
+        self.omega_projection = Linear(SINUSOID_WIDTH, SINUSOID_WIDTH, bias=False)
+        self.mlp = nn.Sequential(Linear(SINUSOID_WIDTH, width), nn.SiLU(), Linear(width, width))
         nn.init.zeros_(self.omega_projection.weight)
         for layer in (self.mlp[0], self.mlp[2]):
             # pyrefly: ignore[bad-argument-type]  (torch types a module's attributes as Tensor | Module)
@@ -97,9 +98,9 @@ class TextEmbedding(nn.Module):
     def __init__(self, text_width: int, width: int) -> None:
         super().__init__()
         self.mlp = nn.Sequential(
-            nn.Linear(text_width, width),
+            Linear(text_width, width),
             nn.GELU(approximate="tanh"),
-            nn.Linear(width, width),
+            Linear(width, width),
             nn.LayerNorm(width),
         )
         for layer in (self.mlp[0], self.mlp[2]):

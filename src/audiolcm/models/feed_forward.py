@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audiolcm.models.token_conv import TokenConv1d
+from audiolcm.models.layers import TokenConv1d
 
 Tokens = Float[Tensor, "batch tokens width"]
 

@@ -1,43 +1,21 @@
 """The denoiser: a transformer over one sequence of timestep, text and latent frames (section 3.3)."""
 
-import math
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from audiolcm.models.attention import SelfAttention
 from audiolcm.models.embedding import TextEmbedding, TimestepEmbedding
+from audiolcm.models.layers import TokenConv1d, TokenGroupNorm
 from audiolcm.models.position import NoPosition
-from audiolcm.models.token_conv import TokenConv1d
 from audiolcm.types import Latent, PerExample, TextTokens, Timesteps
 
 Tokens = Float[Tensor, "batch tokens width"]
 ModuleFactory = Callable[[int], nn.Module]
 PositionFactory = Callable[[int, int], NoPosition]
-
-
-class TokenGroupNorm(nn.GroupNorm):
-    """Group normalization over groups of channels and all tokens of (batch, tokens, width).
-
-    Args:
-        max_groups: number of groups; where it does not divide ``width``, their greatest common divisor.
-        width: width of the tokens.
-        eps: added to the variance.
-    """
-
-    def __init__(self, max_groups: int, width: int, eps: float) -> None:
-        super().__init__(math.gcd(max_groups, width), width, eps=eps)
-
-    # pyrefly: ignore[bad-override-param-name]  (called by position only)
-    def forward(self, x: Tokens) -> Tokens:
-        """Return the normalized tokens."""
-        return F.group_norm(x.transpose(1, 2), self.num_groups, self.weight, self.bias, self.eps).transpose(
-            1, 2
-        )
 
 
 class TransformerBlock(nn.Module):

@@ -19,6 +19,7 @@ from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.ema import copies_share_memory
+from audiolcm.models.layers import lay_out, set_keeping
 from audiolcm.models.transformer import Transformer
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.settings import StageSettings
@@ -67,6 +68,7 @@ class Parallel:
             return Sharded(objective, transformers, hardware)
         whole.to(hardware.torch_device())
         own_memory(whole)
+        lay_out(whole)
         return Whole(objective) if processes.count() == 1 else Replicated(objective)
 
 
@@ -141,6 +143,9 @@ class Sharded:
 
     def __init__(self, objective: Objective, transformers: list[nn.Module], hardware: Hardware) -> None:
         device = hardware.torch_device()
+        for network in transformers:  # shards change under the eyes of what is kept of a whole
+            if isinstance(network, Transformer):
+                set_keeping(network, False)
         from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard  # slow to import
 
         mesh = init_device_mesh(device.type, (processes.count(),))

@@ -8,7 +8,7 @@ from diffusers.models.activations import SwiGLU as DiffusersSwiGLU
 from torch.testing import assert_close
 
 from audiolcm.models.feed_forward import GEGLU, GELU, SwiGLU
-from audiolcm.models.token_conv import TokenConv1d
+from audiolcm.models.layers import TokenConv1d
 
 WIDTH = 24
 

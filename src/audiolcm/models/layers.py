@@ -1,0 +1,146 @@
+"""Linear layers and convolutions whose frozen weights are kept as their products take them.
+
+Autocast rounds a weight to bfloat16 again in every call, and a convolution lays it out anew. Of a network that is only
+read this is done once: ``keep_products`` says so. Parameters, names and shapes are those of torch's layers.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from audiolcm.models.convolution import convolve_flat, flat, product_layout
+from audiolcm.types import TextTokens
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Keeping(nn.Module):
+    """A layer that may keep what it makes of its weights."""
+
+    keeps = False
+    _kept: tuple[tuple[Any, ...], Tensor] | None = None
+
+    def product_weight(self, make: Callable[[], Tensor], *weights: Tensor) -> Tensor:
+        """Return what ``make`` makes of the weights, in the precision of the product.
+
+        It is kept while the weights take no gradients and stay the same, in their memory and in their version, which
+        torch counts up with each change but those through ``.data``.
+        """
+        kind, dtype = weights[0].device.type, weights[0].dtype
+        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+            dtype = torch.get_autocast_dtype(kind)
+        if not self.keeps or any(weight.requires_grad for weight in weights):
+            return make().to(dtype)
+        state = (dtype, *((weight.data_ptr(), weight._version, weight.device) for weight in weights))
+        if self._kept is not None and self._kept[0] == state:
+            return self._kept[1]
+        with torch.inference_mode(False), torch.no_grad():  # else no later training step could use it
+            made = make().to(dtype)
+        self._kept = None if made.data_ptr() == weights[0].data_ptr() else (state, made)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy takes along: not what was kept."""
+        return {name: value for name, value in self.__dict__.items() if name != "_kept"}
+
+
+def keep_products(network: Network) -> Network:
+    """Freeze a network, let its layers keep what they make of their weights from now on, and return it."""
+    set_keeping(network, True)
+    return network.requires_grad_(False)
+
+
+def set_keeping(network: nn.Module, wanted: bool) -> None:
+    """Let the layers of a network keep what they make of frozen weights, or make it anew each time."""
+    for module in network.modules():
+        if isinstance(module, Keeping):
+            module.keeps = wanted
+
+
+def lay_out(network: nn.Module, columns: bool = False) -> None:
+    """Order the memory of a network's weights as its products take them, in place.
+
+    Args:
+        network: with layers of this module.
+        columns: for one that is only read (``convolution.product_layout``).
+    """
+    for module in network.modules():
+        if isinstance(module, TokenConv1d):
+            module.weight.data = product_layout(module.weight.data, columns)
+        elif isinstance(module, Linear) and columns:
+            module.weight.data = module.weight.data.t().contiguous().t()
+
+
+class Linear(Keeping, nn.Linear):
+    """``torch.nn.Linear``."""
+
+    # pyrefly: ignore[bad-override-param-name]  (called by position only)
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x W^T + b over the last dimension."""
+        return F.linear(x, self.product_weight(lambda: self.weight, self.weight), self.bias)
+
+
+class TokenConv1d(Keeping, nn.Conv1d):
+    """``torch.nn.Conv1d`` over the tokens of (batch, tokens, in_channels), as attention and the norms have them.
+
+    Args:
+        in_channels: width of the tokens.
+        out_channels: width of the result.
+        kernel_size: tokens that one output sees.
+        dilation: distance in tokens between these.
+        padding: zeros before and after the tokens; None: as many as keep their number, for an odd ``kernel_size``.
+        stride: distance in tokens between outputs.
+
+    Raises:
+        ValueError: an even ``kernel_size`` without a padding.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        dilation: int = 1,
+        padding: tuple[int, int] | None = None,
+        stride: int = 1,
+    ) -> None:
+        if padding is None:
+            if kernel_size % 2 == 0:
+                raise ValueError(f"kernel_size must be odd to keep the number of tokens, got {kernel_size}")
+            padding = (dilation * (kernel_size // 2),) * 2
+        super().__init__(in_channels, out_channels, kernel_size, stride=stride, dilation=dilation)
+        self.zeros = padding
+
+    # pyrefly: ignore[bad-override-param-name]  (called by position only)
+    def forward(self, tokens: TextTokens) -> Tensor:
+        """Return (batch, tokens, out_channels)."""
+        weight = self.product_weight(lambda: flat(self.weight), self.weight)
+        taps, dilation, stride = self.kernel_size[0], self.dilation[0], self.stride[0]
+        # Rounded before windows are copied
+        return convolve_flat(tokens.to(weight.dtype), weight, self.bias, taps, self.zeros, dilation, stride)
+
+
+class TokenGroupNorm(nn.GroupNorm):
+    """Group normalization over groups of channels and all tokens of (batch, tokens, width).
+
+    Args:
+        max_groups: number of groups; where it does not divide ``width``, their greatest common divisor.
+        width: width of the tokens.
+        eps: added to the variance.
+    """
+
+    def __init__(self, max_groups: int, width: int, eps: float) -> None:
+        super().__init__(math.gcd(max_groups, width), width, eps=eps)
+
+    # pyrefly: ignore[bad-override-param-name]  (called by position only)
+    def forward(self, x: TextTokens) -> TextTokens:
+        """Return the normalized tokens."""
+        image = x.transpose(1, 2).unsqueeze(
+            2
+        )  # to torch an image of height 1 with its channels last: no copy
+        image = F.group_norm(image, self.num_groups, self.weight, self.bias, self.eps)
+        return image.squeeze(2).transpose(1, 2)
