@@ -52,6 +52,11 @@ class ConsistencyDistillation(nn.Module):
         self.register_buffer("unconditional", unconditional, persistent=False)
         self._trajectory_ends: dict[tuple[int, ...], Tensor] = {}
 
+    @property
+    def only_read(self) -> list[nn.Module]:
+        """The teacher."""
+        return [self.teacher]
+
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Return the one part, ``student``."""
         return {"student": list(self.trained["student"].parameters())}

@@ -19,7 +19,7 @@ from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.ema import copies_share_memory
-from audiolcm.models.layers import lay_out, set_keeping
+from audiolcm.models.layers import lay_out, round_products, set_keeping
 from audiolcm.models.transformer import Transformer
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.settings import StageSettings
@@ -69,6 +69,8 @@ class Parallel:
         whole.to(hardware.torch_device())
         own_memory(whole)
         lay_out(whole)
+        if hardware.uses_bfloat16():
+            round_what_is_read(objective)
         return Whole(objective) if processes.count() == 1 else Replicated(objective)
 
 
@@ -84,6 +86,12 @@ def set_recompute(networks: nn.Module, wanted: bool) -> None:
         if hasattr(part, "recompute"):
             # pyrefly: ignore[bad-argument-type]  (torch types a module's attributes as Tensor | Module)
             part.recompute = wanted
+
+
+def round_what_is_read(objective: Objective) -> None:
+    """Keep the weights that never change in bfloat16, to which autocast would round them in each product."""
+    for network in getattr(objective, "only_read", ()):
+        round_products(network, torch.bfloat16)
 
 
 class Whole:
