@@ -17,9 +17,10 @@ from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.random_numbers import Generator
 from audiolcm.training.checkpoint import Checkpoints, save_snapshot
 from audiolcm.training.finite import FiniteNumbers
-from audiolcm.training.micro_batches import check_pieces, piece_of, training_pieces, validation_pieces
+from audiolcm.training.micro_batches import check_pieces, piece_of, validation_pieces
 from audiolcm.training.optimization import AdamW, clip_gradients, update
 from audiolcm.training.parallel import Engine, Parallel, advice_on_memory
+from audiolcm.training.reading import Piece, pieces_of_steps, read_ahead
 from audiolcm.training.settings import StageSettings, TrainingSet
 from audiolcm.training.tracking import MetricLog, Tracker
 
@@ -64,24 +65,27 @@ def fit(
     check_pieces(settings, run.name, piece)
     with advice_on_memory(settings, run.name, piece):
         engine = run.parallel.spread(objective, run.hardware)
+    device = run.hardware.torch_device()
     optimizers = {part: run.optimizer.make(weights) for part, weights in objective.parts().items()}
     checkpoints = Checkpoints(run.folder / "checkpoints", run.identity)
     start = processes.first_then_others(lambda: checkpoints.restore(objective.trained, optimizers))
-    finite = FiniteNumbers(run.hardware.torch_device(), checkpoints)
+    finite = FiniteNumbers(device, checkpoints)
     metrics = MetricLog(run.folder / "metrics.jsonl", run.tracker, start) if processes.is_first() else None
     if start:
         log.info("%s: goes on from step %d of %d.", run.name, start, settings.steps)
 
-    bar = tqdm(
-        range(start, settings.steps), run.name, settings.steps, initial=start, mininterval=1.0,
-        disable=metrics is None,
-    )  # fmt: skip
-    with stop_on_signal() as arrived, advice_on_memory(settings, run.name, piece):
+    steps = range(start, settings.steps)
+    bar = tqdm(steps, run.name, settings.steps, initial=start, mininterval=1.0, disable=metrics is None)
+    examples = pieces_of_steps(data, settings, run.seed, steps, device)
+    with (
+        stop_on_signal() as arrived,
+        advice_on_memory(settings, run.name, piece),
+        read_ahead(examples, run.parallel.reads_ahead(device), device) as examples,
+    ):
         began = time.monotonic()
         for step in bar:
             streams = [
-                (data.names(indices), losses_of_piece(objective, data, indices, draws, step, run.hardware))
-                for indices, draws in training_pieces(data, settings, step, run.seed)
+                (read.clips, losses_of_piece(objective, read, step, run.hardware)) for read in next(examples)
             ]
             scalars: dict[str, float | Tensor] = {}
             while part := add_gradients(streams, engine, scalars, step, finite):
@@ -127,12 +131,10 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
-def losses_of_piece(
-    objective: Objective, data: TrainingSet, indices: list[int], rng: Generator, step: int, hardware: Hardware
-) -> Iterator[PartLoss]:
-    """Yield the objective's losses on these examples, which are read when the first one is asked for."""
-    batch = to_device(data.batch(indices, rng), hardware.torch_device())
-    yield from losses_under(objective, batch, step, rng, hardware)
+def losses_of_piece(objective: Objective, piece: Piece, step: int, hardware: Hardware) -> Iterator[PartLoss]:
+    """Yield the objective's losses on a piece, which is brought to the device when the first one is asked for."""
+    batch = to_device(piece.batch, hardware.torch_device())
+    yield from losses_under(objective, batch, step, piece.draws, hardware)
 
 
 def losses_under(

@@ -45,14 +45,21 @@ class Parallel:
         engine: ddp keeps every network whole in every process; fsdp shards the transformers' weights, gradients and
             optimizer state over them (stages without a transformer stay whole).
         recompute: transformer blocks are computed again in the backward pass instead of keeping their activations.
+        read_ahead: a thread reads the examples of the next step while one is computed; None: where a GPU computes
+            (on a CPU both want the same cores).
     """
 
     engine: str = "ddp"
     recompute: bool = False
+    read_ahead: bool | None = None
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise UserError(f"parallel.engine={self.engine}: choose {' or '.join(ENGINES)}.")
+
+    def reads_ahead(self, device: torch.device) -> bool:
+        """Return whether a thread reads the next step's examples."""
+        return device.type != "cpu" if self.read_ahead is None else self.read_ahead
 
     def construction(self) -> AbstractContextManager[None]:
         """Return the context in which objectives are made: copies of what is sharded next need no memory yet."""
