@@ -71,6 +71,11 @@ def first_examples(generator: Generator, count: int) -> Generator:
     return generator
 
 
+def on_device(drawn: Tensor, device: torch.device) -> Tensor:
+    """Return numbers that were drawn on the CPU on a device, without a wait for what that one still computes."""
+    return (drawn.pin_memory() if device.type == "cuda" else drawn).to(device, non_blocking=True)
+
+
 def _stack(draws: list[Tensor], shape: Sequence[int]) -> Tensor:
     if len(draws) != shape[0]:
         raise ValueError(f"{shape[0]} examples were to be drawn for, by {len(draws)} generators")

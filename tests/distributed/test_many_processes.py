@@ -98,7 +98,11 @@ def test_shards_in_pieces_with_less_kept(alone: Path, tmp_path: Path) -> None:
     pieces = [f"trainer.{stage}.accumulate=2" for stage in ("teacher", "student")]
     check_same(finished(tmp_path, 2, "parallel=fsdp", *pieces), alone)
     card = json.loads(next(tmp_path.glob("artifacts/student/*/card.json")).read_text())
-    assert card["processes"] == 2 and card["parallel"] == {"engine": "fsdp", "recompute": True}
+    assert card["processes"] == 2 and card["parallel"] == {
+        "engine": "fsdp",
+        "recompute": True,
+        "read_ahead": None,
+    }
 
 
 def wait_for(there: Callable[[], object], process: subprocess.Popen[bytes]) -> None:

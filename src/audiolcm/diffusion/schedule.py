@@ -27,6 +27,7 @@ class NoiseSchedule:
         self.betas = betas.float()
         self.alphas = alphas_cumprod.sqrt().float()
         self.sigmas = (1.0 - alphas_cumprod).sqrt().float()
+        self._on_devices: dict[tuple[torch.device, bool], Tensor] = {}
 
     def alpha(self, t: Timesteps) -> Tensor:
         """Return alpha_t shaped (batch, 1, 1), ready to multiply a latent."""
@@ -44,9 +45,12 @@ class NoiseSchedule:
         """Return (z_t - sigma_t epsilon) / alpha_t, the clean latent that ``epsilon`` implies."""
         return (z_t - self.sigma(t) * epsilon) / self.alpha(t)
 
-    @staticmethod
-    def _at(values: Tensor, t: Timesteps) -> Tensor:
-        return values.to(t.device)[t.long()].view(-1, 1, 1)
+    def _at(self, values: Tensor, t: Timesteps) -> Tensor:
+        place = t.device, values is self.alphas
+        if place not in self._on_devices:
+            with torch.inference_mode(False):  # else no later training step could use it
+                self._on_devices[place] = values.to(t.device)
+        return self._on_devices[place][t.long()].view(-1, 1, 1)
 
 
 class ScaledLinearSchedule(NoiseSchedule):

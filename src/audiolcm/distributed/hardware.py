@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from audiolcm.distributed import processes
+from audiolcm.distributed.measuring import bfloat16_pays, fastest_threads
 from audiolcm.errors import UserError
 
 DEVICES = "auto, cpu, cuda, cuda:N or mps (Apple's GPU)"
@@ -27,25 +28,26 @@ class Hardware:
     """``device``: auto, cpu, cuda, cuda:N or mps. ``precision``: auto, float32, bfloat16 (autocast) or int8.
 
     ``auto`` takes a GPU when there is one, of NVIDIA or else of Apple (mps), and bfloat16 where it is faster: on a GPU
-    that computes it natively, a CPU with AMX, an AMD CPU with AVX512-BF16 (``python benchmarks/training.py
-    precision``). On an Intel CPU with AVX512-BF16 alone a training step of the tiny model was slower in bfloat16 than
-    in float32; Apple's GPUs were not measured and take float32. ``num_threads`` bounds the CPU threads of torch; null
-    leaves its default. ``int8`` is for sampling on a CPU: bfloat16 with the denoiser's convolutions in 8 bits.
-    ``compile`` lets torch.compile make kernels of the transformers first, which takes a minute or more.
+    that computes it natively, and on a CPU whose matrix products are faster in it, which is measured in a tenth of a
+    second (``measuring.bfloat16_pays``). Apple's GPUs were not measured and take float32. ``num_threads`` bounds the
+    CPU threads of torch: a number, auto (with which a product is fastest, measured too), or null for torch's choice.
+    ``int8`` is for sampling on a CPU: bfloat16 with the denoiser's convolutions in 8 bits. ``compile`` lets torch.compile
+    make kernels of the transformers first, which takes a minute or more.
     """
 
     device: str = "auto"
     precision: str = "auto"
-    num_threads: int | None = None
+    num_threads: int | str | None = None
     compile: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UserError(f"hardware.precision={self.precision}: choose {', '.join(PRECISIONS)}.")
         if self.num_threads is not None:
-            if self.num_threads < 1:
-                raise UserError(f"hardware.num_threads={self.num_threads} must be 1 or more.")
-            torch.set_num_threads(self.num_threads)
+            threads = fastest_threads() if self.num_threads == "auto" else self.num_threads
+            if not isinstance(threads, int) or threads < 1:
+                raise UserError(f"hardware.num_threads={threads} must be auto, or a number from 1 on.")
+            torch.set_num_threads(threads)
 
     def torch_device(self) -> torch.device:
         """Return the device, checked to exist."""
@@ -87,9 +89,7 @@ class Hardware:
             return torch.cuda.is_bf16_supported(including_emulation=False)
         if self.torch_device().type == "mps":
             return False
-        return torch.cpu._is_amx_tile_supported() or (
-            torch.cpu._is_avx512_bf16_supported() and "AMD" in _cpu_name()
-        )
+        return processes.first_said("bfloat16 pays", bfloat16_pays())
 
     def computes_in(self) -> str:
         """Return the precision of forward passes in a word: float32, bfloat16 (autocast) or int8."""

@@ -112,6 +112,13 @@ def first_decides(decide: Callable[[], T]) -> T:
     return json.loads(store.get(key))
 
 
+def first_said(name: str, mine: T) -> T:
+    """Return what the first process that came here said (JSON) under a name, in all; none waits for another."""
+    if _Watch.running is None:
+        return mine
+    return json.loads(_Watch.running.store.compare_set(name, "", json.dumps(mine)))
+
+
 def first_then_others(work: Callable[[], T]) -> T:
     """Do ``work`` in the first process, then in the others, who find what it made on disk."""
     if not dist.is_initialized():
@@ -136,6 +143,15 @@ def largest(number: int) -> int:
     found = torch.tensor(number)
     dist.all_reduce(found, dist.ReduceOp.MAX)
     return int(found)
+
+
+def first_told(message: str | None, order: int) -> str | None:
+    """Return the message of the process whose ``order`` is lowest, in all of them; None where none has one."""
+    if not dist.is_initialized() or not largest(int(message is not None)):
+        return message
+    told: list[tuple[int, int, str]] = [(0, 0, "")] * count()
+    dist.all_gather_object(told, (order, rank(), message))
+    return min(told)[2]
 
 
 def mean(tensor: Tensor) -> Tensor:

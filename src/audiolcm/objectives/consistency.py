@@ -15,7 +15,7 @@ from audiolcm.diffusion.solver import SkippingSolver
 from audiolcm.models.ema import ema_update, frozen_copy
 from audiolcm.models.layers import keep_products
 from audiolcm.objectives.objective import Batch, Scalars
-from audiolcm.random_numbers import Generator, randint, randn
+from audiolcm.random_numbers import Generator, on_device, randint, randn
 from audiolcm.types import TextTokens
 
 
@@ -52,6 +52,11 @@ class ConsistencyDistillation(nn.Module):
         self.register_buffer("unconditional", unconditional, persistent=False)
         self._trajectory_ends: dict[tuple[int, ...], Tensor] = {}
 
+    @property
+    def only_read(self) -> list[nn.Module]:
+        """The teacher."""
+        return [self.teacher]
+
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Return the one part, ``student``."""
         return {"student": list(self.trained["student"].parameters())}
@@ -63,9 +68,9 @@ class ConsistencyDistillation(nn.Module):
     def distillation_loss(self, batch: Batch, generator: Generator) -> Tensor:
         """Return the loss of lines 4 to 7 of Algorithm 1."""
         z, c = batch["latent"], batch["text"]
-        t, s = (time.to(z.device) for time in self.solver.sample_pair(len(z), generator))  # line 4
-        omega = self.guidance.sample(len(z), generator).to(z.device)  # line 4
-        noise = randn(z.shape, generator).to(z.device)
+        t, s = (on_device(time, z.device) for time in self.solver.sample_pair(len(z), generator))  # line 4
+        omega = on_device(self.guidance.sample(len(z), generator), z.device)  # line 4
+        noise = on_device(randn(z.shape, generator), z.device)
         z_t = self.schedule.add_noise(z, noise, t)  # line 5
         with torch.no_grad():
             epsilon = partial(self.guided_teacher, c=c, omega=omega)

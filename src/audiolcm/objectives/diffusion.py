@@ -9,7 +9,7 @@ from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError
 from audiolcm.models.ema import ema_update, frozen_copy, warmed_up_rate
 from audiolcm.objectives.objective import Batch, Scalars
-from audiolcm.random_numbers import Generator, rand, randint, randn
+from audiolcm.random_numbers import Generator, on_device, rand, randint, randn
 from audiolcm.types import TextTokens, TokenIds, TrainableTextEncoder
 
 LOSS_WEIGHTING = {"epsilon": 0, "balanced": 1, "velocity": 2}
@@ -74,7 +74,7 @@ class DiffusionObjective(nn.Module):
     def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the one loss; batch: latent (batch, channels, frames), text (batch, tokens, width), or its ids."""
         dropped = rand([len(batch["text"])], generator) < self.caption_dropout
-        of_example = dropped.to(self.unconditional.device).view(-1, *[1] * (batch["text"].dim() - 1))
+        of_example = on_device(dropped, self.unconditional.device).view(-1, *[1] * (batch["text"].dim() - 1))
         text = torch.where(of_example, self.unconditional, batch["text"])
         yield "model", self._loss("model", batch["latent"], text, generator), {}
 
@@ -97,8 +97,8 @@ class DiffusionObjective(nn.Module):
     def _loss(self, who: str, z: Tensor, text: Tensor, generator: Generator) -> Tensor:
         if self.text_encoder is not None:
             text = self.text_encoder.encode(text, self.trained[f"text_{who}"])
-        t = randint(self.schedule.num_timesteps, [len(z)], generator).to(z.device)
-        noise = randn(z.shape, generator).to(z.device)
+        t = on_device(randint(self.schedule.num_timesteps, [len(z)], generator), z.device)
+        noise = on_device(randn(z.shape, generator), z.device)
         epsilon = self.trained[who](self.schedule.add_noise(z, noise, t), t, text)
         error = (epsilon.float() - noise).square()
         return (error / self.schedule.alpha(t) ** self.weighting_power).mean()

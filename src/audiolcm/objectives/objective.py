@@ -21,6 +21,7 @@ class Objective(Protocol):
     Where the loss of a batch is more than the mean over its examples, an attribute ``additive`` says False: such a
     batch can be shared by processes, which exchange the statistics that it needs, but not taken piece by piece. Where
     it is the mean over groups of examples, ``examples_together`` says of how many: pieces must be of whole groups.
+    ``only_read`` are networks that never change: their weights may be kept in the precision of their products.
     """
 
     if TYPE_CHECKING:  # since Python 3.12 isinstance does not see what a module of torch holds as its part

@@ -12,7 +12,7 @@ from audiolcm.models.vocoder_discriminator import MultiResolutionDiscriminator
 from audiolcm.models.vocoder_istft import IstftVocoder
 from audiolcm.objectives.given_mels import GivenMels
 from audiolcm.objectives.objective import Batch, Scalars
-from audiolcm.random_numbers import Generator, randn
+from audiolcm.random_numbers import Generator, on_device, randn
 
 _SMALL = 1e-3
 
@@ -67,7 +67,7 @@ class VocoderObjective(nn.Module):
     def losses(self, batch: Batch, step: int, generator: Generator) -> Iterator[tuple[str, Tensor, Scalars]]:
         """Yield the loss of the discriminator, then of the generator, on ``batch["waveform"]`` (batch, samples)."""
         real, target = self.given.true(batch["waveform"])
-        noise = randn(real.shape, generator).to(real)
+        noise = on_device(randn(real.shape, generator), real.device)
         fake = self.trained["generator"](self.given(target, generator), noise)
 
         judge = self.trained["discriminator"]

@@ -23,7 +23,7 @@ from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.sizing.texts import language_sizes, wordless_text_encoder
 from audiolcm.sizing.vocoder import vocoder_without_weights
 from audiolcm.training.loop import PartLoss, losses_under
-from audiolcm.training.parallel import set_recompute
+from audiolcm.training.parallel import round_what_is_read, set_recompute
 
 Config = Mapping[str, Any]
 _T5_LARGE_WIDTH = 1024
@@ -38,26 +38,21 @@ class StepMemory:
         weights: of all networks: the trained one, its average and discriminators, or student, target and teacher.
         gradients: of the trained weights, where several parts take turns of the largest one.
         optimizer: the two moments of AdamW.
-        passing: what else is held when most is held on the way forward and back.
-        update: what else is held while the weights are updated.
+        activations: what else is held when most is held on the way forward and back.
         block, around_blocks: weights of one transformer block, and of the rest of one network; 0 without a transformer.
         unshared: weights that no process shares with others: of the frozen half of a text encoder that is trained.
+        rounded: what weights that are only read take less for being kept in bfloat16, which they are not where shared.
     """
 
     parameters: int
     weights: int
     gradients: int
     optimizer: int
-    passing: int
-    update: int
+    activations: int
     block: int
     around_blocks: int
     unshared: int = 0
-
-    @property
-    def activations(self) -> int:
-        """What the step holds beside weights, gradients and optimizer when it holds most."""
-        return max(self.passing, self.update)
+    rounded: int = 0
 
     @property
     def total(self) -> int:
@@ -85,6 +80,9 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         modules = list(cast(nn.Module, objective).modules())
         set_recompute(cast(nn.Module, objective), recompute)
         gc.collect()  # what the building left over
+        unrounded = live.now
+        if bfloat16:
+            round_what_is_read(objective)
         weights = live.now
         batch = random_batch(cfg, stage, examples)
         live.peak = live.now
@@ -98,12 +96,13 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         parameters=sum(p.numel() for part in objective.parts().values() for p in part),
         weights=weights,
         gradients=gradients,
-        optimizer=2 * sum(stepped),  # AdamW keeps two numbers for each weight,
-        update=gradients,  # and makes a third while it divides by the root of one of them
-        passing=forward_and_back - weights - gradients,
+        optimizer=2
+        * sum(stepped),  # AdamW keeps two numbers for each weight, and being fused needs no other memory
+        activations=max(forward_and_back - weights - gradients, 0),
         block=block,
         around_blocks=sum(size_of(n.parameters()) - block * len(n.blocks) for n in networks),
         unshared=size_of(parameter for parameter in texts if not parameter.requires_grad),
+        rounded=unrounded - weights,
     )
 
 
@@ -242,6 +241,7 @@ def in_one_process(whole: StepMemory, count: int, engine: str, bfloat16: bool) -
     travelling = 0.5 if bfloat16 else 1.0
     # A block at work, the one gathered ahead, what is around the blocks; a block's gradients before they are shared.
     gathered = int(travelling * (2 * whole.block + whole.around_blocks) + whole.block)
-    shared = {name: getattr(whole, name) // count for name in ("weights", "gradients", "optimizer", "update")}
+    whole = replace(whole, weights=whole.weights + whole.rounded, rounded=0)
+    shared = {name: getattr(whole, name) // count for name in ("weights", "gradients", "optimizer")}
     shared["weights"] += whole.unshared - whole.unshared // count
-    return replace(whole, passing=whole.passing + gathered, **shared)
+    return replace(whole, activations=whole.activations + gathered, **shared)

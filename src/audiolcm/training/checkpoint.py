@@ -197,6 +197,7 @@ def _check_slots(part: str, found: dict[int, dict[str, Tensor]], optimizers: Opt
             raise ValueError(f"its optimizer {part} is of other parameters")
 
 
+@torch.no_grad()
 def _load(weights: dict[str, Tensor], slots: Slots, trained: nn.Module, optimizers: Optimizers) -> None:
     load_gathered(trained, weights)
     for part, optimizer in optimizers.items():
@@ -210,5 +211,11 @@ def _load(weights: dict[str, Tensor], slots: Slots, trained: nn.Module, optimize
 
 
 def _placed(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """Return an optimizer's tensor as its parameter lies; a count of steps has no shape and stays whole."""
-    return sharded_like(tensor, parameter) if tensor.shape == parameter.shape else tensor
+    """Return an optimizer's tensor as its parameter lies; a count of steps has no shape and stays whole.
+
+    A fused optimizer goes through both as they lie in memory, so the order of the dimensions there must be the same.
+    """
+    if tensor.shape != parameter.shape:
+        return tensor
+    placed = sharded_like(tensor, parameter)
+    return torch.empty_like(parameter).copy_(placed)

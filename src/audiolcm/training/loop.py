@@ -1,7 +1,6 @@
 """The training loop of every stage, read from top to bottom."""
 
 import logging
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,15 +12,15 @@ from tqdm import tqdm
 
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
-from audiolcm.distributed.sharded import whole
 from audiolcm.environment.interrupts import Interrupted, stop_on_signal
-from audiolcm.errors import UserError
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.random_numbers import Generator
 from audiolcm.training.checkpoint import Checkpoints, save_snapshot
-from audiolcm.training.micro_batches import check_pieces, piece_of, training_pieces, validation_pieces
-from audiolcm.training.optimization import AdamW, learning_rate_at
+from audiolcm.training.finite import FiniteNumbers
+from audiolcm.training.micro_batches import check_pieces, piece_of, validation_pieces
+from audiolcm.training.optimization import AdamW, clip_gradients, update
 from audiolcm.training.parallel import Engine, Parallel, advice_on_memory
+from audiolcm.training.reading import Piece, pieces_of_steps, read_ahead
 from audiolcm.training.settings import StageSettings, TrainingSet
 from audiolcm.training.tracking import MetricLog, Tracker
 
@@ -66,48 +65,55 @@ def fit(
     check_pieces(settings, run.name, piece)
     with advice_on_memory(settings, run.name, piece):
         engine = run.parallel.spread(objective, run.hardware)
+    device = run.hardware.torch_device()
     optimizers = {part: run.optimizer.make(weights) for part, weights in objective.parts().items()}
     checkpoints = Checkpoints(run.folder / "checkpoints", run.identity)
     start = processes.first_then_others(lambda: checkpoints.restore(objective.trained, optimizers))
+    finite = FiniteNumbers(device, checkpoints)
     metrics = MetricLog(run.folder / "metrics.jsonl", run.tracker, start) if processes.is_first() else None
     if start:
         log.info("%s: goes on from step %d of %d.", run.name, start, settings.steps)
 
-    bar = tqdm(
-        range(start, settings.steps), run.name, settings.steps, initial=start, mininterval=1.0,
-        disable=metrics is None,
-    )  # fmt: skip
-    with stop_on_signal() as arrived, advice_on_memory(settings, run.name, piece):
+    steps = range(start, settings.steps)
+    bar = tqdm(steps, run.name, settings.steps, initial=start, mininterval=1.0, disable=metrics is None)
+    examples = pieces_of_steps(data, settings, run.seed, steps, device)
+    with (
+        stop_on_signal() as arrived,
+        advice_on_memory(settings, run.name, piece),
+        read_ahead(examples, run.parallel.reads_ahead(device), device) as examples,
+    ):
         began = time.monotonic()
         for step in bar:
             streams = [
-                (data.names(indices), losses_of_piece(objective, data, indices, draws, step, run.hardware))
-                for indices, draws in training_pieces(data, settings, step, run.seed)
+                (read.clips, losses_of_piece(objective, read, step, run.hardware)) for read in next(examples)
             ]
             scalars: dict[str, float | Tensor] = {}
-            while part := add_gradients(streams, engine, scalars, step, checkpoints):
+            while part := add_gradients(streams, engine, scalars, step, finite):
                 norm = clip_gradients(optimizers[part], settings, step)
-                names = [name for clips, _ in streams for name in clips]
-                check_finite(norm, f"norm of the {part} gradient", step, names, checkpoints)
-                optimizers[part].step()
-                optimizers[part].zero_grad(set_to_none=True)
+                clips = [name for names, _ in streams for name in names]
+                finite.note(norm, f"norm of the {part} gradient", step, clips)
+                update(optimizers[part], unless=finite.failed)
             objective.after_step(step)
 
             done = step + 1
             if every(settings.log_every, done, settings.steps):
+                finite.check()
                 figures = averaged(scalars)
                 rate = (done - start) / (time.monotonic() - began)
                 bar.set_postfix({name.removeprefix("train/"): f"{v:.3g}" for name, v in figures.items()})
                 if metrics:
                     metrics.record(done, figures | {"steps_per_second": rate})
             if validation is not None and every(settings.validate_every, done, settings.steps):
+                finite.check()
                 figures = validate(objective, validation, settings, run)
                 if metrics:
                     metrics.record(done, figures)
             if done in (settings.snapshots or ()):
+                finite.check()
                 save_snapshot(run.folder, done, objective.product())
             stop = processes.largest(arrived[0] if arrived else 0)  # all stop after the same step
             if every(settings.checkpoint_every, done, settings.steps) or stop:
+                finite.check()
                 checkpoints.save(done, objective.trained, optimizers)
             if stop:
                 log.warning("%s: stopped at step %d; the same command goes on from there.", run.name, done)
@@ -125,12 +131,10 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
-def losses_of_piece(
-    objective: Objective, data: TrainingSet, indices: list[int], rng: Generator, step: int, hardware: Hardware
-) -> Iterator[PartLoss]:
-    """Yield the objective's losses on these examples, which are read when the first one is asked for."""
-    batch = to_device(data.batch(indices, rng), hardware.torch_device())
-    yield from losses_under(objective, batch, step, rng, hardware)
+def losses_of_piece(objective: Objective, piece: Piece, step: int, hardware: Hardware) -> Iterator[PartLoss]:
+    """Yield the objective's losses on a piece, which is brought to the device when the first one is asked for."""
+    batch = to_device(piece.batch, hardware.torch_device())
+    yield from losses_under(objective, batch, step, piece.draws, hardware)
 
 
 def losses_under(
@@ -151,7 +155,7 @@ def add_gradients(
     engine: Engine,
     scalars: dict[str, float | Tensor],
     step: int,
-    checkpoints: Checkpoints,
+    finite: FiniteNumbers,
 ) -> str | None:
     """Add up the gradients of the next part over the pieces of the batch; return the part, None after the last one.
 
@@ -163,7 +167,7 @@ def add_gradients(
         if found is None:
             return None
         part, loss, extra = found
-        check_finite(loss.detach(), f"{part} loss", step, names, checkpoints)
+        finite.note(loss.detach(), f"{part} loss", step, names)
         engine.backward(part, loss / len(streams), last=number == len(streams))
         for name, value in ({part: loss.detach()} | extra).items():
             key = f"train/{name}"
@@ -175,27 +179,6 @@ def averaged(figures: dict[str, float | Tensor]) -> dict[str, float]:
     """Return the figures as numbers, their means over the processes."""
     values = torch.tensor([float(value) for value in figures.values()], dtype=torch.float64)
     return dict(zip(figures, processes.mean(values).tolist(), strict=True))
-
-
-def check_finite(value: Tensor, what: str, step: int, names: list[str], checkpoints: Checkpoints) -> None:
-    """Raise a ``UserError`` when a loss or a gradient is NaN or infinite, before it reaches the weights."""
-    if math.isfinite(float(value)):
-        return
-    saved = next(iter(checkpoints.files()), None)
-    raise UserError(
-        f"The {what} is {float(value)} at step {step}. Clips of the batch: {', '.join(names)}. "
-        f"Last good checkpoint: {saved or 'none yet'}. Look at these clips, or lower the learning rate of this "
-        "stage (for example trainer.<stage>.learning_rate=1e-4), and type the command again."
-    )
-
-
-def clip_gradients(optimizer: torch.optim.Optimizer, settings: StageSettings, step: int) -> Tensor:
-    """Clip the gradients, if so set, and set the learning rate of ``step``; return the gradient's norm before that."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate_at(step, settings)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    limit = math.inf if settings.clip_norm is None else settings.clip_norm
-    return whole(torch.nn.utils.clip_grad_norm_(parameters, limit))
 
 
 def validate(

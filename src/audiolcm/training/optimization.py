@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from audiolcm.distributed.sharded import whole
 from audiolcm.training.settings import StageSettings
 
 
@@ -26,8 +27,37 @@ class AdamW:
             betas=(self.beta1, self.beta2),
             eps=self.eps,
             weight_decay=self.weight_decay,
-            foreach=True,
+            fused=True,
         )
+
+
+def clip_gradients(optimizer: torch.optim.Optimizer, settings: StageSettings, step: int) -> Tensor:
+    """Clip the gradients, if so set, and set the learning rate of ``step``; return the gradient's norm before that."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate_at(step, settings)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if settings.clip_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
+    return whole(norm)
+
+
+def update(optimizer: torch.optim.Optimizer, unless: Tensor) -> None:
+    """Take the optimizer's step and drop the gradients; where ``unless`` is 1, all weights stay as they are.
+
+    A fused optimizer decides on the device, as for torch's own ``GradScaler``; only others wait for its answer.
+
+    Args:
+        optimizer: its learning rate and gradients are set.
+        unless: 0 or 1, float32, on the device.
+    """
+    if getattr(optimizer, "_step_supports_amp_scaling", False):
+        # pyrefly: ignore[missing-attribute]  (part of torch's protocol between GradScaler and fused optimizers)
+        optimizer.found_inf = unless
+        optimizer.step()
+    elif not unless:
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
 
 
 def learning_rate_at(step: int, settings: StageSettings) -> float:

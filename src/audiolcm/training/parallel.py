@@ -20,7 +20,7 @@ from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models.compiling import compile_transformers
 from audiolcm.models.ema import copies_share_memory
-from audiolcm.models.layers import lay_out, set_keeping
+from audiolcm.models.layers import lay_out, round_products, set_keeping
 from audiolcm.models.transformer import Transformer
 from audiolcm.objectives.objective import Objective
 from audiolcm.training.settings import StageSettings
@@ -46,14 +46,21 @@ class Parallel:
         engine: ddp keeps every network whole in every process; fsdp shards the transformers' weights, gradients and
             optimizer state over them (stages without a transformer stay whole).
         recompute: transformer blocks are computed again in the backward pass instead of keeping their activations.
+        read_ahead: a thread reads the examples of the next step while one is computed; None: where a GPU computes
+            (on a CPU both want the same cores).
     """
 
     engine: str = "ddp"
     recompute: bool = False
+    read_ahead: bool | None = None
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise UserError(f"parallel.engine={self.engine}: choose {' or '.join(ENGINES)}.")
+
+    def reads_ahead(self, device: torch.device) -> bool:
+        """Return whether a thread reads the next step's examples."""
+        return device.type != "cpu" if self.read_ahead is None else self.read_ahead
 
     def construction(self) -> AbstractContextManager[None]:
         """Return the context in which objectives are made: copies of what is sharded next need no memory yet."""
@@ -70,6 +77,8 @@ class Parallel:
         whole.to(hardware.torch_device())
         own_memory(whole)
         lay_out(whole)
+        if hardware.uses_bfloat16():
+            round_what_is_read(objective)
         if hardware.compile:
             compile_transformers(whole, hardware.autocast())
         return Whole(objective) if processes.count() == 1 else Replicated(objective)
@@ -87,6 +96,12 @@ def set_recompute(networks: nn.Module, wanted: bool) -> None:
         if hasattr(part, "recompute"):
             # pyrefly: ignore[bad-argument-type]  (torch types a module's attributes as Tensor | Module)
             part.recompute = wanted
+
+
+def round_what_is_read(objective: Objective) -> None:
+    """Keep the weights that never change in bfloat16, to which autocast would round them in each product."""
+    for network in getattr(objective, "only_read", ()):
+        round_products(network, torch.bfloat16)
 
 
 class Whole:

@@ -1,36 +1,77 @@
 """What ``auto`` chooses."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
 from audiolcm.diffusion.sampler import NoiseSource
+from audiolcm.distributed import measuring
 from audiolcm.distributed.hardware import Hardware, explaining_mps
 from audiolcm.errors import UserError
 
 
+@pytest.fixture
+def taking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """As if the works that are measured took so many seconds."""
+    measuring.bfloat16_pays.cache_clear()
+    yield lambda *seconds: monkeypatch.setattr(
+        measuring, "seconds_of", lambda *works: list(seconds[: len(works)])
+    )
+    measuring.bfloat16_pays.cache_clear()
+
+
 @pytest.mark.parametrize(
-    ("name", "has_amx", "has_avx512_bf16", "expected"),
-    [
-        ("Intel Xeon", True, True, True),
-        ("Intel Xeon", False, True, False),
-        ("AMD EPYC", False, True, True),
-        ("AMD EPYC", False, False, False),
-        ("CPU", False, False, False),
-    ],
+    ("in_float32", "in_bfloat16", "expected"),
+    [(1.0, 0.1, True), (1.0, 0.37, True), (1.0, 0.7, False), (1.0, 20.0, False)],
 )
 def test_auto_takes_bfloat16_on_a_cpu_that_is_faster_in_it(
-    monkeypatch: pytest.MonkeyPatch, name: str, has_amx: bool, has_avx512_bf16: bool, expected: bool
+    taking: Callable[..., None], in_float32: float, in_bfloat16: float, expected: bool
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_avx512_bf16)
-    monkeypatch.setattr("audiolcm.distributed.hardware._cpu_name", lambda: name)
+    taking(in_float32, in_bfloat16)
     hardware = Hardware(device="cpu")
     assert hardware.uses_bfloat16() is expected
     with hardware.autocast():
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if expected else torch.float32)
+
+
+def test_what_is_measured_are_true_products_in_each_precision() -> None:
+    for dtype in (torch.float32, torch.bfloat16):
+        made = measuring.product(dtype)()
+        assert made.dtype == dtype and made.eq(576).all()
+    assert all(
+        seconds > 0 for seconds in measuring.seconds_of(measuring.product(torch.float32), lambda: None)
+    )
+    with torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+        assert isinstance(measuring.bfloat16_pays.__wrapped__(), bool)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [((1.0, 0.5, 0.25), 8), ((1.0, 0.5, 0.48), 4), ((1.0, 0.95, 1.5), 1), ((1.0, 0.95, 0.8), 8)],
+)
+def test_threads_are_as_many_as_pay(
+    taking: Callable[..., None], monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], expected: int
+) -> None:
+    monkeypatch.setattr(measuring, "physical_cores", lambda: 4)
+    monkeypatch.setattr(measuring, "usable_cpus", lambda: 8)
+    taking(*seconds)
+    chosen = []
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    Hardware("cpu", num_threads="auto")
+    assert chosen[-1] == expected
+
+
+def test_threads_are_bounded_by_what_the_process_may_use() -> None:
+    before = torch.get_num_threads()
+    assert 1 <= measuring.fastest_threads() <= measuring.usable_cpus() <= os.cpu_count()
+    assert measuring.physical_cores() >= 1
+    assert torch.get_num_threads() == before
+    for bad in (0, "many"):
+        with pytest.raises(UserError, match=f"hardware.num_threads={bad} must be auto"):
+            Hardware("cpu", num_threads=bad)
 
 
 @pytest.fixture

@@ -23,7 +23,11 @@ print((ask() - before) * 4096 // 2**20)
 def megabytes_of_new_pages(keep: str) -> int:
     environment = {"AUDIOLCM_KEEP_MEMORY": keep, "OMP_NUM_THREADS": "1"}
     run = subprocess.run(
-        [sys.executable, "-c", ASK_AGAIN], env=dict(os.environ) | environment, check=True, capture_output=True, text=True
+        [sys.executable, "-c", ASK_AGAIN],
+        env=dict(os.environ) | environment,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return int(run.stdout)
 

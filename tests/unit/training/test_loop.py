@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ import torch
 from torch import Tensor, nn
 from toy_training import Numbers, run_in, settings
 
+from audiolcm.data.loading.batches import batch_indices
 from audiolcm.environment.interrupts import Interrupted
 from audiolcm.errors import UserError
 from audiolcm.random_numbers import Generator, randn
 from audiolcm.training.checkpoint import Checkpoints
 from audiolcm.training.loop import fit
+from audiolcm.training.optimization import AdamW
 from audiolcm.training.tracking import read_metrics
 
 
@@ -126,10 +129,46 @@ def test_infinite_gradient_of_a_finite_loss_never_reaches_the_weights(tmp_path: 
 
     steep = Steep()
     before = weights(steep)
-    with pytest.raises(UserError, match="norm of the generator gradient"):
-        fit(steep, Numbers(), None, settings(), run_in(tmp_path))
-    for a, b in zip(before, weights(steep), strict=True):
+    with pytest.raises(UserError, match="norm of the generator gradient is nan at step 0"):
+        fit(steep, Numbers(), None, settings(log_every=5), run_in(tmp_path))
+    for a, b in zip(before[:4], weights(steep)[:4], strict=True):  # of generator and critic
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert not Checkpoints(tmp_path / "checkpoints", "abc").files()
+
+
+class Plain(AdamW):
+    """Makes an optimizer that cannot skip a step on the device."""
+
+    def make(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=0.0)
+
+
+@pytest.mark.parametrize("optimizer", [AdamW(), Plain()])
+@pytest.mark.parametrize("bad_step", [0, 3, 7])
+def test_what_is_not_finite_is_told_of_later_as_of_the_step_that_it_was_in(
+    tmp_path: Path, bad_step: int, optimizer: AdamW
+) -> None:
+    """The weights are those of the steps before, however long nobody looks at the device."""
+
+    class Late(TwoParts):
+        def losses(self, batch, step, generator):
+            for part, loss, scalars in super().losses(batch, step, generator):
+                yield part, loss * (float("nan") if step == bad_step and part == "critic" else 1.0), scalars
+
+    late, good = Late(), TwoParts()
+    asked = settings(20, log_every=10, checkpoint_every=10)
+    run = replace(run_in(tmp_path), optimizer=optimizer)
+    clips = Numbers().names(batch_indices(13, 4, bad_step, 7))
+    with pytest.raises(UserError, match=rf"critic loss is nan at step {bad_step}\. .*: {', '.join(clips)}\."):
+        fit(late, Numbers(), None, asked, run)
+
+    if bad_step:
+        good.kill_at = bad_step - 1
+        with pytest.raises(Interrupted):
+            fit(good, Numbers(), None, asked, replace(run, folder=tmp_path / "good"))
+    for a, b in zip(weights(good)[:4], weights(late)[:4], strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert not Checkpoints(tmp_path / "checkpoints", "abc").files()
 
 
 def test_sigterm_saves_and_exits_143(tmp_path: Path) -> None:
