@@ -31,8 +31,8 @@ class Hardware:
     that computes it natively, and on a CPU whose matrix products are faster in it, which is measured in a tenth of a
     second (``measuring.bfloat16_pays``). Apple's GPUs were not measured and take float32. ``num_threads`` bounds the
     CPU threads of torch: a number, auto (with which a product is fastest, measured too), or null for torch's choice.
-    ``int8`` is for sampling on a CPU: bfloat16 with the denoiser's convolutions in 8 bits. ``compile`` lets torch.compile
-    make kernels of the transformers first, which takes a minute or more.
+    ``int8`` is for sampling on a CPU: bfloat16 with the denoiser's convolutions in 8 bits. ``compile`` lets
+    torch.compile make kernels of the transformers first, which takes a minute or more.
     """
 
     device: str = "auto"
