@@ -54,7 +54,7 @@ def install(session: nox.Session, extras: str) -> None:
 def tests(session: nox.Session) -> None:
     """Sweeps on SLURM, where there is one; the default tests, with words after ``--``; reports in a browser, likewise.
 
-    What plays sound in a browser comes last and so alone: .ci/run has other sessions beside the first of these.
+    What plays sound in a browser comes last and so alone: .ci/run has ``newest`` beside the first of these.
     """
     install(session, "test")
     if "CI" in os.environ or shutil.which("sbatch"):

@@ -14,7 +14,7 @@ VOCODER = [
 ]  # fmt: skip
 SMALL = [
     *NETWORKS, *VOCODER, "trainer=smoke", "logger=jsonl", "hardware.num_threads=1",
-    "preview.num_clips=2", "preview.student_steps=[2]",
+    "preview.num_clips=2", "preview.student_steps=[2]", "teacher_sampler.num_steps=4",
     "dataset.num_train=24", "dataset.num_validation=8", "dataset.num_test=4", "dataset.duration=2.0",
     "dataset.max_duration=3.0", "trainer.student.checkpoint_every=3", "trainer.teacher.checkpoint_every=5",
 ]  # fmt: skip
