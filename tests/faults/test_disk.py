@@ -32,7 +32,7 @@ def one_message(output: str, words: str) -> None:
     assert words in output, output[-3000:]
 
 
-# In the data, in the middle, and behind the teacher: the middle stands for all where time counts.
+# In the data, in the middle, and in the teacher: the middle stands for all where time counts.
 @pytest.mark.parametrize(
     "megabytes", [pytest.param(1, marks=pytest.mark.slow), 5, pytest.param(8, marks=pytest.mark.slow)]
 )
