@@ -6,7 +6,8 @@ import pytest
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
-from audiolcm.configuration.schema import compose, load_yaml, to_yaml
+from audiolcm.configuration.kept import load_yaml
+from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.diffusion.sampler import Sampler
 from audiolcm.errors import UserError
 
