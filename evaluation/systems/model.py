@@ -13,7 +13,7 @@ from audiolcm.assembly import TEACHER_SAMPLERS, with_settings
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import load_yaml
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.diffusion.spacing import DEFAULT
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError

@@ -13,7 +13,8 @@ import yaml
 from torch import Tensor, nn
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import compose, load_yaml
+from audiolcm.configuration.kept import load_yaml
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan import AntiAliasedSnake, BigVGAN, kaiser_sinc_filter
 from audiolcm.models.bigvgan_checkpoint import fold_weight_norm, published_layout

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiolcm.configuration.plugins import import_from_here
+from audiolcm.environment.garbage import importing
 from audiolcm.errors import UserError
 
 if TYPE_CHECKING:
@@ -132,12 +133,13 @@ def run(options: argparse.Namespace) -> int:
     """Generate a sound for each caption and name its file."""
     captions, structured = _captions(options)
 
-    from audiolcm.distributed.hardware import Hardware
-    from audiolcm.pipeline import AudioLCM
-    from audiolcm.published.models import default_model
-    from audiolcm.request import MIN_SECONDS, read_candidates, read_request, sampler_settings
-    from audiolcm.sound import wav_paths
-    from audiolcm.storage.files import require_writable
+    with importing():
+        from audiolcm.distributed.hardware import Hardware
+        from audiolcm.pipeline import AudioLCM
+        from audiolcm.published.models import default_model
+        from audiolcm.request import MIN_SECONDS, read_candidates, read_request, sampler_settings
+        from audiolcm.sound import wav_paths
+        from audiolcm.storage.files import require_writable
 
     import_from_here()
     targets = wav_paths(options.output, len(captions))
