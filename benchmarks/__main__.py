@@ -7,11 +7,12 @@ from pathlib import Path
 
 from audiolcm.environment import terminal
 from audiolcm.environment.guard import one_sentence, settle_user
+from audiolcm.environment.interrupts import raise_on_signal
 from audiolcm.errors import UserError
 
 USAGE = """\
 measurements:
-  python -m benchmarks                                     the standard set (an hour and more)
+  python -m benchmarks                                     the standard set (about an hour)
   python -m benchmarks list                                what can be named
   python -m benchmarks denoiser training                   two contests of the set
   python -m benchmarks denoiser-base-bfloat16-b8-5s        one case
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal.prepare()
     settle_user()
     try:
-        with one_sentence():
+        with one_sentence(), raise_on_signal():  # workers end with it
             return _run(given)
     except UserError as error:
         terminal.complain(f"{error}\n")

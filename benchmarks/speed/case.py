@@ -79,7 +79,7 @@ class Case:
     def overrides(self) -> list[str]:
         """Return what composes the configuration that is measured."""
         precision = [f"hardware.precision={self.precision}"] if self.precision else []
-        return [*SIZES[self.size], *precision]
+        return ["vocoder=istft", *SIZES[self.size], *precision]
 
 
 def read_case(name: str) -> Case:

@@ -115,7 +115,7 @@ _ALL = (
     _grown("sizes", "Size of the model", "denoiser-base-bfloat16", "size", _SIZES),
     _grown("steps", "Steps of sampling", "sampler-base-bfloat16", "steps", _STEPS),
     _grown(
-        "clips", "Clips in one call, text to waveform", "synthesis-base-bfloat16-istft", "batch", _BATCHES[:4]
+        "clips", "Clips in one call, text to waveform", "synthesis-base-bfloat16-istft", "batch", _BATCHES[:5]
     ),
     _grown(
         "distillation-sizes",

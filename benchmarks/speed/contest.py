@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from audiolcm.errors import UserError
 from benchmarks.speed.case import Case
 from benchmarks.speed.summary import Measured, summarized
 from benchmarks.speed.versions import ROOT, Version
+
+NUM_LAST_WORDS = 12
+"""Lines of a worker that failed which are shown."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,15 @@ class Contestant:
 
     def __init__(self, case: Case, version: Version) -> None:
         self.case, self.version = case, version
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by __exit__)
         python_path = os.pathsep.join([str(version.root / "src"), str(ROOT)])
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.speed.worker", case.name, *version.words],
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": python_path, "TQDM_DISABLE": "1"},
+            env=os.environ | {"PYTHONPATH": python_path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self.said,
             text=True,
         )
         self.rounds: list[dict[str, Any]] = []
@@ -54,6 +60,7 @@ class Contestant:
             self.process.stdin.close()
         self.process.terminate()
         self.process.wait()
+        self.said.close()
 
     def round(self, seconds: float) -> None:
         """Let it work for so long."""
@@ -73,10 +80,15 @@ class Contestant:
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout
         line = self.process.stdout.readline()
-        told = json.loads(line) if line else {"error": "its process ended; what it said stands above"}
+        told = json.loads(line) if line else {"error": f"its process ended.\n{self._last_words()}"}
         if "error" in told:
             raise UserError(f"{self.case.name} ({self.version.name}) was not measured: {told['error']}")
         return told
+
+    def _last_words(self) -> str:
+        self.process.wait()
+        self.said.seek(0)
+        return "\n".join(self.said.read().splitlines()[-NUM_LAST_WORDS:])
 
 
 def by_turns(contestants: Sequence[tuple[Case, Version]], pace: Pace) -> list[Measured]:

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from audiolcm.audio.mel import NUM_MELS
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import compose
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.bigvgan import BigVGAN
@@ -34,12 +33,12 @@ def released_decoder_network(cfg: Config, device: torch.device) -> Decoder:
         return Decoder(**sizes).eval().requires_grad_(False)
 
 
-def vocoder_network(case: Case, device: torch.device) -> nn.Module:
+def vocoder_network(case: Case, cfg: Config, device: torch.device) -> nn.Module:
     """Return the vocoder that a case names, untrained."""
     if case.variant == "bigvgan":
         made: nn.Module = BigVGAN(**BIGVGAN.get(case.size, {}))
     else:
-        made = build(compose(["vocoder=istft"])["vocoder"]["model"], "vocoder.model", nn.Module)
+        made = build(cfg["vocoder"]["model"], "vocoder.model", nn.Module)
     return made.to(device).eval().requires_grad_(False)
 
 
@@ -74,8 +73,8 @@ def _decoding(case: Case, cfg: Config, hardware: Hardware, decode: Callable[[Ten
 
 def vocoder(case: Case, words: list[str]) -> Work:
     """Measure one of our vocoders: mels to waveforms."""
-    _, hardware = configured(case, words)
-    return _sounding(case, hardware, vocoder_network(case, hardware.torch_device()))
+    cfg, hardware = configured(case, words)
+    return _sounding(case, hardware, vocoder_network(case, cfg, hardware.torch_device()))
 
 
 def released_vocoder(case: Case, words: list[str]) -> Work:

@@ -42,7 +42,7 @@ def pipeline(case: Case, words: list[str]) -> AudioLCM:
     return AudioLCM(
         *parts,
         autoencoder(cfg, device),
-        vocoder_network(case, device),
+        vocoder_network(case, cfg, device),
         build(cfg["schedule"], "schedule"),
         ConsistencySampler(case.steps),
         hardware,
@@ -80,7 +80,7 @@ def released_synthesis(case: Case, words: list[str]) -> Work:
         text_encoder(case, cfg).to(device),
         released_network(cfg, device),
         released_decoder_network(cfg, device),
-        released_vocoder_network(case, device),
+        released_vocoder_network(case, cfg, device),
         case.steps,
     )
     captions = [f"{CAPTION} {number}" for number in range(case.batch)]

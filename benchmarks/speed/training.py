@@ -69,7 +69,7 @@ def distillation(case: Case, words: list[str]) -> Work:
 
 
 def _training(case: Case, words: list[str], stage: str) -> Work:
-    cfg, hardware = configured(case, ["vocoder=istft", *words])
+    cfg, hardware = configured(case, words)
     objective = untrained(cfg, stage)
     cast(nn.Module, objective).to(hardware.torch_device())
     settings: StageSettings = replace(

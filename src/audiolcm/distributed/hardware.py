@@ -26,10 +26,10 @@ class Hardware:
     """``device``: auto, cpu, cuda, cuda:N or mps. ``precision``: auto, float32 or bfloat16 (autocast).
 
     ``auto`` takes a GPU when there is one, of NVIDIA or else of Apple (mps), and bfloat16 where it is faster: on a GPU
-    that computes it natively, a CPU with AMX, an AMD CPU with AVX512-BF16 (``python benchmarks/training.py
-    precision``). On an Intel CPU with AVX512-BF16 alone a training step of the tiny model was slower in bfloat16 than
-    in float32; Apple's GPUs were not measured and take float32. ``num_threads`` bounds the CPU threads of torch; null
-    leaves its default.
+    that computes it natively, a CPU with AMX, an AMD CPU with AVX512-BF16 (``python -m benchmarks training --against
+    hardware.precision=float32``). On an Intel CPU with AVX512-BF16 alone a training step of the tiny model was slower
+    in bfloat16 than in float32; Apple's GPUs were not measured and take float32. ``num_threads`` bounds the CPU threads
+    of torch; null leaves its default.
     """
 
     device: str = "auto"
