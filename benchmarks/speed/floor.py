@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from audiolcm.distributed.hardware import Hardware, synchronize
 
@@ -12,12 +12,23 @@ _SIDE = {"cpu": 2048, "cuda": 8192}
 _SMALL_SIDE = 1024
 
 
+def flop_counter() -> FlopCounterMode:
+    """Return torch's counter of floating-point operations, which does not know a CPU's fused attention by itself."""
+    attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+    counts = {
+        attention: lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value),
+        back: lambda grad, query, key, value, *_, **__: sdpa_backward_flop_count(grad, query, key, value),
+    }
+    return FlopCounterMode(display=False, custom_mapping=counts)
+
+
 def count_flops(work: Callable[[], object]) -> int:
     """Return the floating-point operations of the matrix products and convolutions in ``work``.
 
     On tensors of torch's ``meta`` device nothing is computed.
     """
-    with FlopCounterMode(display=False) as counter:
+    with flop_counter() as counter:
         work()
     return counter.get_total_flops()
 

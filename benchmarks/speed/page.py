@@ -38,7 +38,7 @@ def page(results: Path = RESULTS) -> str:
     found = shown(results)
     by_name: dict[str, list[Result]] = {}
     for _, result in found:
-        by_name.setdefault(result.machine["hardware"], []).append(result)
+        by_name.setdefault(result.machine_name, []).append(result)
     machines = [Machine(of_one) for of_one in by_name.values()]
     parts = [_written(results / HEAD), "## Targets", targets_table(machines)]
     for name, of_one in by_name.items():
@@ -56,7 +56,7 @@ def shown(results: Path) -> list[tuple[Path, Result]]:
     order = {name: number for number, name in enumerate(CONTESTS)}
     return sorted(
         ((path, result) for path, result in found if id(result) in kept),
-        key=lambda one: (one[1].machine["hardware"], order.get(one[1].name, len(order)), one[1].file_stem),
+        key=lambda one: (one[1].machine_name, order.get(one[1].name, len(order)), one[1].file_stem),
     )
 
 

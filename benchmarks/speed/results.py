@@ -43,6 +43,11 @@ class Result:
     machine: dict[str, Any] = field(default_factory=lambda: machine())
 
     @property
+    def machine_name(self) -> str:
+        """The processor, and the best of its abilities."""
+        return " ".join([self.machine["hardware"], *self.machine["abilities"][:1]])
+
+    @property
     def file_stem(self) -> str:
         """The name of its file."""
         words = re.sub(r"[^\w.=-]+", "_", self.against)
@@ -80,8 +85,7 @@ def machine() -> dict[str, Any]:
 
 def folder_of(result: Result, results: Path) -> Path:
     """Return where a result lies."""
-    best = next(iter(result.machine["abilities"]), "")
-    name = re.sub(r"\((R|TM)\)|Processor|CPU", "", f"{result.machine['hardware']} {best}")
+    name = re.sub(r"\((R|TM)\)|Processor|CPU", "", result.machine_name)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return results / f"{result.date}-{slug}"
 
@@ -119,5 +123,5 @@ def read_all(results: Path) -> list[tuple[Path, Result]]:
 
 
 def newest(found: Sequence[Result]) -> dict[tuple[str, str], Result]:
-    """Return the newest of each file on each hardware, by both names; ``found`` begins with the oldest."""
-    return {(result.machine["hardware"], result.file_stem): result for result in found}
+    """Return the newest of each file on each machine, by both names; ``found`` begins with the oldest."""
+    return {(result.machine_name, result.file_stem): result for result in found}

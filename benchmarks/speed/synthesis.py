@@ -1,7 +1,6 @@
 """Text to waveform: all stages of ours with either vocoder, and of the released pipeline."""
 
 import torch
-from torch import nn
 
 from audiolcm.configuration.build import build
 from audiolcm.diffusion.sampler import ConsistencySampler
@@ -38,9 +37,9 @@ def pipeline(case: Case, words: list[str]) -> AudioLCM:
     """Return our pipeline with untrained networks of the case's size."""
     cfg, hardware = configured(case, words)
     device = hardware.torch_device()
-    parts: tuple[TextEncoder, nn.Module] = text_encoder(case, cfg), network(cfg, device)
     return AudioLCM(
-        *parts,
+        text_encoder(case, cfg),
+        network(cfg, device),
         autoencoder(cfg, device),
         vocoder_network(case, cfg, device),
         build(cfg["schedule"], "schedule"),

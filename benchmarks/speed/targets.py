@@ -52,14 +52,14 @@ class Machine:
     """The newest results of one machine, by the names of their files.
 
     Args:
-        results: one or more, all of the same hardware.
+        results: one or more, all of it.
     """
 
     def __init__(self, results: Sequence[Result]) -> None:
         self.results = {result.file_stem: result for result in results}
-        told = results[-1].machine
-        self.name, self.device = told["hardware"], told["device"]
-        self.ability = next(iter(told["abilities"]), "")
+        last = results[-1]
+        self.name, self.device = last.machine_name, last.machine["device"]
+        self.ability = next(iter(last.machine["abilities"]), "")
 
     def measured(self, contest: str, *names: str) -> list[Measured]:
         """Return what a contest measured of cases, those that are there."""
@@ -73,8 +73,9 @@ class Machine:
         return ratio(pair[1], pair[0]).median if len(pair) == 2 else None
 
     def beside(self, case: str) -> Sequence[float]:
-        """Return how many times as long other versions of a case take."""
-        found = (one for stem, one in self.results.items() if stem.startswith(f"{case}-against-"))
+        """Return how many times as long a case takes at other commits."""
+        start = f"{case}-against-"
+        found = (one for stem, one in self.results.items() if stem.startswith(start) and "=" not in stem)
         return [ratio(one.measured[1], one.measured[0]).median for one in found]
 
 
@@ -224,7 +225,7 @@ def _row(target: Target, machine: Machine) -> str:
     if figure is None:
         return _cells(target, "not measured", "", machine.name)
     met = "" if target.value is None else ("yes" if target.is_met(figure) else "no")
-    return _cells(target, f"{figure:.3g}", met, f"{machine.name} {machine.ability}".strip())
+    return _cells(target, f"{figure:.3g}", met, machine.name)
 
 
 def _unmeasured(target: Target) -> str:

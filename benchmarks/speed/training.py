@@ -63,9 +63,7 @@ def training(case: Case, words: list[str]) -> Work:
 def distillation(case: Case, words: list[str]) -> Work:
     """Measure a distillation step on ``case.batch`` examples of ``case.seconds``."""
     given = [f"trainer.student.batch_size={case.batch}", f"trainer.student.crop_seconds={case.seconds}"]
-    made = _training(case, [*given, *words], "student")
-    cfg, _ = configured(case, words)
-    return replace(made, flops=flops_of_distillation(cfg, case.batch, case.seconds), warm_up=1)
+    return replace(_training(case, [*given, *words], "student"), warm_up=1)
 
 
 def _training(case: Case, words: list[str], stage: str) -> Work:
@@ -77,7 +75,9 @@ def _training(case: Case, words: list[str], stage: str) -> Work:
     )
     optimizer = build(cfg["optimizer"], "optimizer", AdamW)
     loop = partial(_fit, objective, RandomClips(cfg, stage), settings, stage, hardware, optimizer)
-    return Work(loop, hardware, sound=settings.batch_size * settings.crop_seconds)
+    count = {"teacher": flops_of_step, "student": flops_of_distillation}.get(stage)
+    flops = count(cfg, settings.batch_size, settings.crop_seconds) if count else None
+    return Work(loop, hardware, flops, settings.batch_size * settings.crop_seconds)
 
 
 def _fit(
@@ -103,12 +103,16 @@ def _fit(
         fit(objective, clips, None, settings, run)
 
 
+def flops_of_step(cfg: Config, batch: int, seconds: float) -> int:
+    """Return the operations of a teacher's step: the denoiser there and back."""
+    meta = torch.device("meta")
+    network, given = released_network(cfg, meta).requires_grad_(True), inputs(cfg, batch, seconds, meta)
+    return count_flops(lambda: network(**given).sum().backward())
+
+
 def flops_of_distillation(cfg: Config, batch: int, seconds: float) -> int:
     """Return the operations of a step: the student there and back, two calls of the teacher and one of the target."""
-    meta = torch.device("meta")
-    student, given = released_network(cfg, meta).requires_grad_(True), inputs(cfg, batch, seconds, meta)
-    there_and_back = count_flops(lambda: student(**given).sum().backward())
-    return there_and_back + 3 * flops_of_call(cfg, batch, seconds)
+    return flops_of_step(cfg, batch, seconds) + 3 * flops_of_call(cfg, batch, seconds)
 
 
 def released_distillation(case: Case, words: list[str]) -> Work:

@@ -16,14 +16,13 @@ from importlib import import_module
 from typing import Any, TextIO
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from audiolcm.distributed.hardware import synchronize
 from audiolcm.environment.guard import one_sentence
 from audiolcm.errors import UserError
 from audiolcm.storage.hashing import code_version
 from benchmarks.speed.case import KINDS, read_case
-from benchmarks.speed.floor import Product
+from benchmarks.speed.floor import Product, flop_counter
 from benchmarks.speed.work import Stages, Work
 
 
@@ -60,7 +59,7 @@ class Metronome:
     def run(self) -> None:
         """Do the work until no more rounds are asked for."""
         if self.flops is None:
-            self.counter = self.counting.enter_context(FlopCounterMode(display=False))
+            self.counter = self.counting.enter_context(flop_counter())
         try:
             if not self.to_warm_up:
                 self._begin()

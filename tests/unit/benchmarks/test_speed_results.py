@@ -104,7 +104,7 @@ def test_results_survive_the_disk_and_the_newest_counts(tmp_path: Path) -> None:
     write(new, tmp_path), write(old, tmp_path)
     assert [one for _, one in read_all(tmp_path)] == [old, new]
     assert [one for _, one in page_module.shown(tmp_path)] == [new]
-    (tmp_path / "2026-01-02-a-cpu-amx" / "denoiser.json").write_text("{}")
+    (tmp_path / "2026-01-02-a-amx" / "denoiser.json").write_text("{}")
     with pytest.raises(UserError, match="is no result"):
         read_all(tmp_path)
 
@@ -115,8 +115,8 @@ def test_growth_is_told_and_drawn(tmp_path: Path) -> None:
     assert slope_in_words(grown).startswith("0.05 s for each second of sound, and 0.4 s whatever it is")
     write(grown, tmp_path)
     assert "<svg" in draw(grown, tmp_path).read_text()
-    summary_page(tmp_path / "2026-01-02-a-cpu-amx")
-    assert "![Durations" in (tmp_path / "2026-01-02-a-cpu-amx/README.md").read_text()
+    summary_page(tmp_path / "2026-01-02-a-amx")
+    assert "![Durations" in (tmp_path / "2026-01-02-a-amx/README.md").read_text()
 
 
 def test_sizes_stand_at_their_arithmetic() -> None:

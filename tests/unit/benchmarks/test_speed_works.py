@@ -20,6 +20,7 @@ SMALL = [
     *(f"trainer.{stage}.batch_size=2" for stage in ("autoencoder", "vocoder", "teacher", "student")),
     *(f"trainer.{stage}.crop_seconds=0.512" for stage in ("autoencoder", "vocoder", "teacher", "student")),
 ]  # fmt: skip
+BIGVGAN = {"tiny": {"channels": 64, "block_kernels": [3], "block_dilations": [[1]]}}
 OTHERS = ["main-job"]
 """Kinds that are not tried here: it is the whole of ``python train.py``."""
 NAMES = [
@@ -35,7 +36,7 @@ NAMES = [
 @pytest.fixture(autouse=True)
 def small_products(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.speed.floor._SIDE", {"cpu": 64})
-    monkeypatch.setattr("benchmarks.speed.stages.BIGVGAN", {"tiny": {"channels": 64, "block_kernels": [3]}})
+    monkeypatch.setattr("benchmarks.speed.stages.BIGVGAN", BIGVGAN)
 
 
 def test_every_kind_is_tried() -> None:
