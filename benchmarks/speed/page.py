@@ -7,9 +7,10 @@ from pathlib import Path
 
 from audiolcm.environment.terminal import say
 from benchmarks.speed.catalog import CONTESTS
+from benchmarks.speed.figures import Machine
 from benchmarks.speed.results import RESULTS, Result, newest, read_all, write_text
 from benchmarks.speed.tables import section
-from benchmarks.speed.targets import Machine, targets_table
+from benchmarks.speed.targets import targets_table
 from benchmarks.speed.tracing import table
 from benchmarks.speed.versions import ROOT
 

@@ -53,10 +53,6 @@ class Result:
         words = re.sub(r"[^\w.=-]+", "_", self.against)
         return f"{self.name}-against-{words}" if words else self.name
 
-    def find(self, name: str) -> Measured | None:
-        """Return what was measured of a case, if it was."""
-        return next((one for one in self.measured if one.name == name), None)
-
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""
         return vars(self) | {"measured": [one.plain() for one in self.measured]}

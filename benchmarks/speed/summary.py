@@ -65,6 +65,11 @@ class Measured:
         return self.median / self.floor if self.floor else None
 
     @property
+    def utilization(self) -> float | None:
+        """The share of the product's rate that is reached: MFU."""
+        return 1 / self.distance if self.distance else None
+
+    @property
     def real_time_factor(self) -> float | None:
         """Seconds for a second of sound."""
         return self.median / self.sound if self.sound else None
