@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from audiolcm.configuration.build import build
 from audiolcm.configuration.schema import compose, load_yaml
 from audiolcm.errors import UserError
-from audiolcm.models.bigvgan import AntiAliasedSnake, BigVGAN, kaiser_sinc_filter
+from audiolcm.models.anti_aliasing import AntiAliasedSnake, kaiser_sinc_filter
+from audiolcm.models.bigvgan import BigVGAN
 from audiolcm.models.bigvgan_checkpoint import fold_weight_norm, published_layout
 from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import Artifact
