@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 Tokens = Float[Tensor, "batch samples channels"]
 Sound = Float[Tensor, "samples channels"]
-Matrix = Float[Tensor, "outputs inputs"]
+Up = Float[Tensor, "twice_block seen"]
+Down = Float[Tensor, "block twice_seen"]
 Channels = Float[Tensor, " channels"]
 
 FILTER_TAPS = 12
@@ -23,7 +24,9 @@ _BLOCK = (
 )
 _CACHED = 2**16  # numbers that the cache of one core holds together with what is made of them
 _UP, _DOWN = 3, 5  # samples before and after a block that are seen on the way up, and down
-_SEEN = 6  # samples before and after that a sample of the result depends on
+
+SAMPLES_SEEN = 6
+"""Samples before and after it that a sample of the result depends on."""
 
 
 def kaiser_sinc_filter() -> Tensor:
@@ -80,7 +83,7 @@ class AntiAliasedSnake(nn.Module):
             return snake(tokens.float(), frequency, size, up, down)
 
 
-def doubling(taps: Tensor) -> Matrix:
+def doubling(taps: Tensor) -> Up:
     """Return what makes twice as many samples of a block: zeros between them, and a filter of gain 2 (1, 1, 12)."""
     matrix = taps.new_zeros(2 * _BLOCK, _BLOCK + 2 * _UP)
     even, odd = (2.0 * taps.flatten().flip(0)).unflatten(0, (-1, 2)).unbind(1)
@@ -90,7 +93,7 @@ def doubling(taps: Tensor) -> Matrix:
     return matrix
 
 
-def halving(taps: Tensor) -> Matrix:
+def halving(taps: Tensor) -> Down:
     """Return what makes half as many samples of a block: a filter (1, 1, 12), at every second of them."""
     matrix = taps.new_zeros(_BLOCK, 2 * _BLOCK + 2 * _DOWN)
     for i in range(_BLOCK):
@@ -99,7 +102,7 @@ def halving(taps: Tensor) -> Matrix:
 
 
 def anti_aliased_snake(
-    tokens: Tokens, frequency: Channels, size: Channels, up: Matrix, down: Matrix
+    tokens: Tokens, frequency: Channels, size: Channels, up: Up, down: Down
 ) -> Tokens:
     """Return u + size sin^2(frequency u), u being the tokens at twice their sampling rate, at that of the tokens."""
     samples = tokens.shape[1]
@@ -108,21 +111,21 @@ def anti_aliased_snake(
     return _filtered(_continued(bent, _DOWN, 2 * _BLOCK), down, 2 * _BLOCK)[:, :samples]
 
 
-def _continued(tokens: Tokens, beyond: int, block: int) -> Tokens:
+def _continued(tokens: Tokens, beyond: int, block: int) -> Tensor:
     """Return tokens that go on before and after the ends as the outermost ones, the last block whole."""
     before, after = tokens[:, :1], tokens[:, -1:]
     whole = -tokens.shape[1] % block
     return torch.cat([before.expand(-1, beyond, -1), tokens, after.expand(-1, beyond + whole, -1)], dim=1)
 
 
-def _filtered(tokens: Tokens, matrix: Matrix, block: int) -> Tokens:
+def _filtered(tokens: Tokens, matrix: Tensor, block: int) -> Tensor:
     """Return the product of a matrix with each block of tokens and what it sees beyond it."""
     windows = tokens.unfold(1, matrix.shape[1], block).mT.flatten(0, 1)
     return torch.bmm(matrix.expand(len(windows), -1, -1), windows).reshape(len(tokens), -1, tokens.shape[2])
 
 
 class _InCache(torch.autograd.Function):
-    """The same, a few blocks at a time; of these all is computed again for their gradients."""
+    """``anti_aliased_snake`` of a few blocks at a time, which is computed again for their gradients."""
 
     @staticmethod
     def forward(ctx: Any, tokens: Tokens, *constants: Tensor) -> Tokens:
@@ -138,10 +141,10 @@ class _InCache(torch.autograd.Function):
         batch, samples, channels = tokens.shape
         channelwise = frequency.requires_grad_(), size.requires_grad_()
         totals = [torch.zeros_like(tensor) for tensor in (tokens, *channelwise)]
-        step = max(_CACHED // (batch * channels), 4 * _SEEN)
+        step = max(_CACHED // (batch * channels), 4 * SAMPLES_SEEN)
         for start in range(0, samples, step):
-            first, stop = max(start - _SEEN, 0), min(start + step, samples)
-            read = slice(first, stop + _SEEN)
+            first, stop = max(start - SAMPLES_SEEN, 0), min(start + step, samples)
+            read = slice(first, stop + SAMPLES_SEEN)
             tile = tokens[:, read].requires_grad_()
             with torch.enable_grad():
                 made = anti_aliased_snake(tile, *channelwise, *matrices)[:, start - first : stop - first]
@@ -153,7 +156,7 @@ class _InCache(torch.autograd.Function):
 
 
 def _write_snake(
-    result: Sound, sound: Sound, frequency: Channels, size: Channels, up: Matrix, down: Matrix
+    result: Sound, sound: Sound, frequency: Channels, size: Channels, up: Up, down: Down
 ) -> None:
     """Write the anti-aliased snake of one sound into ``result``, all else into the same memory again and again."""
     samples, channels = sound.shape
@@ -162,8 +165,9 @@ def _write_snake(
     wave, halved = torch.empty_like(doubled), sound.new_empty(blocks, _BLOCK, channels)
     rows, frequency, size = doubled.flatten(0, 1), frequency.repeat(2 * _BLOCK), size.repeat(2 * _BLOCK)
     for start in range(0, samples, blocks * _BLOCK):
-        # The way down sees half as many samples at the lower rate, rounded up to whole ones
-        first = start - _UP
+        first = (
+            start - _UP
+        )  # the way down sees 5 samples of the doubled sound before: these are 3 of the sound's
         last = first + (blocks + 1) * _BLOCK
         torch.bmm(
             up.expand(blocks + 1, -1, -1),
@@ -176,17 +180,18 @@ def _write_snake(
             rows[: -2 * first] = rows[-2 * first]
         if last > samples:
             rows[2 * (samples - first) :] = rows[2 * (samples - first) - 1]
-        torch.bmm(down.expand(blocks, -1, -1), _windows(rows[1:], down, 2 * _BLOCK)[:blocks], out=halved)
+        seen = _windows(rows[1:], down, 2 * _BLOCK)[:blocks]
+        torch.bmm(down.expand(blocks, -1, -1), seen, out=halved)
         part = result[start : start + blocks * _BLOCK]
         part.copy_(halved.flatten(0, 1)[: len(part)])
 
 
-def _rows(sound: Sound, first: int, last: int) -> Sound:
+def _rows(sound: Sound, first: int, last: int) -> Tensor:
     """Return samples of a sound that goes on beyond its ends as the outermost ones."""
     if first >= 0 and last <= len(sound):
         return sound[first:last]
     return sound[torch.arange(first, last).clamp(0, len(sound) - 1)]
 
 
-def _windows(rows: Sound, matrix: Matrix, block: int) -> Float[Tensor, "blocks inputs channels"]:
+def _windows(rows: Sound, matrix: Tensor, block: int) -> Float[Tensor, "blocks inputs channels"]:
     return rows.unfold(0, matrix.shape[1], block).mT

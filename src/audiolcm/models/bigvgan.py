@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from audiolcm.errors import UserError
-from audiolcm.models.anti_aliasing import AntiAliasedSnake
+from audiolcm.models.anti_aliasing import SAMPLES_SEEN, AntiAliasedSnake
 from audiolcm.models.bigvgan_checkpoint import (
     LICENSE,
     load_generator,
@@ -27,6 +27,9 @@ from audiolcm.weights.reading import sha256
 
 PUBLISHED = "audiolcm.models.bigvgan.BigVGAN.from_published"
 """What a configuration names that takes the published weights."""
+
+FRAMES_AT_ONCE = 1024
+"""About 16 seconds: what is computed twice around them is a twelfth of it."""
 
 MEL_LOG_FACTORS = {"log10": 1.0, "ln": math.log(10.0)}
 """What a log10 mel is multiplied by to become the kind of mel that a checkpoint was trained on."""
@@ -84,6 +87,8 @@ class BigVGAN(nn.Module):
             )
         self.mel_factor = MEL_LOG_FACTORS[mel_log]
         self.num_blocks = len(block_kernels)
+        self.hop = math.prod(upsample_rates)
+        self.frames_seen = _frames_seen(upsample_rates, upsample_kernels, block_kernels, block_dilations)
         self.conv_pre = SampleConv(num_mels, channels, 7)
         self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
         for rate, kernel in zip(upsample_rates, upsample_kernels, strict=True):
@@ -131,7 +136,21 @@ class BigVGAN(nn.Module):
         return model.eval().requires_grad_(False)
 
     def forward(self, mel: Mel) -> Waveform:
-        """Log10 mel (batch, 80, frames) -> waveform (batch, 256 frames)."""
+        """Log10 mel (batch, 80, frames) -> waveform (batch, 256 frames).
+
+        Without gradients the memory it takes does not grow beyond that of ``FRAMES_AT_ONCE``: of a longer mel parts
+        are taken, with as many frames around them as have an influence.
+        """
+        if torch.is_grad_enabled() or mel.shape[2] <= FRAMES_AT_ONCE:
+            return self._whole(mel)
+        parts = []
+        for start in range(0, mel.shape[2], FRAMES_AT_ONCE):
+            first, stop = max(start - self.frames_seen, 0), start + FRAMES_AT_ONCE
+            samples = self._whole(mel[:, :, first : stop + self.frames_seen])
+            parts.append(samples[:, (start - first) * self.hop : (stop - first) * self.hop])
+        return torch.cat(parts, dim=1)
+
+    def _whole(self, mel: Mel) -> Waveform:
         x = self.conv_pre(mel.mT * self.mel_factor)
         # pyrefly: ignore[not-iterable]  (each is a ModuleList of one)
         for level, (up,) in enumerate(self.ups):
@@ -139,3 +158,22 @@ class BigVGAN(nn.Module):
             blocks = self.resblocks[level * self.num_blocks : (level + 1) * self.num_blocks]
             x = sum(block(x) for block in blocks) / self.num_blocks
         return torch.tanh(self.conv_post(self.activation_post(x))).squeeze(2)
+
+
+def _frames_seen(
+    rates: Sequence[int],
+    kernels: Sequence[int],
+    block_kernels: Sequence[int],
+    block_dilations: Sequence[Sequence[int]],
+) -> int:
+    """Return how many frames before and after it a sample depends on, at most."""
+    frames, rate = 3.0, 1
+    of_blocks = max(
+        sum((dilation + 1) * (kernel // 2) + 2 * SAMPLES_SEEN for dilation in dilations)
+        for kernel, dilations in zip(block_kernels, block_dilations, strict=True)
+    )
+    for up, kernel in zip(rates, kernels, strict=True):
+        frames += -(-kernel // up) / rate
+        rate *= up
+        frames += of_blocks / rate
+    return math.ceil(frames + (SAMPLES_SEEN + 3) / rate)

@@ -45,21 +45,19 @@ class Stft(nn.Module):
         with torch.autocast(spectrum.device.type, enabled=False):
             frames = torch.fft.irfft(spectrum.mT, n=self.n_fft) * self.window
             blocks = frames.unflatten(2, (OVERLAP, self.hop))
-            # The squared windows are the same of each frame: none is laid out
+            # The squared windows are those of any frame: they are not laid out for each
             squared = self.window.square().reshape(1, 1, OVERLAP, self.hop).expand(1, blocks.shape[1], -1, -1)
-            total = _overlap_add(blocks) / _overlap_add(squared)
-            return total.flatten(1)[:, self.padding : self.padding + blocks.shape[1] * self.hop]
+            return self._overlap_add(blocks) / self._overlap_add(squared)
+
+    def _overlap_add(self, blocks: Float[Tensor, "batch frames overlap hop"]) -> Waveform:
+        """Add frames at their hops and cut the padding: (batch, frames * hop)."""
+        batch, count, _, hop = blocks.shape
+        total = blocks.new_zeros(batch, count + OVERLAP - 1, hop)
+        for i in range(OVERLAP):
+            total[:, i : i + count] += blocks[:, :, i]
+        return total.flatten(1)[:, self.padding : self.padding + count * hop]
 
 
-def _overlap_add(blocks: Float[Tensor, "batch frames overlap hop"]) -> Float[Tensor, "batch hops hop"]:
-    """Add frames, of four hops each, one hop apart."""
-    batch, count, _, hop = blocks.shape
-    total = blocks.new_zeros(batch, count + OVERLAP - 1, hop)
-    for i in range(OVERLAP):
-        total[:, i : i + count] += blocks[:, :, i]
-    return total
-
-
-def absolute(spectrum: Spectrum) -> Float[Tensor, "batch bins frames"]:
+def absolute(spectrum: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return the magnitudes; faster than ``abs``, which guards against numbers beyond float32's half exponent."""
     return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).sqrt()
