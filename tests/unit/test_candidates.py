@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from audiolcm import candidates
 from audiolcm.candidates import DEFAULT_CLAP, candidate_seeds
 from audiolcm.commands.cli import main
+from audiolcm.configuration import schema
 from audiolcm.diffusion.sampler import ConsistencySampler, NoiseSource, Sampled
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.distributed.hardware import Hardware
@@ -212,7 +213,7 @@ def test_the_command_keeps_the_best_and_tells_what_it_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     node = {"_target_": f"{__name__}.Levels"}
-    monkeypatch.setattr(candidates, "compose_features", lambda: {"levels": node})
+    monkeypatch.setattr(schema, "compose_features", lambda: {"levels": node})
     monkeypatch.setattr(candidates, "build", lambda *_, **__: Levels())
     caplog.set_level("INFO")
     words = ["generate", "rain falls", "--checkpoint", FOLEY, "--duration", "1", "--precision", "float32"]
