@@ -151,15 +151,10 @@ def _write_snake(
     wave, halved = torch.empty_like(doubled), sound.new_empty(blocks, _BLOCK, channels)
     rows, frequency, size = doubled.flatten(0, 1), frequency.repeat(2 * _BLOCK), size.repeat(2 * _BLOCK)
     for start in range(0, samples, blocks * _BLOCK):
-        first = (
-            start - _UP
-        )  # the way down sees 5 samples of the doubled sound before: these are 3 of the sound's
+        first = start - _UP  # of the 5 doubled samples before it that the way down sees
         last = first + (blocks + 1) * _BLOCK
-        torch.bmm(
-            up.expand(blocks + 1, -1, -1),
-            _windows(_rows(sound, first - _UP, last + _UP), up, _BLOCK),
-            out=doubled,
-        )
+        seen = _windows(_rows(sound, first - _UP, last + _UP), up, _BLOCK)
+        torch.bmm(up.expand(blocks + 1, -1, -1), seen, out=doubled)
         torch.mul(doubled.flatten(1), frequency, out=wave.flatten(1)).sin_().square_()
         doubled.flatten(1).addcmul_(wave.flatten(1), size)
         if first < 0:
