@@ -151,7 +151,7 @@ def test_gradients_equal_the_transcriptions(folder: Path, published: dict[str, T
     for name, tensor in state.items():
         if tensor.requires_grad:
             theirs = tensor.grad
-            atol = 1e-5 * float(theirs.abs().max())
+            atol = 1e-4 * float(theirs.abs().max())  # 120 layers of rounding; each layer alone: 1e-5
             torch.testing.assert_close(found[normed_name(name)].grad, theirs, rtol=1e-5, atol=atol, msg=name)
 
 

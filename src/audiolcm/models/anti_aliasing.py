@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiolcm.models.block_filter import banded, filter_blocks
+
 Tokens = Float[Tensor, "batch samples channels"]
 Sound = Float[Tensor, "samples channels"]
 Up = Float[Tensor, "twice_block seen"]
@@ -85,30 +87,20 @@ class AntiAliasedSnake(nn.Module):
 
 def doubling(taps: Tensor) -> Up:
     """Return what makes twice as many samples of a block: zeros between them, and a filter of gain 2 (1, 1, 12)."""
-    matrix = taps.new_zeros(2 * _BLOCK, _BLOCK + 2 * _UP)
-    even, odd = (2.0 * taps.flatten().flip(0)).unflatten(0, (-1, 2)).unbind(1)
-    for i in range(_BLOCK):
-        matrix[2 * i, i : i + len(even)] = even
-        matrix[2 * i + 1, i + 1 : i + 1 + len(odd)] = odd
-    return matrix
+    return banded(2.0 * taps.flatten(), 2 * _BLOCK, _BLOCK + 2 * _UP, FILTER_TAPS - 1, 1, -2)
 
 
 def halving(taps: Tensor) -> Down:
     """Return what makes half as many samples of a block: a filter (1, 1, 12), at every second of them."""
-    matrix = taps.new_zeros(_BLOCK, 2 * _BLOCK + 2 * _DOWN)
-    for i in range(_BLOCK):
-        matrix[i, 2 * i : 2 * i + FILTER_TAPS] = taps.flatten()
-    return matrix
+    return banded(taps.flatten(), _BLOCK, 2 * _BLOCK + 2 * _DOWN, 0, -2, 1)
 
 
-def anti_aliased_snake(
-    tokens: Tokens, frequency: Channels, size: Channels, up: Up, down: Down
-) -> Tokens:
+def anti_aliased_snake(tokens: Tokens, frequency: Channels, size: Channels, up: Up, down: Down) -> Tokens:
     """Return u + size sin^2(frequency u), u being the tokens at twice their sampling rate, at that of the tokens."""
     samples = tokens.shape[1]
-    doubled = _filtered(_continued(tokens, _UP, _BLOCK), up, _BLOCK)[:, : 2 * samples]
+    doubled = filter_blocks(_continued(tokens, _UP, _BLOCK), up, _BLOCK)[:, : 2 * samples]
     bent = doubled + size * torch.sin(frequency * doubled).square()
-    return _filtered(_continued(bent, _DOWN, 2 * _BLOCK), down, 2 * _BLOCK)[:, :samples]
+    return filter_blocks(_continued(bent, _DOWN, 2 * _BLOCK), down, 2 * _BLOCK)[:, :samples]
 
 
 def _continued(tokens: Tokens, beyond: int, block: int) -> Tensor:
@@ -116,12 +108,6 @@ def _continued(tokens: Tokens, beyond: int, block: int) -> Tensor:
     before, after = tokens[:, :1], tokens[:, -1:]
     whole = -tokens.shape[1] % block
     return torch.cat([before.expand(-1, beyond, -1), tokens, after.expand(-1, beyond + whole, -1)], dim=1)
-
-
-def _filtered(tokens: Tokens, matrix: Tensor, block: int) -> Tensor:
-    """Return the product of a matrix with each block of tokens and what it sees beyond it."""
-    windows = tokens.unfold(1, matrix.shape[1], block).mT.flatten(0, 1)
-    return torch.bmm(matrix.expand(len(windows), -1, -1), windows).reshape(len(tokens), -1, tokens.shape[2])
 
 
 class _InCache(torch.autograd.Function):
@@ -165,15 +151,10 @@ def _write_snake(
     wave, halved = torch.empty_like(doubled), sound.new_empty(blocks, _BLOCK, channels)
     rows, frequency, size = doubled.flatten(0, 1), frequency.repeat(2 * _BLOCK), size.repeat(2 * _BLOCK)
     for start in range(0, samples, blocks * _BLOCK):
-        first = (
-            start - _UP
-        )  # the way down sees 5 samples of the doubled sound before: these are 3 of the sound's
+        first = start - _UP  # of the 5 doubled samples before it that the way down sees
         last = first + (blocks + 1) * _BLOCK
-        torch.bmm(
-            up.expand(blocks + 1, -1, -1),
-            _windows(_rows(sound, first - _UP, last + _UP), up, _BLOCK),
-            out=doubled,
-        )
+        seen = _windows(_rows(sound, first - _UP, last + _UP), up, _BLOCK)
+        torch.bmm(up.expand(blocks + 1, -1, -1), seen, out=doubled)
         torch.mul(doubled.flatten(1), frequency, out=wave.flatten(1)).sin_().square_()
         doubled.flatten(1).addcmul_(wave.flatten(1), size)
         if first < 0:

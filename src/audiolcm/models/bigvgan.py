@@ -154,10 +154,11 @@ class BigVGAN(nn.Module):
         x = self.conv_pre(mel.mT * self.mel_factor)
         # pyrefly: ignore[not-iterable]  (each is a ModuleList of one)
         for level, (up,) in enumerate(self.ups):
-            x = up(x)
+            x = up(x).float()  # under autocast the products are rounded, not what they are added to
             blocks = self.resblocks[level * self.num_blocks : (level + 1) * self.num_blocks]
             x = sum(block(x) for block in blocks) / self.num_blocks
-        return torch.tanh(self.conv_post(self.activation_post(x))).squeeze(2)
+        with torch.autocast(mel.device.type, enabled=False):  # bfloat16 would leave a waveform 8 bits
+            return torch.tanh(self.conv_post(self.activation_post(x))).squeeze(2)
 
 
 def _frames_seen(

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiolcm.audio.mel import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, approximate_magnitude, mel_filterbank
+from audiolcm.models.block_filter import banded, filter_blocks
 from audiolcm.models.griffin_lim import griffin_lim
 from audiolcm.models.stft import Spectrum, Stft, absolute
 from audiolcm.types import Mel, Waveform
 
-Matrix = Float[Tensor, "outputs inputs"]
 Noise = Float[Tensor, "#batch samples"]  # one for the whole batch, or one each
 
 NUM_CANDIDATES = 3
@@ -101,16 +101,17 @@ class Excitation(nn.Module):
         # Whole blocks of frames, silent after the end: sums over neighbors are then products of matrices
         silent = -frames % _BLOCK
         measured = F.pad(torch.pow(10.0, 2.0 * mel).mT, (0, 0, 0, silent))
-        observing, spreading = _observing(self.window_power), _spreading(self.window_power)
-        shares = F.pad(measured.repeat_interleave(_SHARE, dim=1) / self.window_power.sum(), (0, 0, 6, 6))
+        # A frame sees 6 shares beyond those of it, a share 2 frames beyond its own
+        window, many = self.window_power, _BLOCK * _SHARE
+        observing = banded(window, _BLOCK, many + 12, 0, -_SHARE, 1)
+        spreading = banded(window, many, _BLOCK + 4, 6 + 2 * _SHARE, 1, -_SHARE)
+        shares = F.pad(measured.repeat_interleave(_SHARE, dim=1) / window.sum(), (0, 0, 6, 6))
         ratios = F.pad(torch.ones_like(measured[:, :frames]), (0, 0, 2, 2 + silent))
         power, ratio = shares[:, 6:-6], ratios[:, 2:-2]
-        coverage = _per_block(spreading, ratios, _BLOCK).clamp(min=_FLOOR)
+        coverage = filter_blocks(ratios, spreading, _BLOCK).clamp(min=_FLOOR)
         for _ in range(self.sharpening_passes):
-            torch.div(
-                measured, _per_block(observing, shares, _BLOCK * _SHARE).clamp_(min=_POWER_FLOOR), out=ratio
-            )
-            power *= _per_block(spreading, ratios, _BLOCK).div_(coverage)
+            torch.div(measured, filter_blocks(shares, observing, many).clamp_(min=_POWER_FLOOR), out=ratio)
+            power *= filter_blocks(ratios, spreading, _BLOCK).div_(coverage)
         return power[:, : frames * _SHARE].clamp(min=_POWER_FLOOR).mT
 
     def _toward(self, mel: Mel, spectrum: Spectrum) -> Spectrum:
@@ -120,31 +121,6 @@ class Excitation(nn.Module):
         weights = self.filterbank.sum(0).clamp(min=_FLOOR)
         gain = lacking @ (self.filterbank * (math.log(10.0) / weights))
         return spectrum * gain.exp().mT
-
-
-def _observing(window: Tensor) -> Matrix:
-    """Return what sums the shares around each frame of a block, (frames, shares), 6 shares seen beyond either end."""
-    frame, share = torch.arange(_BLOCK).unsqueeze(1), torch.arange(_BLOCK * _SHARE + 12)
-    return _weights(window, share - _SHARE * frame)
-
-
-def _spreading(window: Tensor) -> Matrix:
-    """Return what sums the frames over each share of a block, (shares, frames), 2 frames seen beyond either end."""
-    share, frame = torch.arange(_BLOCK * _SHARE).unsqueeze(1), torch.arange(-2, _BLOCK + 2)
-    return _weights(window, share + 6 - _SHARE * frame)
-
-
-def _weights(window: Tensor, places: Tensor) -> Matrix:
-    """Return the window at places, and zero outside it."""
-    inside = (places >= 0) & (places < len(window))
-    return window[places.clamp(0, len(window) - 1).to(window.device)] * inside.to(window.device)
-
-
-def _per_block(matrix: Matrix, tokens: Tensor, block: int) -> Tensor:
-    """Return the product of a matrix with each block of (batch, tokens, bands) and what it sees beyond it."""
-    windows = tokens.unfold(1, matrix.shape[1], block).mT
-    rows = torch.bmm(matrix.expand(windows.shape[:2].numel(), -1, -1), windows.flatten(0, 1))
-    return rows.reshape(len(tokens), -1, tokens.shape[2])
 
 
 def band_interpolation(filterbank: Tensor, n_fft: int) -> Tensor:
