@@ -26,9 +26,11 @@ class Keeping(nn.Module):
     keeps = False
     _kept: tuple[tuple[Any, ...], Any] | None = None
 
+    weight: Tensor
+
     def weights(self) -> tuple[Tensor, ...]:
         """Return the parameters that the product is made of."""
-        raise NotImplementedError
+        return (self.weight,)
 
     def matrix(self) -> Tensor:
         """Return what the product takes of them, in their own precision."""
@@ -116,10 +118,6 @@ class Linear(Keeping, nn.Linear):
         """Return x W^T + b over the last dimension."""
         return F.linear(x, self.product_weight(), self.bias)
 
-    def weights(self) -> tuple[Tensor, ...]:
-        """Return the one weight."""
-        return (self.weight,)
-
     def matrix(self) -> Tensor:
         """Return the weight as it is."""
         return self.weight
@@ -166,10 +164,6 @@ class TokenConv1d(Keeping, nn.Conv1d):
         weight = self.product_weight()
         # Rounded before windows are copied
         return convolve_flat(tokens.to(weight.dtype), weight, self.bias, taps, self.zeros, dilation, stride)
-
-    def weights(self) -> tuple[Tensor, ...]:
-        """Return the one weight."""
-        return (self.weight,)
 
     def matrix(self) -> Tensor:
         """Return the weight as the matrix of its product."""

@@ -26,15 +26,16 @@ class SampleConv(Keeping, nn.Conv1d):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> None:
         padding = dilation * (kernel - 1) // 2
         super().__init__(in_channels, out_channels, kernel, dilation=dilation, padding=padding)
-        self.weight.data = self._by_taps().permute(2, 1, 0)  # its memory in the order of the products
+        self.weight.data = self.matrix().permute(2, 1, 0)  # its memory in the order of the products
 
     # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, tokens: Tokens) -> Tensor:
         """(batch, samples, in_channels) -> (batch, samples, out_channels)."""
-        weight = self.product_weight(self._by_taps, self.weight)
+        weight = self.product_weight()
         return convolve_long(tokens, weight, self.bias, self.padding[0], self.dilation[0])
 
-    def _by_taps(self) -> TapWeight:
+    def matrix(self) -> TapWeight:
+        """Return the weight tap by tap."""
         return self.weight.permute(2, 1, 0).contiguous()
 
 
@@ -51,12 +52,12 @@ class SampleUpsampling(Keeping, nn.ConvTranspose1d):
     def forward(self, tokens: Tokens) -> Tensor:
         """(batch, samples, in_channels) -> (batch, rate samples, out_channels)."""
         kernel, rate, padding = self.kernel_size[0], self.stride[0], self.padding[0]
-        weight = self.product_weight(self._by_samples, self.weight)
+        weight = self.product_weight()
         runs = convolve_long(tokens, weight, self.bias.repeat(rate), len(weight) - 1)
         samples = runs.unflatten(2, (rate, -1)).flatten(1, 2)
         return samples[:, padding : (tokens.shape[1] - 1) * rate + kernel - padding]
 
-    def _by_samples(self) -> TapWeight:
+    def matrix(self) -> TapWeight:
         """Return the weight of that convolution, (n, in, rate x out)."""
         kernel, rate = self.kernel_size[0], self.stride[0]
         taps = F.pad(self.weight, (0, -kernel % rate)).unflatten(2, (-1, rate)).flip(2)
