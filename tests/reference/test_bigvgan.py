@@ -137,22 +137,24 @@ def test_long_mels_are_made_in_parts_without_a_seam(
         assert (model(mel) - whole).abs().max() > 1e-5, "fewer frames would do: the test says nothing"
 
 
-def test_gradients_equal_the_transcriptions(folder: Path, published: dict[str, Tensor]) -> None:
+def test_gradients_are_those_of_the_transcription_in_float64(
+    folder: Path, published: dict[str, Tensor]
+) -> None:
+    """In float32 the transcription itself is up to 8e-4 away, at a bias whose gradient nearly cancels."""
     model = BigVGAN.from_published(folder, weight_norm=True).requires_grad_(True)
     state = {
-        name: tensor.clone().requires_grad_(not name.endswith("filter")) for name, tensor in published.items()
+        name: tensor.double().requires_grad_(not name.endswith("filter"))
+        for name, tensor in published.items()
     }
     mel = -2 + torch.randn(2, 80, 3, generator=torch.Generator().manual_seed(4))
-    ours, expected = model(mel), reference_forward(mel, state)
-    given = torch.randn(ours.shape, generator=torch.Generator().manual_seed(5))
-    (ours * given).sum().backward()
-    (expected * given).sum().backward()
+    given = torch.randn(2, 3 * 256, generator=torch.Generator().manual_seed(5))
+    (model(mel) * given).sum().backward()
+    (reference_forward(mel.double(), state) * given.double()).sum().backward()
     found = dict(model.named_parameters())
     for name, tensor in state.items():
-        if tensor.requires_grad:
-            theirs = tensor.grad
-            atol = 1e-4 * float(theirs.abs().max())  # 120 layers of rounding; each layer alone: 1e-5
-            torch.testing.assert_close(found[normed_name(name)].grad, theirs, rtol=1e-5, atol=atol, msg=name)
+        if tensor.grad is not None:
+            away = (found[normed_name(name)].grad - tensor.grad).norm() / tensor.grad.norm()
+            assert away < 3e-4, name
 
 
 def test_under_autocast_it_differs_by_rounding(folder: Path) -> None:

@@ -17,22 +17,26 @@ from audiolcm.models.layers import Keeping
 
 TapWeight = Float[Tensor, "taps in_channels out_channels"]
 
+_NARROW = 64  # channels below which float32 is as fast as bfloat16
 _CACHED = 2**18  # numbers of a part that stays in the cache of one core while its taps are added
 
 
 class SampleConv(Keeping, nn.Conv1d):
     """``torch.nn.Conv1d`` of an odd kernel that keeps the number of samples, over (batch, samples, channels)."""
 
+    bias: nn.Parameter  # pyrefly: ignore[bad-override-mutable-attribute]  (made with one)
+
     def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> None:
-        padding = dilation * (kernel - 1) // 2
-        super().__init__(in_channels, out_channels, kernel, dilation=dilation, padding=padding)
+        zeros = dilation * (kernel - 1) // 2
+        super().__init__(in_channels, out_channels, kernel, dilation=dilation, padding=zeros)
+        self.zeros = zeros
         self.weight.data = self.matrix().permute(2, 1, 0)  # its memory in the order of the products
 
     # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, tokens: Tokens) -> Tensor:
         """(batch, samples, in_channels) -> (batch, samples, out_channels)."""
         weight = self.product_weight()
-        return convolve_long(tokens, weight, self.bias, self.padding[0], self.dilation[0])
+        return convolve_long(tokens, weight, self.bias, self.zeros, self.dilation[0])
 
     def matrix(self) -> TapWeight:
         """Return the weight tap by tap."""
@@ -44,6 +48,8 @@ class SampleUpsampling(Keeping, nn.ConvTranspose1d):
 
     Of a kernel of n times the rate, the samples made of one are a convolution of n taps; another is filled up.
     """
+
+    bias: nn.Parameter  # pyrefly: ignore[bad-override-mutable-attribute]  (made with one)
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, rate: int) -> None:
         super().__init__(in_channels, out_channels, kernel, rate, padding=(kernel - rate) // 2)
@@ -68,8 +74,8 @@ def convolve_long(tokens: Tokens, weight: TapWeight, bias: Tensor, padding: int,
     """Return what ``conv1d`` gives of (batch, samples, in_channels), with ``padding`` zeros before and after."""
     if tokens.device.type != "cpu":
         return F.conv1d(tokens.mT, weight.permute(2, 1, 0), bias, padding=padding, dilation=dilation).mT
-    if weight.dtype == torch.float32:
-        return _TapProducts.apply(tokens, weight, bias, padding, dilation)
+    if weight.dtype == torch.float32 or weight.shape[1] < _NARROW:
+        return _TapProducts.apply(tokens.float(), weight.float(), bias, padding, dilation)
     return _by_parts(tokens, weight, bias.to(weight.dtype), padding, dilation)
 
 
