@@ -36,7 +36,7 @@ class Contest:
         return [read_case(name) for name in self.cases]
 
 
-def _grown(name: str, title: str, case: str, axis: str, values: Sequence[object], **told: Any) -> Contest:
+def _grown(name: str, title: str, case: str, axis: str, values: Sequence[Any], **told: Any) -> Contest:
     grown = (replace(read_case(case), **{axis: value}).name for value in values)
     return Contest(name, title, tuple(grown), axis, **told)
 

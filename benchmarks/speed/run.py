@@ -50,7 +50,9 @@ def compare(
         for case in dict.fromkeys(case for contest in contests for case in contest.read()):
             say(f"{case.name}: here and {other.name}, by turns\n")
             measured = by_turns([(case, here), (case, other)], pace)
-            result = Result(case.name, case.name, "", measured, list(words), other.name)
+            result = Result(
+                case.name, f"{case.name}, here and {other.name}", "", measured, list(words), other.name
+            )
             _keep(result, results)
             made.append(result)
     return made
