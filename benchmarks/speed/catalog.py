@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -35,11 +36,20 @@ class Contest:
         return [read_case(name) for name in self.cases]
 
 
-def _grown(
-    name: str, title: str, case: str, axis: str, values: Sequence[object], device: str = ""
-) -> Contest:
+def _grown(name: str, title: str, case: str, axis: str, values: Sequence[Any], **told: Any) -> Contest:
     grown = (replace(read_case(case), **{axis: value}).name for value in values)
-    return Contest(name, title, tuple(grown), axis, device=device)
+    return Contest(name, title, tuple(grown), axis, **told)
+
+
+def _growing_call(precision: str, suffix: str = "", **told: Any) -> tuple[Contest, ...]:
+    case = f"denoiser-base-{precision}"
+    return (
+        _grown(
+            f"durations{suffix}", f"Duration of the sound, {precision}", case, "seconds", _DURATIONS, **told
+        ),
+        _grown(f"batches{suffix}", f"Sounds at once, {precision}", case, "batch", _BATCHES, **told),
+        _grown(f"sizes{suffix}", f"Size of the model, {precision}", case, "size", _SIZES, **told),
+    )
 
 
 _DURATIONS, _BATCHES, _STEPS = (1, 2, 5, 10, 20, 30), (1, 2, 4, 8, 16, 32), range(1, 9)
@@ -110,9 +120,8 @@ _ALL = (
         standard=False,
     ),
     Contest("starts", "Starts", ("start-tiny-generate", "start-tiny-help", "start-tiny-import")),
-    _grown("durations", "Duration of the sound", "denoiser-base-bfloat16", "seconds", _DURATIONS),
-    _grown("batches", "Sounds at once, denoiser", "denoiser-base-bfloat16", "batch", _BATCHES),
-    _grown("sizes", "Size of the model", "denoiser-base-bfloat16", "size", _SIZES),
+    *_growing_call("bfloat16"),
+    *_growing_call("float32", "-float32", standard=False),
     _grown("steps", "Steps of sampling", "sampler-base-bfloat16", "steps", _STEPS),
     _grown(
         "clips", "Clips in one call, text to waveform", "synthesis-base-bfloat16-istft", "batch", _BATCHES[:5]
@@ -123,7 +132,7 @@ _ALL = (
         "distillation-base-bfloat16-b8",
         "size",
         _SIZES[1:],
-        "cuda",
+        device="cuda",
     ),
     Contest("main-job", "The main job from nothing", ("main-job-tiny",), standard=False),
 )

@@ -52,7 +52,6 @@ class Contestant:
         self.rounds: list[dict[str, Any]] = []
 
     def __enter__(self) -> "Contestant":
-        self.facts = self._answer()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,6 +60,10 @@ class Contestant:
         self.process.terminate()
         self.process.wait()
         self.said.close()
+
+    def warm_up(self) -> None:
+        """Wait until it is warm."""
+        self.facts = self._answer()
 
     def round(self, seconds: float) -> None:
         """Let it work for so long."""
@@ -98,7 +101,10 @@ def by_turns(contestants: Sequence[tuple[Case, Version]], pace: Pace) -> list[Me
         UserError: one of them cannot be measured.
     """
     with ExitStack() as running:
-        workers = [running.enter_context(Contestant(case, version)) for case, version in contestants]
+        workers = []
+        for case, version in contestants:
+            workers.append(running.enter_context(Contestant(case, version)))
+            workers[-1].warm_up()
         for _ in range(pace.rounds):
             for worker in workers:
                 worker.round(pace.seconds)

@@ -45,8 +45,9 @@ def page(results: Path = RESULTS) -> str:
     for name, of_one in by_name.items():
         parts.append(f"## {name}")
         parts += [section(one, f"{PICTURES}/{_picture(path)}") for path, one in found if one in of_one]
-    profiles = sorted(results.glob("*/profiles/*.json"))
-    parts += ["## Where the time goes"] * bool(profiles) + [_profile(path) for path in profiles]
+    # Of each case on each machine the newest: folders begin with the date.
+    profiles = {(path.parts[-3][11:], path.stem): path for path in sorted(results.glob("*/profiles/*.json"))}
+    parts += ["## Where the time goes"] * bool(profiles) + [_profile(path) for path in profiles.values()]
     return "\n\n".join([*parts, _written(results / OLDER)]).rstrip() + "\n"
 
 

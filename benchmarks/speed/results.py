@@ -30,13 +30,15 @@ class Result:
         name, title, axis: of the contest.
         date, machine, command: when, on what and how it was measured.
         measured: its cases, in their order.
-        against: what this checkout is beside, as it was typed; "" for the contest alone.
+        words: overrides of the configuration, for all of them.
+        against: the other version that this checkout is beside; "" for the contest alone.
     """
 
     name: str
     title: str
     axis: str
     measured: list[Measured]
+    words: list[str] = field(default_factory=list)
     against: str = ""
     command: str = field(default_factory=lambda: " ".join(["python -m benchmarks", *sys.argv[1:]]))
     date: str = field(default_factory=lambda: datetime.date.today().isoformat())
@@ -49,9 +51,10 @@ class Result:
 
     @property
     def file_stem(self) -> str:
-        """The name of its file."""
-        words = re.sub(r"[^\w.=-]+", "_", self.against)
-        return f"{self.name}-against-{words}" if words else self.name
+        """The name of its file: the contest's own, and what sets it apart."""
+        parts = [self.name, *(f"with {word}" for word in self.words)]
+        parts += [f"against {self.against}"] if self.against else []
+        return re.sub(r"[^\w.=]+", "-", " ".join(parts))
 
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""

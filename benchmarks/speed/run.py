@@ -35,7 +35,7 @@ def measure(contest: Contest, words: Sequence[str], pace: Pace, results: Path) -
     version = Version(words=tuple(words))
     contestants = [(case, version) for case in contest.read()]
     measured = (one_by_one if contest.axis else by_turns)(contestants, pace)
-    result = Result(contest.name, contest.title, contest.axis, measured)
+    result = Result(contest.name, contest.title, contest.axis, measured, list(words))
     _keep(result, results)
     return result
 
@@ -50,7 +50,9 @@ def compare(
         for case in dict.fromkeys(case for contest in contests for case in contest.read()):
             say(f"{case.name}: here and {other.name}, by turns\n")
             measured = by_turns([(case, here), (case, other)], pace)
-            result = Result(case.name, case.name, "", measured, against=other.name)
+            result = Result(
+                case.name, f"{case.name}, here and {other.name}", "", measured, list(words), other.name
+            )
             _keep(result, results)
             made.append(result)
     return made

@@ -20,8 +20,6 @@ from benchmarks.speed.work import Stages, Work, repeated
 from benchmarks.yardstick.pipeline import Pipeline
 
 CAPTION = "a dog barks while rain falls"
-HOP_SECONDS = 256 / 16000
-"""Of a mel frame; 10 s are 624 of them, which is 9.984 s of sound."""
 
 
 def text_encoder(case: Case, cfg: Config) -> TextEncoder:
@@ -60,13 +58,12 @@ def warm_synthesis(case: Case, words: list[str]) -> Work:
 
 def _synthesis(case: Case, words: list[str], cold: bool) -> Work:
     model = pipeline(case, words)
-    duration = 2 * frames_of(case.seconds) * HOP_SECONDS
     captions = [f"{CAPTION} {number}" for number in range(case.batch)]
 
     def unit() -> Stages:
         if cold:
             model.forget_prompts()
-        return model(captions, duration=duration, seed=list(range(case.batch))).seconds
+        return model(captions, duration=case.seconds, seed=list(range(case.batch))).seconds
 
     return Work(repeated(unit), model.hardware, None, case.batch * case.seconds)
 
@@ -79,7 +76,7 @@ def released_synthesis(case: Case, words: list[str]) -> Work:
         text_encoder(case, cfg).to(device),
         released_network(cfg, device),
         released_decoder_network(cfg, device),
-        released_vocoder_network(case, cfg, device),
+        released_vocoder_network(case, device),
         case.steps,
     )
     captions = [f"{CAPTION} {number}" for number in range(case.batch)]

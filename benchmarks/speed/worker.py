@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from typing import Any, TextIO
 
@@ -19,10 +19,9 @@ import torch
 
 from audiolcm.distributed.hardware import synchronize
 from audiolcm.environment.guard import one_sentence
-from audiolcm.environment.memory import keep_memory
 from audiolcm.errors import UserError
 from audiolcm.storage.hashing import code_version
-from benchmarks.speed.case import KINDS, read_case
+from benchmarks.speed.case import KINDS, Case, read_case
 from benchmarks.speed.floor import Product, flop_counter
 from benchmarks.speed.work import Stages, Work
 
@@ -34,9 +33,13 @@ class Finished(Exception):
 def make_work(name: str, words: list[str]) -> Work:
     """Return the work of a case."""
     case = read_case(name)
-    module, _, function = KINDS[case.kind].rpartition(".")
-    make: Callable[..., Work] = getattr(import_module(f"benchmarks.speed.{module}"), function)
-    return make(case, words)
+    return maker(case.kind)(case, words)
+
+
+def maker(kind: str) -> Callable[[Case, list[str]], Work]:
+    """Return the function that makes the works of a kind; what it needs is imported here."""
+    module, _, function = KINDS[kind].rpartition(".")
+    return getattr(import_module(f"benchmarks.speed.{module}"), function)
 
 
 class Metronome:
@@ -137,10 +140,13 @@ def main() -> int:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the work prints is no answer
     try:
-        if not sys.argv[1].startswith("released-"):
-            keep_memory()  # as our commands do
-        imported = resident()
         with one_sentence():
+            with suppress(ModuleNotFoundError):  # an earlier version had none
+                from audiolcm.environment.memory import keep_memory
+
+                keep_memory()  # as commands do; for the released code too, so that networks are compared
+            maker(read_case(sys.argv[1]).kind)
+            imported = resident()
             Metronome(make_work(sys.argv[1], sys.argv[2:]), imported, sys.stdin, answers).run()
     except UserError as error:
         answers.write(json.dumps({"error": str(error)}) + "\n")

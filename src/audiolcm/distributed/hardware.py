@@ -43,6 +43,8 @@ class Hardware:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UserError(f"hardware.precision={self.precision}: choose {', '.join(PRECISIONS)}.")
+        if self.compile and self.precision == "int8":
+            raise UserError("hardware.precision=int8 cannot be compiled: leave out hardware.compile or int8.")
         if self.num_threads is not None:
             threads = fastest_threads() if self.num_threads == "auto" else self.num_threads
             if not isinstance(threads, int) or threads < 1:

@@ -54,7 +54,7 @@ class Keeping(nn.Module):
         if not self.keeps or any(weight.requires_grad for weight in weights):
             return make()
         if torch.compiler.is_compiling():  # whose kernels take what is there (``settle``)
-            return make() if self._kept is None else self._kept[1]
+            return make() if self._kept is None or self._kept[0][0] != what else self._kept[1]
         state = (what, *((weight.data_ptr(), weight._version, weight.device) for weight in weights))
         if self._kept is None or self._kept[0] != state:
             with torch.inference_mode(False), torch.no_grad():  # else no later training step could use it

@@ -1,5 +1,6 @@
 """Losses and gradients that are not finite: noticed on the device, told when the loop looks at it anyway."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -51,7 +52,7 @@ class FiniteNumbers:
             return
         noted, self._noted = self._noted, []
         values = torch.stack([number.value.float() for number in noted]).tolist()
-        first = next((place for place, value in enumerate(values) if value - value != 0), len(noted))
+        first = next((place for place, value in enumerate(values) if not math.isfinite(value)), len(noted))
         told = None if first == len(noted) else self._told(noted[first], values[first])
         if message := processes.first_told(told, first):
             raise UserError(message)

@@ -123,7 +123,9 @@ class Replicated:
         self._reducers: dict[str, DistributedDataParallel] = {}
         whole = cast(nn.Module, objective)
         for tensor in [*whole.parameters(), *whole.buffers()]:
-            torch.distributed.broadcast(tensor.detach(), 0)
+            sent = tensor.detach().contiguous()  # NCCL refuses the memory layouts of products
+            torch.distributed.broadcast(sent, 0)
+            tensor.detach().copy_(sent)
 
     def backward(self, part: str, loss: Tensor, last: bool) -> None:
         """Add gradients; torch averages them over the processes while they are computed."""

@@ -229,7 +229,7 @@ def test_command_measures_against_a_configuration(tmp_path: Path, capsys: pytest
     words = ["denoiser-tiny-float32-1s", "model.depth=1", "--rounds", "2", "--seconds", "0"]
     assert main([*words, "--results", str(tmp_path), "--against", "model.depth=2"]) == 0
     ((path, found),) = read_all(tmp_path)
-    assert path.stem == "denoiser-tiny-float32-1s-against-model.depth=2"
+    assert path.stem == "denoiser-tiny-float32-1s-with-model.depth=1-against-model.depth=2"
     assert [one.version for one in found.measured] == ["here", "model.depth=2"]
     assert all(len(one.rounds) == 2 and one.peak_bytes > one.imported_bytes > 0 for one in found.measured)
     assert "times as long as the first" in capsys.readouterr().out

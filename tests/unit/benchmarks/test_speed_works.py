@@ -2,10 +2,15 @@
 
 import io
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from audiolcm.distributed.hardware import Hardware
+from benchmarks.published import RELEASED
+from benchmarks.speed import synthesis
 from benchmarks.speed.case import KINDS, read_case
 from benchmarks.speed.denoising import configured, flops_of_call, inputs, network
 from benchmarks.speed.floor import Product, count_flops
@@ -59,6 +64,21 @@ def test_work_is_timed(name: str) -> None:
     assert list(first["stages"][0]) == stages
 
 
+def test_larger_models_get_bert_and_t5(monkeypatch: pytest.MonkeyPatch) -> None:
+    bert = {
+        "vocab_size": 40,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "intermediate_size": 8,
+    }
+    t5 = {"vocab_size": 40, "d_model": 16, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 1}
+    monkeypatch.setattr(synthesis, "RELEASED", replace(RELEASED, bert=bert, t5=t5))
+    encoder = synthesis.text_encoder(read_case("synthesis-base"), {"text_encoder": {"tokens_per_half": 7}})
+    features = encoder(["a dog"], ["<dog& all>"])
+    assert features.shape == (1, 14, 16) and not torch.equal(features, encoder(["the rain"], ["<dog& all>"]))
+
+
 def test_plain_arithmetic_is_that_of_our_network() -> None:
     cfg, hardware = configured(read_case("denoiser-tiny-float32"), SMALL)
     device = hardware.torch_device()
@@ -77,7 +97,7 @@ def test_product_has_a_rate(precision: str) -> None:
     assert Product(Hardware("cpu", precision)).rate() > 0
 
 
-def test_profile_names_the_costliest_operations(tmp_path, monkeypatch) -> None:
+def test_profile_names_the_costliest_operations(tmp_path: Path) -> None:
     operations = traced("denoiser-tiny-float32-1s", SMALL, tmp_path / "trace.json")
     assert len(operations) == NUM_SHOWN
     assert [one["seconds"] for one in operations] == sorted(
