@@ -1,1 +1,1 @@
-"""Measurements of speed, of memory and of the judges; each script says how it is called."""
+"""Measurements of speed (``python -m benchmarks``), of memory and of the judges; each script says how it is called."""

@@ -46,8 +46,8 @@ def random_file(path: Path) -> None:
     torch.save({"epoch": 1, "global_step": 1, "state_dict": state}, path)
 
 
-def word_tokenizer(folder: Path, size: int) -> None:
-    """Write a tokenizer of ``size`` words; which ones does not matter to the clock."""
+def word_tokenizer(size: int) -> PreTrainedTokenizerFast:
+    """Return a tokenizer of ``size`` words; which ones does not matter to the clock."""
     words = [
         "<pad>",
         "<unk>",
@@ -56,8 +56,7 @@ def word_tokenizer(folder: Path, size: int) -> None:
     ]
     core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", unk_token="<unk>")
-    fast.save_pretrained(folder)
+    return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", unk_token="<unk>")
 
 
 def timed(*arguments: str) -> tuple[float, float]:
@@ -80,8 +79,8 @@ def main(place: Path) -> None:
         source = folder / "audiolcm.ckpt"
         random_file(source)
         size = source.stat().st_size / 1e9
-        word_tokenizer(folder / "bert", 30522)
-        word_tokenizer(folder / "t5", 32100)
+        word_tokenizer(30522).save_pretrained(folder / "bert")
+        word_tokenizer(32100).save_pretrained(folder / "t5")
         began = time.perf_counter()
         shutil.copyfile(source, folder / "copy")
         copied = time.perf_counter() - began

@@ -22,9 +22,9 @@ from audiolcm.audio.io import write_wav
 from audiolcm.commands.generate import Wanted, add_model_options, write_sounds
 from audiolcm.commands.options import Parser
 from audiolcm.configuration.build import build
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.configuration.plugins import allowing, import_from_here
 from audiolcm.configuration.ranges import check_options
-from audiolcm.configuration.schema import load_yaml
 from audiolcm.data.manifest import Clip
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedSplit

@@ -1,4 +1,4 @@
-"""A small run of ``train.py`` as a user types it: every stage, some twenty steps each, half a minute."""
+"""A small run of ``train.py`` as a user types it: every stage, some twenty steps each, on small networks."""
 
 import hashlib
 import os
@@ -7,9 +7,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# For tests of what is around the networks, not of what they learn.
+NETWORKS = ["model.width=32", "model.depth=2", "autoencoder.model.channels=32"]
+VOCODER = [
+    "vocoder=istft", "vocoder.model.width=32", "vocoder.model.depth=1", "vocoder.objective.discriminator.channels=4",
+]  # fmt: skip
 SMALL = [
-    "trainer=smoke", "vocoder=istft", "logger=jsonl", "hardware.num_threads=1",
-    "preview.num_clips=2", "preview.student_steps=[2]",
+    *NETWORKS, *VOCODER, "trainer=smoke", "logger=jsonl", "hardware.num_threads=1",
+    "preview.num_clips=2", "preview.student_steps=[2]", "teacher_sampler.num_steps=4",
     "dataset.num_train=24", "dataset.num_validation=8", "dataset.num_test=4", "dataset.duration=2.0",
     "dataset.max_duration=3.0", "trainer.student.checkpoint_every=3", "trainer.teacher.checkpoint_every=5",
 ]  # fmt: skip

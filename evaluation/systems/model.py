@@ -13,7 +13,7 @@ from audiolcm.assembly import TEACHER_SAMPLERS, with_settings
 from audiolcm.audio.io import read_audio
 from audiolcm.audio.mel import SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import load_yaml
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.diffusion.spacing import DEFAULT
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
@@ -180,7 +180,8 @@ class Model:
     def _departures(self) -> dict[str, Any]:
         """Return in what its sounds are made otherwise than those of our models."""
         own = {"length": self.conventions.length, "clamp_mel": self.conventions.clamp_mel}
-        return {} if self.conventions == OURS else own
+        precision = {"precision": "int8"} if self.hardware.uses_int8() else {}
+        return precision | ({} if self.conventions == OURS else own)
 
     def sounds(self, test_set: TestSet, seed: int, folder: Path) -> list[Path]:
         """Return a sound for each caption; see ``System``."""

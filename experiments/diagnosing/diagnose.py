@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from audiolcm.assembly import build_denoiser, load_text_encoder
 from audiolcm.configuration.build import build
+from audiolcm.configuration.kept import read_yaml
 from audiolcm.configuration.plugins import allowing, import_from_here
 from audiolcm.configuration.ranges import check_options, in_range
-from audiolcm.configuration.schema import read_yaml
 from audiolcm.configuration.sections import check_there
 from audiolcm.data.loading.dataset import MelClips
 from audiolcm.data.preparing.prepare import prepare

@@ -15,7 +15,7 @@ import torch
 
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, SAMPLE_RATE, MelSpectrogram
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import read_yaml
+from audiolcm.configuration.kept import read_yaml
 from audiolcm.environment.terminal import say
 from audiolcm.errors import UserError
 from audiolcm.pages.media import BRIGHTEST, encoded

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from audiolcm.configuration.build import BAD_VALUE, build
-from audiolcm.configuration.schema import read_yaml
+from audiolcm.configuration.kept import read_yaml
 from audiolcm.diffusion.sampler import Sampler
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.errors import UserError

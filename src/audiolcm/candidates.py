@@ -9,7 +9,6 @@ import numpy as np
 import soxr
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import compose_features
 from audiolcm.errors import UserError
 from audiolcm.sound import Generated
 
@@ -39,6 +38,8 @@ def open_clap(name: str, device: str) -> Clap:
     Raises:
         UserError: there is none of that name, it reads no captions, or its weights cannot be had; says what to get.
     """
+    from audiolcm.configuration.schema import compose_features  # imports Hydra
+
     nodes = compose_features()
     readers = [known for known, node in nodes.items() if _reads_captions(node)]
     if name not in readers:

@@ -19,6 +19,8 @@ from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.distributed.hardware import Hardware, Stopwatch, explaining_mps
 from audiolcm.environment.guard import explained
 from audiolcm.models.autoencoder import Autoencoder
+from audiolcm.models.compiling import compile_transformers
+from audiolcm.models.int8 import int8_products
 from audiolcm.models.layers import keep_products, lay_out
 from audiolcm.published.conventions import OURS, Conventions, conventions_of
 from audiolcm.published.models import open_model, vocoder_of
@@ -67,6 +69,8 @@ class AudioLCM(Shared):
         if not self.hardware.uses_bfloat16():
             for network in (self.denoiser, self.autoencoder):
                 lay_out(network, columns=True)
+        if self.hardware.compile:
+            compile_transformers(self.denoiser, self.hardware.autocast(), graphs=True)
         self.schedule = schedule
         self.sampler = sampler
         self._claps: dict[str, Clap] = {}
@@ -103,7 +107,8 @@ class AudioLCM(Shared):
                 also ``spacing``, ``eta`` and, for another sampler, ``kind`` (``ddim``, ``dpm_solver``, ``plms``).
             hardware: device and precision; None chooses.
             plugins: packages besides ours whose classes the folders may name; they are imported, and their code run.
-            precision: ``float32`` for figures that are compared, ``bfloat16`` or ``auto``; None: as ``hardware`` says.
+            precision: ``float32`` for figures that are compared, ``bfloat16``, ``int8`` or ``auto``; None: as
+                ``hardware`` says.
             length: how a duration becomes samples, a name of ``conventions.LENGTHS``; None: of released models as
                 their own code does, of all others ``exact``.
             clamp_mel: whether mels are kept within -5 and 2 before the vocoder; None: not those of released models.
@@ -164,7 +169,7 @@ class AudioLCM(Shared):
             structured: structured captions, ``<event& tag>@...``; None makes ``<caption& all>`` of each.
             steps: sampling steps of this call; None takes the sampler's own.
             omega: guidance of this call, CFG scale - 1; None takes the sampler's own.
-            precision: of this call, ``float32``, ``bfloat16`` or ``auto``; None takes the model's own.
+            precision: of this call, ``float32``, ``bfloat16``, ``int8`` or ``auto``; None takes the model's own.
             candidates: sounds made for each caption, of which the one is returned that CLAP hears as the nearest to
                 it. The first has the seed itself, so that it is the sound of one candidate.
             clap: what ranks candidates: a name of conf/features, or a network that is loaded.
@@ -197,7 +202,7 @@ class AudioLCM(Shared):
     def _in_precision(self, precision: str | None) -> "AudioLCM":
         """Return this model, or where it computes in another precision one that shares all networks with it."""
         hardware = self.hardware.in_precision(precision)
-        if hardware.uses_bfloat16() == self.hardware.uses_bfloat16():
+        if hardware.computes_in() == self.hardware.computes_in():
             return self
         other = copy.copy(self)
         other.hardware = hardware
@@ -222,7 +227,7 @@ class AudioLCM(Shared):
             with Stopwatch(seconds, "text", self.device):
                 text = self._encode(list(zip(request.captions, request.structured, strict=True)))
                 free = self.unconditional.expand_as(text)
-            with Stopwatch(seconds, "denoiser", self.device):
+            with Stopwatch(seconds, "denoiser", self.device), int8_products(self.hardware.uses_int8()):
                 frames = self.autoencoder.num_latent_frames(-(-num_samples // HOP_LENGTH))
                 noise = NoiseSource(request.seeds, self.autoencoder.latent_channels, frames, self.device)
                 sampled = sampler.sample(self.denoiser, self.schedule, noise, text, free)

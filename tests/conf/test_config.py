@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.configuration.resolvers import register_resolvers, slug
-from audiolcm.configuration.schema import compose, load_yaml, resolve, to_yaml
+from audiolcm.configuration.schema import compose, resolve, to_yaml
 from audiolcm.configuration.words import readable
 from audiolcm.errors import UserError
 from audiolcm.training.stage_runner import StageRunner

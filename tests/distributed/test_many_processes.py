@@ -82,6 +82,12 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished(tmp_path_factory.mktemp("alone"), 1)
 
 
+def copy_up_to_the_teacher(alone: Path, folder: Path) -> None:
+    shutil.copytree(alone, folder, dirs_exist_ok=True)
+    for stage in ("teacher", "student"):
+        shutil.rmtree(folder / "artifacts" / stage)
+
+
 def test_two_whole_copies(alone: Path, tmp_path: Path) -> None:
     check_same(finished(tmp_path, 2), alone)
     said = (tmp_path / "log").read_text()
@@ -92,9 +98,7 @@ def test_two_whole_copies(alone: Path, tmp_path: Path) -> None:
 
 def test_shards_in_pieces_with_less_kept(alone: Path, tmp_path: Path) -> None:
     """FSDP, accumulation and recomputation at once, behind the same autoencoder."""
-    shutil.copytree(alone, tmp_path, dirs_exist_ok=True)
-    for stage in ("teacher", "student"):
-        shutil.rmtree(tmp_path / "artifacts" / stage)
+    copy_up_to_the_teacher(alone, tmp_path)
     pieces = [f"trainer.{stage}.accumulate=2" for stage in ("teacher", "student")]
     check_same(finished(tmp_path, 2, "parallel=fsdp", *pieces), alone)
     card = json.loads(next(tmp_path.glob("artifacts/student/*/card.json")).read_text())
@@ -126,9 +130,10 @@ def test_stopped_as_two_goes_on_as_one_and_as_two(alone: Path, tmp_path: Path) -
     check_same(finished(tmp_path, 1), alone)
 
 
-def test_a_killed_process_ends_the_others_soon(tmp_path: Path) -> None:
+def test_a_killed_process_ends_the_others_soon(alone: Path, tmp_path: Path) -> None:
     """Its group hears of it within seconds, and the same command goes on from the last checkpoint."""
-    process = start(tmp_path, 2, "trainer.teacher.steps=20000", "trainer.teacher.checkpoint_every=50")
+    copy_up_to_the_teacher(alone, tmp_path)
+    process = start(tmp_path, 2, "trainer.teacher.steps=20000", "trainer.teacher.checkpoint_every=10")
     wait_for(lambda: list(tmp_path.glob("artifacts/teacher/*/checkpoints/*")), process)
     (second,) = [
         int(entry.name)

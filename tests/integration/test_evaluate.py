@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from small_run import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = [
     "dataset.num_train=24", "dataset.num_validation=8", "dataset.num_test=12", "dataset.duration=2.0",
     "dataset.max_duration=3.0", "dataset.labels=[dog,bell,rain,wind]", "hardware.num_threads=1", "logger=jsonl",
 ]  # fmt: skip
-TRAIN = ["trainer=smoke", "preview.num_clips=1", "preview.student_steps=[2]"]
+TRAIN = [*NETWORKS, "trainer=smoke", "preview.num_clips=1", "preview.student_steps=[2]"]
 SMALL = [
     "trainer.evaluator.steps=12", "trainer.evaluator.batch_size=8", "num_resamples=10", "allow=[few_clips]",
     "report_clips=2",

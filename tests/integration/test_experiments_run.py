@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_run import VOCODER
 
 from experiments.items.catalog import STEMS
 
@@ -38,11 +39,13 @@ MUSIC = [*COMMON, "dataset=foley_music"]
 # The rows of Table 4 differ in the data set, so none can be named; ++ since the whole table's is another one.
 COUNTED = ["logger=jsonl", *(f"++{word}" for word in FOLEY if word.startswith("dataset."))]
 SMALL = [f"trainer.{stage}.steps=2" for stage in ("autoencoder", "vocoder", "teacher")] + [
-    "trainer=smoke", "vocoder=istft", "trainer.teacher.batch_size=2", "trainer.student.batch_size=2",
-    "model.width=32", "model.depth=1", "model.num_heads=2", "preview.num_clips=1", "preview.student_steps=[1]",
+    *VOCODER, "trainer=smoke", "trainer.teacher.batch_size=2", "trainer.student.batch_size=2",
+    "autoencoder.model.channels=32", "model.width=32", "model.depth=1", "model.num_heads=2",
+    "preview.num_clips=1", "preview.student_steps=[1]",
 ]  # fmt: skip
 TRAIN = [*SMALL, "trainer.student.steps=4"]
-OF_EMBEDDED = [word for word in TRAIN if not word.startswith("model.")]  # its teacher is as large as it is
+# Its teacher and the autoencoder behind that are as large as they are.
+OF_EMBEDDED = [word for word in TRAIN if not word.startswith(("model.", "autoencoder."))]
 HEAR = [
     "metrics=[fad_embedded,kl_embedded,clap_embedded]", "trainer.evaluator.steps=4", "trainer.evaluator.batch_size=8",
     "num_resamples=10", "allow=[few_clips]", "report_clips=1",

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from small_run import ROOT, run
+from small_run import NETWORKS, ROOT, VOCODER, run
 
 PAGE = (ROOT / "docs" / "extending.md").read_text()
 FILES = dict(re.findall(r"^`(mypkg/\S+)`:\n```\w+\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
@@ -21,7 +21,7 @@ COMMANDS = [
 ]
 TINY = ["logger=jsonl", "hardware.num_threads=1"]
 TRAIN = [
-    *TINY, "vocoder=istft", "preview.num_clips=1", "preview.student_steps=[1]", "teacher_sampler.num_steps=2",
+    *TINY, *NETWORKS, *VOCODER, "preview.num_clips=1", "preview.student_steps=[1]", "teacher_sampler.num_steps=2",
     *(f"trainer.{stage}.steps=3" for stage in ("autoencoder", "vocoder", "teacher", "student")),
 ]  # fmt: skip
 EVALUATE = [*TINY, "trainer.evaluator.steps=3"]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small_run import NETWORKS, VOCODER
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
-    "trainer=smoke", "vocoder=istft", "hardware.num_threads=1", "preview.num_clips=1", "preview.student_steps=[1]",
+    *NETWORKS, *VOCODER, "trainer=smoke", "hardware.num_threads=1", "preview.num_clips=1", "preview.student_steps=[1]",
     "dataset.num_train=24", "dataset.num_validation=8", "dataset.num_test=4", "dataset.duration=2.0",
-    "dataset.max_duration=3.0", "trainer.student.steps=4", "trainer.teacher.steps=5",
+    "dataset.max_duration=3.0", "trainer.student.steps=4", "trainer.teacher.steps=5", "teacher_sampler.num_steps=4",
 ]  # fmt: skip
 
 

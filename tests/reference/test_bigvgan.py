@@ -13,10 +13,14 @@ import yaml
 from torch import Tensor, nn
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import compose, load_yaml
+from audiolcm.configuration.kept import load_yaml
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
-from audiolcm.models.bigvgan import AntiAliasedSnake, BigVGAN, kaiser_sinc_filter
+from audiolcm.models import bigvgan
+from audiolcm.models.anti_aliasing import AntiAliasedSnake, kaiser_sinc_filter
+from audiolcm.models.bigvgan import BigVGAN
 from audiolcm.models.bigvgan_checkpoint import fold_weight_norm, published_layout
+from audiolcm.models.weight_norm import normed_name
 from audiolcm.stages.recipe import Recipe
 from audiolcm.weights.artifacts import Artifact
 
@@ -120,6 +124,45 @@ def test_forward_equals_the_transcription(folder: Path, published: dict[str, Ten
     torch.testing.assert_close(waveform, expected, rtol=1e-3, atol=2e-4)
 
 
+def test_long_mels_are_made_in_parts_without_a_seam(
+    folder: Path, published: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = BigVGAN.from_published(folder)
+    mel = -2 + torch.randn(1, 80, 2 * model.frames_seen + 20, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        whole = model(mel)
+        monkeypatch.setattr(bigvgan, "FRAMES_AT_ONCE", model.frames_seen + 7)
+        torch.testing.assert_close(model(mel), whole, rtol=0, atol=1e-5)
+        monkeypatch.setattr(model, "frames_seen", model.frames_seen // 8)
+        assert (model(mel) - whole).abs().max() > 1e-5, "fewer frames would do: the test says nothing"
+
+
+def test_gradients_equal_the_transcriptions(folder: Path, published: dict[str, Tensor]) -> None:
+    model = BigVGAN.from_published(folder, weight_norm=True).requires_grad_(True)
+    state = {
+        name: tensor.clone().requires_grad_(not name.endswith("filter")) for name, tensor in published.items()
+    }
+    mel = -2 + torch.randn(2, 80, 3, generator=torch.Generator().manual_seed(4))
+    ours, expected = model(mel), reference_forward(mel, state)
+    given = torch.randn(ours.shape, generator=torch.Generator().manual_seed(5))
+    (ours * given).sum().backward()
+    (expected * given).sum().backward()
+    found = dict(model.named_parameters())
+    for name, tensor in state.items():
+        if tensor.requires_grad:
+            theirs = tensor.grad
+            atol = 1e-4 * float(theirs.abs().max())  # 120 layers of rounding; each layer alone: 1e-5
+            torch.testing.assert_close(found[normed_name(name)].grad, theirs, rtol=1e-5, atol=atol, msg=name)
+
+
+def test_under_autocast_it_differs_by_rounding(folder: Path) -> None:
+    model = BigVGAN.from_published(folder)
+    mel = -2 + torch.randn(1, 80, 4, generator=torch.Generator().manual_seed(6))
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = model(mel)
+    assert 0 < (rounded - model(mel)).abs().mean() < 0.03
+
+
 def test_natural_logarithm_is_converted(folder: Path, published: dict[str, Tensor]) -> None:
     mel = -2 + torch.randn(1, 80, 4, generator=torch.Generator().manual_seed(2))
     waveform = BigVGAN.from_published(folder / "best_netG.pt", mel_log="ln")(mel)
@@ -174,7 +217,7 @@ def test_activation_equals_a_direct_computation() -> None:
         doubled = 2 * np.convolve(stuffed, taps)[15:-15]
         active = np.pad(doubled + np.sin(a * doubled) ** 2 / b, (5, 6), mode="edge")
         expected.append(np.correlate(active, taps, mode="valid")[::2])
-    actual = module(torch.tensor(x).float()[None])[0].detach().numpy()
+    actual = module(torch.tensor(x.T).float()[None])[0].T.detach().numpy()
     np.testing.assert_allclose(actual, np.array(expected), rtol=1e-4, atol=1e-4)
 
 

@@ -111,7 +111,7 @@ def test_a_killed_process_leaves_no_lock_behind(cluster: Cluster, expected: Path
     (holder,) = trainers()
     cluster.run("scancel", "--signal=STOP", holder)  # so that it cannot be done before the other comes
     (waiter,) = runs.keys() - {holder}
-    until(lambda: (tmp_path / f"runs/{runs[waiter]}/train.log").exists(), 30, "the other job to be there")
+    until(lambda: (tmp_path / f"runs/{runs[waiter]}/train.log").exists(), 90, "the other job to be there")
     cluster.run("scancel", "--signal=KILL", holder)
     assert cluster.end(holder) in ("FAILED", "CANCELLED")
     assert cluster.end(waiter, 240) == "COMPLETED"

@@ -134,13 +134,13 @@ def test_the_limit_of_jobs_at_a_time_and_a_cancelled_job(cluster: Cluster, tmp_p
     ]
     with (tmp_path / "log").open("w") as log:
         driver = subprocess.Popen(command, cwd=tmp_path, env=cluster.environment, stdout=log, stderr=log)
-    until(lambda: (tmp_path / "runs/sweep/jobs.jsonl").exists(), 30, "the submission")
+    until(lambda: (tmp_path / "runs/sweep/jobs.jsonl").exists(), 90, "the submission")
     jobs = submitted(tmp_path / "runs/sweep")
     first, second, third = (job["job_id"] for job in jobs)
-    until(lambda: cluster.state(first) == "RUNNING", 30, "the first job")
+    until(lambda: cluster.state(first) == "RUNNING", 90, "the first job")
     assert "ArrayTaskThrottle=1" in cluster.run("scontrol", "show", "job", third).stdout
     assert cluster.state(third) == "PENDING"
-    until(lambda: Path(jobs[0]["folder"], "train.log").exists(), 30, "the first job to be at work")
+    until(lambda: Path(jobs[0]["folder"], "train.log").exists(), 90, "the first job to be at work")
     cluster.run("scancel", first)
     assert cluster.end(first) == "CANCELLED"  # it must not put itself back into the queue
     cluster.run("scancel", second, third)

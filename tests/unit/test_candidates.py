@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from audiolcm import candidates
 from audiolcm.candidates import DEFAULT_CLAP, candidate_seeds
 from audiolcm.commands.cli import main
+from audiolcm.configuration import schema
 from audiolcm.diffusion.sampler import ConsistencySampler, NoiseSource, Sampled
 from audiolcm.diffusion.schedule import ScaledLinearSchedule
 from audiolcm.distributed.hardware import Hardware
@@ -131,7 +132,7 @@ def test_of_equal_candidates_the_first_is_kept() -> None:
             "clap=vggish is unknown: choose laion_630k_audioset, .*hf_clap",
         ),
         ({"candidates": 2}, r"cannot be ranked without CLAP[\s\S]*hf download laion/clap-htsat-unfused"),
-        ({"precision": "float16"}, "precision=float16: choose auto, float32 or bfloat16"),
+        ({"precision": "float16"}, "precision=float16: choose auto, float32, bfloat16, int8"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_sound(
@@ -203,7 +204,7 @@ def test_the_command_offers_what_a_call_knows(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["generate", "--help"])
     page = " ".join(capsys.readouterr().out.split())
-    assert f"--length {{{','.join(LENGTHS)}}}" in page and "--precision {auto,float32,bfloat16}" in page
+    assert f"--length {{{','.join(LENGTHS)}}}" in page and "--precision {auto,float32,bfloat16,int8}" in page
     assert f"(default: {DEFAULT_CLAP})" in page and "--clamp-mel, --no-clamp-mel" in page
     assert 'audiolcm generate "a dog barks" --candidates 3' in page
 
@@ -212,7 +213,7 @@ def test_the_command_keeps_the_best_and_tells_what_it_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     node = {"_target_": f"{__name__}.Levels"}
-    monkeypatch.setattr(candidates, "compose_features", lambda: {"levels": node})
+    monkeypatch.setattr(schema, "compose_features", lambda: {"levels": node})
     monkeypatch.setattr(candidates, "build", lambda *_, **__: Levels())
     caplog.set_level("INFO")
     words = ["generate", "rain falls", "--checkpoint", FOLEY, "--duration", "1", "--precision", "float32"]

@@ -14,6 +14,7 @@ from audiolcm.configuration.ranges import check_options
 from audiolcm.environment import terminal
 from audiolcm.environment.guard import explained, settle_user
 from audiolcm.environment.interrupts import Interrupted, raise_on_signal
+from audiolcm.environment.memory import keep_memory
 from audiolcm.errors import UserError
 from audiolcm.storage.files import name_too_long
 
@@ -43,6 +44,8 @@ examples:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit code; a user's mistake is one message and exit code 1."""
+    if arguments is None:  # a process of its own
+        keep_memory()
     terminal.prepare()
     settle_user()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

@@ -8,6 +8,7 @@ from audiolcm.configuration.words import readable, respelled, rows_are_a_sweep
 from audiolcm.environment import terminal
 from audiolcm.environment.guard import allow_lazy_help, settle_user
 from audiolcm.environment.interrupts import ignore_until_ready
+from audiolcm.environment.memory import keep_memory
 from hydra_plugins.audiolcm_plugins import register_launchers
 
 
@@ -17,6 +18,7 @@ def begin(script: str) -> None:
     Args:
         script: train or evaluate.
     """
+    keep_memory()
     terminal.prepare()
     settle_user()
     ignore_until_ready()

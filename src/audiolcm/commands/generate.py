@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiolcm.configuration.plugins import import_from_here
+from audiolcm.environment.garbage import importing
 from audiolcm.errors import UserError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def add_model_options(
     parser.add_argument("--omega", type=float, help="guidance, CFG scale - 1 (default: as trained, 4)")
     parser.add_argument("--batch-size", type=int, default=batch_size, help=f"(default: {batch_size})")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto",
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16", "int8"), default="auto",
                         help="float32 for figures that are compared; auto: bfloat16 where it is faster (default: "
                         "auto)")  # fmt: skip
     parser.add_argument("--clamp-mel", action=argparse.BooleanOptionalAction, help="keep mels within -5 and 2 before "
@@ -132,12 +133,13 @@ def run(options: argparse.Namespace) -> int:
     """Generate a sound for each caption and name its file."""
     captions, structured = _captions(options)
 
-    from audiolcm.distributed.hardware import Hardware
-    from audiolcm.pipeline import AudioLCM
-    from audiolcm.published.models import default_model
-    from audiolcm.request import MIN_SECONDS, read_candidates, read_request, sampler_settings
-    from audiolcm.sound import wav_paths
-    from audiolcm.storage.files import require_writable
+    with importing():
+        from audiolcm.distributed.hardware import Hardware
+        from audiolcm.pipeline import AudioLCM
+        from audiolcm.published.models import default_model
+        from audiolcm.request import MIN_SECONDS, read_candidates, read_request, sampler_settings
+        from audiolcm.sound import wav_paths
+        from audiolcm.storage.files import require_writable
 
     import_from_here()
     targets = wav_paths(options.output, len(captions))

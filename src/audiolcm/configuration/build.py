@@ -1,12 +1,10 @@
-"""From configuration to objects. Hydra and OmegaConf stop here and in config.py."""
+"""From configuration to objects, as Hydra instantiates them, of checked nodes; Hydra itself is slow to import."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import hydra.utils
-from hydra.errors import InstantiationException
-
-from audiolcm.configuration.checking import check
+from audiolcm.configuration.checking import check, named
 from audiolcm.errors import UserError
 from audiolcm.storage.plain_data import plain
 
@@ -31,25 +29,34 @@ def build(node: Mapping[str, Any], path: str, kind: type = object, /, **given: A
         UserError: what the constructor says of a bad value, an unknown setting, or an object of another kind.
     """
     try:
-        # What is checked is what is built: Hydra walks through containers that others pass by
         tree = plain(node)
     except ValueError as error:
         raise UserError(f"{path} cannot be built: {error}") from error
-    if "${" in str(tree):  # Hydra would put something else into its place, which nobody has checked
+    if "${" in str(tree):
         raise UserError(f"{path} cannot be built: it holds a ${{...}} that is not resolved.")
     check(tree, path)
     try:
-        maker = hydra.utils.instantiate(tree | {"_partial_": True}, _convert_="all")
-    except InstantiationException as error:  # of a node below this one
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
-        if isinstance(error.__cause__, BAD_VALUE):
-            raise UserError(f"{path} cannot be built: {error.__cause__}") from error.__cause__
-        raise
-    try:
+        maker = _maker(tree)
         made = maker if tree.get("_partial_", False) and not given else maker(**given)
     except BAD_VALUE as error:
         raise UserError(f"{path} cannot be built: {error}") from error
     if not isinstance(made, kind):
         raise UserError(f"{path} cannot be built: {tree['_target_']} makes no {kind.__name__}.")
     return made
+
+
+def _maker(node: Mapping[str, Any]) -> partial[Any]:
+    """Return the factory of what ``node`` describes, with its settings, of which those that are nodes are built."""
+    settings = {name: _built(value) for name, value in node.items() if name not in ("_target_", "_partial_")}
+    return partial(named(node["_target_"]), **settings)
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_built(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if "_target_" not in value:
+        return {name: _built(part) for name, part in value.items()}
+    maker = _maker(value)
+    return maker if value.get("_partial_", False) else maker()

@@ -6,13 +6,12 @@ schema: its parameters, their types and its own checks. There is no second list 
 
 import collections.abc
 import difflib
+import importlib
 import inspect
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-from hydra.utils import get_object
 
 from audiolcm.configuration import plugins
 from audiolcm.environment.guard import broken_set
@@ -59,9 +58,25 @@ def allowed_calls(
     return calls
 
 
+def named(target: str) -> typing.Any:
+    """Return what a dotted name stands for; modules on the way are imported.
+
+    Raises:
+        ImportError: there is no such module, or it cannot be imported.
+        AttributeError: what is before a dot holds nothing of the name behind it.
+    """
+    module, *rest = target.split(".")
+    found = importlib.import_module(module)
+    for name in rest:
+        module = f"{module}.{name}"
+        is_unknown_module = inspect.ismodule(found) and not hasattr(found, name)
+        found = importlib.import_module(module) if is_unknown_module else getattr(found, name)
+    return found
+
+
 def _check_call(node: Mapping[str, object], target: str, path: str) -> None:
     try:
-        called = get_object(target)
+        called = named(target)
     except Exception as error:
         said = " ".join(str(error).split())
         wrong = UserError(f"{path}._target_={target} does not exist: {said}")

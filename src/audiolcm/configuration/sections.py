@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from audiolcm.configuration.checking import nearest
-from audiolcm.configuration.words import options_of
 from audiolcm.errors import UserError
 
 SECTIONS = {
@@ -104,6 +103,8 @@ def check_classes(plain: Mapping[str, Any], names: Iterable[str]) -> None:
     """
     for name in names:
         if not is_there(plain, f"{name}._target_"):
+            from audiolcm.configuration.words import options_of  # imports Hydra
+
             own, group = name.replace(".", "/"), name.partition(".")[0]
             group = own if options_of(own) else group
             typed = "sampler@teacher_sampler" if group == "teacher_sampler" else group

@@ -12,6 +12,7 @@ from audiolcm.distributed.measuring import bfloat16_pays, fastest_threads
 from audiolcm.errors import UserError
 
 DEVICES = "auto, cpu, cuda, cuda:N or mps (Apple's GPU)"
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 _LACKING = (
     "not currently implemented",
     "not implemented for",
@@ -24,21 +25,24 @@ _LACKING = (
 
 @dataclass(frozen=True)
 class Hardware:
-    """``device``: auto, cpu, cuda, cuda:N or mps. ``precision``: auto, float32 or bfloat16 (autocast).
+    """``device``: auto, cpu, cuda, cuda:N or mps. ``precision``: auto, float32, bfloat16 (autocast) or int8.
 
     ``auto`` takes a GPU when there is one, of NVIDIA or else of Apple (mps), and bfloat16 where it is faster: on a GPU
     that computes it natively, and on a CPU whose matrix products are faster in it, which is measured in a tenth of a
     second (``measuring.bfloat16_pays``). Apple's GPUs were not measured and take float32. ``num_threads`` bounds the
     CPU threads of torch: a number, auto (with which a product is fastest, measured too), or null for torch's choice.
+    ``int8`` is for sampling on a CPU: bfloat16 with the denoiser's convolutions in 8 bits. ``compile`` lets
+    torch.compile make kernels of the transformers first, which takes a minute or more.
     """
 
     device: str = "auto"
     precision: str = "auto"
     num_threads: int | str | None = None
+    compile: bool = False
 
     def __post_init__(self) -> None:
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise UserError(f"hardware.precision={self.precision}: choose auto, float32 or bfloat16.")
+        if self.precision not in PRECISIONS:
+            raise UserError(f"hardware.precision={self.precision}: choose {', '.join(PRECISIONS)}.")
         if self.num_threads is not None:
             threads = fastest_threads() if self.num_threads == "auto" else self.num_threads
             if not isinstance(threads, int) or threads < 1:
@@ -80,7 +84,7 @@ class Hardware:
     def uses_bfloat16(self) -> bool:
         """Return whether forward passes run under bfloat16 autocast."""
         if self.precision != "auto":
-            return self.precision == "bfloat16"
+            return self.precision != "float32"
         if self.torch_device().type == "cuda":
             return torch.cuda.is_bf16_supported(including_emulation=False)
         if self.torch_device().type == "mps":
@@ -88,8 +92,38 @@ class Hardware:
         return processes.first_said("bfloat16 pays", bfloat16_pays())
 
     def computes_in(self) -> str:
-        """Return the precision of forward passes in a word: float32, or bfloat16 (autocast)."""
+        """Return the precision of forward passes in a word: float32, bfloat16 (autocast) or int8."""
+        if self.uses_int8():
+            return "int8"
         return "bfloat16" if self.uses_bfloat16() else "float32"
+
+    def uses_int8(self) -> bool:
+        """Return whether the sampler computes the denoiser's convolutions in 8 bits.
+
+        Raises:
+            UserError: not on this device, or not with this build of torch.
+        """
+        if self.precision != "int8":
+            return False
+        if self.torch_device().type != "cpu" or not torch.backends.mkldnn.is_available():
+            raise UserError(
+                "hardware.precision=int8 is for CPUs and a torch with oneDNN. Type hardware.device=cpu, or "
+                "hardware.precision=bfloat16 (audiolcm generate: --device cpu, --precision bfloat16)."
+            )
+        return True
+
+    def for_training(self) -> "Hardware":
+        """Return itself.
+
+        Raises:
+            UserError: nothing trains in this precision.
+        """
+        if self.precision == "int8":
+            raise UserError(
+                "hardware.precision=int8 is for sampling: gradients need more digits. Type "
+                "hardware.precision=bfloat16, and sample what was trained with int8."
+            )
+        return self
 
     def in_precision(self, precision: str | None) -> "Hardware":
         """Return the same device in another precision; None leaves it."""
@@ -105,6 +139,8 @@ class Hardware:
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
         name = f"GPU (mps) of {name}" if device.type == "mps" else name
         precision = "bfloat16 autocast" if self.uses_bfloat16() else "float32"
+        precision += ", sampling in int8" if self.uses_int8() else ""
+        precision += ", compiled" if self.compile else ""
         return f"{name}, {torch.get_num_threads()} threads, {precision}, torch {torch.__version__}"
 
 

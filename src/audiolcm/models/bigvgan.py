@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiolcm.errors import UserError
+from audiolcm.models.anti_aliasing import SAMPLES_SEEN, AntiAliasedSnake
 from audiolcm.models.bigvgan_checkpoint import (
     LICENSE,
     load_generator,
@@ -21,104 +21,18 @@ from audiolcm.models.bigvgan_checkpoint import (
     read_arguments,
     require_mel_range,
 )
+from audiolcm.models.long_convolution import SampleConv, SampleUpsampling
 from audiolcm.types import Mel, Waveform
 from audiolcm.weights.reading import sha256
 
 PUBLISHED = "audiolcm.models.bigvgan.BigVGAN.from_published"
 """What a configuration names that takes the published weights."""
 
-FILTER_TAPS = 12
+FRAMES_AT_ONCE = 1024
+"""About 16 seconds: what is computed twice around them is a twelfth of it."""
+
 MEL_LOG_FACTORS = {"log10": 1.0, "ln": math.log(10.0)}
 """What a log10 mel is multiplied by to become the kind of mel that a checkpoint was trained on."""
-
-
-def kaiser_sinc_filter() -> Tensor:
-    """Return the low-pass filter of the 2x resamplers: (1, 1, 12), cutoff at half the band, unit gain at 0 Hz."""
-    attenuation = 2.285 * (FILTER_TAPS // 2 - 1) * math.pi * 1.2 + 7.95
-    window = torch.kaiser_window(FILTER_TAPS, beta=0.1102 * (attenuation - 8.7), periodic=False)
-    time = torch.arange(FILTER_TAPS) - (FILTER_TAPS - 1) / 2
-    taps = window * torch.sinc(0.5 * time)
-    return (taps / taps.sum()).reshape(1, 1, -1)
-
-
-class SnakeBeta(nn.Module):
-    """x + sin^2(exp(alpha) x) / exp(beta), alpha and beta learned for each channel (stored as logarithms)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.alpha = nn.Parameter(torch.zeros(channels))
-        self.beta = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, samples) -> the same shape."""
-        alpha = self.alpha.exp().unsqueeze(1)
-        return x + torch.sin(alpha * x).square() / (self.beta.exp().unsqueeze(1) + 1e-9)
-
-
-class Upsample(nn.Module):
-    """Doubles the sampling rate: (batch, channels, samples) -> (batch, channels, 2 samples)."""
-
-    filter: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("filter", kaiser_sinc_filter())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Zero-stuffing and low-pass filtering; the edges are continued by their last sample."""
-        batch, channels, samples = x.shape
-        padding = FILTER_TAPS // 2 - 1
-        lone = F.pad(x.reshape(batch * channels, 1, samples), (padding, padding), mode="replicate")
-        trim = 2 * padding + FILTER_TAPS // 2 - 1
-        doubled = 2 * F.conv_transpose1d(lone, self.filter, stride=2)[..., trim:-trim]
-        return doubled.reshape(batch, channels, 2 * samples)
-
-
-class LowPass(nn.Module):
-    """Low-pass filters, then keeps every second sample: (batch, channels, 2 samples) -> (batch, channels, samples)."""
-
-    filter: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("filter", kaiser_sinc_filter())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The edges are continued by their last sample, one more on the right: the filter has an even length."""
-        batch, channels, samples = x.shape
-        padding = (FILTER_TAPS // 2 - 1, FILTER_TAPS // 2)
-        lone = F.pad(x.reshape(batch * channels, 1, samples), padding, mode="replicate")
-        return F.conv1d(lone, self.filter, stride=2).reshape(batch, channels, samples // 2)
-
-
-class Downsample(nn.Module):
-    """Halves the sampling rate. Holds the filter under the name that the checkpoint gives it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lowpass = LowPass()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, 2 samples) -> (batch, channels, samples)."""
-        return self.lowpass(x)
-
-
-class AntiAliasedSnake(nn.Module):
-    """SnakeBeta at twice the sampling rate, where the harmonics that it makes do not yet alias."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.act = SnakeBeta(channels)
-        self.upsample = Upsample()
-        self.downsample = Downsample()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, samples) -> the same shape."""
-        return self.downsample(self.act(self.upsample(x)))
-
-
-def _conv(channels: int, kernel: int, dilation: int) -> nn.Conv1d:
-    return nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=dilation * (kernel - 1) // 2)
 
 
 class AmpBlock(nn.Module):
@@ -126,12 +40,14 @@ class AmpBlock(nn.Module):
 
     def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
         super().__init__()
-        self.convs1 = nn.ModuleList(_conv(channels, kernel, dilation) for dilation in dilations)
-        self.convs2 = nn.ModuleList(_conv(channels, kernel, 1) for _ in dilations)
+        self.convs1 = nn.ModuleList(
+            SampleConv(channels, channels, kernel, dilation) for dilation in dilations
+        )
+        self.convs2 = nn.ModuleList(SampleConv(channels, channels, kernel) for _ in dilations)
         self.activations = nn.ModuleList(AntiAliasedSnake(channels) for _ in range(2 * len(dilations)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, samples) -> the same shape."""
+        """(batch, samples, channels) -> the same shape."""
         for i, (dilated, plain) in enumerate(zip(self.convs1, self.convs2, strict=True)):
             x = x + plain(self.activations[2 * i + 1](dilated(self.activations[2 * i](x))))
         return x
@@ -171,16 +87,17 @@ class BigVGAN(nn.Module):
             )
         self.mel_factor = MEL_LOG_FACTORS[mel_log]
         self.num_blocks = len(block_kernels)
-        self.conv_pre = nn.Conv1d(num_mels, channels, 7, padding=3)
+        self.hop = math.prod(upsample_rates)
+        self.frames_seen = _frames_seen(upsample_rates, upsample_kernels, block_kernels, block_dilations)
+        self.conv_pre = SampleConv(num_mels, channels, 7)
         self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
         for rate, kernel in zip(upsample_rates, upsample_kernels, strict=True):
-            up = nn.ConvTranspose1d(channels, channels // 2, kernel, rate, padding=(kernel - rate) // 2)
-            self.ups.append(nn.ModuleList([up]))
+            self.ups.append(nn.ModuleList([SampleUpsampling(channels, channels // 2, kernel, rate)]))
             channels //= 2
             for block_kernel, dilations in zip(block_kernels, block_dilations, strict=True):
                 self.resblocks.append(AmpBlock(channels, block_kernel, dilations))
         self.activation_post = AntiAliasedSnake(channels)
-        self.conv_post = nn.Conv1d(channels, 1, 7, padding=3)
+        self.conv_post = SampleConv(channels, 1, 7)
 
     @classmethod
     def from_published(
@@ -219,11 +136,45 @@ class BigVGAN(nn.Module):
         return model.eval().requires_grad_(False)
 
     def forward(self, mel: Mel) -> Waveform:
-        """Log10 mel (batch, 80, frames) -> waveform (batch, 256 frames)."""
-        x = self.conv_pre(mel * self.mel_factor)
+        """Log10 mel (batch, 80, frames) -> waveform (batch, 256 frames).
+
+        Without gradients the memory it takes does not grow beyond that of ``FRAMES_AT_ONCE``: of a longer mel parts
+        are taken, with as many frames around them as have an influence.
+        """
+        if torch.is_grad_enabled() or mel.shape[2] <= FRAMES_AT_ONCE:
+            return self._whole(mel)
+        parts = []
+        for start in range(0, mel.shape[2], FRAMES_AT_ONCE):
+            first, stop = max(start - self.frames_seen, 0), start + FRAMES_AT_ONCE
+            samples = self._whole(mel[:, :, first : stop + self.frames_seen])
+            parts.append(samples[:, (start - first) * self.hop : (stop - first) * self.hop])
+        return torch.cat(parts, dim=1)
+
+    def _whole(self, mel: Mel) -> Waveform:
+        x = self.conv_pre(mel.mT * self.mel_factor)
         # pyrefly: ignore[not-iterable]  (each is a ModuleList of one)
         for level, (up,) in enumerate(self.ups):
-            x = up(x)
+            x = up(x).float()  # under autocast the products are rounded, not what they are added to
             blocks = self.resblocks[level * self.num_blocks : (level + 1) * self.num_blocks]
             x = sum(block(x) for block in blocks) / self.num_blocks
-        return torch.tanh(self.conv_post(self.activation_post(x))).squeeze(1)
+        with torch.autocast(mel.device.type, enabled=False):  # bfloat16 would leave a waveform 8 bits
+            return torch.tanh(self.conv_post(self.activation_post(x))).squeeze(2)
+
+
+def _frames_seen(
+    rates: Sequence[int],
+    kernels: Sequence[int],
+    block_kernels: Sequence[int],
+    block_dilations: Sequence[Sequence[int]],
+) -> int:
+    """Return how many frames before and after it a sample depends on, at most."""
+    frames, rate = 3.0, 1
+    of_blocks = max(
+        sum((dilation + 1) * (kernel // 2) + 2 * SAMPLES_SEEN for dilation in dilations)
+        for kernel, dilations in zip(block_kernels, block_dilations, strict=True)
+    )
+    for up, kernel in zip(rates, kernels, strict=True):
+        frames += -(-kernel // up) / rate
+        rate *= up
+        frames += of_blocks / rate
+    return math.ceil(frames + (SAMPLES_SEEN + 3) / rate)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 Tokens = Float[Tensor, "batch tokens channels"]
@@ -96,16 +96,26 @@ def gathers(weight: Weight) -> bool:
     return weight.shape[1] <= weight.shape[0]
 
 
-class _Gather(torch.autograd.Function):
-    """Tap k of window t is token t + k dilation."""
+def gather(tokens: Shaped[Tensor, "batch tokens channels"], kernel_size: int, dilation: int) -> Tensor:
+    """Return windows (batch, fewer tokens, kernel_size, channels): tap k of window t is token t + k dilation."""
+    batch, length, width = tokens.shape
+    shape = batch, length - (kernel_size - 1) * dilation, kernel_size, width
+    return tokens.contiguous().as_strided(shape, (length * width, width, dilation * width, 1)).contiguous()
 
+
+def scatter(taps: Taps, dilation: int) -> Tensor:
+    """Return sums (batch, fewer tokens, channels): token t is the sum over k of tap k of t + k dilation."""
+    batch, length, kernel_size, width = taps.shape
+    row = kernel_size * width
+    shape = batch, length - (kernel_size - 1) * dilation, kernel_size, width
+    return taps.contiguous().as_strided(shape, (length * row, row, dilation * row + width, 1)).sum(2)
+
+
+class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tokens: Tokens, kernel_size: int, dilation: int) -> Tensor:
         ctx.dilation = dilation
-        batch, length, width = tokens.shape
-        tokens = tokens.contiguous()
-        shape = batch, length - (kernel_size - 1) * dilation, kernel_size, width
-        return tokens.as_strided(shape, (length * width, width, dilation * width, 1)).contiguous()
+        return gather(tokens, kernel_size, dilation)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
@@ -115,16 +125,10 @@ class _Gather(torch.autograd.Function):
 
 
 class _Scatter(torch.autograd.Function):
-    """Token t is the sum over k of tap k of t + k dilation."""
-
     @staticmethod
     def forward(ctx: Any, taps: Taps, dilation: int) -> Tensor:
-        batch, length, kernel_size, width = taps.shape
-        ctx.kernel_size, ctx.dilation = kernel_size, dilation
-        taps = taps.contiguous()
-        row = kernel_size * width
-        shape = batch, length - (kernel_size - 1) * dilation, kernel_size, width
-        return taps.as_strided(shape, (length * row, row, dilation * row + width, 1)).sum(2)
+        ctx.kernel_size, ctx.dilation = taps.shape[2], dilation
+        return scatter(taps, dilation)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:

@@ -4,14 +4,17 @@ A mel of 64 ms windows says little about time within a window and about frequenc
 phase. White noise has all three; it is bent here until its own mel is the given one.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiolcm.audio.mel import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, approximate_magnitude, mel_filterbank
+from audiolcm.models.block_filter import banded, filter_blocks
 from audiolcm.models.griffin_lim import griffin_lim
-from audiolcm.models.stft import Spectrum, Stft
+from audiolcm.models.stft import Spectrum, Stft, absolute
 from audiolcm.types import Mel, Waveform
 
 Noise = Float[Tensor, "#batch samples"]  # one for the whole batch, or one each
@@ -19,6 +22,7 @@ Noise = Float[Tensor, "#batch samples"]  # one for the whole batch, or one each
 NUM_CANDIDATES = 3
 SHORT_N_FFT = 256
 _SHARE = HOP_LENGTH * 4 // SHORT_N_FFT  # short frames in one frame of the mel
+_BLOCK = 16  # frames whose power is spread in one product of matrices
 _FLOOR = 1e-8
 _POWER_FLOOR = 1e-16
 _MAX_CORRECTION = 2.0  # log10: a pass changes a bin by a factor of 100 at most
@@ -52,11 +56,10 @@ class Excitation(nn.Module):
         )
         self.stft, self.short_stft = Stft(), Stft(SHORT_N_FFT)
         self.register_buffer("filterbank", mel_filterbank(), persistent=False)
-        power = self.stft.window.square().reshape(1, 1, -1, self.short_stft.hop).mean(-1)
+        power = self.stft.window.square().reshape(-1, self.short_stft.hop).mean(-1)
         self.register_buffer("window_power", power, persistent=False)
-        self.register_buffer(
-            "short_bands", band_interpolation(self.filterbank, SHORT_N_FFT), persistent=False
-        )
+        bands = band_interpolation(self.filterbank, SHORT_N_FFT)
+        self.register_buffer("short_bands", bands, persistent=False)
 
     @torch.no_grad()
     def forward(self, mel: Mel, noise: Noise) -> Tensor:
@@ -69,7 +72,8 @@ class Excitation(nn.Module):
             consistent = self.consistent(mel, raw)
             magnitude = approximate_magnitude(mel)
             tonal = griffin_lim(self.stft, magnitude, consistent, self.tonal_passes, _MOMENTUM)
-            return torch.stack([raw, consistent, self.stft.analyze(tonal)], dim=1)
+            spectra = raw, consistent, self.stft.analyze(tonal)
+            return torch.stack([spectrum.mT for spectrum in spectra], dim=1).mT
 
     def consistent(self, mel: Mel, raw: Spectrum) -> Spectrum:
         """Return the spectrum of the raw candidate after the passes toward the mel."""
@@ -79,41 +83,44 @@ class Excitation(nn.Module):
 
     def raw(self, mel: Mel, noise: Noise) -> Waveform:
         """Return the noise under the sharpened envelope of the mel, (batch, frames * 256)."""
-        per_bin = 0.5 * self.sharpened_power(mel).log() - self.filterbank.sum(1, keepdim=True).log()
-        magnitude = torch.exp(self.short_bands @ per_bin)
+        per_band = 0.5 * self.sharpened_power(mel).mT.log() - self.filterbank.sum(1).log()
+        magnitude = torch.exp(per_band @ self.short_bands.T).mT
         white = self.short_stft.analyze(noise)
         # Each noise by its own power: the sound of one mel must not depend on what else is in the batch.
-        power = white.abs().square().mean(dim=(1, 2), keepdim=True)
-        return self.short_stft.synthesize(magnitude * white / power.sqrt())
+        power = absolute(white).square().mean(dim=(1, 2), keepdim=True)
+        return self.short_stft.synthesize(white * (magnitude / power.sqrt()))
 
+    @torch.no_grad()
     def sharpened_power(self, mel: Mel) -> Tensor:
         """Return the power (batch, 80, frames * 4) in steps of 4 ms that explains the mel's power.
 
         The power of a frame is a sum of the signal's power weighted by the squared window. Richardson-Lucy
         iterations (Richardson, 1972) invert that while keeping the power positive.
         """
-        batch, bands, frames = mel.shape
-        measured = torch.pow(10.0, 2.0 * mel).reshape(batch * bands, 1, frames)
-        kernel, margin = self.window_power, (self.window_power.shape[-1] - _SHARE) // 2
-
-        def observe(power: Tensor) -> Tensor:
-            return F.conv1d(F.pad(power, (margin, margin)), kernel, stride=_SHARE).clamp(min=_POWER_FLOOR)
-
-        def spread(ratio: Tensor) -> Tensor:
-            return F.conv_transpose1d(ratio, kernel, stride=_SHARE)[..., margin : margin + frames * _SHARE]
-
-        power = measured.repeat_interleave(_SHARE, dim=2) / kernel.sum()
-        coverage = spread(torch.ones_like(measured[:1]))
+        frames = mel.shape[-1]
+        # Whole blocks of frames, silent after the end: sums over neighbors are then products of matrices
+        silent = -frames % _BLOCK
+        measured = F.pad(torch.pow(10.0, 2.0 * mel).mT, (0, 0, 0, silent))
+        # A frame sees 6 shares beyond those of it, a share 2 frames beyond its own
+        window, many = self.window_power, _BLOCK * _SHARE
+        observing = banded(window, _BLOCK, many + 12, 0, -_SHARE, 1)
+        spreading = banded(window, many, _BLOCK + 4, 6 + 2 * _SHARE, 1, -_SHARE)
+        shares = F.pad(measured.repeat_interleave(_SHARE, dim=1) / window.sum(), (0, 0, 6, 6))
+        ratios = F.pad(torch.ones_like(measured[:, :frames]), (0, 0, 2, 2 + silent))
+        power, ratio = shares[:, 6:-6], ratios[:, 2:-2]
+        coverage = filter_blocks(ratios, spreading, _BLOCK).clamp(min=_FLOOR)
         for _ in range(self.sharpening_passes):
-            power = power * spread(measured / observe(power)) / coverage
-        return power.clamp(min=_POWER_FLOOR).reshape(batch, bands, frames * _SHARE)
+            torch.div(measured, filter_blocks(shares, observing, many).clamp_(min=_POWER_FLOOR), out=ratio)
+            power *= filter_blocks(ratios, spreading, _BLOCK).div_(coverage)
+        return power[:, : frames * _SHARE].clamp(min=_POWER_FLOOR).mT
 
     def _toward(self, mel: Mel, spectrum: Spectrum) -> Spectrum:
         """Return the spectrum with each band's gain that its mel lacks, averaged where bands overlap."""
-        lacking = mel.float() - torch.log10((self.filterbank @ spectrum.abs()).clamp(min=_FLOOR))
-        weights = self.filterbank.sum(0).unsqueeze(1).clamp(min=_FLOOR)
-        gain = (self.filterbank.T @ lacking.clamp(-_MAX_CORRECTION, _MAX_CORRECTION)) / weights
-        return spectrum * torch.pow(10.0, gain)
+        loudness = torch.log10((absolute(spectrum).mT @ self.filterbank.T).clamp(min=_FLOOR))
+        lacking = (mel.float().mT - loudness).clamp(-_MAX_CORRECTION, _MAX_CORRECTION)
+        weights = self.filterbank.sum(0).clamp(min=_FLOOR)
+        gain = lacking @ (self.filterbank * (math.log(10.0) / weights))
+        return spectrum * gain.exp().mT
 
 
 def band_interpolation(filterbank: Tensor, n_fft: int) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from audiolcm.audio.mel import approximate_magnitude
 from audiolcm.errors import UserError
-from audiolcm.models.stft import Stft
+from audiolcm.models.stft import Stft, absolute
 from audiolcm.types import Mel, Waveform
 
 _SILENCE = 1e-8  # below this magnitude a bin has no phase
@@ -56,16 +56,18 @@ def griffin_lim(
 
     One iteration is analysis of the synthesis; ``momentum`` extrapolates it along the change since the last one.
     """
-    waveform = stft.synthesize(magnitude * unit_phase(start))
-    previous = torch.zeros_like(magnitude)
+    magnitude = magnitude.mT.contiguous().mT  # the bins of a frame side by side, as the spectra have them
+    waveform = stft.synthesize(with_magnitude(start, magnitude))
+    previous = None
     for _ in range(num_iterations):
-        consistent = stft.analyze(waveform)
-        extrapolated = consistent - momentum / (1.0 + momentum) * previous
-        waveform = stft.synthesize(magnitude * unit_phase(extrapolated))
+        consistent = extrapolated = stft.analyze(waveform)
+        if previous is not None:
+            extrapolated = torch.add(consistent, previous, alpha=-momentum / (1.0 + momentum))
+        waveform = stft.synthesize(with_magnitude(extrapolated, magnitude))
         previous = consistent
     return waveform
 
 
-def unit_phase(spectrum: Tensor) -> Tensor:
-    """Return the spectrum at magnitude one, and zero where it is silent."""
-    return spectrum / spectrum.abs().clamp(min=_SILENCE)
+def with_magnitude(spectrum: Tensor, magnitude: Tensor) -> Tensor:
+    """Return a spectrum of another magnitude and the same phase; zero where it is silent."""
+    return spectrum * (magnitude / absolute(spectrum).clamp(min=_SILENCE))

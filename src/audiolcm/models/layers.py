@@ -12,40 +12,58 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from audiolcm.models import int8
 from audiolcm.models.convolution import convolve_flat, flat, product_layout
 from audiolcm.types import TextTokens
 
 Network = TypeVar("Network", bound=nn.Module)
+Made = TypeVar("Made")
 
 
 class Keeping(nn.Module):
-    """A layer that may keep what it makes of its weights."""
+    """A layer that may keep what its product takes of its weights."""
 
     keeps = False
-    _kept: tuple[tuple[Any, ...], Tensor] | None = None
+    _kept: tuple[tuple[Any, ...], Any] | None = None
 
-    def product_weight(self, make: Callable[[], Tensor], *weights: Tensor) -> Tensor:
-        """Return what ``make`` makes of the weights, in the precision of the product.
+    weight: Tensor
+
+    def weights(self) -> tuple[Tensor, ...]:
+        """Return the parameters that the product is made of."""
+        return (self.weight,)
+
+    def matrix(self) -> Tensor:
+        """Return what the product takes of them, in their own precision."""
+        raise NotImplementedError
+
+    def product_weight(self) -> Tensor:
+        """Return the matrix in the precision of the product."""
+        weight = self.weights()[0]
+        kind, dtype = weight.device.type, weight.dtype
+        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+            dtype = torch.get_autocast_dtype(kind)
+        return self.kept(dtype, lambda: self.matrix().to(dtype))
+
+    def kept(self, what: object, make: Callable[[], Made]) -> Made:
+        """Return what ``make`` makes of the weights, which is called once where it can be kept.
 
         It is kept while the weights take no gradients and stay the same, in their memory and in their version, which
         torch counts up with each change but those through ``.data``.
         """
-        kind, dtype = weights[0].device.type, weights[0].dtype
-        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-            dtype = torch.get_autocast_dtype(kind)
+        weights = self.weights()
         if not self.keeps or any(weight.requires_grad for weight in weights):
-            return make().to(dtype)
-        state = (dtype, *((weight.data_ptr(), weight._version, weight.device) for weight in weights))
-        if self._kept is not None and self._kept[0] == state:
-            return self._kept[1]
-        with torch.inference_mode(False), torch.no_grad():  # else no later training step could use it
-            made = make().to(dtype)
-        self._kept = None if made.data_ptr() == weights[0].data_ptr() else (state, made)
-        return made
+            return make()
+        if torch.compiler.is_compiling():  # whose kernels take what is there (``settle``)
+            return make() if self._kept is None else self._kept[1]
+        state = (what, *((weight.data_ptr(), weight._version, weight.device) for weight in weights))
+        if self._kept is None or self._kept[0] != state:
+            with torch.inference_mode(False), torch.no_grad():  # else no later training step could use it
+                self._kept = state, make()
+        return self._kept[1]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy takes along: not what was kept."""
-        return {name: value for name, value in self.__dict__.items() if name != "_kept"}
+        return {name: value for name, value in super().__getstate__().items() if name != "_kept"}
 
 
 def keep_products(network: Network) -> Network:
@@ -59,6 +77,13 @@ def set_keeping(network: nn.Module, wanted: bool) -> None:
     for module in network.modules():
         if isinstance(module, Keeping):
             module.keeps = wanted
+
+
+def settle(network: nn.Module) -> None:
+    """Make all that the layers of a network will keep, now, in the precision of the moment."""
+    for module in network.modules():
+        if isinstance(module, Keeping):
+            module.product_weight()
 
 
 def lay_out(network: nn.Module, columns: bool = False) -> None:
@@ -91,7 +116,11 @@ class Linear(Keeping, nn.Linear):
     # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, x: Tensor) -> Tensor:
         """Return x W^T + b over the last dimension."""
-        return F.linear(x, self.product_weight(lambda: self.weight, self.weight), self.bias)
+        return F.linear(x, self.product_weight(), self.bias)
+
+    def matrix(self) -> Tensor:
+        """Return the weight as it is."""
+        return self.weight
 
 
 class TokenConv1d(Keeping, nn.Conv1d):
@@ -128,10 +157,17 @@ class TokenConv1d(Keeping, nn.Conv1d):
     # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, tokens: TextTokens) -> Tensor:
         """Return (batch, tokens, out_channels)."""
-        weight = self.product_weight(lambda: flat(self.weight), self.weight)
         taps, dilation, stride = self.kernel_size[0], self.dilation[0], self.stride[0]
+        if int8.wanted() and taps > 1:
+            small = self.kept("int8", lambda: int8.quantized(self.matrix()))
+            return int8.convolve_int8(tokens, small, self.bias, taps, self.zeros, dilation, stride)
+        weight = self.product_weight()
         # Rounded before windows are copied
         return convolve_flat(tokens.to(weight.dtype), weight, self.bias, taps, self.zeros, dilation, stride)
+
+    def matrix(self) -> Tensor:
+        """Return the weight as the matrix of its product."""
+        return flat(self.weight)
 
 
 class TokenGroupNorm(nn.GroupNorm):
@@ -149,8 +185,7 @@ class TokenGroupNorm(nn.GroupNorm):
     # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, x: TextTokens) -> TextTokens:
         """Return the normalized tokens."""
-        image = x.transpose(1, 2).unsqueeze(
-            2
-        )  # to torch an image of height 1 with its channels last: no copy
+        # To torch an image of height 1 with its channels last: no copy
+        image = x.transpose(1, 2).unsqueeze(2)
         image = F.group_norm(image, self.num_groups, self.weight, self.bias, self.eps)
         return image.squeeze(2).transpose(1, 2)

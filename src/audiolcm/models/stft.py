@@ -1,7 +1,7 @@
 """The short-time Fourier transform whose frames tile a waveform exactly, and its inverse, for the vocoders."""
 
 import torch
-from jaxtyping import Complex
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +17,7 @@ class Stft(nn.Module):
     """Analysis and synthesis with a Hann window of ``n_fft`` samples at hops of a quarter of it.
 
     At the default of 1024 these are the frames of the mel spectrogram: n frames stand for n * 256 samples. Both
-    directions run in float32, also under autocast, and are differentiable.
+    directions run in float32, also under autocast, and are differentiable. The bins of a frame lie side by side.
     """
 
     window: Tensor
@@ -43,14 +43,21 @@ class Stft(nn.Module):
         Lim, 1984, Eq. 6).
         """
         with torch.autocast(spectrum.device.type, enabled=False):
-            frames = torch.fft.irfft(spectrum.transpose(1, 2), n=self.n_fft) * self.window
-            envelope = self.window.square().expand(1, frames.shape[1], self.n_fft)
-            return self._overlap_add(frames) / self._overlap_add(envelope)
+            frames = torch.fft.irfft(spectrum.mT, n=self.n_fft) * self.window
+            blocks = frames.unflatten(2, (OVERLAP, self.hop))
+            # The squared windows are those of any frame: they are not laid out for each
+            squared = self.window.square().reshape(1, 1, OVERLAP, self.hop).expand(1, blocks.shape[1], -1, -1)
+            return self._overlap_add(blocks) / self._overlap_add(squared)
 
-    def _overlap_add(self, frames: Tensor) -> Tensor:
-        """Add frames (batch, n, n_fft) at their hops and cut the padding: (batch, n * hop)."""
-        batch, count, _ = frames.shape
-        blocks = frames.reshape(batch, count, OVERLAP, self.hop)
-        total = sum(F.pad(blocks[:, :, i], (0, 0, i, OVERLAP - 1 - i)) for i in range(OVERLAP))
-        # pyrefly: ignore[missing-attribute]  (a sum of tensors, never empty)
-        return total.flatten(1)[:, self.padding : self.padding + count * self.hop]
+    def _overlap_add(self, blocks: Float[Tensor, "batch frames overlap hop"]) -> Waveform:
+        """Add frames at their hops and cut the padding: (batch, frames * hop)."""
+        batch, count, _, hop = blocks.shape
+        total = blocks.new_zeros(batch, count + OVERLAP - 1, hop)
+        for i in range(OVERLAP):
+            total[:, i : i + count] += blocks[:, :, i]
+        return total.flatten(1)[:, self.padding : self.padding + count * hop]
+
+
+def absolute(spectrum: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return the magnitudes; faster than ``abs``, which guards against numbers beyond float32's half exponent."""
+    return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).sqrt()

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from audiolcm.audio.mel import HOP_LENGTH, LOG_MEL_MIN, N_FFT, NUM_MELS
 from audiolcm.models.excitation import NUM_CANDIDATES, Excitation, Noise, seeded_noise
+from audiolcm.models.layers import TokenConv1d
+from audiolcm.models.stft import absolute
 from audiolcm.types import Mel, Waveform
 
 NUM_BINS = N_FFT // 2 + 1
@@ -20,19 +22,19 @@ _MAX_LOG_GAIN = 3.0  # nats: a factor of 20 up or down
 
 
 class ConvBlock(nn.Module):
-    """Gated dense convolution with a residual, over (batch, width, frames): dense is what CPUs and GPUs do fast."""
+    """Gated dense convolution with a residual, over (batch, frames, width): dense is what CPUs and GPUs do fast."""
 
     def __init__(self, width: int, kernel_size: int) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(width, 1))
-        self.expand = nn.Conv1d(width, 2 * width, kernel_size, padding=kernel_size // 2)
-        self.project = nn.Conv1d(width, width, 1)
+        self.expand = TokenConv1d(width, 2 * width, kernel_size)
+        self.project = TokenConv1d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output, of the shape of ``x``."""
         # Each frame is normalized alone: a statistic over time would tie the sound to the length of the mel.
-        normed = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6) * self.scale
-        value, gate = self.expand(normed).chunk(2, dim=1)
+        normed = x * torch.rsqrt(x.square().mean(dim=2, keepdim=True) + 1e-6) * self.scale.squeeze(1)
+        value, gate = self.expand(normed).chunk(2, dim=2)
         return x + self.project(value * F.silu(gate))
 
 
@@ -63,9 +65,9 @@ class IstftVocoder(nn.Module):
         super().__init__()
         self.seed = seed
         self.excitation = Excitation(sharpening_passes, mel_passes, tonal_passes)
-        self.stem = nn.Conv1d(NUM_MELS + 3 * NUM_CANDIDATES * NUM_BINS, width, 1)
+        self.stem = TokenConv1d(NUM_MELS + 3 * NUM_CANDIDATES * NUM_BINS, width, 1)
         self.blocks = nn.Sequential(*(ConvBlock(width, kernel_size) for _ in range(depth)))
-        self.head = nn.Conv1d(width, (1 + NUM_CANDIDATES) * NUM_BINS, 1)
+        self.head = TokenConv1d(width, (1 + NUM_CANDIDATES) * NUM_BINS, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # pyrefly: ignore[bad-argument-type]  (made with a bias)
 
@@ -78,25 +80,30 @@ class IstftVocoder(nn.Module):
             noise = seeded_noise(self.seed, mel.shape[-1]).to(mel.device)
         candidates = self.excitation(mel, noise)
         hidden = self.blocks(self.stem(features(mel, candidates)))
-        outputs = self.head(hidden).float().unflatten(1, (1 + NUM_CANDIDATES, NUM_BINS))
+        outputs = self.head(hidden).float().unflatten(2, (1 + NUM_CANDIDATES, NUM_BINS))
         with torch.autocast(mel.device.type, enabled=False):
-            start = torch.tensor(_START_MIX, device=mel.device).reshape(1, NUM_CANDIDATES, 1, 1)
-            mix = torch.softmax(outputs[:, 1:] + start, dim=1)
-            gain = torch.exp(_MAX_LOG_GAIN * torch.tanh(outputs[:, 0] / _MAX_LOG_GAIN))
-            return self.excitation.stft.synthesize((mix * candidates).sum(1) * gain)
+            start = torch.tensor(_START_MIX, device=mel.device).unsqueeze(1)
+            mix = torch.softmax(outputs[:, :, 1:] + start, dim=2)
+            gain = torch.exp(_MAX_LOG_GAIN * torch.tanh(outputs[:, :, :1] / _MAX_LOG_GAIN))
+            mixed = (mix * gain * candidates.permute(0, 3, 1, 2)).sum(2)
+            return self.excitation.stft.synthesize(mixed.mT)
 
 
-def features(mel: Mel, candidates: Tensor) -> Float[Tensor, "batch features frames"]:
+def features(mel: Mel, candidates: Tensor) -> Float[Tensor, "batch frames features"]:
     """Return what the network sees: the mel, and levels and phase advances of the candidates.
 
     An advance is the phase from one frame to the next beyond what the center frequency of the bin explains, as
     cosine and sine: steady at a tone, random in noise, and blind to where in time the sound begins.
     """
-    level = torch.log10(candidates.abs().clamp(min=10.0**LOG_MEL_MIN)).flatten(1, 2)
-    before = F.pad(candidates[..., :-1], (1, 0))
-    advance = candidates * before.conj()
-    advance = advance / advance.abs().clamp(min=_FLOOR)
-    bins = torch.arange(NUM_BINS, device=mel.device).unsqueeze(1)
+    candidates = candidates.mT  # the bins of a frame side by side, as they lie in memory
+    magnitude = absolute(candidates)
+    level = torch.log10(magnitude.clamp(min=10.0**LOG_MEL_MIN))
+    before = F.pad(candidates[:, :, :-1], (0, 0, 1, 0))
+    length = magnitude * F.pad(magnitude[:, :, :-1], (0, 0, 1, 0))
+    bins = torch.arange(NUM_BINS, device=mel.device)
     expected = torch.exp(-2j * torch.pi * ((bins * HOP_LENGTH) % N_FFT) / N_FFT)
-    advance = torch.view_as_real(advance * expected).permute(0, 1, 4, 2, 3).flatten(1, 3)
-    return torch.cat([mel, level, advance], dim=1)
+    advance = candidates * (before.conj() * expected)
+    scale = length.clamp(min=_FLOOR).reciprocal()
+    parts = torch.stack([advance.real * scale, advance.imag * scale], dim=2)
+    by_frame = (part.transpose(1, 2).flatten(2) for part in (level, parts.flatten(1, 2)))
+    return torch.cat([mel.mT, *by_frame], dim=2)

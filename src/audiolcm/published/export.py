@@ -21,7 +21,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from audiolcm.configuration.schema import read_yaml, to_yaml
+from audiolcm.configuration.kept import read_yaml
+from audiolcm.configuration.schema import to_yaml
 from audiolcm.configuration.sections import OPTIONAL_SECTIONS, SECTIONS
 from audiolcm.errors import UserError
 from audiolcm.storage.files import TEMPORARY_SUFFIX, explained

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from audiolcm.configuration.schema import load_yaml
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan_checkpoint import FOLDER as VOCODER_FOLDER
 from audiolcm.models.bigvgan_checkpoint import WEIGHTS_FILE

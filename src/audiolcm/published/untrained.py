@@ -10,7 +10,6 @@ from typing import Any
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.fingerprint import code_of_plugins
-from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.weights.artifacts import Artifact, ArtifactStore, Identity, tensors_identity
 
 Config = Mapping[str, Any]
@@ -38,6 +37,8 @@ class Companions:
 
 def convert_vocoder(store: ArtifactStore, companions: Companions) -> Artifact:
     """Write the vocoder that ``companions`` name, which needs no training, as an artifact and return it."""
+    from audiolcm.configuration.schema import compose  # imports Hydra
+
     if companions.vocoder == GRIFFIN_LIM:
         return keep_vocoder(store, compose([f"vocoder={GRIFFIN_LIM}"]))
     cfg = compose(["vocoder=bigvgan"])
@@ -49,6 +50,8 @@ def convert_vocoder(store: ArtifactStore, companions: Companions) -> Artifact:
 
 def keep_vocoder(store: ArtifactStore, cfg: Config) -> Artifact:
     """Return the artifact of a configured vocoder that needs no training, written now if it is not there."""
+    from audiolcm.configuration.schema import to_yaml  # imports Hydra
+
     section = cfg["vocoder"]
     model = build(section["model"], "vocoder.model")
     # Of published weights the content counts, not the path; the artifact then needs their files no more.

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import read_yaml
+from audiolcm.configuration.kept import read_yaml
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5 import ClapT5
 from audiolcm.published import layout

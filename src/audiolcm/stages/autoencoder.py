@@ -8,7 +8,7 @@ from safetensors import safe_open
 from torch import nn
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import load_yaml
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.data.loading.dataset import MelClips
 from audiolcm.distributed import processes
 from audiolcm.models.autoencoder import Autoencoder

@@ -10,7 +10,7 @@ import torch
 from audiolcm.assembly import Method, build_denoiser, load_text_encoder, read_text_encoder
 from audiolcm.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import load_yaml
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.data.loading.dataset import MelClips
 from audiolcm.data.preparing.prepare import prepare
 from audiolcm.data.store.prepared import PreparedData, PreparedSplit

@@ -5,7 +5,7 @@ import logging
 from torch import nn
 
 from audiolcm.assembly import build_denoiser
-from audiolcm.configuration.schema import load_yaml
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.data.loading.captions import CaptionIds
 from audiolcm.data.loading.dataset import LatentClips, encode_latents, encode_text
 from audiolcm.data.store.prepared import PreparedSplit

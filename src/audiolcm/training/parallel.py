@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from audiolcm.distributed import processes
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
+from audiolcm.models.compiling import compile_transformers
 from audiolcm.models.ema import copies_share_memory
 from audiolcm.models.layers import lay_out, round_products, set_keeping
 from audiolcm.models.transformer import Transformer
@@ -78,6 +79,8 @@ class Parallel:
         lay_out(whole)
         if hardware.uses_bfloat16():
             round_what_is_read(objective)
+        if hardware.compile:
+            compile_transformers(whole, hardware.autocast())
         return Whole(objective) if processes.count() == 1 else Replicated(objective)
 
 
@@ -176,6 +179,8 @@ class Sharded:
             fully_shard(network, mesh=mesh, mp_policy=own, reshard_after_forward=True)
             network.to(device)
         cast(nn.Module, objective).to(device)
+        if hardware.compile:
+            compile_transformers(cast(nn.Module, objective), hardware.autocast())
 
     def backward(self, part: str, loss: Tensor, last: bool) -> None:
         """Add gradients; each process keeps the sums of its shard, also between pieces: whole ones are too large."""

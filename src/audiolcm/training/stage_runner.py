@@ -117,10 +117,9 @@ class StageRunner:
         log.info("%s: training in %s", stage, folder)
         tracker = build(self.cfg["logger"], "logger") if processes.is_first() else NoTracker()
         optimizer = build(self.optimizer(stage), "optimizer")
-        run = StageRun(
-            stage, folder, identity.hash, self.cfg["seed"], self.hardware, optimizer, tracker, self.parallel
-        )
-        torch.manual_seed(self.cfg["seed"])  # initial weights
+        seed, hardware = self.cfg["seed"], self.hardware.for_training()
+        run = StageRun(stage, folder, identity.hash, seed, hardware, optimizer, tracker, self.parallel)
+        torch.manual_seed(seed)  # initial weights
         with self.parallel.construction():
             made = objective()
         sets = data()

@@ -1,12 +1,16 @@
 """What the configuration of a stranger's model can make: parts of models, of the kind that is asked for, no more."""
 
+from functools import partial
 from pathlib import Path
 
+import hydra.utils
 import pytest
+from torch import nn
 
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
-from audiolcm.configuration.schema import compose, load_yaml, to_yaml
+from audiolcm.configuration.kept import load_yaml
+from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.diffusion.sampler import Sampler
 from audiolcm.errors import UserError
 
@@ -74,3 +78,26 @@ SAMPLER = {"_target_": "audiolcm.diffusion.sampler.ConsistencySampler"}
 def test_what_is_built_is_checked_whole_and_of_the_kind_that_is_asked_for(node: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build(node, "sampler", Sampler)
+
+
+def told(made: object) -> object:
+    """What an object holds, or a factory would make it with, as values that can be compared."""
+    if isinstance(made, partial):
+        return made.func, told(made.keywords)
+    if isinstance(made, dict):
+        return {name: told(value) for name, value in made.items()}
+    if isinstance(made, list | tuple):
+        return type(made), [told(value) for value in made]
+    if isinstance(made, nn.Module):
+        return str(made)
+    return (type(made), told(vars(made))) if hasattr(made, "__dict__") else made
+
+
+@pytest.mark.parametrize(
+    "section", ["sampler", "backbone.norm", "autoencoder.model", "autoencoder.objective"]
+)
+def test_it_builds_what_hydra_instantiates(section: str) -> None:
+    node = compose([])
+    for name in section.split("."):
+        node = node[name]
+    assert told(build(node, section)) == told(hydra.utils.instantiate(node, _convert_="all"))

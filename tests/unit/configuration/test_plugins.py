@@ -17,8 +17,9 @@ from audiolcm.configuration import fingerprint, plugins
 from audiolcm.configuration.build import build
 from audiolcm.configuration.checking import check
 from audiolcm.configuration.fingerprint import code_of_class, code_of_plugins
+from audiolcm.configuration.kept import load_yaml
 from audiolcm.configuration.plugins import allowed_packages, allowing, import_from_here, is_allowed
-from audiolcm.configuration.schema import compose, load_yaml, to_yaml
+from audiolcm.configuration.schema import compose, to_yaml
 from audiolcm.data.foley import FoleyCorpus
 from audiolcm.data.preparing.prepare import prepared_fingerprint
 from audiolcm.data.store.prepared import FORMAT_VERSION

@@ -165,3 +165,17 @@ def test_draws_come_from_the_cpu_whatever_the_device(monkeypatch: pytest.MonkeyP
     )
     NoiseSource([1, 2], 4, 8, torch.device("mps")).draw()
     assert moved == [("cpu", torch.device("mps"))]
+
+
+def test_eight_bits_are_for_sampling_on_a_cpu() -> None:
+    hardware = Hardware("cpu", "int8")
+    assert hardware.uses_bfloat16() and hardware.uses_int8() and hardware.computes_in() == "int8"
+    with pytest.raises(UserError, match="int8 is for sampling"):
+        hardware.for_training()
+    assert Hardware("cpu", "float32").for_training().computes_in() == "float32"
+
+
+def test_eight_bits_are_not_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"int8 is for CPUs.*--precision bfloat16"):
+        Hardware("cpu", "int8").computes_in()

@@ -102,7 +102,7 @@ def test_a_steady_tone_advances_steadily_whatever_its_frequency() -> None:
     stft = Excitation().stft
     spectrum = stft.analyze(torch.sin(2 * math.pi * 1000.0 * time).unsqueeze(0))  # center of bin 64
     seen = features(torch.zeros(1, 80, 40), spectrum.unsqueeze(1))
-    cosine, sine = seen[0, 80 + 513 :].unflatten(0, (2, 513))[:, 64, 4:-4]
+    cosine, sine = seen[0, 4:-4, 80 + 513 :].unflatten(1, (2, 513))[:, :, 64].T
     torch.testing.assert_close(cosine, torch.ones(32), atol=1e-3, rtol=0.0)
     torch.testing.assert_close(sine, torch.zeros(32), atol=2e-2, rtol=0.0)
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from audiolcm.commands.cli import main
-from audiolcm.configuration.schema import read_yaml
+from audiolcm.configuration.kept import read_yaml
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.pipeline import AudioLCM

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from audiolcm.configuration.build import build
-from audiolcm.configuration.schema import compose, load_yaml, read_yaml
+from audiolcm.configuration.kept import load_yaml, read_yaml
+from audiolcm.configuration.schema import compose
 from audiolcm.data.loading.dataset import WaveformClips
 from audiolcm.environment.interrupts import Interrupted
 from audiolcm.errors import UserError

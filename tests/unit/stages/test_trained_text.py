@@ -16,7 +16,8 @@ from torch.testing import assert_close
 
 from audiolcm.assembly import load_text_encoder
 from audiolcm.configuration.fingerprint import settings_fingerprint
-from audiolcm.configuration.schema import compose, read_yaml
+from audiolcm.configuration.kept import read_yaml
+from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5 import ClapT5TextEncoder, ReleasedTextEncoder
 from audiolcm.objectives.diffusion import DiffusionObjective

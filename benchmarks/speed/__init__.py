@@ -1,0 +1,1 @@
+"""How fast the package is: what ``python -m benchmarks`` measures, writes and renders (``docs/performance.md``)."""

@@ -1,0 +1,93 @@
+"""Every kind of measurement does its work, at a tiny size and in this process."""
+
+import io
+import json
+
+import pytest
+
+from audiolcm.distributed.hardware import Hardware
+from benchmarks.speed.case import KINDS, read_case
+from benchmarks.speed.denoising import configured, flops_of_call, inputs, network
+from benchmarks.speed.floor import Product, count_flops
+from benchmarks.speed.tracing import NUM_SHOWN, traced
+from benchmarks.speed.training import flops_of_distillation
+from benchmarks.speed.work import Work, repeated
+from benchmarks.speed.worker import Metronome, make_work
+
+SMALL = [
+    "model.width=32", "model.depth=1", "model.num_heads=2", "autoencoder.model.channels=32", "hardware.num_threads=1",
+    "vocoder.model.width=32", "vocoder.model.depth=1", "vocoder.model.sharpening_passes=1",
+    *(f"trainer.{stage}.batch_size=2" for stage in ("autoencoder", "vocoder", "teacher", "student")),
+    *(f"trainer.{stage}.crop_seconds=0.512" for stage in ("autoencoder", "vocoder", "teacher", "student")),
+]  # fmt: skip
+BIGVGAN = {"tiny": {"channels": 64, "block_kernels": [3], "block_dilations": [[1]]}}
+OTHERS = ["main-job"]
+"""Kinds that are not tried here: it is the whole of ``python train.py``."""
+NAMES = [
+    "denoiser-tiny-bfloat16-b2-1s", "released-denoiser-tiny-1s", "sampler-tiny-float32-1s-3steps", "decoder-tiny-1s",
+    "released-decoder-tiny-1s", "vocoder-tiny-istft-1s", "released-vocoder-tiny-1s",
+    "synthesis-tiny-float32-istft-b2-1s", "warm-synthesis-tiny-float32-istft-1s", "released-synthesis-tiny-float32-1s",
+    "training-tiny-float32-autoencoder", "training-tiny-float32-vocoder", "training-tiny-float32-teacher",
+    "training-tiny-bfloat16-student", "distillation-tiny-float32-b2-1s", "released-distillation-tiny-float32-b2-1s",
+    "start-tiny-import",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def small_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.speed.floor._SIDE", {"cpu": 64})
+    monkeypatch.setattr("benchmarks.speed.stages.BIGVGAN", BIGVGAN)
+
+
+def test_every_kind_is_tried() -> None:
+    assert {read_case(name).kind for name in NAMES} == set(KINDS) - set(OTHERS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_work_is_timed(name: str) -> None:
+    answers = io.StringIO()
+    Metronome(make_work(name, SMALL), 0, io.StringIO("0.0\n0.0\n"), answers).run()
+    facts, first, second, end = map(json.loads, answers.getvalue().splitlines())
+    assert facts["device"] == "cpu" and facts["flops"] >= 0
+    assert (
+        len(first["seconds"]) == len(second["seconds"]) == 1
+        and first["seconds"][0] > 0
+        and second["rate"] > 0
+    )
+    assert end["peak_bytes"] > 0
+    stages = ["text", "denoiser", "decoder", "vocoder"] if "synthesis" in name else []
+    assert list(first["stages"][0]) == stages
+
+
+def test_plain_arithmetic_is_that_of_our_network() -> None:
+    cfg, hardware = configured(read_case("denoiser-tiny-float32"), SMALL)
+    device = hardware.torch_device()
+    ours = network(cfg, device)
+    given = inputs(cfg, 2, 1, device)
+    assert flops_of_call(cfg, 2, 1) == count_flops(lambda: ours(**given))
+
+
+def test_step_costs_six_calls_of_its_denoiser_nearly() -> None:
+    cfg, _ = configured(read_case("denoiser-tiny-float32"), SMALL)
+    assert 5.5 < flops_of_distillation(cfg, 2, 1) / flops_of_call(cfg, 2, 1) <= 6.0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_product_has_a_rate(precision: str) -> None:
+    assert Product(Hardware("cpu", precision)).rate() > 0
+
+
+def test_profile_names_the_costliest_operations(tmp_path, monkeypatch) -> None:
+    operations = traced("denoiser-tiny-float32-1s", SMALL, tmp_path / "trace.json")
+    assert len(operations) == NUM_SHOWN
+    assert [one["seconds"] for one in operations] == sorted(
+        (one["seconds"] for one in operations), reverse=True
+    )
+    assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+
+
+def test_work_that_is_not_warmed_up_is_timed_from_its_first_unit() -> None:
+    done, answers = [], io.StringIO()
+    work = Work(repeated(lambda: done.append(1)), Hardware("cpu", "float32"), 0.0, warm_up=0)
+    Metronome(work, 0, io.StringIO("0\n"), answers).run()
+    assert len(done) == 1 and len(answers.getvalue().splitlines()) == 3

@@ -1,0 +1,183 @@
+"""Layers whose frozen weights are kept as their products take them."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from audiolcm.models.attention import SelfAttention
+from audiolcm.models.int8 import int8_products
+from audiolcm.models.layers import Keeping, Linear, TokenConv1d, TokenGroupNorm, keep_products, lay_out
+from audiolcm.models.position import NoPosition
+
+WIDTH = 16
+
+
+class Network(nn.Module):
+    """One layer of each kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = Linear(WIDTH, WIDTH)
+        self.expand = TokenConv1d(WIDTH, 3 * WIDTH, 9)
+        self.contract = TokenConv1d(3 * WIDTH, WIDTH, 9)
+        self.attention = SelfAttention(WIDTH, 2)
+        self.nowhere = NoPosition(WIDTH, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return all of them, one after the other."""
+        return self.attention(self.contract(self.expand(self.linear(x))), self.nowhere)
+
+
+def plainly(network: Network, x: Tensor) -> Tensor:
+    """Return the same by torch's functions on the parameters."""
+    x = F.linear(x, network.linear.weight, network.linear.bias).transpose(1, 2)
+    for layer in (network.expand, network.contract):
+        x = F.conv1d(x, layer.weight, layer.bias, padding=4)
+    x, attention = x.transpose(1, 2), network.attention
+    query, key, value = (
+        F.linear(x, layer.weight).unflatten(2, (2, -1)).transpose(1, 2)
+        for layer in (attention.to_query, attention.to_key, attention.to_value)
+    )
+    scores = (query @ key.mT / (WIDTH / 2) ** 0.5).softmax(-1)
+    return F.linear(
+        (scores @ value).transpose(1, 2).flatten(2), attention.to_out.weight, attention.to_out.bias
+    )
+
+
+@pytest.fixture
+def network() -> Network:
+    torch.manual_seed(0)
+    return Network()
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return torch.randn(2, 31, WIDTH, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_layouts_and_kept_weights_change_nothing_in_float32(
+    network: Network, x: Tensor, columns: bool
+) -> None:
+    expected, before = plainly(network, x), copy.deepcopy(network.state_dict())
+    assert_close(network(x), expected, atol=1e-5, rtol=1e-5)
+    lay_out(network, columns)
+    keep_products(network)
+    for _ in range(2):
+        assert_close(network(x), expected, atol=1e-5, rtol=1e-5)
+    after = network.state_dict()
+    assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_kept_weights_are_those_that_autocast_rounds(network: Network, x: Tensor) -> None:
+    kept = keep_products(copy.deepcopy(network))
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        assert torch.equal(kept(x), network(x))
+        assert torch.equal(kept(x), network(x))
+    assert_close(kept(x), plainly(network, x), atol=1e-5, rtol=1e-5)  # and float32 after bfloat16
+
+
+def all_kept(network: Network) -> list[int]:
+    """Return where in memory what the layers keep is, of those that keep something."""
+    layers = [module for module in network.modules() if isinstance(module, Keeping)]
+    return [layer._kept[1].data_ptr() for layer in layers if layer._kept is not None]
+
+
+def test_weights_are_rounded_once(network: Network, x: Tensor) -> None:
+    keep_products(network)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        network(x)
+        first = all_kept(network)
+        network(x)
+    assert len(first) == 5 and all_kept(network) == first
+
+
+@pytest.mark.parametrize("how", ["copy_", "load_state_dict", "assign", "foreach", "another tensor"])
+def test_a_changed_weight_is_seen(network: Network, x: Tensor, how: str) -> None:
+    keep_products(network)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        network(x)
+        other = Network()
+        if how == "copy_":
+            for ours, theirs in zip(network.parameters(), other.parameters(), strict=True):
+                ours.copy_(theirs)
+        elif how == "foreach":
+            torch._foreach_lerp_(list(network.parameters()), list(other.parameters()), 1.0)
+        elif how == "another tensor":
+            for ours, theirs in zip(network.parameters(), other.parameters(), strict=True):
+                ours.data = theirs.data.clone()
+        else:
+            network.load_state_dict(other.state_dict(), assign=how == "assign")
+            network.requires_grad_(False)
+        assert torch.equal(network(x), other(x))
+
+
+def test_trained_weights_are_not_kept_and_get_gradients(network: Network, x: Tensor) -> None:
+    keep_products(network)
+    with torch.inference_mode():
+        network(x)
+    network.requires_grad_(True)
+    lay_out(network)
+    network(x).square().sum().backward()
+    found = [parameter.grad for parameter in network.parameters()]
+    expected = torch.autograd.grad(plainly(network, x).square().sum(), list(network.parameters()))
+    for one, other in zip(found, expected, strict=True):
+        assert one is not None
+        assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_copies_do_not_take_along_what_is_kept(network: Network, x: Tensor) -> None:
+    keep_products(network)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        network(x)
+    assert all_kept(network) and not all_kept(copy.deepcopy(network))
+
+
+def test_an_even_kernel_says_its_padding() -> None:
+    with pytest.raises(ValueError, match="odd"):
+        TokenConv1d(4, 4, 2)
+    assert TokenConv1d(4, 4, 2, padding=(0, 1))(torch.zeros(1, 7, 4)).shape == (1, 7, 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_group_norm_is_torchs_over_channels(x: Tensor, dtype: torch.dtype) -> None:
+    norm = TokenGroupNorm(4, WIDTH, eps=1e-5).to(dtype)
+    expected = F.group_norm(x.to(dtype).transpose(1, 2), 4, norm.weight, norm.bias, 1e-5).transpose(1, 2)
+    assert_close(norm(x.to(dtype)), expected)
+
+
+def by_hand(layer: TokenConv1d, x: Tensor) -> Tensor:
+    """Return the convolution of what is left of weights and activations in 255 steps."""
+    largest = layer.weight.abs().amax(dim=(1, 2), keepdim=True)
+    weight = (layer.weight / largest * 127).round() * largest / 127
+    if layer.in_channels > layer.out_channels:
+        taps = layer.weight.abs().amax(dim=1, keepdim=True)
+        weight = (layer.weight / taps * 127).round() * taps / 127
+    scale = x.abs().amax(dim=(1, 2) if layer.in_channels <= layer.out_channels else 2, keepdim=True)
+    rounded = (x / scale * 127).round() * scale / 127
+    return F.conv1d(rounded.transpose(1, 2), weight, layer.bias, padding=4).transpose(1, 2)
+
+
+def test_eight_bits_are_their_closed_form(network: Network, x: Tensor) -> None:
+    keep_products(network)
+    x[1] *= 20.0  # each example has its own scale
+    with torch.no_grad(), int8_products():
+        for layer, given in ((network.expand, x), (network.contract, torch.cat((x, x, x), dim=2))):
+            expected = by_hand(layer, given)
+            found = layer(given).float()
+            assert (found - expected).norm() < 0.008 * expected.norm()  # rounded to bfloat16 besides
+            exact = F.conv1d(given.transpose(1, 2), layer.weight, layer.bias, padding=4).transpose(1, 2)
+            assert 0.0 < (found - exact).norm() < 0.03 * exact.norm()
+    assert torch.equal(layer(given), layer(given)) and layer(given).dtype == torch.float32
+
+
+def test_eight_bits_of_an_example_do_not_depend_on_its_neighbors(network: Network, x: Tensor) -> None:
+    keep_products(network)
+    with torch.no_grad(), int8_products():
+        together = network.contract(network.expand(x))
+        alone = torch.cat([network.contract(network.expand(one[None])) for one in x])
+    assert_close(together, alone, atol=2**-6, rtol=2**-6)
