@@ -96,8 +96,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         parameters=sum(p.numel() for part in objective.parts().values() for p in part),
         weights=weights,
         gradients=gradients,
-        optimizer=2
-        * sum(stepped),  # AdamW keeps two numbers for each weight, and being fused needs no other memory
+        optimizer=2 * sum(stepped),  # the two moments of AdamW, which is fused and makes nothing else
         activations=max(forward_and_back - weights - gradients, 0),
         block=block,
         around_blocks=sum(size_of(n.parameters()) - block * len(n.blocks) for n in networks),
