@@ -62,6 +62,7 @@ _JOINED: dict[str, str] = {
     "audiolcm.data.store": "data.reader=shards",
     "audiolcm.data.tunes": "data.tunes.drums=instruments",
     "audiolcm.jobs": "cluster.requeue=slurm_queue",
+    "audiolcm.models": "models.token_conv=layers",
     "audiolcm.sizing": "planner.live=memory planner.plan=memory",
     "audiolcm.stages": "models.transplant=student",
     "audiolcm.storage": "result=run_folder version=hashing",

@@ -21,7 +21,7 @@ from audiolcm.environment.guard import explained
 from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.compiling import compile_transformers
 from audiolcm.models.int8 import int8_products
-from audiolcm.models.layers import keep_products, lay_out
+from audiolcm.models.layers import keep_products
 from audiolcm.published.conventions import OURS, Conventions, conventions_of
 from audiolcm.published.models import open_model, vocoder_of
 from audiolcm.published.sharing import Shared
@@ -65,10 +65,7 @@ class AudioLCM(Shared):
         self.text_encoder = text_encoder.to(self.device)
         self.denoiser = keep_products(denoiser.to(self.device).eval())
         self.autoencoder = keep_products(autoencoder.to(self.device).eval())
-        self.vocoder = vocoder.to(self.device).eval()
-        if not self.hardware.uses_bfloat16():
-            for network in (self.denoiser, self.autoencoder):
-                lay_out(network, columns=True)
+        self.vocoder = keep_products(vocoder.to(self.device).eval())
         if self.hardware.compile:
             compile_transformers(self.denoiser, self.hardware.autocast(), graphs=True)
         self.schedule = schedule

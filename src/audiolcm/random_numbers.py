@@ -73,7 +73,9 @@ def first_examples(generator: Generator, count: int) -> Generator:
 
 def on_device(drawn: Tensor, device: torch.device) -> Tensor:
     """Return numbers that were drawn on the CPU on a device, without a wait for what that one still computes."""
-    return (drawn.pin_memory() if device.type == "cuda" else drawn).to(device, non_blocking=True)
+    if device.type == "cuda":
+        return drawn.pin_memory().to(device, non_blocking=True)
+    return drawn.to(device)
 
 
 def _stack(draws: list[Tensor], shape: Sequence[int]) -> Tensor:

@@ -181,7 +181,8 @@ class OdeSampler:
     ) -> Latent:
         """Return the classifier-free guided noise prediction; where nothing is guided, without the empty caption."""
         if not self._guides(t):
-            return denoiser(z_t, _times(t, z_t), text).float()
+            # A copy, since a compiled denoiser may write its next prediction into the same memory
+            return denoiser(z_t, _times(t, z_t), text).to(torch.float32, copy=True)
         both = denoiser(
             torch.cat([z_t, z_t]), _times(t, torch.cat([z_t, z_t])), torch.cat([text, unconditional])
         )

@@ -27,15 +27,15 @@ class NoiseSchedule:
         self.betas = betas.float()
         self.alphas = alphas_cumprod.sqrt().float()
         self.sigmas = (1.0 - alphas_cumprod).sqrt().float()
-        self._on_devices: dict[tuple[torch.device, bool], Tensor] = {}
+        self._on_devices: dict[tuple[str, torch.device], Tensor] = {}
 
     def alpha(self, t: Timesteps) -> Tensor:
         """Return alpha_t shaped (batch, 1, 1), ready to multiply a latent."""
-        return self._at(self.alphas, t)
+        return self._at("alphas", t)
 
     def sigma(self, t: Timesteps) -> Tensor:
         """Return sigma_t shaped (batch, 1, 1)."""
-        return self._at(self.sigmas, t)
+        return self._at("sigmas", t)
 
     def add_noise(self, z_0: Latent, noise: Latent, t: Timesteps) -> Latent:
         """Sample the transition density: z_t ~ N(alpha_t z_0, sigma_t^2 I) for a given standard normal draw."""
@@ -45,11 +45,11 @@ class NoiseSchedule:
         """Return (z_t - sigma_t epsilon) / alpha_t, the clean latent that ``epsilon`` implies."""
         return (z_t - self.sigma(t) * epsilon) / self.alpha(t)
 
-    def _at(self, values: Tensor, t: Timesteps) -> Tensor:
-        place = t.device, values is self.alphas
+    def _at(self, table: str, t: Timesteps) -> Tensor:
+        place = table, t.device
         if place not in self._on_devices:
             with torch.inference_mode(False):  # else no later training step could use it
-                self._on_devices[place] = values.to(t.device)
+                self._on_devices[place] = getattr(self, table).to(t.device)
         return self._on_devices[place][t.long()].view(-1, 1, 1)
 
 

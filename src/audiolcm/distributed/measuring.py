@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 
@@ -13,8 +13,7 @@ from torch import Tensor
 BFLOAT16_PAYS_FROM = 1.6
 """How many times as fast as in float32 a product must be in bfloat16: rounding activations for it costs time too.
 
-Far from the ratios of CPUs that were met, so that each decides in the same way every time: 2.7 on an AMD CPU with
-AVX512-BF16, 5 and more with AMX, below 1 without such instructions.
+Far from the ratio of the CPU of AMD with AVX512-BF16 that was met, 2.7.
 """
 _MORE_THREADS_PAY_FROM = 1.1
 _ROUNDS = 3
@@ -23,16 +22,37 @@ _TOKENS, _WIDTH, _WIDER = 512, 576, 1152
 
 @cache
 def bfloat16_pays() -> bool:
-    """Return whether products on the CPU are so much faster in bfloat16; measured once in a process."""
-    with torch.no_grad(), torch.autocast("cpu", enabled=False):
-        in_float32, in_bfloat16 = seconds_of(product(torch.float32), product(torch.bfloat16))
+    """Return whether products on the CPU are much faster in bfloat16.
+
+    With AMX they are, without instructions for bfloat16 they are not, on a busy machine too; of what lies between, one
+    thread's own time is measured, once in a process.
+    """
+    if torch.cpu._is_amx_tile_supported() or not torch.cpu._is_avx512_bf16_supported():
+        return torch.cpu._is_amx_tile_supported()
+    with one_thread(), torch.no_grad(), torch.autocast("cpu", enabled=False):
+        in_float32, in_bfloat16 = seconds_of(
+            product(torch.float32), product(torch.bfloat16), clock=time.thread_time
+        )
     return in_float32 >= BFLOAT16_PAYS_FROM * in_bfloat16
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@cache
 def fastest_threads() -> int:
     """Return with how many threads a product is fastest: 1, the cores, or all that this process may use.
 
     More threads are taken only where they save a tenth of the time: on a busy machine they wait for each other.
+    Measured once in a process; of several on one machine each has its share of the CPUs.
     """
     before, work = torch.get_num_threads(), product(torch.float32)
 
@@ -40,7 +60,8 @@ def fastest_threads() -> int:
         torch.set_num_threads(count)
         work()
 
-    counts = sorted({1, min(physical_cores(), usable_cpus()), usable_cpus()})
+    share = max(1, usable_cpus() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    counts = sorted({1, min(physical_cores(), share), share})
     try:
         times = seconds_of(*(partial(with_threads, count) for count in counts))
     finally:
@@ -74,13 +95,13 @@ def product(dtype: torch.dtype) -> Callable[[], Tensor]:
     return lambda: torch.nn.functional.linear(tokens, weight)
 
 
-def seconds_of(*works: Callable[[], object]) -> list[float]:
-    """Return the least time that each work takes, by turns; the first round only warms up."""
-    rounds = [[_timed(work) for work in works] for _ in range(1 + _ROUNDS)]
+def seconds_of(*works: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> list[float]:
+    """Return the least time that each work takes by a clock, by turns; the first round only warms up."""
+    rounds = [[_timed(work, clock) for work in works] for _ in range(1 + _ROUNDS)]
     return [min(times) for times in zip(*rounds[1:], strict=True)]
 
 
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def _timed(work: Callable[[], object], clock: Callable[[], float]) -> float:
+    began = clock()
     work()
-    return time.perf_counter() - began
+    return clock() - began

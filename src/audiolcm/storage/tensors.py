@@ -31,7 +31,8 @@ _RANDOM = {"normal_", "uniform_", "kaiming_uniform_", "xavier_uniform_", "xavier
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write the tensors to ``path`` atomically; a disk that refuses is a ``UserError`` and keeps no part.
 
-    Nothing is copied but tensors that are views, or on another device: a network as large as the memory can be written.
+    Nothing is copied but tensors that are views, on another device, or in another order of memory than their shape
+    says, as convolutions in training are (``models.layers.lay_out``).
     """
     owned: dict[str, Tensor] = {}
     storages = set()

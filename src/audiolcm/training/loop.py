@@ -128,7 +128,7 @@ def every(interval: int, done: int, total: int) -> bool:
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """Return the batch with every tensor on ``device``."""
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    return {name: tensor.to(device, non_blocking=device.type == "cuda") for name, tensor in batch.items()}
 
 
 def losses_of_piece(objective: Objective, piece: Piece, step: int, hardware: Hardware) -> Iterator[PartLoss]:

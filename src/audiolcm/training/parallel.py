@@ -164,8 +164,9 @@ class Sharded:
     def __init__(self, objective: Objective, transformers: list[nn.Module], hardware: Hardware) -> None:
         device = hardware.torch_device()
         for network in transformers:  # shards change under the eyes of what is kept of a whole
-            if isinstance(network, Transformer):
-                set_keeping(network, False)
+            set_keeping(network, False)
+            for weight in network.parameters():
+                weight.data = weight.data.contiguous()  # FSDP knows no other layout
         from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard  # slow to import
 
         mesh = init_device_mesh(device.type, (processes.count(),))

@@ -50,8 +50,13 @@ def read_ahead(
         yield steps
         return
     place = (torch.cuda.set_device, (device,)) if device.type == "cuda" else (None, ())
-    with ThreadPoolExecutor(1, "reading", *place) as thread:
+    thread = ThreadPoolExecutor(1, "reading", *place)
+    try:
         yield _one_ahead(steps, thread)
+    finally:
+        thread.shutdown(
+            wait=False, cancel_futures=True
+        )  # a file system that hangs keeps nobody from stopping
 
 
 def _one_ahead(steps: Iterator[list[Piece]], thread: ThreadPoolExecutor) -> Iterator[list[Piece]]:

@@ -15,11 +15,18 @@ from audiolcm.errors import UserError
 @pytest.fixture
 def taking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """As if the works that are measured took so many seconds."""
-    measuring.bfloat16_pays.cache_clear()
+    for measured in (measuring.bfloat16_pays, measuring.fastest_threads):
+        measured.cache_clear()
     yield lambda *seconds: monkeypatch.setattr(
-        measuring, "seconds_of", lambda *works: list(seconds[: len(works)])
+        measuring, "seconds_of", lambda *works, **_: list(seconds[: len(works)])
     )
-    measuring.bfloat16_pays.cache_clear()
+    for measured in (measuring.bfloat16_pays, measuring.fastest_threads):
+        measured.cache_clear()
+
+
+def abilities(monkeypatch: pytest.MonkeyPatch, amx: bool, avx512_bf16: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
 
 
 @pytest.mark.parametrize(
@@ -27,8 +34,13 @@ def taking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     [(1.0, 0.1, True), (1.0, 0.37, True), (1.0, 0.7, False), (1.0, 20.0, False)],
 )
 def test_auto_takes_bfloat16_on_a_cpu_that_is_faster_in_it(
-    taking: Callable[..., None], in_float32: float, in_bfloat16: float, expected: bool
+    taking: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    in_float32: float,
+    in_bfloat16: float,
+    expected: bool,
 ) -> None:
+    abilities(monkeypatch, amx=False, avx512_bf16=True)
     taking(in_float32, in_bfloat16)
     hardware = Hardware(device="cpu")
     assert hardware.uses_bfloat16() is expected
@@ -37,7 +49,30 @@ def test_auto_takes_bfloat16_on_a_cpu_that_is_faster_in_it(
     assert product.dtype == (torch.bfloat16 if expected else torch.float32)
 
 
-def test_what_is_measured_are_true_products_in_each_precision() -> None:
+@pytest.mark.parametrize(("amx", "avx512_bf16", "expected"), [(True, True, True), (False, False, False)])
+def test_other_cpus_are_not_measured_so_that_a_busy_machine_changes_nothing(
+    taking: Callable[..., None], monkeypatch: pytest.MonkeyPatch, amx: bool, avx512_bf16: bool, expected: bool
+) -> None:
+    abilities(monkeypatch, amx, avx512_bf16)
+    taking(*((1.0, 1.0) if expected else (1.0, 0.1)))
+    assert Hardware("cpu").uses_bfloat16() is expected
+
+
+def test_threads_are_measured_once_and_shared_among_processes(
+    taking: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    monkeypatch.setattr(measuring, "usable_cpus", lambda: 8)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    taking()
+    monkeypatch.setattr(measuring, "seconds_of", lambda *works: counts.append(len(works)) or [1.0, 0.5])
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    Hardware("cpu", num_threads="auto").in_precision("float32")
+    assert counts == [2]  # 1 and 2 of 8
+    assert measuring.fastest_threads() == 2
+
+
+def test_what_is_measured_are_true_products_in_each_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     for dtype in (torch.float32, torch.bfloat16):
         made = measuring.product(dtype)()
         assert made.dtype == dtype and made.eq(576).all()
@@ -45,6 +80,7 @@ def test_what_is_measured_are_true_products_in_each_precision() -> None:
         seconds > 0 for seconds in measuring.seconds_of(measuring.product(torch.float32), lambda: None)
     )
     with torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+        abilities(monkeypatch, amx=False, avx512_bf16=True)
         assert isinstance(measuring.bfloat16_pays.__wrapped__(), bool)
 
 

@@ -1,6 +1,7 @@
 """Layers whose frozen weights are kept as their products take them."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -59,13 +60,10 @@ def x() -> Tensor:
     return torch.randn(2, 31, WIDTH, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("columns", [False, True])
-def test_layouts_and_kept_weights_change_nothing_in_float32(
-    network: Network, x: Tensor, columns: bool
-) -> None:
+def test_layouts_and_kept_weights_change_nothing_in_float32(network: Network, x: Tensor) -> None:
     expected, before = plainly(network, x), copy.deepcopy(network.state_dict())
     assert_close(network(x), expected, atol=1e-5, rtol=1e-5)
-    lay_out(network, columns)
+    lay_out(network)
     keep_products(network)
     for _ in range(2):
         assert_close(network(x), expected, atol=1e-5, rtol=1e-5)
@@ -84,7 +82,7 @@ def test_kept_weights_are_those_that_autocast_rounds(network: Network, x: Tensor
 def all_kept(network: Network) -> list[int]:
     """Return where in memory what the layers keep is, of those that keep something."""
     layers = [module for module in network.modules() if isinstance(module, Keeping)]
-    return [layer._kept[1].data_ptr() for layer in layers if layer._kept is not None]
+    return [made.data_ptr() for layer in layers for _, made in (layer._kept or {}).values()]
 
 
 def test_weights_are_rounded_once(network: Network, x: Tensor) -> None:
@@ -134,7 +132,50 @@ def test_copies_do_not_take_along_what_is_kept(network: Network, x: Tensor) -> N
     keep_products(network)
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         network(x)
-    assert all_kept(network) and not all_kept(copy.deepcopy(network))
+    copied = copy.deepcopy(network)
+    assert all_kept(network) and not all_kept(copied) and not copied.linear.keeps
+
+
+def test_precisions_take_turns_without_making_anything_twice(network: Network, x: Tensor) -> None:
+    keep_products(network)
+    kept = []
+    for _ in range(2):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            network(x)
+        with torch.no_grad():
+            assert_close(network(x), plainly(network, x), atol=1e-5, rtol=1e-5)
+        kept.append(all_kept(network))
+    assert kept[0] == kept[1] and len(kept[0]) == 10
+
+
+def test_threads_may_share_a_network(network: Network, x: Tensor) -> None:
+    keep_products(network)
+    expected = plainly(network, x)
+
+    def call(rounded: bool) -> float:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=rounded):
+            return float((network(x) - expected).abs().max())
+
+    with ThreadPoolExecutor(4) as threads:
+        differences = list(threads.map(call, [True, False] * 20))
+    assert max(differences[1::2]) < 1e-5 < min(differences[::2])
+
+
+def test_a_network_made_in_inference_mode_can_be_called(x: Tensor) -> None:
+    with torch.inference_mode():
+        network = keep_products(Network())
+        assert_close(network(x), plainly(network, x), atol=1e-5, rtol=1e-5)
+
+
+def test_another_tensor_at_the_place_of_the_first_is_seen(network: Network, x: Tensor) -> None:
+    keep_products(network)
+    layer = network.linear
+    with torch.no_grad():
+        layer(x)
+        old = layer.weight
+        layer.weight = nn.Parameter(old.detach().mul(2.0), requires_grad=False)
+        layer.weight.data = old.data.mul_(2.0)  # the memory of the first
+        assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
 
 
 def test_an_even_kernel_says_its_padding() -> None:
@@ -172,7 +213,10 @@ def test_eight_bits_are_their_closed_form(network: Network, x: Tensor) -> None:
             assert (found - expected).norm() < 0.008 * expected.norm()  # rounded to bfloat16 besides
             exact = F.conv1d(given.transpose(1, 2), layer.weight, layer.bias, padding=4).transpose(1, 2)
             assert 0.0 < (found - exact).norm() < 0.03 * exact.norm()
-    assert torch.equal(layer(given), layer(given)) and layer(given).dtype == torch.float32
+            assert layer(given).dtype == torch.bfloat16
+    with int8_products():  # gradients, and networks that train, are not rounded so
+        assert layer(given).dtype == torch.float32
+        assert torch.equal(network.requires_grad_(True).contract(given), layer(given))
 
 
 def test_eight_bits_of_an_example_do_not_depend_on_its_neighbors(network: Network, x: Tensor) -> None:
