@@ -27,9 +27,10 @@ def measured_table(result: Result) -> str:
 def _row(one: Measured, result: Result) -> str:
     first = result.measured[0]
     beside = "" if one is first or result.axis else str(ratio(one, first))
-    name = f"`{one.name}`" + ("" if one.version == "here" else f", {one.version}")
+    told = [f"`{one.name}`"] + [one.precision] * (one.flops > 0 and not one.case.precision)
+    told += [one.version] * (one.version != "here")
     cells = [
-        name,
+        ", ".join(told),
         *map(seconds, (one.median, one.p95, one.least, one.floor)),
         f"{one.distance:.2f}" if one.distance else "",
         beside,
