@@ -16,7 +16,7 @@ from benchmarks.speed.work import Work, repeated
 ROOT = Path(audiolcm.__file__).parents[2]
 """Of the version of the package that is measured."""
 
-CALL = "import sys; from audiolcm.commands.cli import main; sys.exit(main(sys.argv[1:]))"
+CALL = "import sys; from audiolcm.commands.cli import main; sys.exit(main())"
 STARTS = {
     "generate": ["-c", CALL, "generate", "a dog barks", "--seed", "0", "-o", "dog.wav"],
     "help": [str(ROOT / "train.py"), "--help"],

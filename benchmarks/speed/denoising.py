@@ -14,7 +14,7 @@ from audiolcm.distributed.hardware import Hardware
 from audiolcm.sizing.memory import text_shape
 from benchmarks.speed.case import Case, merged
 from benchmarks.speed.floor import count_flops
-from benchmarks.speed.work import Work, repeated
+from benchmarks.speed.work import Work, readied, repeated, sampling
 from benchmarks.yardstick.denoiser import Denoiser
 
 Config = dict[str, Any]
@@ -76,7 +76,7 @@ def flops_of_call(cfg: Config, batch: int, seconds: float) -> int:
 def denoiser(case: Case, words: list[str]) -> Work:
     """Measure one call of our denoiser."""
     cfg, hardware = configured(case, words)
-    return _call(case, cfg, hardware, network(cfg, hardware.torch_device()))
+    return _call(case, cfg, hardware, readied(network(cfg, hardware.torch_device()), hardware))
 
 
 def released_denoiser(case: Case, words: list[str]) -> Work:
@@ -88,9 +88,8 @@ def released_denoiser(case: Case, words: list[str]) -> Work:
 def _call(case: Case, cfg: Config, hardware: Hardware, called: nn.Module) -> Work:
     given = inputs(cfg, case.batch, case.seconds, hardware.torch_device())
 
-    @torch.no_grad()
     def unit() -> None:
-        with hardware.autocast():
+        with sampling(hardware):
             called(**given)
 
     flops = flops_of_call(cfg, case.batch, case.seconds)
@@ -101,15 +100,15 @@ def sampler(case: Case, words: list[str]) -> Work:
     """Measure consistency sampling: noise to latents in ``case.steps`` calls."""
     cfg, hardware = configured(case, words)
     device = hardware.torch_device()
-    student, text = network(cfg, device), inputs(cfg, case.batch, case.seconds, device)["text"]
-    schedule, sampling = build(cfg["schedule"], "schedule"), ConsistencySampler(case.steps)
+    student = readied(network(cfg, device), hardware)
+    text = inputs(cfg, case.batch, case.seconds, device)["text"]
+    schedule, student_sampler = build(cfg["schedule"], "schedule"), ConsistencySampler(case.steps)
     channels = cfg["autoencoder"]["model"]["latent_channels"]
 
-    @torch.no_grad()
     def unit() -> None:
         noise = NoiseSource(list(range(case.batch)), channels, frames_of(case.seconds), device)
-        with hardware.autocast():
-            sampling.sample(student, schedule, noise, text, text)
+        with sampling(hardware):
+            student_sampler.sample(student, schedule, noise, text, text)
 
     flops = case.steps * flops_of_call(cfg, case.batch, case.seconds)
     return Work(repeated(unit), hardware, flops, case.batch * case.seconds)

@@ -34,11 +34,10 @@ class Machine:
             return []
         return [one for one in result.measured if one.name in names or not names]
 
-    def at_other_commits(self, case: str) -> list[list[Measured]]:
-        """Return a case as it is here and at another commit, for each commit that it was measured at."""
-        start = f"{case}-against-"
-        found = {stem: result for stem, result in self.results.items() if stem.startswith(start)}
-        return [result.measured for stem, result in found.items() if "=" not in stem]
+    def at_another_commit(self, case: str, commit: str) -> list[Measured]:
+        """Return a case as it is here and at another commit; nothing where that was not measured."""
+        found = self.results.get(f"{case}-against-{commit}")
+        return [] if found is None else list(found.measured)
 
 
 Figure = Callable[[Machine], Found | None]
@@ -76,12 +75,14 @@ def fastest_times_the_floor(contest: str, *names: str) -> Figure:
     return figure
 
 
-def times_an_earlier_commit(case: str) -> Figure:
-    """Return how many times as long a case takes at another commit, the slowest of those that were measured."""
+def times_an_earlier_commit(case: str, commit: str) -> Figure:
+    """Return how many times as long a case takes at another commit."""
 
     def figure(machine: Machine) -> Found | None:
-        pairs = machine.at_other_commits(case)
-        return max((Found(ratio(other, here).median, here.commit) for here, other in pairs), default=None)
+        if not (pair := machine.at_another_commit(case, commit)):
+            return None
+        here, other = pair
+        return Found(ratio(other, here).median, here.commit)
 
     return figure
 

@@ -12,7 +12,7 @@ from audiolcm.models.autoencoder import Autoencoder
 from audiolcm.models.bigvgan import BigVGAN
 from benchmarks.speed.case import Case
 from benchmarks.speed.denoising import Config, configured, frames_of
-from benchmarks.speed.work import Work, repeated
+from benchmarks.speed.work import Work, readied, repeated
 from benchmarks.yardstick.bigvgan import BigVGAN as ReleasedBigVGAN
 from benchmarks.yardstick.decoder import Decoder
 
@@ -51,7 +51,9 @@ def released_vocoder_network(case: Case, device: torch.device) -> ReleasedBigVGA
 def decoder(case: Case, words: list[str]) -> Work:
     """Measure our decoder: latents to mels."""
     cfg, hardware = configured(case, words)
-    return _decoding(case, cfg, hardware, autoencoder(cfg, hardware.torch_device()).decode)
+    made = autoencoder(cfg, hardware.torch_device())
+    readied(made, hardware)
+    return _decoding(case, cfg, hardware, made.decode)
 
 
 def released_decoder(case: Case, words: list[str]) -> Work:
@@ -65,7 +67,7 @@ def _decoding(case: Case, cfg: Config, hardware: Hardware, decode: Callable[[Ten
     latents = torch.randn(case.batch, channels, frames_of(case.seconds), device=hardware.torch_device())
 
     def unit() -> None:
-        with hardware.autocast():
+        with torch.no_grad(), hardware.autocast():
             decode(latents)
 
     return Work(repeated(unit), hardware, sound=case.batch * case.seconds)
@@ -74,7 +76,8 @@ def _decoding(case: Case, cfg: Config, hardware: Hardware, decode: Callable[[Ten
 def vocoder(case: Case, words: list[str]) -> Work:
     """Measure one of our vocoders: mels to waveforms."""
     cfg, hardware = configured(case, words)
-    return _sounding(case, hardware, vocoder_network(case, cfg, hardware.torch_device()))
+    made = vocoder_network(case, cfg, hardware.torch_device())
+    return _sounding(case, hardware, readied(made, hardware))
 
 
 def released_vocoder(case: Case, words: list[str]) -> Work:
@@ -89,6 +92,7 @@ def _sounding(case: Case, hardware: Hardware, sound: nn.Module) -> Work:
         torch.rand(case.batch, NUM_MELS, 2 * frames_of(case.seconds), device=hardware.torch_device()) * 4 - 4
     )
 
+    @torch.no_grad()
     def unit() -> None:
         sound(mels)
 

@@ -1,7 +1,11 @@
 """What a case gives to be timed: an endless loop that tells when each unit of it is done."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+
+import torch
+from torch import nn
 
 from audiolcm.distributed.hardware import Hardware
 
@@ -27,6 +31,32 @@ class Work:
     flops: float | None = None
     sound: float = 0.0
     warm_up: int = 2
+
+
+def readied(network: nn.Module, hardware: Hardware) -> nn.Module:
+    """Return a network as ``AudioLCM`` readies it for sampling; an earlier version of the package has less to do."""
+    with suppress(ImportError):
+        from audiolcm.models.layers import keep_products
+
+        keep_products(network)
+    if getattr(hardware, "compile", False):
+        from audiolcm.models.compiling import compile_transformers
+
+        compile_transformers(network, hardware.autocast(), graphs=True)
+    return network
+
+
+@contextmanager
+def sampling(hardware: Hardware) -> Iterator[None]:
+    """Compute inside in the precision in which ``AudioLCM`` samples."""
+    with ExitStack() as contexts:
+        contexts.enter_context(torch.no_grad())
+        contexts.enter_context(hardware.autocast())
+        if hardware.computes_in() == "int8":
+            from audiolcm.models.int8 import int8_products
+
+            contexts.enter_context(int8_products())
+        yield
 
 
 def repeated(unit: Callable[[], Stages | None]) -> Callable[[Tick], object]:

@@ -69,7 +69,8 @@ class Metronome:
                 self._begin()
             self.work.loop(self.tick)
         except Finished:
-            self._answer({"peak_bytes": self._peak(), "imported_bytes": self.imported})
+            imported = 0 if self.work.flops == 0.0 else self.imported  # of commands all counts
+            self._answer({"peak_bytes": self._peak(), "imported_bytes": imported})
 
     def tick(self, stages: Stages) -> None:
         """Take note of the end of a unit."""

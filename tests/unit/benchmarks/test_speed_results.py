@@ -141,7 +141,7 @@ def test_targets_are_filled_from_results() -> None:
         measured("released-denoiser-base-float32", 0.8),
     )
     main_job = result(
-        "main-job-tiny", measured("main-job-tiny", 100), measured("main-job-tiny", 250), against="abc"
+        "main-job-tiny", measured("main-job-tiny", 100), measured("main-job-tiny", 250), against="5d7ea24"
     )
     table = targets_table([Machine([result("denoiser", *denoisers), main_job])])
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
@@ -173,7 +173,7 @@ def test_every_target_names_cases_of_the_catalog() -> None:
             for contest in CONTESTS.values()
         ]
         results.append(
-            result("main-job-tiny", *[measured("main-job-tiny", 1.0)] * 2, against="a", machine=of_machine)
+            result("main-job-tiny", *[measured("main-job-tiny", 1.0)] * 2, against="5d7ea24", machine=of_machine)
         )
         machine = Machine(results)
         assert all(target.figure(machine) is not None for target in TARGETS if target.is_for(machine))
@@ -231,7 +231,7 @@ def test_command_measures_against_a_configuration(tmp_path: Path, capsys: pytest
     ((path, found),) = read_all(tmp_path)
     assert path.stem == "denoiser-tiny-float32-1s-with-model.depth=1-against-model.depth=2"
     assert [one.version for one in found.measured] == ["here", "model.depth=2"]
-    assert all(len(one.rounds) == 2 and one.peak_bytes > one.imported_bytes > 0 for one in found.measured)
+    assert all(len(one.rounds) == 2 and one.peak_bytes >= one.imported_bytes > 0 for one in found.measured)
     assert "times as long as the first" in capsys.readouterr().out
 
 
