@@ -32,7 +32,8 @@ BIGVGAN = {"tiny": {"channels": 64, "block_kernels": [3], "block_dilations": [[1
 OTHERS = ["main-job"]
 """Kinds that are not tried here: it is the whole of ``python train.py``."""
 NAMES = [
-    "denoiser-tiny-bfloat16-b2-1s", "denoiser-tiny-int8-1s", "released-denoiser-tiny-1s", "sampler-tiny-float32-1s-3steps", "decoder-tiny-1s",
+    "denoiser-tiny-bfloat16-b2-1s", "denoiser-tiny-int8-1s", "released-denoiser-tiny-1s",
+    "sampler-tiny-float32-1s-3steps", "decoder-tiny-1s",
     "released-decoder-tiny-1s", "vocoder-tiny-istft-1s", "released-vocoder-tiny-1s",
     "synthesis-tiny-float32-istft-b2-1s", "warm-synthesis-tiny-float32-istft-1s", "released-synthesis-tiny-float32-1s",
     "training-tiny-float32-autoencoder", "training-tiny-float32-vocoder", "training-tiny-float32-teacher",
