@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
+from audiolcm.errors import UserError
 from benchmarks.speed.case import read_case
 from benchmarks.speed.results import Result, folder_of, write_text
 from benchmarks.speed.work import Stages
@@ -23,8 +24,15 @@ def traced(name: str, words: Sequence[str], trace: Path) -> list[dict[str, Any]]
         name: of the case.
         words: overrides of the configuration.
         trace: the file, which chrome://tracing and Perfetto open.
+
+    Raises:
+        UserError: the case is a command, whose operations are in another process.
     """
     work = make_work(name, list(words))
+    if work.flops == 0.0:
+        raise UserError(
+            f"{name} is a command of its own: profile what it is made of, such as synthesis-tiny."
+        )
     device = work.hardware.torch_device().type
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device == "cuda")
     recorder = profile(activities=activities, acc_events=True)

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -235,9 +236,26 @@ def test_command_measures_against_a_configuration(tmp_path: Path, capsys: pytest
     assert "times as long as the first" in capsys.readouterr().out
 
 
-def test_failure_of_a_worker_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["denoiser-tiny-float32-1s", "model.width=-1", "--results", str(tmp_path)]) == 1
-    assert "was not measured: " in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("worker", "told"),
+    [
+        ('echo \'{"error": "too wide"}\'', "was not measured: too wide"),
+        ("echo gone >&2", "process ended.\ngone"),
+    ],
+)
+def test_failure_of_a_worker_is_one_message(
+    worker: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    script = tmp_path / "python"
+    script.write_text(f"#!/bin/sh\n{worker}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    assert main(["denoiser-tiny-float32-1s", "--results", str(tmp_path)]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_list_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from audiolcm.distributed.hardware import Hardware
+from audiolcm.errors import UserError
 from audiolcm.models import int8
 from audiolcm.models.int8 import convolve_int8
 from audiolcm.models.layers import TokenConv1d
@@ -120,6 +121,8 @@ def test_profile_names_the_costliest_operations(tmp_path: Path) -> None:
         (one["seconds"] for one in operations), reverse=True
     )
     assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    with pytest.raises(UserError, match="is a command of its own"):
+        traced("start-tiny-import", [], tmp_path / "none.json")
 
 
 def test_work_that_is_not_warmed_up_is_timed_from_its_first_unit() -> None:
