@@ -153,7 +153,7 @@ def first_told(message: str | None, order: int) -> str | None:
     """Return the message of the process whose ``order`` is lowest, in all of them; None where none has one."""
     if not dist.is_initialized() or not largest(int(message is not None)):
         return message
-    told: list[tuple[int, int, str]] = [(0, 0, "")] * count()
+    told: list[tuple[int, int, str | None]] = [(0, 0, None)] * count()
     dist.all_gather_object(told, (order, rank(), message))
     return min(told)[2]
 

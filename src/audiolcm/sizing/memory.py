@@ -18,6 +18,7 @@ from audiolcm.audio.mel import HOP_LENGTH, NUM_MELS, SAMPLE_RATE, mel_filterbank
 from audiolcm.configuration.build import build
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.models.clap_t5 import ClapT5
+from audiolcm.models.layers import lay_out
 from audiolcm.models.transformer import Transformer
 from audiolcm.objectives.objective import Batch, Objective
 from audiolcm.sizing.texts import language_sizes, wordless_text_encoder
@@ -79,6 +80,7 @@ def simulate(cfg: Config, stage: str, examples: int, recompute: bool, bfloat16: 
         objective = untrained(cfg, stage)
         modules = list(cast(nn.Module, objective).modules())
         set_recompute(cast(nn.Module, objective), recompute)
+        lay_out(cast(nn.Module, objective))
         gc.collect()  # what the building left over
         unrounded = live.now
         if bfloat16:

@@ -13,6 +13,7 @@ from audiolcm.configuration.schema import compose
 from audiolcm.errors import UserError
 from audiolcm.models.bigvgan import BigVGAN
 from audiolcm.models.bigvgan_checkpoint import published_layout
+from audiolcm.models.layers import lay_out
 from audiolcm.sizing.memory import (
     LiveBytes,
     StepMemory,
@@ -33,6 +34,7 @@ def measured(cfg: dict[str, object], stage: str, examples: int, recompute: bool)
     """Return the peak bytes of the tensors of a real second step, with the optimizer's state of the first."""
     with LiveBytes() as live:
         objective = untrained(cfg, stage)
+        lay_out(objective)
         for module in objective.modules():
             if hasattr(module, "recompute"):
                 module.recompute = recompute
@@ -139,7 +141,6 @@ def test_recomputing_and_smaller_pieces_take_less() -> None:
 def test_the_update_of_the_weights_takes_no_memory_of_its_own() -> None:
     cfg = compose([*SMALL, "model.width=256"])
     planned = simulate(cfg, "student", 1, True, False)
-    assert planned.activations < 0.5 * planned.gradients
     assert planned.total == pytest.approx(measured(cfg, "student", 1, True), rel=0.1)
 
 
