@@ -174,7 +174,9 @@ def test_every_target_names_cases_of_the_catalog() -> None:
             for contest in CONTESTS.values()
         ]
         results.append(
-            result("main-job-tiny", *[measured("main-job-tiny", 1.0)] * 2, against="5d7ea24", machine=of_machine)
+            result(
+                "main-job-tiny", *[measured("main-job-tiny", 1.0)] * 2, against="5d7ea24", machine=of_machine
+            )
         )
         machine = Machine(results)
         assert all(target.figure(machine) is not None for target in TARGETS if target.is_for(machine))
