@@ -13,7 +13,6 @@ from audiolcm.diffusion.sampler import DPMSolverPlusPlusSampler, NoiseSource
 from audiolcm.diffusion.schedule import NoiseSchedule
 from audiolcm.diffusion.solver import SkippingSolver
 from audiolcm.models.ema import ema_update, frozen_copy
-from audiolcm.models.layers import keep_products
 from audiolcm.objectives.objective import Batch, Scalars
 from audiolcm.random_numbers import Generator, on_device, randint, randn
 from audiolcm.types import TextTokens
@@ -46,7 +45,7 @@ class ConsistencyDistillation(nn.Module):
         start = student or teacher
         trained = frozen_copy(start).requires_grad_(True).train()
         self.trained = nn.ModuleDict({"student": trained, "target": frozen_copy(start)})
-        self.teacher = keep_products(teacher).eval()
+        self.teacher = teacher.requires_grad_(False).eval()
         self.schedule, self.boundary, self.solver = schedule, boundary, solver
         self.guidance, self.distance, self.ema_rate = guidance, distance, ema_rate
         self.register_buffer("unconditional", unconditional, persistent=False)

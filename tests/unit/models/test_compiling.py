@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from functools import partialmethod
 
 import pytest
 import torch
@@ -31,6 +32,7 @@ def call(network: Transformer) -> Tensor:
     return network(z_t, torch.tensor([3, 900]), text, torch.tensor([4.0, 12.0]))
 
 
+@pytest.mark.slow
 def test_compiled_gives_the_same_numbers_and_gradients(network: Transformer) -> None:
     plain, frozen = copy.deepcopy(network), keep_products(copy.deepcopy(network))
     names = list(network.state_dict())
@@ -46,6 +48,19 @@ def test_compiled_gives_the_same_numbers_and_gradients(network: Transformer) -> 
     with torch.no_grad():
         assert_close(call(frozen), call(plain), atol=1e-5, rtol=1e-5)
     assert frozen._compiled_call_impl is not None
+
+
+def test_every_operation_is_traced(network: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compiled, by torch's own kernels: making new ones takes a minute."""
+    compiled = partialmethod(nn.Module.compile, backend="aot_eager", fullgraph=True)
+    monkeypatch.setattr(nn.Module, "compile", lambda self, mode: compiled.__get__(self)())
+    plain = copy.deepcopy(network)
+    keep_products(network)
+    compile_transformers(network, torch.autocast("cpu", torch.bfloat16))
+    with torch.no_grad():
+        with torch.autocast("cpu", torch.bfloat16):
+            assert_close(call(network), call(plain), atol=1e-2, rtol=1e-2)
+        assert_close(call(network), call(plain), atol=1e-5, rtol=1e-5)  # other than what was settled
 
 
 def test_a_missing_compiler_is_told(network: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def test_plan_of_an_autoencoder_counts_its_discriminator(objective: str) -> None
     assert later.optimizer == 2 * 4 * trained_until_then, "trainer=smoke has 20 steps"
 
 
-@pytest.mark.parametrize("examples", [1, 4])
+@pytest.mark.parametrize("examples", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_plan_of_a_vocoder_is_what_a_real_step_takes(tmp_path: Path, examples: int) -> None:
     folder = tiny_bigvgan.save(tmp_path / "published")
     words = ["vocoder=bigvgan_finetuned", f"vocoder.model.path={folder}", *tiny_bigvgan.WORDS]
@@ -92,6 +92,7 @@ def test_plan_of_a_vocoder_is_what_a_real_step_takes(tmp_path: Path, examples: i
     assert row[:4] == ["any", "vocoder", f"{planned.parameters / 1e6:.1f} M", "8"]
 
 
+@pytest.mark.slow
 def test_the_released_vocoder_is_planned_without_its_files() -> None:
     cfg = compose(["profile=paper", "vocoder=bigvgan_finetuned", "trainer.vocoder.crop_seconds=0.128"])
     planned = simulate(cfg, "vocoder", 1, False, False)
