@@ -50,9 +50,10 @@ def test_compiled_gives_the_same_numbers_and_gradients(network: Transformer) -> 
     assert frozen._compiled_call_impl is not None
 
 
+@pytest.mark.slow
 def test_every_operation_is_traced(network: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As compiled, by torch's own kernels: making new ones takes a minute."""
-    compiled = partialmethod(nn.Module.compile, backend="aot_eager", fullgraph=True)
+    compiled = partialmethod(nn.Module.compile, backend="aot_eager")
     monkeypatch.setattr(nn.Module, "compile", lambda self, mode: compiled.__get__(self)())
     plain = copy.deepcopy(network)
     keep_products(network)
