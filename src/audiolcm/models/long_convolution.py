@@ -57,7 +57,8 @@ class SampleUpsampling(Keeping, nn.ConvTranspose1d):
     # pyrefly: ignore[bad-override]  (no output size is chosen)
     def forward(self, tokens: Tokens) -> Tensor:
         """(batch, samples, in_channels) -> (batch, rate samples, out_channels)."""
-        kernel, rate, padding = self.kernel_size[0], self.stride[0], self.padding[0]
+        kernel, rate = self.kernel_size[0], self.stride[0]
+        padding = (kernel - rate) // 2
         weight = self.product_weight()
         runs = convolve_long(tokens, weight, self.bias.repeat(rate), len(weight) - 1)
         samples = runs.unflatten(2, (rate, -1)).flatten(1, 2)
