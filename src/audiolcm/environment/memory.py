@@ -15,8 +15,8 @@ _KEPT_BYTES = 2**31 - 1
 def keep_memory() -> None:
     """Let this process keep the memory that it frees, and torch ask for huge pages; before torch allocates any.
 
-    Costs memory at the peak, a fifth in a step of the base model at batch 2. ``AUDIOLCM_KEEP_MEMORY=0`` leaves all as the system has it, as do other systems than
-    Linux with glibc.
+    Costs memory at the peak, a fifth in a step of the base model at batch 2. ``AUDIOLCM_KEEP_MEMORY=0`` leaves all as
+    the system has it, as do other systems than Linux with glibc.
     """
     if sys.platform != "linux" or os.environ.get("AUDIOLCM_KEEP_MEMORY") == "0":
         return
