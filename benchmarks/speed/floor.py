@@ -13,10 +13,13 @@ _SMALL_SIDE = 1024
 
 
 def flop_counter() -> FlopCounterMode:
-    """Return torch's counter of floating-point operations, which does not know a CPU's fused attention by itself."""
+    """Return torch's counter of floating-point operations, which by itself knows neither a CPU's fused attention nor
+    products added in place.
+    """
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
     counts = {
+        torch.ops.aten.addmm_: lambda _, left, right, *__, **___: 2 * left[0] * left[1] * right[1],
         attention: lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value),
         back: lambda grad, query, key, value, *_, **__: sdpa_backward_flop_count(grad, query, key, value),
     }

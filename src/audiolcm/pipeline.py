@@ -62,7 +62,7 @@ class AudioLCM(Shared):
         self.conventions = conventions
         self.hardware = hardware or Hardware()
         self.device = self.hardware.torch_device()
-        self.text_encoder = text_encoder.to(self.device)
+        self.text_encoder = keep_products(text_encoder.to(self.device))
         self.denoiser = keep_products(denoiser.to(self.device).eval())
         self.autoencoder = keep_products(autoencoder.to(self.device).eval())
         self.vocoder = keep_products(vocoder.to(self.device).eval())

@@ -1,5 +1,6 @@
 """The paper's text encoders: the text half of MS-CLAP 2022 (BERT), frozen, and T5-v1.1-large, trained on request."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from audiolcm.models.clap_t5_files import (
     save_tokenizers,
     token_ids,
 )
+from audiolcm.models.layers import RoundedLinear
 from audiolcm.models.t5_encoder import T5Encoder
 from audiolcm.types import TextTokens, TokenIds
 from audiolcm.weights.reading import misfits, shapes
@@ -80,7 +82,8 @@ class ClapT5(nn.Module):
     """Plain captions through CLAP's BERT, structured captions through T5, joined along the tokens.
 
     As in the released code there is no attention mask, so padding takes part. Always in eval mode: no dropout. BERT and
-    its projection are frozen, and so is T5 unless a teacher trains it along (``trainable``).
+    its projection are frozen, and so is T5 unless a teacher trains it along (``trainable``). Features are float32's,
+    also under autocast, but for those of a pipeline that only samples (``layers.keep_products``).
 
     Args:
         caption_encoder: BERT and its projection.
@@ -109,6 +112,9 @@ class ClapT5(nn.Module):
         self.caption_encoder = caption_encoder
         self.t5_transformer = t5_transformer
         self._bert_tokenizer, self._t5_tokenizer = tokenizers
+        for module in self.modules():
+            if type(module) is nn.Linear:
+                module.__class__ = RoundedLinear  # transformers makes them; names and weights stay
         self.requires_grad_(False).eval()
         self.t5_transformer.requires_grad_(trainable)
 
@@ -155,11 +161,12 @@ class ClapT5(nn.Module):
         """
         plain, structure = ids.chunk(2, dim=1)
         # Features must not depend on whether the caller trains in mixed precision.
-        with torch.autocast(ids.device.type, enabled=False):
+        samples = self.caption_encoder.projection.linear1.keeps
+        with contextlib.nullcontext() if samples else torch.autocast(ids.device.type, enabled=False):
             plain_tokens = self.caption_encoder(plain)
             t5 = trained or self.t5_transformer
             hidden = t5(input_ids=structure, attention_mask=torch.ones_like(structure))
-        return torch.cat((plain_tokens, hidden.last_hidden_state), dim=1)
+        return torch.cat((plain_tokens.float(), hidden.last_hidden_state.float()), dim=1)
 
     def standalone(self) -> dict[str, Any]:
         """Return the configuration of the same encoders read from an artifact, with its tokenizers."""

@@ -144,6 +144,15 @@ class Linear(Keeping, nn.Linear):
         return self.weight
 
 
+class RoundedLinear(Linear):
+    """``torch.nn.Linear`` that keeps its weight in another precision only: what is not rounded is not held twice."""
+
+    def product_weight(self) -> Tensor:
+        """Return the weight in the precision of the product."""
+        is_rounded = torch.is_autocast_enabled(self.weight.device.type)
+        return super().product_weight() if is_rounded else self.weight
+
+
 class TokenConv1d(Keeping, nn.Conv1d):
     """``torch.nn.Conv1d`` over the tokens of (batch, tokens, in_channels), as attention and the norms have them.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from audiolcm.audio.mel import NUM_MELS
 from audiolcm.distributed.hardware import Hardware
 from audiolcm.errors import UserError
 from audiolcm.models import int8
@@ -18,6 +19,7 @@ from benchmarks.speed import synthesis
 from benchmarks.speed.case import KINDS, read_case
 from benchmarks.speed.denoising import configured, flops_of_call, inputs, network
 from benchmarks.speed.floor import Product, count_flops
+from benchmarks.speed.stages import released_vocoder_network, vocoder_network
 from benchmarks.speed.tracing import NUM_SHOWN, traced
 from benchmarks.speed.training import flops_of_distillation
 from benchmarks.speed.work import Work, readied, repeated
@@ -102,6 +104,14 @@ def test_plain_arithmetic_is_that_of_our_network() -> None:
     given = inputs(cfg, 2, 1, device)
     # Ours multiplies the zeros before and after the tokens too
     assert 1.0 <= count_flops(lambda: ours(**given)) / flops_of_call(cfg, 2, 1) < 1.02
+
+
+def test_plain_arithmetic_is_that_of_our_bigvgan() -> None:
+    """Whose snakes are products here, with the zeros of their matrices."""
+    case, device = read_case("vocoder-tiny-float32-bigvgan"), torch.device("cpu")
+    ours, released = vocoder_network(case, {}, device), released_vocoder_network(case, device)
+    mels = torch.zeros(1, NUM_MELS, 8)
+    assert 1.0 <= count_flops(lambda: ours(mels)) / count_flops(lambda: released(mels)) < 1.5
 
 
 def test_step_costs_six_calls_of_its_denoiser_nearly() -> None:

@@ -12,6 +12,7 @@ from transformers import BertConfig, BertModel, T5Config, T5EncoderModel
 
 from audiolcm.errors import UserError
 from audiolcm.models.clap_t5 import CaptionEncoder, ClapT5TextEncoder
+from audiolcm.models.layers import keep_products
 
 
 @pytest.fixture
@@ -61,6 +62,18 @@ def test_frozen_in_eval_mode_and_blind_to_autocast(files: dict[str, str]) -> Non
     exact = encoder(["rain falls"], ["< rain & all >"])
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(encoder(["rain falls"], ["< rain & all >"]), exact)
+
+
+def test_what_only_samples_rounds_as_its_caller_does(files: dict[str, str]) -> None:
+    encoder = make(files)
+    names, exact = list(encoder.state_dict()), encoder(["rain falls"], ["< rain & all >"])
+    keep_products(encoder)
+    assert torch.equal(encoder(["rain falls"], ["< rain & all >"]), exact)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = encoder(["rain falls"], ["< rain & all >"])
+    assert rounded.dtype == torch.float32 and not torch.equal(rounded, exact)
+    assert (rounded - exact).norm() < 0.02 * exact.norm()
+    assert list(encoder.state_dict()) == names
 
 
 def test_long_captions_are_cut(files: dict[str, str]) -> None:
