@@ -13,9 +13,7 @@ _SMALL_SIDE = 1024
 
 
 def flop_counter() -> FlopCounterMode:
-    """Return torch's counter of floating-point operations, which by itself knows neither a CPU's fused attention nor
-    products added in place.
-    """
+    """Return torch's counter of operations, which by itself knows no fused attention on a CPU, no product in place."""
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
     counts = {
