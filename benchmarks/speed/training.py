@@ -33,6 +33,8 @@ from benchmarks.yardstick.distillation import Distillation
 
 ENDLESS = 10**9
 NUM_CLIPS = 64
+WARM_UP = 2
+"""Large steps until all memory was touched once: after that a step takes as long as the next one."""
 
 
 class RandomClips:
@@ -63,7 +65,7 @@ def training(case: Case, words: list[str]) -> Work:
 def distillation(case: Case, words: list[str]) -> Work:
     """Measure a distillation step on ``case.batch`` examples of ``case.seconds``."""
     given = [f"trainer.student.batch_size={case.batch}", f"trainer.student.crop_seconds={case.seconds}"]
-    return replace(_training(case, [*given, *words], "student"), warm_up=1)
+    return replace(_training(case, [*given, *words], "student"), warm_up=WARM_UP)
 
 
 def _training(case: Case, words: list[str], stage: str) -> Work:
@@ -127,4 +129,4 @@ def released_distillation(case: Case, words: list[str]) -> Work:
             step.step(given["z_t"], given["text"])
 
     flops = flops_of_distillation(cfg, case.batch, case.seconds)
-    return Work(repeated(unit), hardware, flops, case.batch * case.seconds, warm_up=1)
+    return Work(repeated(unit), hardware, flops, case.batch * case.seconds, warm_up=WARM_UP)

@@ -20,6 +20,8 @@ Taps = Float[Tensor, "batch tokens taps channels"]
 Weight = Float[Tensor, "out_channels in_channels kernel_size"]
 Flat = Float[Tensor, "rows columns"]
 
+_LARGE = 2**21
+
 
 def convolve(
     tokens: Tokens,
@@ -136,10 +138,16 @@ class _WindowProduct(torch.autograd.Function):
             of_tokens = _of_windows(taps, dilation)
         if ctx.needs_input_grad[1]:
             windows = _Gather.apply(tokens, kernel_size, dilation)[:, ::stride]
-            of_weight = rows.t() @ windows.reshape(-1, weight.shape[1])
+            of_weight = _transposed(rows) @ windows.reshape(-1, weight.shape[1])
         if ctx.bias_dtype is not None and ctx.needs_input_grad[2]:
             of_bias = rows.sum(0, dtype=torch.promote_types(ctx.bias_dtype, rows.dtype)).to(ctx.bias_dtype)
         return of_tokens, of_weight, of_bias, None, None, None
+
+
+def _transposed(rows: Flat) -> Float[Tensor, "columns rows"]:
+    """Return the transpose; on a CPU large ones in bfloat16 are copied, with which products are up to twice as fast."""
+    large = rows.device.type == "cpu" and rows.dtype == torch.bfloat16 and rows.numel() > _LARGE
+    return rows.t().contiguous() if large else rows.t()
 
 
 def _of_windows(taps: Taps, dilation: int) -> Tensor:

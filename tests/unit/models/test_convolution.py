@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.testing import assert_close
 
+from audiolcm.models import convolution
 from audiolcm.models.convolution import convolve, flat, product_layout
 
 CASES = {
@@ -76,3 +77,20 @@ def test_bfloat16_differs_by_its_rounding(case: Case) -> None:
     exact = by_torch(case, *(tensor.float() for tensor in given))
     assert ours.dtype == torch.bfloat16
     assert (ours.float() - exact).norm() < 0.01 * exact.norm()
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_gradients_of_large_ones_are_those_of_small_ones(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose gradients are transposed in memory first."""
+    tokens, weight, bias = inputs(case, torch.bfloat16)
+    weight.requires_grad_()
+
+    def gradient() -> torch.Tensor:
+        return torch.autograd.grad(convolve(tokens, weight, bias, *case[3:]).float().square().sum(), weight)[
+            0
+        ]
+
+    small = gradient()
+    monkeypatch.setattr(convolution, "_LARGE", 0)
+    large = gradient()
+    assert (large.float() - small.float()).norm() < 0.01 * small.float().norm()
