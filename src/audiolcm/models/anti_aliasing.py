@@ -81,8 +81,7 @@ class AntiAliasedSnake(nn.Module):
         with torch.autocast(tokens.device.type, enabled=False):
             frequency, size = self.act.alpha.exp(), 1.0 / (self.act.beta.exp() + 1e-9)
             up, down = doubling(self.upsample.filter), halving(self.downsample.lowpass.filter)
-            snake = _InCache.apply if tokens.device.type == "cpu" else anti_aliased_snake
-            return snake(tokens.float(), frequency, size, up, down)
+            return _Recomputed.apply(tokens.float(), frequency, size, up, down)
 
 
 def doubling(taps: Tensor) -> Up:
@@ -110,12 +109,14 @@ def _continued(tokens: Tokens, beyond: int, block: int) -> Tensor:
     return torch.cat([before.expand(-1, beyond, -1), tokens, after.expand(-1, beyond + whole, -1)], dim=1)
 
 
-class _InCache(torch.autograd.Function):
-    """``anti_aliased_snake`` of a few blocks at a time, which is computed again for their gradients."""
+class _Recomputed(torch.autograd.Function):
+    """``anti_aliased_snake``, of which only the tokens are held for its gradients; on a CPU a few blocks at a time."""
 
     @staticmethod
     def forward(ctx: Any, tokens: Tokens, *constants: Tensor) -> Tokens:
         ctx.save_for_backward(tokens, *constants)
+        if tokens.device.type != "cpu":
+            return anti_aliased_snake(tokens, *constants)
         result = torch.empty_like(tokens, memory_format=torch.contiguous_format)
         for sound, of_sound in zip(tokens, result, strict=True):
             _write_snake(of_sound, sound, *constants)
@@ -127,7 +128,9 @@ class _InCache(torch.autograd.Function):
         batch, samples, channels = tokens.shape
         channelwise = frequency.requires_grad_(), size.requires_grad_()
         totals = [torch.zeros_like(tensor) for tensor in (tokens, *channelwise)]
-        step = max(_CACHED // (batch * channels), 4 * SAMPLES_SEEN)
+        step = (
+            max(_CACHED // (batch * channels), 4 * SAMPLES_SEEN) if tokens.device.type == "cpu" else samples
+        )
         for start in range(0, samples, step):
             first, stop = max(start - SAMPLES_SEEN, 0), min(start + step, samples)
             read = slice(first, stop + SAMPLES_SEEN)

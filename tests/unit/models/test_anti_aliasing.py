@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from audiolcm.models import anti_aliasing
 from audiolcm.models.anti_aliasing import (
     AntiAliasedSnake,
+    _Recomputed,
     anti_aliased_snake,
     doubling,
     halving,
@@ -48,6 +49,26 @@ def test_equals_the_plain_one_with_its_gradients(
         torch.autograd.grad(made, inputs, given), torch.autograd.grad(expected, inputs, given), strict=True
     ):
         torch.testing.assert_close(ours, theirs, atol=1e-5 * float(theirs.abs().max()), rtol=1e-5)
+
+
+def test_other_devices_compute_the_whole_of_it() -> None:
+    """Shapes and memory as there: what is held for the gradients is the tokens alone."""
+    tokens = torch.zeros(2, 40, 6, device="meta", requires_grad=True)
+    constants = [torch.zeros(6, device="meta", requires_grad=True) for _ in range(2)]
+    matrices = [made(kaiser_sinc_filter()).to("meta") for made in (doubling, halving)]
+    held = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda given: held.append(given) or given, lambda given: given
+    ):
+        made = _Recomputed.apply(tokens, *constants, *matrices)
+    assert sum(given.numel() for given in held if given.shape == tokens.shape) == tokens.numel()
+    assert len(held) == 5
+    gradients = torch.autograd.grad(made.sum(), (tokens, *constants))
+    assert [gradient.shape for gradient in gradients] == [
+        tokens.shape,
+        (6,),
+        (6,),
+    ] and made.shape == tokens.shape
 
 
 def test_what_other_devices_compute_is_the_same() -> None:
