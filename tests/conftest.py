@@ -9,7 +9,9 @@ import pytest
 from jaxtyping import install_import_hook
 
 DATA = Path(__file__).parent / "data"
-sys.path.append(str(Path(__file__).parent))  # of damage, hub_server, known_truth, released_file, small_run and traced_transformer
+sys.path.append(
+    str(Path(__file__).parent)
+)  # of damage, hub_server, known_truth, released_file, small_run and traced_transformer
 
 # Shapes and types at the public boundaries are checked here and cost a user nothing.
 install_import_hook("audiolcm", "beartype.beartype")
