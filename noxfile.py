@@ -32,8 +32,8 @@ ENVIRONMENT = {
     # Where it is set, each process that the tests start would compile torch again: 5 of its 9 seconds.
     "PYTHONDONTWRITEBYTECODE": "",
 }
-# A file stays in one process: its trained fixtures are made once.
-PARALLEL = ("-n", "auto", "--dist", "loadfile")
+# A file stays in one process: its trained fixtures are made once. Files of few but long tests come first as collected.
+PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 # What a new release breaks first: imports, metrics beside their check vectors, the mel, the sampler, the training loop.
 QUICK = (
     "tests/unit/test_environment.py",

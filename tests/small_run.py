@@ -1,9 +1,15 @@
-"""A small run of ``train.py`` as a user types it: every stage, some twenty steps each, on small networks."""
+"""A small run of ``train.py`` as a user types it: every stage, some twenty steps each, on small networks.
+
+Starting Python and torch takes longer than many a job, so ``type_all`` types commands one after the other in one
+process, as a shell would: each runs the script itself with its own words, and ends in its own exit code.
+"""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,12 +25,42 @@ SMALL = [
     "dataset.max_duration=3.0", "trainer.student.checkpoint_every=3", "trainer.teacher.checkpoint_every=5",
 ]  # fmt: skip
 ENVIRONMENT = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
+SHELL = """
+import json, os, runpy, sys
+for number, (folder, script, *words) in enumerate(json.loads(sys.argv[1])):
+    os.chdir(folder)
+    log = os.open(f"{number}.log", os.O_CREAT | os.O_WRONLY)
+    os.dup2(log, 1), os.dup2(log, 2)
+    sys.argv, code = [script, *words], 0
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else print(end.code, file=sys.stderr) or 1
+    sys.stdout.flush(), sys.stderr.flush()
+    open(f"{number}.code", "w").write(str(code))
+"""
 
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run Python with these words and wait."""
     return subprocess.run(
         [sys.executable, *command], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=400
+    )
+
+
+def type_all(commands: list[list[str]], environment: Mapping[str, str] = ENVIRONMENT) -> None:
+    """Type commands, each a folder, a script and its words; what it says and its exit code lie there by number."""
+    done = subprocess.run(
+        [sys.executable, "-c", SHELL, json.dumps(commands)], env=environment, capture_output=True, text=True,
+        timeout=1200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def told(folder: Path, number: int) -> tuple[int, str]:
+    """Exit code and words of a command of ``type_all``."""
+    return int((folder / f"{number}.code").read_text()), (folder / f"{number}.log").read_text(
+        errors="replace"
     )
 
 

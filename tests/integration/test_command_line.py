@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from small_run import ROOT, SMALL, digest, run, start, student_of, train
+from small_run import ROOT, SMALL, digest, run, start, student_of, told, train, type_all
 
 
 @pytest.fixture(scope="module")
@@ -121,30 +121,41 @@ def test_given_teacher_brings_its_autoencoder_and_must_fit(trained: Path) -> Non
     assert "another schedule" in refused.stdout + refused.stderr
 
 
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["solver.k=7"], "does not divide"),
-        (["solver.k=0"], "out of range"),
-        (["guidance.w_min=12", "guidance.w_max=4"], "reversed"),
-        (["model=huge"], "There is no model=huge."),
-        (["trainr=smoke"], "Did you mean 'trainer'?"),
-        (["-m", "model.widht=1,2"], "Did you mean 'model.width'?"),
-        (["hydra.job.chdir=true"], "hydra.job.chdir=true is refused"),
-        (["dataset=manifest", "dataset.root=/nowhere"], "/nowhere"),
-        (["parents.teacher=/nowhere"], "/nowhere"),
-        (["sampler.num_steps=51"], "1 to 50"),
-        (["hardware.precision=float8"], "bfloat16"),
-    ],
-)
-def test_bad_input_is_one_message_and_a_failure(tmp_path: Path, overrides: list[str], message: str) -> None:
-    options = [o for o in SMALL if not (overrides[0].startswith("dataset=") and o.startswith("dataset."))]
-    done = run(str(ROOT / "train.py"), *overrides, *options, cwd=tmp_path)
-    assert done.returncode != 0
-    output = done.stdout + done.stderr
-    assert message in output
+BAD_INPUT = [
+    (["solver.k=7"], "does not divide"),
+    (["solver.k=0"], "out of range"),
+    (["guidance.w_min=12", "guidance.w_max=4"], "reversed"),
+    (["model=huge"], "There is no model=huge."),
+    (["trainr=smoke"], "Did you mean 'trainer'?"),
+    (["-m", "model.widht=1,2"], "Did you mean 'model.width'?"),
+    (["hydra.job.chdir=true"], "hydra.job.chdir=true is refused"),
+    (["dataset=manifest", "dataset.root=/nowhere"], "/nowhere"),
+    (["parents.teacher=/nowhere"], "/nowhere"),
+    (["sampler.num_steps=51"], "1 to 50"),
+    (["hardware.precision=float8"], "bfloat16"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one for each row of BAD_INPUT, by number, where it was typed."""
+    folder, lines = tmp_path_factory.mktemp("refused"), []
+    for number, (overrides, _) in enumerate(BAD_INPUT):
+        (folder / str(number)).mkdir()
+        has_dataset = overrides[0].startswith("dataset=")
+        options = [option for option in SMALL if not (has_dataset and option.startswith("dataset."))]
+        lines.append([str(folder / str(number)), str(ROOT / "train.py"), *overrides, *options])
+    type_all(lines)
+    return folder
+
+
+@pytest.mark.parametrize("number", range(len(BAD_INPUT)), ids=[words[-1] for words, _ in BAD_INPUT])
+def test_bad_input_is_one_message_and_a_failure(refused: Path, number: int) -> None:
+    code, output = told(refused / str(number), number)
+    assert code != 0
+    assert BAD_INPUT[number][1] in output
     assert "Traceback" not in output
-    assert not list(tmp_path.glob("artifacts/*/*/card.json"))
+    assert not list((refused / str(number)).glob("artifacts/*/*/card.json"))
 
 
 def test_generate_without_a_run_says_what_to_do(tmp_path: Path) -> None:

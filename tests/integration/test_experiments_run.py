@@ -1,8 +1,4 @@
-"""The experiments at replica scale as a user types them, in tiny sizes and one shared folder: run, skip, fail, show.
-
-Starting Python and torch takes longer than such a job, so one process types the commands one after the other, as a
-shell would: each runs the script itself with its own words, and ends in its own exit code.
-"""
+"""The experiments at replica scale as a user types them, in tiny sizes and one shared folder: run, skip, fail, show."""
 
 import csv
 import json
@@ -13,23 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import VOCODER
+from small_run import VOCODER, type_all
+from small_run import told as told_by_number
 
 from experiments.items.catalog import STEMS
 
 ROOT = Path(__file__).resolve().parents[2]
-SHELL = """
-import json, os, runpy, sys
-for number, (script, *words) in enumerate(json.load(open("commands.json"))):
-    log = os.open(f"{number}.log", os.O_CREAT | os.O_WRONLY)
-    os.dup2(log, 1), os.dup2(log, 2)
-    sys.argv, code = [script, *words], 0
-    try:
-        runpy.run_path(script, run_name="__main__")
-    except SystemExit as end:
-        code = end.code
-    open(f"{number}.code", "w").write(str(code))
-"""
 COMMON = [
     "dataset.num_train=16", "dataset.num_validation=4", "dataset.num_test=4", "dataset.duration=2.0", "logger=jsonl",
     "hardware.num_threads=1",
@@ -99,10 +84,10 @@ def run(cwd: Path, *command: str, seconds: int = 400) -> subprocess.CompletedPro
 def typed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all commands were typed; their words and codes lie there by number."""
     folder = tmp_path_factory.mktemp("experiments")
-    lines = [[str(ROOT / script), f"+experiment={stem}", *words] for script, stem, words in COMMANDS]
-    (folder / "commands.json").write_text(json.dumps(lines))
-    done = run(folder, "-c", SHELL, seconds=1200)
-    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [
+        [str(folder), str(ROOT / script), f"+experiment={stem}", *words] for script, stem, words in COMMANDS
+    ]
+    type_all(lines, ENVIRONMENT)
     return folder
 
 
@@ -118,10 +103,7 @@ def rendered(typed: Path) -> Path:
 def told(folder: Path, script: str, stem: str, is_last: bool = False) -> tuple[int, str]:
     """Exit code and words of a command."""
     numbers = [i for i, command in enumerate(COMMANDS) if command[:2] == (script, stem)]
-    number = numbers[-1 if is_last else 0]
-    return int((folder / f"{number}.code").read_text()), (folder / f"{number}.log").read_text(
-        errors="replace"
-    )
+    return told_by_number(folder, numbers[-1 if is_last else 0])
 
 
 def read(folder: Path, script: str, stem: str, job: str, name: str) -> dict[str, Any]:

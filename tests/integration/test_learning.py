@@ -18,7 +18,7 @@ DURATION = 2.0
 SHORT = [
     f"dataset.labels=[{','.join(LABELS)}]", "dataset.compose_probability=0.0", f"dataset.duration={DURATION}",
     f"dataset.max_duration={DURATION}", "dataset.num_train=96", "dataset.num_validation=8", "dataset.num_test=8",
-    "hardware.num_threads=1", "logger=jsonl", "trainer=smoke",
+    "hardware.num_threads=1", "logger=jsonl", "trainer=smoke", "model.depth=2",
     "trainer.teacher.steps=150", "trainer.teacher.batch_size=16", "trainer.teacher.validate_every=150",
     "trainer.student.steps=40", "trainer.student.batch_size=16", "trainer.student.validate_every=40",
 ]  # fmt: skip

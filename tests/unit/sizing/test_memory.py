@@ -15,6 +15,7 @@ from audiolcm.errors import UserError
 from audiolcm.models.bigvgan import BigVGAN
 from audiolcm.models.bigvgan_checkpoint import published_layout
 from audiolcm.models.layers import lay_out
+from audiolcm.sizing import plan as planning
 from audiolcm.sizing.memory import (
     CopiesWithoutContent,
     LiveBytes,
@@ -29,7 +30,7 @@ from audiolcm.sizing.plan import GB, SIZED, _rows, plan_table, sizes, smallest_g
 from audiolcm.sizing.texts import language_models
 from audiolcm.training.optimization import AdamW
 
-SMALL = ["model.width=64", "trainer=smoke", "dataset.duration=2.0"]
+SMALL = ["model.width=64", "model.depth=2", "trainer=smoke", "dataset.duration=2.0"]
 
 
 def measured(cfg: dict[str, object], stage: str, examples: int, recompute: bool) -> int:
@@ -81,8 +82,10 @@ def test_plan_of_an_autoencoder_counts_its_discriminator(objective: str) -> None
     assert later.optimizer == 2 * 4 * trained_until_then, "trainer=smoke has 20 steps"
 
 
-@pytest.mark.parametrize("examples", [1, pytest.param(4, marks=pytest.mark.slow)])
-def test_plan_of_a_vocoder_is_what_a_real_step_takes(tmp_path: Path, examples: int) -> None:
+@pytest.mark.parametrize("examples", [1, 4])
+def test_plan_of_a_vocoder_is_what_a_real_step_takes(
+    tmp_path: Path, examples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tiny_bigvgan.save(tmp_path / "published")
     words = ["vocoder=bigvgan_finetuned", f"vocoder.model.path={folder}", *tiny_bigvgan.WORDS]
     cfg = compose([*words, "vocoder.objective.mpd.channels=4"])
@@ -90,6 +93,7 @@ def test_plan_of_a_vocoder_is_what_a_real_step_takes(tmp_path: Path, examples: i
     assert planned.total == pytest.approx(measured(cfg, "vocoder", examples, False), rel=0.1)
     in_float32 = simulate(cfg, "vocoder", examples, False, False)
     assert planned.total == pytest.approx(in_float32.total, rel=0.01), "it is float32 whatever the precision"
+    monkeypatch.setattr(planning, "simulate", lambda *_: planned)
     row = next(row for row in _rows(cfg, 1, "ddp", True) if row[1] == "vocoder")
     assert row[:4] == ["any", "vocoder", f"{planned.parameters / 1e6:.1f} M", "8"]
 
@@ -172,7 +176,6 @@ def test_sharded_processes_hold_a_share_and_gather_blocks() -> None:
     assert in_one_process(MEMORY, 4, "ddp", False) == MEMORY
 
 
-@pytest.mark.slow  # failed once in a whole run, passes alone: why is not known yet
 def test_table_names_every_size_and_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
@@ -182,12 +185,12 @@ def test_table_names_every_size_and_stage(monkeypatch: pytest.MonkeyPatch) -> No
         asked.append((cfg["model"]["width"], stage, examples, recompute, bfloat16))
         return replace(MEMORY, activations=(3 if recompute else 6) * 10**9)
 
-    monkeypatch.setattr("audiolcm.sizing.plan.simulate", fake)
+    monkeypatch.setattr(planning, "simulate", fake)
     table = plan_table(compose([*SMALL, "trainer.teacher.batch_size=8"]) | {"plan": 4})
-    assert (
+    row = (
         "| this one | teacher | 1000.0 M | 2 | 12.00 | 4.00 | 8.00 | 6.00 (3.00) | 30.00 (27.00) | 40 (40) |"
-        in table
     )
+    assert row in table.splitlines(), table
     for name in ("tiny", "base", "medium", "large", "xl"):
         assert table.count(f"| {name} | ") == 2
     assert table.count("| any | autoencoder | 1000.0 M | 2 |") == 1
