@@ -36,15 +36,10 @@ def clip_gradients(optimizer: torch.optim.Optimizer, settings: StageSettings, st
     for group in optimizer.param_groups:
         group["lr"] = learning_rate_at(step, settings)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    norm = torch.nn.utils.get_total_norm([_as_in_memory(p.grad) for p in parameters if p.grad is not None])
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if settings.clip_norm is not None:
         torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
     return whole(norm)
-
-
-def _as_in_memory(tensor: Tensor) -> Tensor:
-    """Return a view with the dimensions as they lie in memory; of all others ``torch.linalg`` makes a copy."""
-    return tensor.permute(*sorted(range(tensor.ndim), key=tensor.stride, reverse=True))
 
 
 def update(optimizer: torch.optim.Optimizer, unless: Tensor) -> None:
