@@ -35,7 +35,7 @@ def embedded_extractor(cfg: Mapping[str, Any]) -> EmbeddedExtractor:
         UserError: when the data set has no labels.
     """
     data, classes, network = _made_of(cfg)
-    runner = StageRunner(cfg)
+    runner = _runner(cfg)
     artifact = _train(cfg, runner, data, classes)
     return EmbeddedExtractor(
         artifact, artifact.load_weights(network), classes, runner.hardware.torch_device()
@@ -49,12 +49,20 @@ def untrained_extractor(cfg: Mapping[str, Any]) -> EmbeddedExtractor:
         UserError: as ``embedded_extractor`` would once it trained, or no place to keep it can be written.
     """
     data, classes, network = _made_of(cfg)
-    runner = StageRunner(cfg)
+    runner = _runner(cfg)
     build(runner.optimizer("evaluator"), "optimizer")
     build(cfg["evaluator"]["objective"], "evaluator.objective", model=network)
     if runner.store.find(_identity(cfg, runner, data)) is None:
         require_writable(runner.store.root, "paths.artifacts=FOLDER")
     return EmbeddedExtractor(None, network.eval(), classes, runner.hardware.torch_device())
+
+
+def _runner(cfg: Mapping[str, Any]) -> StageRunner:
+    """Return what trains the evaluator, in bfloat16 where sounds are sampled in int8, in which nothing trains."""
+    runner = StageRunner(cfg)
+    if runner.hardware.precision == "int8":
+        runner.hardware = runner.hardware.in_precision("bfloat16")
+    return runner
 
 
 def _made_of(cfg: Mapping[str, Any]) -> tuple[PreparedData, list[str], EvaluatorNetwork]:

@@ -23,7 +23,7 @@ from benchmarks.soundness.job import SECTIONS, assess, true_sounds
 from benchmarks.soundness.judges import embedded_judge, hits, with_other_captions
 from benchmarks.soundness.spoiling import Spoiling
 from evaluation.embedded.features import EmbeddedExtractor
-from evaluation.embedded.stage import embedded_extractor
+from evaluation.embedded.stage import _runner, embedded_extractor
 from evaluation.features.extractor import TextAudioExtractor
 
 CONF = Path(__file__).resolve().parents[4] / "conf"
@@ -86,6 +86,17 @@ class TestArtifact:
         paths = [f"paths.{name}={folder}" for name, folder in cfg["paths"].items()]
         other = embedded_extractor(composed(tmp_path, *paths, "trainer.evaluator.steps=1", "seed=1"))
         assert other.identity != extractor.identity and other.artifact.hash != extractor.artifact.hash
+
+
+    def test_int8_is_judged_by_the_evaluator_of_bfloat16(self, tmp_path):
+        rounded, small = (
+            _runner(composed(tmp_path, "hardware=auto", f"hardware.precision={precision}"))
+            for precision in ("bfloat16", "int8")
+        )
+        assert small.hardware == rounded.hardware
+
+    def test_other_precisions_are_their_own(self, tmp_path):
+        assert _runner(composed(tmp_path)).hardware.precision == "float32"
 
 
 class TestExtractor:
