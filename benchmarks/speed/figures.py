@@ -35,9 +35,11 @@ class Machine:
         return [one for one in result.measured if one.name in names or not names]
 
     def at_another_commit(self, case: str, commit: str) -> list[Measured]:
-        """Return a case as it is here and at another commit; nothing where that was not measured."""
-        found = self.results.get(f"{case}-against-{commit}")
-        return [] if found is None else list(found.measured)
+        """Return a case as it is here and at another commit, named by its first digits; nothing if not measured."""
+        beginning = f"{case}-against-{commit}"
+        return next(
+            (list(found.measured) for name, found in self.results.items() if name.startswith(beginning)), []
+        )
 
 
 Figure = Callable[[Machine], Found | None]

@@ -85,7 +85,11 @@ _ON_CPUS = (
     ),
     Target(_LIGHT_WORDS, _PIPELINE, AT_LEAST, 20, times_as_fast("synthesis", (_LIGHT, _RELEASED)), ability="AMX"),
     Target(
-        "the same with BigVGAN", "the same", AT_LEAST, 3, times_as_fast("synthesis-bigvgan", (_LARGE, _RELEASED)),
+        "the same, features of the prompt known", f"{_PIPELINE}, text and all", AT_LEAST, None,
+        times_as_fast("synthesis", (f"warm-{_LIGHT}", _RELEASED)),
+    ),
+    Target(
+        "text to waveform, BigVGAN", _PIPELINE, AT_LEAST, 3, times_as_fast("synthesis-bigvgan", (_LARGE, _RELEASED)),
     ),
     Target(
         "int8 weights and activations, denoiser call", "our bfloat16, times as fast", AT_LEAST, 1.5,

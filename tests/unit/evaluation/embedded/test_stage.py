@@ -87,7 +87,6 @@ class TestArtifact:
         other = embedded_extractor(composed(tmp_path, *paths, "trainer.evaluator.steps=1", "seed=1"))
         assert other.identity != extractor.identity and other.artifact.hash != extractor.artifact.hash
 
-
     def test_int8_is_judged_by_the_evaluator_of_bfloat16(self, tmp_path):
         rounded, small = (
             _runner(composed(tmp_path, "hardware=auto", f"hardware.precision={precision}"))
