@@ -128,9 +128,8 @@ class _Recomputed(torch.autograd.Function):
         batch, samples, channels = tokens.shape
         channelwise = frequency.requires_grad_(), size.requires_grad_()
         totals = [torch.zeros_like(tensor) for tensor in (tokens, *channelwise)]
-        step = (
-            max(_CACHED // (batch * channels), 4 * SAMPLES_SEEN) if tokens.device.type == "cpu" else samples
-        )
+        whole = tokens.device.type != "cpu"
+        step = samples if whole else max(_CACHED // (batch * channels), 4 * SAMPLES_SEEN)
         for start in range(0, samples, step):
             first, stop = max(start - SAMPLES_SEEN, 0), min(start + step, samples)
             read = slice(first, stop + SAMPLES_SEEN)

@@ -37,12 +37,16 @@ class Keeping(nn.Module):
         """Return what the product takes of them, in their own precision."""
         raise NotImplementedError
 
+    def product_dtype(self) -> torch.dtype:
+        """Return the precision of the product: autocast's, else the weights'."""
+        weight = self.weights()[0]
+        kind = weight.device.type
+        rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        return torch.get_autocast_dtype(kind) if rounds else weight.dtype
+
     def product_weight(self) -> Tensor:
         """Return the matrix in the precision of the product."""
-        weight = self.weights()[0]
-        kind, dtype = weight.device.type, weight.dtype
-        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-            dtype = torch.get_autocast_dtype(kind)
+        dtype = self.product_dtype()
         if not self.is_read_only():
             return self.matrix().to(dtype)
         return self.kept(dtype, lambda: _laid_out(self.matrix().to(dtype)))
@@ -149,8 +153,7 @@ class RoundedLinear(Linear):
 
     def product_weight(self) -> Tensor:
         """Return the weight in the precision of the product."""
-        is_rounded = torch.is_autocast_enabled(self.weight.device.type)
-        return super().product_weight() if is_rounded else self.weight
+        return self.weight if self.product_dtype() == self.weight.dtype else super().product_weight()
 
 
 class TokenConv1d(Keeping, nn.Conv1d):
