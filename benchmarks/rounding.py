@@ -6,7 +6,8 @@ Usage:
 
 Prints a table: the mean absolute difference in dB (20 times that of the log10 mel), and the norm of the difference
 divided by the norm of the mel around its mean. What the difference does to FAD and the other metrics tells
-``python evaluate.py checkpoint=embedded:foley hardware.precision=int8`` beside ``=bfloat16`` and ``=float32``.
+``python evaluate.py checkpoint=embedded:foley hardware.precision=int8`` beside ``=bfloat16``: both are judged by one
+evaluator, while that of float32 is another one.
 """
 
 import argparse

@@ -26,7 +26,7 @@ SMALL = [
 ]  # fmt: skip
 ENVIRONMENT = os.environ | {"PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
 SHELL = """
-import json, os, runpy, sys
+import json, os, runpy, sys, traceback
 for number, (folder, script, *words) in enumerate(json.loads(sys.argv[1])):
     os.chdir(folder)
     log = os.open(f"{number}.log", os.O_CREAT | os.O_WRONLY)
@@ -35,9 +35,15 @@ for number, (folder, script, *words) in enumerate(json.loads(sys.argv[1])):
     try:
         runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else print(end.code, file=sys.stderr) or 1
+        code = end.code
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+            code = 1
+    except Exception:
+        traceback.print_exc()
+        code = 1
     sys.stdout.flush(), sys.stderr.flush()
-    open(f"{number}.code", "w").write(str(code))
+    open(f"{number}.code", "w").write(str(code or 0))
 """
 
 
@@ -57,7 +63,7 @@ def type_all(commands: list[list[str]], environment: Mapping[str, str] = ENVIRON
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def told(folder: Path, number: int) -> tuple[int, str]:
+def ended(folder: Path, number: int) -> tuple[int, str]:
     """Exit code and words of a command of ``type_all``."""
     return int((folder / f"{number}.code").read_text()), (folder / f"{number}.log").read_text(
         errors="replace"

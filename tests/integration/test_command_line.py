@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from small_run import ROOT, SMALL, digest, run, start, student_of, told, train, type_all
+from small_run import ROOT, SMALL, digest, ended, run, start, student_of, train, type_all
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("number", range(len(BAD_INPUT)), ids=[words[-1] for words, _ in BAD_INPUT])
 def test_bad_input_is_one_message_and_a_failure(refused: Path, number: int) -> None:
-    code, output = told(refused / str(number), number)
+    code, output = ended(refused / str(number), number)
     assert code != 0
     assert BAD_INPUT[number][1] in output
     assert "Traceback" not in output

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import VOCODER, type_all
-from small_run import told as told_by_number
+from small_run import VOCODER, ended, type_all
 
 from experiments.items.catalog import STEMS
 
@@ -103,7 +102,7 @@ def rendered(typed: Path) -> Path:
 def told(folder: Path, script: str, stem: str, is_last: bool = False) -> tuple[int, str]:
     """Exit code and words of a command."""
     numbers = [i for i, command in enumerate(COMMANDS) if command[:2] == (script, stem)]
-    return told_by_number(folder, numbers[-1 if is_last else 0])
+    return ended(folder, numbers[-1 if is_last else 0])
 
 
 def read(folder: Path, script: str, stem: str, job: str, name: str) -> dict[str, Any]:

@@ -93,20 +93,32 @@ def test_plan_of_a_vocoder_is_what_a_real_step_takes(
     assert planned.total == pytest.approx(measured(cfg, "vocoder", examples, False), rel=0.1)
     in_float32 = simulate(cfg, "vocoder", examples, False, False)
     assert planned.total == pytest.approx(in_float32.total, rel=0.01), "it is float32 whatever the precision"
-    monkeypatch.setattr(planning, "simulate", lambda *_: planned)
+    asked = []
+    monkeypatch.setattr(planning, "simulate", lambda _, *what: asked.append(what) or planned)
     row = next(row for row in _rows(cfg, 1, "ddp", True) if row[1] == "vocoder")
     assert row[:4] == ["any", "vocoder", f"{planned.parameters / 1e6:.1f} M", "8"]
+    assert asked[:2] == [("vocoder", 8, recompute, True) for recompute in (False, True)]
 
 
-def test_the_released_vocoder_is_planned_without_its_files() -> None:
-    cfg = compose(["profile=paper", "vocoder=bigvgan_finetuned"])
-    with FakeTensorMode(allow_non_fake_inputs=True), CopiesWithoutContent():
-        parts = untrained(cfg, "vocoder").parts()
+def released_vocoder_parameters() -> int:
+    """BigVGAN's with the lengths of its weight norm, and the discriminators'."""
     with torch.device("meta"):
         layout = published_layout(BigVGAN())
     lengths = sum(shape[0] for name, shape in layout.items() if name.endswith("weight_g"))
-    parameters = sum(parameter.numel() for part in parts.values() for parameter in part)
-    assert parameters == 112_199_473 + lengths + 41_105_770 + 280_902
+    return 112_199_473 + lengths + 41_105_770 + 280_902
+
+
+def test_the_released_vocoder_is_made_without_its_files() -> None:
+    cfg = compose(["profile=paper", "vocoder=bigvgan_finetuned"])
+    with FakeTensorMode(allow_non_fake_inputs=True), CopiesWithoutContent():
+        parts = untrained(cfg, "vocoder").parts()
+    assert sum(count(nn.ParameterList(part)) for part in parts.values()) == released_vocoder_parameters()
+
+
+@pytest.mark.slow
+def test_the_released_vocoder_is_planned_without_its_files() -> None:
+    cfg = compose(["profile=paper", "vocoder=bigvgan_finetuned", "trainer.vocoder.crop_seconds=0.128"])
+    assert simulate(cfg, "vocoder", 1, False, False).parameters == released_vocoder_parameters()
 
 
 @pytest.mark.parametrize("recompute", [False, True])
