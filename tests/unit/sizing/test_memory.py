@@ -94,7 +94,12 @@ def test_plan_of_a_vocoder_is_what_a_real_step_takes(
     in_float32 = simulate(cfg, "vocoder", examples, False, False)
     assert planned.total == pytest.approx(in_float32.total, rel=0.01), "it is float32 whatever the precision"
     asked = []
-    monkeypatch.setattr(planning, "simulate", lambda _, *what: asked.append(what) or planned)
+
+    def fake(_: object, *what: object) -> StepMemory:
+        asked.append(what)
+        return planned
+
+    monkeypatch.setattr(planning, "simulate", fake)
     row = next(row for row in _rows(cfg, 1, "ddp", True) if row[1] == "vocoder")
     assert row[:4] == ["any", "vocoder", f"{planned.parameters / 1e6:.1f} M", "8"]
     assert asked[:2] == [("vocoder", 8, recompute, True) for recompute in (False, True)]
