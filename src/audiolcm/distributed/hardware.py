@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from audiolcm.distributed import processes
-from audiolcm.distributed.measuring import bfloat16_pays, fastest_threads
+from audiolcm.distributed.measuring import bfloat16_pays, fastest_threads, multiplies_8_bits
 from audiolcm.errors import UserError
 
 DEVICES = "auto, cpu, cuda, cuda:N or mps (Apple's GPU)"
@@ -107,9 +107,9 @@ class Hardware:
         """
         if self.precision != "int8":
             return False
-        if self.torch_device().type != "cpu" or not torch.backends.mkldnn.is_available():
+        if self.torch_device().type != "cpu" or not multiplies_8_bits():
             raise UserError(
-                "hardware.precision=int8 is for CPUs and a torch with oneDNN. Type hardware.device=cpu, or "
+                "hardware.precision=int8 is for CPUs with VNNI and a torch with oneDNN. Type hardware.device=cpu, or "
                 "hardware.precision=bfloat16 (audiolcm generate: --device cpu, --precision bfloat16)."
             )
         return True

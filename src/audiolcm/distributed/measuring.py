@@ -105,3 +105,8 @@ def _timed(work: Callable[[], object], clock: Callable[[], float]) -> float:
     began = clock()
     work()
     return clock() - began
+
+
+def multiplies_8_bits() -> bool:
+    """Return whether this CPU and this torch multiply 8 bits exactly: with VNNI, for older CPUs sum in 16 bits."""
+    return torch.backends.mkldnn.is_available() and torch.cpu._is_vnni_supported()

@@ -1,8 +1,9 @@
 """Convolutions in whole numbers: weights and activations of 8 bits on CPUs, for networks that are only read.
 
 A weight is w = s_out q with one scale s_out for each output channel; the activations of one token, or of one example
-where windows join tokens, have one scale too, that of their largest value. Products are summed exactly in 32 bits, so
-that the rounding to 8 bits is the only error: about 1 % of a convolution's output, three times that of bfloat16.
+where windows join tokens, have one scale too, that of their largest value, and are held as x / s + 128: what VNNI
+multiplies is unsigned. Products are summed exactly in 32 bits, so that the rounding to 8 bits is the only error: about
+1 % of a convolution's output, three times that of bfloat16.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from torch import Tensor
 from audiolcm.models.convolution import Flat, Tokens, gather, scatter
 
 LARGEST = 127.0
+ZERO = 128
 _WANTED: ContextVar[bool] = ContextVar("int8", default=False)
 
 
@@ -84,19 +86,19 @@ def _gathered(
 ) -> Tensor:
     """Return the convolution of one example, (tokens, channels), by windows of it."""
     rounded, scale = _rounded(tokens, dim=(0, 1))
-    windows = gather(F.pad(rounded, (0, 0, *padding))[None], kernel_size, dilation)[0, ::stride]
+    windows = gather(F.pad(rounded, (0, 0, *padding), value=ZERO)[None], kernel_size, dilation)[0, ::stride]
     return _product(windows.flatten(1), weight, float(scale), bias)
 
 
 def _rounded(tokens: Tensor, dim: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Return tokens in 8 bits and their scales, one for all values along ``dim``."""
     scale = (tokens.abs().amax(dim=dim, keepdim=True) / LARGEST).clamp_min(1e-12)
-    return (tokens / scale).round_().clamp_(-LARGEST, LARGEST).to(torch.int8), scale
+    return (tokens / scale).round_().add_(ZERO).clamp_(ZERO - LARGEST, ZERO + LARGEST).to(torch.uint8), scale
 
 
 def _product(rows: Tensor, weight: Quantized, scale: float = 1.0, bias: Tensor | None = None) -> Tensor:
     """Return rows of 8 bits times their scale and the weight, plus the bias, in bfloat16."""
     packed, scales, zeros, _ = weight
     return torch.ops.onednn.qlinear_pointwise(
-        rows, scale, 0, packed, scales, zeros, bias, 1.0, 0, torch.bfloat16, "none", [], ""
+        rows, scale, ZERO, packed, scales, zeros, bias, 1.0, 0, torch.bfloat16, "none", [], ""
     )

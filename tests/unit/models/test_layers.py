@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from audiolcm.distributed.measuring import multiplies_8_bits
 from audiolcm.models.attention import SelfAttention
 from audiolcm.models.int8 import int8_products
 from audiolcm.models.layers import Keeping, Linear, TokenConv1d, TokenGroupNorm, keep_products, lay_out
 from audiolcm.models.position import NoPosition
 
 WIDTH = 16
+IN_8_BITS = pytest.mark.skipif(not multiplies_8_bits(), reason="this CPU has no VNNI")
 
 
 class Network(nn.Module):
@@ -203,6 +205,7 @@ def by_hand(layer: TokenConv1d, x: Tensor) -> Tensor:
     return F.conv1d(rounded.transpose(1, 2), weight, layer.bias, padding=4).transpose(1, 2)
 
 
+@IN_8_BITS
 def test_eight_bits_are_their_closed_form(network: Network, x: Tensor) -> None:
     keep_products(network)
     x[1] *= 20.0  # each example has its own scale
@@ -219,6 +222,7 @@ def test_eight_bits_are_their_closed_form(network: Network, x: Tensor) -> None:
         assert torch.equal(network.requires_grad_(True).contract(given), layer(given))
 
 
+@IN_8_BITS
 def test_eight_bits_of_an_example_do_not_depend_on_its_neighbors(network: Network, x: Tensor) -> None:
     keep_products(network)
     with torch.no_grad(), int8_products():
