@@ -1,7 +1,8 @@
 """The floor of a measurement: its arithmetic at the rate of one large matrix product on the same device."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
@@ -13,7 +14,10 @@ _SMALL_SIDE = 1024
 
 
 def flop_counter() -> FlopCounterMode:
-    """Return torch's counter of operations, which by itself knows no fused attention on a CPU, no product in place."""
+    """Return torch's counter of operations, with what it does not know by itself on a CPU.
+
+    That is fused attention, a product in place and a convolution with a packed weight (models/packed.py).
+    """
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
     counts = {
@@ -21,7 +25,15 @@ def flop_counter() -> FlopCounterMode:
         attention: lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value),
         back: lambda grad, query, key, value, *_, **__: sdpa_backward_flop_count(grad, query, key, value),
     }
+    if torch.backends.mkldnn.is_available():
+        counts[torch.ops.mkldnn._convolution_pointwise] = _flops_of_packed
     return FlopCounterMode(display=False, custom_mapping=counts)
+
+
+def _flops_of_packed(
+    image: Sequence[int], kernel: Sequence[int], *_: object, out_shape: Sequence[int], **__: object
+) -> int:
+    return 2 * math.prod(out_shape) * kernel[1] * kernel[3]
 
 
 def count_flops(work: Callable[[], object]) -> int:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from audiolcm.models import int8
+from audiolcm.models import int8, packed
 from audiolcm.models.convolution import convolve_flat, flat, product_layout
 from audiolcm.types import TextTokens
 
@@ -194,9 +194,12 @@ class TokenConv1d(Keeping, nn.Conv1d):
     def forward(self, tokens: TextTokens) -> Tensor:
         """Return (batch, tokens, out_channels)."""
         taps, dilation, stride = self.kernel_size[0], self.dilation[0], self.stride[0]
-        if int8.wanted() and taps > 1 and self.is_read_only() and not torch.is_grad_enabled():
-            small = self.kept("int8", lambda: int8.quantized(self.matrix()))
-            return int8.convolve_int8(tokens, small, self.bias, taps, self.zeros, dilation, stride)
+        if taps > 1 and self.is_read_only() and not torch.is_grad_enabled():
+            if int8.wanted():
+                small = self.kept("int8", lambda: int8.quantized(self.matrix()))
+                return int8.convolve_int8(tokens, small, self.bias, taps, self.zeros, dilation, stride)
+            if self._packs():
+                return self._convolve_packed(tokens)
         weight = self.product_weight()
         # Rounded before windows are copied
         return convolve_flat(tokens.to(weight.dtype), weight, self.bias, taps, self.zeros, dilation, stride)
@@ -204,6 +207,15 @@ class TokenConv1d(Keeping, nn.Conv1d):
     def matrix(self) -> Tensor:
         """Return the weight as the matrix of its product."""
         return flat(self.weight)
+
+    def _packs(self) -> bool:
+        even = self.zeros[0] == self.zeros[1]
+        return even and not torch.compiler.is_compiling() and packed.pays(self.weight, self.product_dtype())
+
+    def _convolve_packed(self, tokens: TextTokens) -> Tensor:
+        dtype, sizes = self.product_dtype(), (self.zeros[0], self.dilation[0], self.stride[0])
+        weight = self.kept(("packed", dtype), lambda: packed.packed(self.weight.to(dtype), *sizes))
+        return packed.convolve_packed(tokens.to(dtype), weight, self.bias, *sizes)
 
 
 class TokenGroupNorm(nn.GroupNorm):
