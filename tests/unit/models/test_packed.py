@@ -18,7 +18,7 @@ SHAPES = {
     "strided": (24, 16, 4, {"padding": (1, 1), "stride": 2}),
     "no padding": (24, 16, 5, {"padding": (0, 0)}),
 }
-pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+pytestmark = pytest.mark.skipif(not torch.cpu._is_avx512_supported(), reason="this CPU has no AVX512")
 
 
 @pytest.fixture(autouse=True)
@@ -94,9 +94,10 @@ def test_it_pays_for_large_weights_and_not_for_the_products_of_amx(
 ) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_supported", lambda: True)
     large, small = torch.empty(1024, 1024, 3), torch.empty(64, 64, 3)
     assert packed.pays(large, torch.float32) and not packed.pays(small, torch.float32)
     assert packed.pays(large, torch.bfloat16) != amx
     assert not packed.pays(large.to("meta"), torch.float32) and not packed.pays(large, torch.float16)
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_supported", lambda: False)
     assert not packed.pays(large, torch.float32)
