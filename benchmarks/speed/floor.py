@@ -25,7 +25,7 @@ def flop_counter() -> FlopCounterMode:
         attention: lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value),
         back: lambda grad, query, key, value, *_, **__: sdpa_backward_flop_count(grad, query, key, value),
     }
-    if torch.backends.mkldnn.is_available():
+    if hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
         counts[torch.ops.mkldnn._convolution_pointwise] = _flops_of_packed
     return FlopCounterMode(display=False, custom_mapping=counts)
 

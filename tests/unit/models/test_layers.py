@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from audiolcm.distributed.measuring import multiplies_8_bits
+from audiolcm.models import attention
 from audiolcm.models.attention import SelfAttention
 from audiolcm.models.int8 import int8_products
 from audiolcm.models.layers import Keeping, Linear, TokenConv1d, TokenGroupNorm, keep_products, lay_out
@@ -223,9 +224,39 @@ def test_eight_bits_are_their_closed_form(network: Network, x: Tensor) -> None:
 
 
 @IN_8_BITS
+def test_eight_bits_have_a_fast_kernel(network: Network, x: Tensor, capfd: pytest.CaptureFixture) -> None:
+    keep_products(network)
+    verbose = torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON)
+    with torch.no_grad(), int8_products(), verbose:
+        network.contract(network.expand(x))
+    products = [line for line in capfd.readouterr().out.splitlines() if ",matmul," in line]
+    assert products and not any("ref" in line for line in products)  # which is a thousand times as slow
+
+
+@IN_8_BITS
 def test_eight_bits_of_an_example_do_not_depend_on_its_neighbors(network: Network, x: Tensor) -> None:
     keep_products(network)
     with torch.no_grad(), int8_products():
         together = network.contract(network.expand(x))
         alone = torch.cat([network.contract(network.expand(one[None])) for one in x])
     assert_close(together, alone, atol=2**-6, rtol=2**-6)
+
+
+@pytest.mark.parametrize(
+    ("amx", "many", "fused"), [(False, 2**25, False), (False, 0, True), (True, 2**25, True)]
+)
+def test_attention_is_fused_where_two_products_do_not_pay(
+    amx: bool, many: int, fused: bool, x: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[Tensor, ...]] = []
+    plain = F.scaled_dot_product_attention
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(attention, "_MANY_SCORES", many)
+    monkeypatch.setattr(
+        F, "scaled_dot_product_attention", lambda *heads: calls.append(heads) or plain(*heads)
+    )
+    heads = x.unflatten(2, (2, -1)).transpose(1, 2)
+    with torch.no_grad():
+        found = attention._attend(heads.bfloat16(), heads.bfloat16(), heads.bfloat16())
+    assert bool(calls) == fused
+    assert_close(found.float(), plain(heads, heads, heads), atol=2**-6, rtol=2**-6)
