@@ -237,7 +237,7 @@ def _done(folder: Path, figures: Mapping[str, Any], began: float) -> dict[str, A
     By them ``experiments status`` tells what others take. What an earlier call did is not in them: of a job that goes
     on after a kill they count its last part only.
     """
-    seconds = round(time.monotonic() - began, 1)
+    seconds = round(time.monotonic() - began, 3)
     return {"status": "done", "folder": str(folder), "figures": figures, "seconds": seconds}
 
 
