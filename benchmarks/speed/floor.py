@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
@@ -13,10 +14,12 @@ _SIDE = {"cpu": 2048, "cuda": 8192}
 _SMALL_SIDE = 1024
 
 
-def flop_counter() -> FlopCounterMode:
-    """Return torch's counter of operations, with what it does not know by itself on a CPU.
+@contextmanager
+def counting() -> Iterator[FlopCounterMode]:
+    """Count operations inside, of convolutions as they are written: what a faster algorithm saves is no floor.
 
-    That is fused attention, a product in place and a convolution with a packed weight (models/packed.py).
+    To torch's counter is added what it does not know by itself on a CPU: fused attention, a product in place and a
+    convolution with a packed weight (models/packed.py).
     """
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
@@ -27,7 +30,12 @@ def flop_counter() -> FlopCounterMode:
     }
     if hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
         counts[torch.ops.mkldnn._convolution_pointwise] = _flops_of_packed
-    return FlopCounterMode(display=False, custom_mapping=counts)
+    with ExitStack() as contexts:
+        with suppress(ImportError):  # an earlier version of the package has no other algorithm
+            from audiolcm.models.spectral import direct_convolutions
+
+            contexts.enter_context(direct_convolutions())
+        yield contexts.enter_context(FlopCounterMode(display=False, custom_mapping=counts))
 
 
 def _flops_of_packed(
@@ -41,7 +49,7 @@ def count_flops(work: Callable[[], object]) -> int:
 
     On tensors of torch's ``meta`` device nothing is computed.
     """
-    with flop_counter() as counter:
+    with counting() as counter:
         work()
     return counter.get_total_flops()
 

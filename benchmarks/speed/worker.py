@@ -22,7 +22,7 @@ from audiolcm.environment.guard import one_sentence
 from audiolcm.errors import UserError
 from audiolcm.storage.hashing import code_version
 from benchmarks.speed.case import KINDS, Case, read_case
-from benchmarks.speed.floor import Product, flop_counter
+from benchmarks.speed.floor import Product, counting
 from benchmarks.speed.work import Stages, Work
 
 
@@ -63,7 +63,7 @@ class Metronome:
     def run(self) -> None:
         """Do the work until no more rounds are asked for."""
         if self.flops is None:
-            self.counter = self.counting.enter_context(flop_counter())
+            self.counter = self.counting.enter_context(counting())
         try:
             if not self.to_warm_up:
                 self._begin()

@@ -13,12 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from audiolcm.models import int8, packed
+from audiolcm.models import int8, packed, spectral
 from audiolcm.models.convolution import convolve_flat, flat, product_layout
 from audiolcm.types import TextTokens
 
 Network = TypeVar("Network", bound=nn.Module)
 Made = TypeVar("Made")
+_LARGE = 2**20  # numbers of a weight, from which the library convolves tokens faster than one product
+
 State = tuple[weakref.ref[Tensor], int, int | None]
 
 
@@ -156,7 +158,38 @@ class RoundedLinear(Linear):
         return self.weight if self.product_dtype() == self.weight.dtype else super().product_weight()
 
 
-class TokenConv1d(Keeping, nn.Conv1d):
+class KeepingConv1d(Keeping, nn.Conv1d):
+    """A convolution over tokens that, where it is only read on a CPU, keeps its weight for the fastest algorithm."""
+
+    zeros: tuple[int, int]
+
+    def convolve_kept(self, tokens: TextTokens, packs: bool) -> Tensor | None:
+        """Return the convolution from what is kept of the weight for one of these algorithms; None where none pays.
+
+        Args:
+            tokens: (batch, tokens, in_channels).
+            packs: whether a weight that ``packed`` can take is worth it.
+        """
+        if not self.is_read_only() or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return None
+        dtype, taps, dilation, stride = (
+            self.product_dtype(),
+            self.kernel_size[0],
+            self.dilation[0],
+            self.stride[0],
+        )
+        if stride == 1 and spectral.pays(self.weight, dtype, tokens.shape[0] * tokens.shape[1]):
+            size = spectral.window_size(taps)
+            weight = self.kept(("spectra", dtype), lambda: spectral.spectra(self.weight, size, dtype))
+            return spectral.convolve_spectral(tokens, weight, self.bias, taps, self.zeros, dilation)
+        if not packs or self.zeros[0] != self.zeros[1] or not packed.can(self.weight, dtype):
+            return None
+        sizes = self.zeros[0], dilation, stride
+        weight = self.kept(("packed", dtype), lambda: packed.packed(self.weight.to(dtype), *sizes))
+        return packed.convolve_packed(tokens.to(dtype), weight, self.bias, *sizes)
+
+
+class TokenConv1d(KeepingConv1d):
     """``torch.nn.Conv1d`` over the tokens of (batch, tokens, in_channels), as attention and the norms have them.
 
     Args:
@@ -194,12 +227,16 @@ class TokenConv1d(Keeping, nn.Conv1d):
     def forward(self, tokens: TextTokens) -> Tensor:
         """Return (batch, tokens, out_channels)."""
         taps, dilation, stride = self.kernel_size[0], self.dilation[0], self.stride[0]
-        if taps > 1 and self.is_read_only() and not torch.is_grad_enabled():
-            if int8.wanted():
-                small = self.kept("int8", lambda: int8.quantized(self.matrix()))
-                return int8.convolve_int8(tokens, small, self.bias, taps, self.zeros, dilation, stride)
-            if self._packs():
-                return self._convolve_packed(tokens)
+        if taps > 1 and int8.wanted() and self.is_read_only() and not torch.is_grad_enabled():
+            small = self.kept("int8", lambda: int8.quantized(self.matrix()))
+            return int8.convolve_int8(tokens, small, self.bias, taps, self.zeros, dilation, stride)
+        made = self.convolve_kept(tokens, packs=self.weight.numel() >= _LARGE) if taps > 1 else None
+        if made is not None:
+            return made
+        if self._pays_in_training(tokens):
+            return spectral.convolve_in_training(
+                tokens, self.weight, self.bias, self.zeros, self.product_dtype()
+            )
         weight = self.product_weight()
         # Rounded before windows are copied
         return convolve_flat(tokens.to(weight.dtype), weight, self.bias, taps, self.zeros, dilation, stride)
@@ -208,14 +245,11 @@ class TokenConv1d(Keeping, nn.Conv1d):
         """Return the weight as the matrix of its product."""
         return flat(self.weight)
 
-    def _packs(self) -> bool:
-        even = self.zeros[0] == self.zeros[1]
-        return even and not torch.compiler.is_compiling() and packed.pays(self.weight, self.product_dtype())
-
-    def _convolve_packed(self, tokens: TextTokens) -> Tensor:
-        dtype, sizes = self.product_dtype(), (self.zeros[0], self.dilation[0], self.stride[0])
-        weight = self.kept(("packed", dtype), lambda: packed.packed(self.weight.to(dtype), *sizes))
-        return packed.convolve_packed(tokens.to(dtype), weight, self.bias, *sizes)
+    def _pays_in_training(self, tokens: TextTokens) -> bool:
+        if self.dilation[0] > 1 or self.stride[0] > 1 or torch.compiler.is_compiling():
+            return False
+        num_tokens = tokens.shape[0] * tokens.shape[1]
+        return spectral.pays(self.weight, self.product_dtype(), num_tokens, makes_spectra=True)
 
 
 class TokenGroupNorm(nn.GroupNorm):

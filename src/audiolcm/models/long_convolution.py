@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiolcm.models.convolution import Tokens, convolve
-from audiolcm.models.layers import Keeping
+from audiolcm.models.layers import Keeping, KeepingConv1d
 
 TapWeight = Float[Tensor, "taps in_channels out_channels"]
 
@@ -21,7 +21,7 @@ _NARROW = 64  # channels below which float32 is as fast as bfloat16
 _CACHED = 2**18  # numbers of a part that stays in the cache of one core while its taps are added
 
 
-class SampleConv(Keeping, nn.Conv1d):
+class SampleConv(KeepingConv1d):
     """``torch.nn.Conv1d`` of an odd kernel that keeps the number of samples, over (batch, samples, channels)."""
 
     bias: nn.Parameter  # pyrefly: ignore[bad-override-mutable-attribute]  (made with one)
@@ -29,14 +29,20 @@ class SampleConv(Keeping, nn.Conv1d):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> None:
         zeros = dilation * (kernel - 1) // 2
         super().__init__(in_channels, out_channels, kernel, dilation=dilation, padding=zeros)
-        self.zeros = zeros
+        self.zeros = zeros, zeros
         self.weight.data = self.matrix().permute(2, 1, 0)  # its memory in the order of the products
 
     # pyrefly: ignore[bad-override-param-name]  (called by position only)
     def forward(self, tokens: Tokens) -> Tensor:
         """(batch, samples, in_channels) -> (batch, samples, out_channels)."""
-        weight = self.product_weight()
-        return convolve_long(tokens, weight, self.bias, self.zeros, self.dilation[0])
+        made = self.convolve_kept(tokens, packs=True)
+        if made is not None:
+            return made
+        return convolve_long(tokens, self.product_weight(), self.bias, self.zeros[0], self.dilation[0])
+
+    def product_dtype(self) -> torch.dtype:
+        """Return float32 also under autocast where channels are few."""
+        return torch.float32 if self.in_channels < _NARROW else super().product_dtype()
 
     def matrix(self) -> TapWeight:
         """Return the weight tap by tap."""

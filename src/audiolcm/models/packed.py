@@ -10,16 +10,14 @@ from torch import Tensor
 
 from audiolcm.models.convolution import Tokens, Weight
 
-_LARGE = 2**20
 
-
-def pays(weight: Weight, dtype: torch.dtype) -> bool:
-    """Return whether a convolution is faster with a packed weight: a large one, in this precision, on this CPU.
+def can(weight: Weight, dtype: torch.dtype) -> bool:
+    """Return whether a convolution of this precision is to have a packed weight on this CPU.
 
     It was measured on CPUs with AVX512 alone; others, and builds of torch without oneDNN's operation, have the product.
     """
     able = torch.cpu._is_avx512_supported() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    if weight.device.type != "cpu" or weight.numel() < _LARGE or not able:
+    if weight.device.type != "cpu" or not able:
         return False
     return dtype == torch.float32 or (dtype == torch.bfloat16 and not torch.cpu._is_amx_tile_supported())
 

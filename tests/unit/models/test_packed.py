@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
-from audiolcm.models import packed
+from audiolcm.models import layers, packed, spectral
 from audiolcm.models.layers import TokenConv1d, keep_products
 from benchmarks.speed.floor import count_flops
 
@@ -23,8 +23,10 @@ pytestmark = pytest.mark.skipif(not torch.cpu._is_avx512_supported(), reason="th
 
 @pytest.fixture(autouse=True)
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pack small weights too, on every CPU."""
-    monkeypatch.setattr(packed, "pays", lambda weight, dtype: True)
+    """Pack small weights too, on every CPU, and never leave them to Fourier transforms."""
+    monkeypatch.setattr(packed, "can", lambda weight, dtype: True)
+    monkeypatch.setattr(layers, "_LARGE", 1)
+    monkeypatch.setattr(spectral, "pays", lambda *_, **__: False)
 
 
 def made(name: str) -> TokenConv1d:
@@ -89,15 +91,20 @@ def test_its_operations_are_counted(name: str) -> None:
 
 
 @pytest.mark.parametrize("amx", [False, True])
-def test_it_pays_for_large_weights_and_not_for_the_products_of_amx(
-    amx: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_for_the_precisions_in_which_it_is_faster(amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     monkeypatch.setattr(torch.cpu, "_is_avx512_supported", lambda: True)
-    large, small = torch.empty(1024, 1024, 3), torch.empty(64, 64, 3)
-    assert packed.pays(large, torch.float32) and not packed.pays(small, torch.float32)
-    assert packed.pays(large, torch.bfloat16) != amx
-    assert not packed.pays(large.to("meta"), torch.float32) and not packed.pays(large, torch.float16)
+    weight = torch.empty(64, 64, 3)
+    assert packed.can(weight, torch.float32) and packed.can(weight, torch.bfloat16) != amx
+    assert not packed.can(weight.to("meta"), torch.float32) and not packed.can(weight, torch.float16)
     monkeypatch.setattr(torch.cpu, "_is_avx512_supported", lambda: False)
-    assert not packed.pays(large, torch.float32)
+    assert not packed.can(weight, torch.float32)
+
+
+def test_small_weights_are_left_to_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "_LARGE", 12 * 40 * 9 + 1)
+    layer = made("widens")
+    with torch.no_grad():
+        layer(sounds(layer))
+    assert list(layer._kept or {}) == [torch.float32]
