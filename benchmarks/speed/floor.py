@@ -1,8 +1,7 @@
 """The floor of a measurement: its arithmetic at the rate of one large matrix product on the same device."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import torch
@@ -18,8 +17,7 @@ _SMALL_SIDE = 1024
 def counting() -> Iterator[FlopCounterMode]:
     """Count operations inside, of convolutions as they are written: what a faster algorithm saves is no floor.
 
-    To torch's counter is added what it does not know by itself on a CPU: fused attention, a product in place and a
-    convolution with a packed weight (models/packed.py).
+    To torch's counter is added what it does not know by itself on a CPU: fused attention and a product in place.
     """
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     back = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
@@ -28,20 +26,12 @@ def counting() -> Iterator[FlopCounterMode]:
         attention: lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value),
         back: lambda grad, query, key, value, *_, **__: sdpa_backward_flop_count(grad, query, key, value),
     }
-    if hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
-        counts[torch.ops.mkldnn._convolution_pointwise] = _flops_of_packed
     with ExitStack() as contexts:
         with suppress(ImportError):  # an earlier version of the package has no other algorithm
             from audiolcm.models.spectral import direct_convolutions
 
             contexts.enter_context(direct_convolutions())
         yield contexts.enter_context(FlopCounterMode(display=False, custom_mapping=counts))
-
-
-def _flops_of_packed(
-    image: Sequence[int], kernel: Sequence[int], *_: object, out_shape: Sequence[int], **__: object
-) -> int:
-    return 2 * math.prod(out_shape) * kernel[1] * kernel[3]
 
 
 def count_flops(work: Callable[[], object]) -> int:

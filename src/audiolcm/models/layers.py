@@ -55,7 +55,9 @@ class Keeping(nn.Module):
 
     def is_read_only(self) -> bool:
         """Return whether what is made of the weights can be kept: they take no gradients, and ``keep_products``."""
-        return self.keeps and not any(weight.requires_grad for weight in self.weights())
+        if not self.keeps or spectral.are_direct():
+            return False
+        return not any(weight.requires_grad for weight in self.weights())
 
     def kept(self, what: object, make: Callable[[], Made]) -> Made:
         """Return what ``make`` makes of the weights, which is called once where it can be kept, of each ``what``.

@@ -46,12 +46,17 @@ class Transforms(NamedTuple):
 
 @contextmanager
 def direct_convolutions() -> Iterator[None]:
-    """Inside, convolutions are computed as they are written."""
+    """Inside, convolutions are computed as they are written, and layers keep nothing of their weights."""
     token = _DIRECT.set(True)
     try:
         yield
     finally:
         _DIRECT.reset(token)
+
+
+def are_direct() -> bool:
+    """Return whether convolutions are to be computed as they are written."""
+    return _DIRECT.get()
 
 
 def pays(weight: Weight, dtype: torch.dtype, num_tokens: int, makes_spectra: bool = False) -> bool:
@@ -65,7 +70,7 @@ def pays(weight: Weight, dtype: torch.dtype, num_tokens: int, makes_spectra: boo
         num_tokens: of all examples together.
         makes_spectra: whether those of the weight are made for these tokens alone, as in training.
     """
-    if weight.device.type != "cpu" or dtype not in _PAYS or _DIRECT.get():
+    if weight.device.type != "cpu" or dtype not in _PAYS or are_direct():
         return False
     channels, fewest = _PAYS[dtype]
     wide = min(weight.shape[:2]) >= channels and weight.shape[2] >= _FEWEST_TAPS
