@@ -19,9 +19,9 @@ from audiolcm.types import TextTokens
 
 Network = TypeVar("Network", bound=nn.Module)
 Made = TypeVar("Made")
-_LARGE = 2**20  # numbers of a weight, from which the library convolves tokens faster than one product
-
 State = tuple[weakref.ref[Tensor], int, int | None]
+
+_LARGE = 2**20  # numbers of a weight, from which the library convolves tokens faster than one product
 
 
 class Keeping(nn.Module):
@@ -174,12 +174,8 @@ class KeepingConv1d(Keeping, nn.Conv1d):
         """
         if not self.is_read_only() or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return None
-        dtype, taps, dilation, stride = (
-            self.product_dtype(),
-            self.kernel_size[0],
-            self.dilation[0],
-            self.stride[0],
-        )
+        taps, dilation, stride = self.kernel_size[0], self.dilation[0], self.stride[0]
+        dtype = self.product_dtype()
         if stride == 1 and spectral.pays(self.weight, dtype, tokens.shape[0] * tokens.shape[1]):
             size = spectral.window_size(taps)
             weight = self.kept(("spectra", dtype), lambda: spectral.spectra(self.weight, size, dtype))
@@ -236,9 +232,8 @@ class TokenConv1d(KeepingConv1d):
         if made is not None:
             return made
         if self._pays_in_training(tokens):
-            return spectral.convolve_in_training(
-                tokens, self.weight, self.bias, self.zeros, self.product_dtype()
-            )
+            dtype = self.product_dtype()
+            return spectral.convolve_in_training(tokens, self.weight, self.bias, self.zeros, dtype)
         weight = self.product_weight()
         # Rounded before windows are copied
         return convolve_flat(tokens.to(weight.dtype), weight, self.bias, taps, self.zeros, dilation, stride)

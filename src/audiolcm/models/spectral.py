@@ -30,6 +30,7 @@ Spectra = Float[Tensor, "products out_channels in_channels"]
 _FEWEST_TAPS, _FEWEST_TOKENS = 7, 128
 # The fewest channels, and tokens where spectra are made for these alone
 _PAYS = {torch.float32: (96, 1024), torch.bfloat16: (128, 1536)}
+_LARGEST = 2**27  # bytes of a weight in its precision of which spectra, 4 times as large, are kept
 _CACHED = 2**20  # numbers of a part whose factors stay in the cache that cores share
 _PART = 64  # output channels whose spectra are made at a time
 _FEWEST_ROWS = 128  # of a part, since each reads all of the weight
@@ -62,7 +63,8 @@ def are_direct() -> bool:
 def pays(weight: Weight, dtype: torch.dtype, num_tokens: int, makes_spectra: bool = False) -> bool:
     """Return whether a convolution over so many tokens is faster this way, in this precision, on this CPU.
 
-    With AMX the direct product in bfloat16 is faster than what goes before and after.
+    With AMX the direct product in bfloat16 is faster than what goes before and after. Of the largest weights (some of
+    L's, all of XL's) no spectra are kept: the memory of a laptop would not hold them.
 
     Args:
         weight: of the convolution.
@@ -75,7 +77,8 @@ def pays(weight: Weight, dtype: torch.dtype, num_tokens: int, makes_spectra: boo
     channels, fewest = _PAYS[dtype]
     wide = min(weight.shape[:2]) >= channels and weight.shape[2] >= _FEWEST_TAPS
     long = num_tokens >= (fewest if makes_spectra else _FEWEST_TOKENS)
-    return wide and long and (dtype == torch.float32 or not torch.cpu._is_amx_tile_supported())
+    fits = makes_spectra or weight.numel() * dtype.itemsize <= _LARGEST
+    return wide and long and fits and (dtype == torch.float32 or not torch.cpu._is_amx_tile_supported())
 
 
 def window_size(taps: int) -> int:

@@ -187,3 +187,16 @@ def test_it_pays_where_it_was_measured_to(amx: bool, monkeypatch: pytest.MonkeyP
         assert not spectral.pays(wide, dtype, 127)
         assert not spectral.pays(wide, dtype, 1023, makes_spectra=True)
         assert not any(spectral.pays(weight, dtype, 4096) for weight in (narrow, short, wide.to("meta")))
+
+
+def test_spectra_of_the_largest_weights_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+
+    def expanding(width: int) -> Tensor:
+        return torch.empty(1, 1, 1).expand(8 * width, width, 9)
+
+    for width, in_float32, in_bfloat16 in ((576, True, True), (768, False, True), (1600, False, False)):
+        assert spectral.pays(expanding(width), torch.float32, 467) == in_float32
+        assert spectral.pays(expanding(width), torch.bfloat16, 467) == in_bfloat16
+        assert spectral.pays(expanding(width), torch.bfloat16, 4670, makes_spectra=True)
